@@ -1,0 +1,66 @@
+# Everything a person runs. `make help` lists it.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+APPROVE ?= ask
+# `make up` goes on with the demo's stack; `make up MODELS=dir` runs your own beside it.
+HOME_DIR := .run/$(if $(MODELS),own,demo)
+
+.PHONY: help setup demo up down status backfill test bench-memory lint format lock clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
+
+$(VENV)/.ready: requirements.txt
+	@echo "Setting up $(VENV) …"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/pip install -qq --disable-pip-version-check uv
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode --require-hashes -r requirements.txt
+	@touch $@
+
+$(VENV)/.ready-dev: $(VENV)/.ready requirements-dev.txt
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode --require-hashes -r requirements-dev.txt
+	@touch $@
+
+setup: $(VENV)/.ready ## install what running needs into .venv
+
+demo: $(VENV)/.ready ## the whole story on real data; APPROVE=yes|no answers for you
+	@$(BIN)/python -m ops.demo --approve $(APPROVE)
+
+up: $(VENV)/.ready ## start the stack; MODELS=dir for your own models
+	@$(BIN)/python -m ops.stack up --home $(HOME_DIR) $(if $(MODELS),--models $(MODELS))
+
+down: $(VENV)/.ready ## stop the stack; MODELS=dir for your own models
+	@$(BIN)/python -m ops.stack down --home $(HOME_DIR)
+
+status: $(VENV)/.ready ## where a model stands: MODEL=name, and MODELS=dir for your own
+	@$(BIN)/python -m ops.stack tasks --home $(HOME_DIR) status $(MODEL)
+
+backfill: $(VENV)/.ready ## MODEL=name FROM=date TO=date: observe its windows; OPTIONS="--run-backwards …"
+	@$(BIN)/python -m ops.stack airflow --home $(HOME_DIR) backfill create --dag-id monitor.$(MODEL) \
+	  --from-date $(FROM) --to-date $(TO) $(OPTIONS)
+
+test: $(VENV)/.ready-dev ## lint, types and every test
+	@$(MAKE) --no-print-directory lint
+	@$(BIN)/python -m pytest
+
+bench-memory: $(VENV)/.ready ## memory and speed of a window, from 1 to 16 million rows
+	@$(BIN)/python -m benchmarks.monitor_memory
+
+lint: $(VENV)/.ready-dev ## ruff and mypy
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check --quiet .
+	@$(BIN)/mypy
+
+format: $(VENV)/.ready-dev ## let ruff rewrite the layout
+	@$(BIN)/ruff check --fix-only --quiet .
+	@$(BIN)/ruff format --quiet .
+
+lock: $(VENV)/.ready ## pin requirements*.txt anew
+	@$(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url --no-header --python-version 3.11 requirements.in -o requirements.txt
+	@$(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url --no-header --python-version 3.11 -c requirements.txt requirements-dev.in -o requirements-dev.txt
+
+clean: ## remove what runs left behind
+	@$(BIN)/python -m ops.stack down --home .run/demo
+	@$(BIN)/python -m ops.stack down --home .run/own
+	rm -rf .run

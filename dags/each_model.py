@@ -1,0 +1,72 @@
+"""What the DAG files share: one DAG per model spec, the window of a run, buttons on tasks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from airflow.sdk import DAG, Context
+from airflow.sdk.exceptions import AirflowFailException
+
+from tasks.spec import ModelSpec
+from tasks.spec_file import load_all
+from tasks.windows import Window, latest_complete, window_at
+
+DEFAULTS = {"retries": 2, "retry_delay": timedelta(seconds=10)}
+
+
+def each_model(make: Callable[[ModelSpec], DAG]) -> dict[str, DAG]:
+    """Return `make(spec)` for each usable spec in the models folder, by DAG id."""
+    usable, _ = load_all()
+    return {dag.dag_id: dag for dag in map(make, usable)}
+
+
+def window_of(spec: ModelSpec, context: Context) -> Window:
+    """Return the window that a run of the monitor owns.
+
+    The one its form names, else its data interval, else the newest complete one.
+
+    Raises
+    ------
+    ValueError
+        If the data interval is not a window of the spec's grid.
+    """
+    named = context["params"]["window"]
+    if named:
+        moment = datetime.fromisoformat(named)
+        return window_at(spec.window, moment if moment.tzinfo else moment.replace(tzinfo=UTC))
+    run = context["dag_run"]
+    if run.data_interval_start is None or run.data_interval_start == run.data_interval_end:
+        return latest_complete(spec.window, run.run_after)  # not the clock: a retry would move on
+    window = window_at(spec.window, run.data_interval_start)
+    if window.start != run.data_interval_start or window.end != run.data_interval_end:
+        raise ValueError(
+            f"{run.run_id}: its data interval {run.data_interval_start} … {run.data_interval_end} "
+            f"is no window of {spec.model}; the window there is {window}"
+        )
+    return window
+
+
+@contextmanager
+def final(*errors: type[Exception]) -> Iterator[None]:
+    """End the task without a retry on errors that no retry mends."""
+    try:
+        yield
+    except errors as error:
+        raise AirflowFailException(str(error)) from None
+
+
+def run_link(context: Context) -> str:
+    """Return the address of a run's page in the Airflow UI."""
+    run = context["dag_run"]
+    return f"/dags/{run.dag_id}/runs/{run.run_id}"
+
+
+def linked(task: Any, *names: str) -> Any:
+    """Give a task buttons in the UI; each opens what the task's result has under that name."""
+    from links import ResultLink
+
+    task.operator.operator_extra_links = tuple(ResultLink(name) for name in names)
+    return task

@@ -1,0 +1,99 @@
+"""The monitor DAG of each model: validate → measure → judge, one run per window.
+
+A normal run acts on what the ledger folds to: if an episode is open and nobody was asked yet, it
+triggers the retrain DAG, whose run id is the proposal. A backfill and a what-if only observe.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
+from airflow.sdk import DAG, Param, get_current_context, task
+from window_timetable import WindowTimetable
+
+from dags.each_model import DEFAULTS, each_model, linked, window_of
+from tasks.spec import ModelSpec
+
+
+def make(spec: ModelSpec) -> DAG:
+    @task
+    def validate() -> dict[str, Any]:
+        from tasks import brief, monitor
+
+        context = get_current_context()
+        found = monitor.validate(
+            spec, window_of(spec, context), version=context["params"]["model_version"]
+        )
+        if found["problem"]:
+            print(found["problem"])
+        if "report" in found:
+            found["validation_report"] = brief.address_of(found["report"])
+        return found
+
+    @task
+    def measure(validated: dict[str, Any]) -> dict[str, Any]:
+        from tasks import monitor, registry
+
+        if validated["version"] is None:
+            return validated
+        measured = monitor.measure(spec, window_of(spec, get_current_context()), validated)
+        version = registry.version_url(spec.model, measured["version"])
+        return {**measured, "registered_version": version}
+
+    @task.short_circuit
+    def judge(measured: dict[str, Any]) -> str | None:
+        from tasks import monitor
+
+        if measured["version"] is None:
+            print(measured["problem"])
+            return None
+        context = get_current_context()
+        seen = monitor.judge(spec, window_of(spec, context), measured)
+        print(f"{spec.model} v{seen.version} {seen.window}: {seen.verdict}, {seen.reason}")
+        context["ti"].xcom_push("verdict", {"verdict": seen.verdict, "reason": seen.reason})
+        advises = context["dag_run"].run_type == "backfill"
+        if advises or context["params"]["model_version"] is not None:
+            return None
+        return monitor.due(spec)
+
+    with DAG(
+        f"monitor.{spec.model}",
+        schedule=WindowTimetable(spec.window),
+        start_date=spec.window.start,
+        end_date=spec.window.end,
+        catchup=spec.window.catchup,
+        max_active_runs=4,
+        default_args=DEFAULTS,
+        tags=["gatelatch", spec.model],
+        params={
+            "window": Param(
+                None,
+                type=["string", "null"],
+                format="date-time",
+                description="Any moment in the window (UTC); empty: the run's data interval, and "
+                "for a manual run without one the newest complete window.",
+            ),
+            "model_version": Param(
+                None,
+                type=["integer", "null"],
+                title="What if",
+                description="Measure with this version instead of the window's champion. "
+                "Observed under that version; opens no episode.",
+            ),
+        },
+        doc_md=__doc__,
+    ) as dag:
+        validated = linked(validate(), "validation_report")
+        measured = linked(measure(validated), "registered_version")
+        judge(measured) >> TriggerDagRunOperator(
+            task_id="propose",
+            trigger_dag_id=f"retrain.{spec.model}",
+            trigger_run_id="{{ ti.xcom_pull('judge') }}",
+            conf={"reason": "drift"},
+            skip_when_already_exists=True,
+        )
+    return dag
+
+
+globals().update(each_model(make))

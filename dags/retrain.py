@@ -1,0 +1,172 @@
+"""The retrain DAG of each model: approve → train → calibrate → gate → register → approve → promote.
+
+Started by an episode (the run id is the proposal) or by hand. Every step after an approval reads
+the recorded decision from the ledger: no trigger rule, retry or cleared task can stand in for it.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from airflow.providers.standard.operators.hitl import HITLOperator
+from airflow.sdk import DAG, Param, get_current_context, task
+
+from dags.each_model import DEFAULTS, each_model, final, linked, run_link
+from tasks.spec import ModelSpec, format_duration, parse_duration
+
+COMMENT = Param(
+    None,
+    type=["string", "null"],
+    title="Comment",
+    description="Why; kept in the ledger.",
+    format="multiline",
+)
+
+
+def make(spec: ModelSpec) -> DAG:
+    @task(task_id="propose")
+    def propose() -> dict[str, Any]:
+        from tasks import retrain
+
+        context = get_current_context()
+        run, params = context["dag_run"], context["params"]
+        until = params["until"] and datetime.fromisoformat(params["until"])
+        with final(retrain.NotApproved):
+            proposal = retrain.propose(
+                spec,
+                run.run_id,
+                reason=params["reason"],
+                proposer=run.triggering_user_name or "unknown",
+                training_window=parse_duration(params["training_window"]),
+                until=until.replace(tzinfo=until.tzinfo or UTC) if until else None,
+                now=datetime.now(UTC),
+            )
+        return retrain.ask_to_retrain(spec, proposal, run_link(context))
+
+    @task.short_circuit
+    def decide(step: str, evidence: str, asked: str | None) -> bool:
+        from tasks import retrain
+
+        context = get_current_context()
+        response = context["ti"].xcom_pull(task_ids=asked) if asked else None
+        decision = retrain.decide(spec, context["dag_run"].run_id, step, response, evidence)
+        print(f"{step}: {decision.answer} by {decision.by}. {decision.comment}")
+        return decision.answer == "approved"
+
+    @task
+    def train() -> dict[str, Any]:
+        from tasks import brief, retrain
+        from tasks.training import TrainingError
+
+        with final(retrain.NotApproved, TrainingError):
+            trained = retrain.train(spec, get_current_context()["dag_run"].run_id)
+        return {**trained, "validation_report": brief.address_of(trained["report"])}
+
+    @task
+    def calibrate(candidate_run: str) -> dict[str, Any]:
+        from tasks import retrain
+
+        return retrain.calibrate(spec, get_current_context()["dag_run"].run_id, candidate_run)
+
+    @task.short_circuit
+    def gate(candidate_run: str) -> dict[str, Any] | None:
+        from tasks import retrain
+
+        context = get_current_context()
+        judged = retrain.gate(spec, context["dag_run"].run_id, candidate_run)
+        context["ti"].xcom_push("gates", judged["gates"])
+        for name, result in judged["gates"].items():
+            print(f"{name}: {result}")
+        return judged if judged["passed"] else None
+
+    @task
+    def register(candidate_run: str) -> dict[str, Any]:
+        from tasks import retrain
+
+        context = get_current_context()
+        proposal = context["dag_run"].run_id
+        registered = retrain.register(spec, proposal, candidate_run)
+        return {**registered, **retrain.ask_to_promote(spec, proposal, run_link(context))}
+
+    @task
+    def promote() -> dict[str, Any]:
+        from tasks import registry, retrain
+        from tasks.ledger import Conflict
+
+        with final(Conflict, retrain.NotApproved):
+            done = retrain.promote(spec, get_current_context()["dag_run"].run_id)
+        print(f"version {done.version} is champion for windows from {done.effective_from} on")
+        return {
+            "version": done.version,
+            "effective_from": done.effective_from.isoformat(),
+            "registered_version": registry.version_url(spec.model, done.version),
+        }
+
+    def approved(step: str, brief: Any) -> Any:
+        """Ask a person about a brief where the spec says so, and record the answer."""
+        if getattr(spec.approval, step) == "automatic":
+            return decide.override(task_id=f"decide_{step}")(step, brief["evidence"], None)
+        ask = _approval(spec, f"approve_{step}", brief.operator.task_id)
+        decided = decide.override(task_id=f"decide_{step}")(step, brief["evidence"], ask.task_id)
+        brief >> ask >> decided
+        return decided
+
+    with DAG(
+        f"retrain.{spec.model}",
+        schedule=None,
+        max_active_runs=4,
+        default_args=DEFAULTS,
+        tags=["gatelatch", spec.model],
+        params=_form(spec),
+        doc_md=__doc__,
+    ) as dag:
+        brief = linked(propose(), "brief")
+        trained = linked(train(), "mlflow_run", "validation_report")
+        calibrated = linked(calibrate(trained["candidate_run"]), "mlflow_run")
+        gated = linked(gate(trained["candidate_run"]), "mlflow_run")
+        registered = linked(register(trained["candidate_run"]), "brief", "registered_version")
+        promoted = linked(promote(), "registered_version")
+        approved("retrain", brief) >> trained >> calibrated >> gated >> registered
+        approved("promote", registered) >> promoted
+    return dag
+
+
+def _approval(spec: ModelSpec, task_id: str, brief: str) -> HITLOperator:
+    # Not ApprovalOperator: it skips what follows a rejection, which then could not be recorded.
+    return HITLOperator(
+        task_id=task_id,
+        subject=f"{{{{ ti.xcom_pull('{brief}')['subject'] }}}}",
+        body=f"{{{{ ti.xcom_pull('{brief}')['body'] }}}}",
+        options=["Approve", "Reject"],
+        defaults=["Reject"],  # written when nobody answers; recorded as no answer
+        params={"comment": COMMENT},
+        assigned_users=[{"id": identity, "name": name} for identity, name in spec.owner.users],
+        response_timeout=spec.approval.timeout,
+    )
+
+
+def _form(spec: ModelSpec) -> dict[str, Param]:
+    return {
+        "reason": Param(
+            "manual",
+            type="string",
+            enum=["manual", "bootstrap", "drift"],
+            description="`bootstrap` trains the first champion.",
+        ),
+        "training_window": Param(
+            format_duration(spec.training.window),
+            type="string",
+            pattern=r"^\d+[mhdw]$",
+            description="Event time of the rows to train on: 30m, 12h, 56d or 8w.",
+        ),
+        "until": Param(
+            None,
+            type=["string", "null"],
+            format="date-time",
+            description="End of those rows (UTC); empty: the newest observed window's end.",
+        ),
+    }
+
+
+globals().update(each_model(make))

@@ -1,0 +1,335 @@
+"""The whole story on real data: `make demo`.
+
+Electricity prices of New South Wales, 1996-1997: a champion is trained and accepted, history is
+monitored in real DAG runs, the margins drift when the interstate market opens, the latch opens,
+and a person decides.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any
+
+import httpx
+import psutil
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
+from rich.table import Table
+
+from ops import stack
+from ops.landing import land_electricity
+from ops.rest import Airflow
+
+HOME = stack.ROOT / ".run" / "demo"
+MODEL = "electricity"
+MONITOR, RETRAIN = f"monitor.{MODEL}", f"retrain.{MODEL}"
+FORTNIGHT = timedelta(days=14)
+START = datetime(1996, 12, 3, tzinfo=UTC)  # the first champion is accepted here
+QUIET, DRIFTING, AFTER = 13, 2, 4  # windows in each part of the story
+
+out = Console(highlight=False, soft_wrap=True)
+
+
+class Answer(StrEnum):
+    """Who answers the approvals, and how."""
+
+    ASK = "ask"
+    YES = "yes"
+    NO = "no"
+
+
+def main(
+    approve: Annotated[Answer, typer.Option(help="ask a person, or answer for them")] = Answer.ASK,
+    home: Annotated[Path, typer.Option(help="emptied first")] = HOME,
+) -> None:
+    """Run the demo."""
+    home = home.resolve()
+    try:
+        _tell(_Story(home, approve))
+        if approve is Answer.ASK:
+            out.print("Everything keeps running so that you can look around. Ctrl-C stops it.")
+            with suppress(KeyboardInterrupt):
+                threading.Event().wait()
+    except KeyboardInterrupt:
+        out.print("\nStopping.")
+        raise typer.Exit(130) from None
+    except (stack.StackError, TimeoutError, DemoError, httpx.HTTPError) as error:
+        out.print(f"[red]{error}[/]\nThe logs are in {home}/logs and {home}/airflow/logs.")
+        raise typer.Exit(1) from None
+    finally:
+        stack.stop(home)
+
+
+def _tell(story: _Story) -> None:
+    started = time.monotonic()
+    _replace_other_demo(story.home)
+    story.prepare()
+    with _peak_memory(story.home) as peak:
+        story.bootstrap()
+        story.quiet_past()
+        story.drift()
+        if story.decided():
+            story.measure_after()
+            story.compare()
+        else:
+            story.ask_again()
+    out.print(
+        f"Wall time {time.monotonic() - started:.0f} s, "
+        f"peak memory {peak['bytes'] / 1e9:.2f} GB of all processes together."
+    )
+    out.print(f"All of it, window by window: [bold]make status MODEL={MODEL}[/]")
+
+
+def _replace_other_demo(home: Path) -> None:
+    """End a demo that still runs here: at its own end it would stop this one's stack."""
+    note = home.with_suffix(".pid")
+    if note.exists():
+        with suppress(psutil.NoSuchProcess):
+            other = psutil.Process(int(note.read_text()))
+            if "ops.demo" in other.cmdline():
+                other.kill()
+                other.wait(10)
+    note.parent.mkdir(parents=True, exist_ok=True)
+    note.write_text(str(os.getpid()))
+
+
+class DemoError(Exception):
+    """The story took another turn than it should have."""
+
+
+class _Story:
+    def __init__(self, home: Path, answer: Answer) -> None:
+        self.home = home
+        self.reply = answer
+        self.settings: stack.Settings
+        self.operator: Airflow
+        self.approver: Airflow
+
+    def prepare(self) -> None:
+        stack.stop(self.home)
+        shutil.rmtree(self.home, ignore_errors=True)
+        self.settings = stack.settings_of(self.home)
+        with _step("Landing 2.6 years of half-hourly prices, one file a day"):
+            land_electricity(self.home / "landing" / MODEL)
+        with _step("Starting Airflow and MLflow"):
+            stack.start(self.home, self.settings)
+        self.operator = self._as(stack.OPERATOR)
+        self.approver = self._as(stack.APPROVER)
+        self.operator.wait_for_dags([MONITOR, RETRAIN])
+        stack.show_address(self.settings)
+
+    def _as(self, user: str) -> Airflow:
+        return Airflow(self.settings.airflow_url, user, self.settings.passwords[user])
+
+    def bootstrap(self) -> None:
+        conf = {"reason": "bootstrap", "training_window": "140d", "until": START.isoformat()}
+        with _step("Training the first champion on 140 days; ada accepts it"):
+            run = self.operator.trigger(RETRAIN, {"conf": conf})
+            for step in ("retrain", "promote"):
+                self._asked(run, step)
+                self._answer(run, step, "Approve", "first champion")
+            self._ends(RETRAIN, run)
+
+    def quiet_past(self) -> None:
+        last = START + QUIET * FORTNIGHT
+        with _bar("Backfilling the quiet past", QUIET) as advance:
+            span = ("--from-date", START.isoformat(), "--to-date", (last - FORTNIGHT).isoformat())
+            backfill = ("backfill", "create", "--dag-id", MONITOR, *span, "--max-active-runs", "3")
+            with self.operator.paused(MONITOR):
+                stack.airflow(self.home, self.settings, *backfill)
+            self._count(QUIET, advance)
+
+    def _count(self, wanted: int, advance: Any) -> None:
+        def finished() -> bool:
+            runs = self.operator.runs(MONITOR)
+            failed = [r["dag_run_id"] for r in runs if r["state"] == "failed"]
+            if failed:
+                raise DemoError(f"{MONITOR} failed: {', '.join(failed)}")
+            ended = sum(r["state"] == "success" for r in runs)
+            advance(ended)
+            return ended >= wanted
+
+        self.operator.until(finished, f"{wanted} windows")
+
+    def drift(self) -> None:
+        with _bar("Monitoring on; the interstate market has opened", DRIFTING) as advance:
+            for k in range(DRIFTING):
+                self._ends(MONITOR, self._window(QUIET + k))
+                advance(k + 1)
+        self.proposal = self.operator.until(self._newest_proposal, "the latch to open", 30)
+        out.print(f"[bold red]The latch opened.[/] A retrain run waits: {self.proposal}")
+
+    def _newest_proposal(self) -> str | None:
+        runs = [r["dag_run_id"] for r in self.operator.runs(RETRAIN)]
+        return runs[-1] if len(runs) > 1 else None
+
+    def _window(self, index: int, version: int | None = None) -> str:
+        start = START + index * FORTNIGHT
+        conf = {"window": start.isoformat(), "model_version": version}
+        return self.operator.trigger(MONITOR, {"conf": conf})
+
+    def decided(self) -> bool:
+        """Return whether the candidate was promoted."""
+        for step, doing in (
+            ("retrain", "Training, calibrating and gating the candidate"),
+            ("promote", "Promoting it"),
+        ):
+            detail = self._asked(self.proposal, step)
+            if self.reply is Answer.ASK:
+                self._invite(detail)
+                with out.status("waiting for you"):
+                    recorded = partial(self._decision, self.proposal, step)
+                    self.operator.until(recorded, "an answer", 86_400)
+            else:
+                option = "Approve" if self.reply is Answer.YES else "Reject"
+                out.print(f"ada answers over REST: [bold]{option}[/]")
+                self._answer(self.proposal, step, option, f"demo: {self.reply}")
+            if self._decision(self.proposal, step) != "approved":
+                self._ends(RETRAIN, self.proposal)
+                return False
+            with _step(doing):
+                if step == "retrain":
+                    self._asked(self.proposal, "promote")
+                else:
+                    self._ends(RETRAIN, self.proposal)
+        return True
+
+    def _answer(self, run: str, step: str, option: str, comment: str) -> None:
+        question = (RETRAIN, run, f"approve_{step}")
+        recorded = partial(self._decision, run, step)
+        self.approver.answer_until(lambda: bool(recorded()), question, option, comment)
+
+    def _decision(self, run: str, step: str) -> str | None:
+        """Return what the ledger has on a step of a proposal."""
+        from tasks.ledger import Ledger
+
+        decisions = Ledger(f"sqlite:///{self.home / 'ledger.db'}").decisions(MODEL)
+        return next((d.answer for d in decisions if (d.proposal, d.step) == (run, step)), None)
+
+    def _invite(self, detail: dict[str, Any]) -> None:
+        task = detail["task_instance"]
+        place = f"/dags/{task['dag_id']}/runs/{task['dag_run_id']}/tasks/{task['task_id']}"
+        text = (
+            f"Open   [bold]{self.settings.airflow_url}{place}/required_actions[/]\n"
+            f"or click [bold]Required Actions[/] on the home page at {self.settings.airflow_url}\n"
+            f"Log in as [bold]{stack.APPROVER}[/] with [bold]"
+            f"{self.settings.passwords[stack.APPROVER]}[/], read the brief, then Approve or Reject."
+        )
+        # No box around it: a box would cut the address.
+        out.print(f"\n[bold red]{detail['subject']}[/]\n{text}\n")
+
+    def _asked(self, run: str, step: str) -> dict[str, Any]:
+        def find() -> dict[str, Any] | None:
+            if self.operator.state(RETRAIN, run) == "failed":
+                raise DemoError(f"{RETRAIN} {run} failed")
+            mine = [
+                d
+                for d in self.operator.waiting(RETRAIN)
+                if d["task_instance"]["dag_run_id"] == run
+                and d["task_instance"]["task_id"] == f"approve_{step}"
+            ]
+            return mine[0] if mine else None
+
+        return self.operator.until(find, f"approve_{step} of {run}")
+
+    def _ends(self, dag: str, run: str) -> None:
+        if self.operator.finished(dag, run) == "failed":
+            raise DemoError(f"{dag} {run} failed")
+
+    def measure_after(self) -> None:
+        with _bar("Measuring the next windows with the new champion", AFTER) as advance:
+            for k in range(AFTER):
+                self._ends(MONITOR, self._window(QUIET + DRIFTING + k))
+                advance(k + 1)
+        with _step("Asking what the old champion would have said"):
+            runs = [self._window(QUIET + DRIFTING + k, version=1) for k in range(AFTER)]
+            for run in runs:
+                self._ends(MONITOR, run)
+
+    def compare(self) -> None:
+        from tasks.ledger import Ledger
+
+        ledger = Ledger(f"sqlite:///{self.home / 'ledger.db'}")
+        first = START + (QUIET + DRIFTING) * FORTNIGHT
+        seen = [o for o in ledger.history(MODEL) if o.window_start >= first]
+        metrics = ("accuracy", "hinge_loss", "violation_rate")
+        rows: list[list[float]] = []
+        table = Table(title="Old champion → new, on windows neither has seen", title_justify="left")
+        table.add_column("window from", no_wrap=True)
+        for name in metrics:
+            table.add_column(name.replace("_", " "), justify="right", no_wrap=True)
+        for start in sorted({o.window_start for o in seen}):
+            of = {o.version: o.figures for o in seen if o.window_start == start}
+            rows.append([of[version][name] for name in metrics for version in (1, 2)])
+            table.add_row(f"{start:%Y-%m-%d}", *_pairs(rows[-1]))
+        table.add_section()
+        means = [sum(column) / len(rows) for column in zip(*rows, strict=True)]
+        table.add_row("mean", *_pairs(means), style="bold")
+        out.print(table)
+
+    def ask_again(self) -> None:
+        with _step("The latch rests for 28 days; then the same episode asks again"):
+            for k in range(2):
+                self._ends(MONITOR, self._window(QUIET + DRIFTING + k))
+            again = self.operator.until(
+                lambda: run if (run := self._newest_proposal()) != self.proposal else None,
+                "the second proposal",
+                30,
+            )
+        out.print(f"Rejected and recorded; the champion stayed. After the rest: {again}")
+
+
+def _pairs(figures: list[float]) -> list[str]:
+    """Return `old → new` for figures that alternate between the two."""
+    pairs = zip(figures[::2], figures[1::2], strict=True)
+    return [f"{old:.3f} → {new:.3f}" for old, new in pairs]
+
+
+@contextmanager
+def _step(text: str) -> Iterator[None]:
+    begun = time.monotonic()
+    with out.status(text):
+        yield
+    out.print(f"[green]✓[/] {text} [dim]{time.monotonic() - begun:.0f} s[/]")
+
+
+@contextmanager
+def _bar(text: str, total: int) -> Iterator[Any]:
+    begun = time.monotonic()
+    columns = (SpinnerColumn(), TextColumn(text), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, console=out, transient=True, disable=not out.is_terminal) as progress:
+        task = progress.add_task(text, total=total)
+        yield lambda done: progress.update(task, completed=done)
+    out.print(f"[green]✓[/] {text}: {total} windows [dim]{time.monotonic() - begun:.0f} s[/]")
+
+
+@contextmanager
+def _peak_memory(home: Path) -> Iterator[dict[str, int]]:
+    peak = {"bytes": 0}
+    done = threading.Event()
+
+    def watch() -> None:
+        while not done.wait(2):
+            peak["bytes"] = max(peak["bytes"], stack.memory(home))
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    try:
+        yield peak
+    finally:
+        done.set()
+        watcher.join()
+
+
+if __name__ == "__main__":
+    typer.run(main)

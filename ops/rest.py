@@ -1,0 +1,149 @@
+"""A small client of Airflow's REST API, as one user."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+import httpx
+
+_Found = TypeVar("_Found")
+_POLL_SECONDS = 0.3
+_RESTART_SECONDS = 120
+
+
+class Airflow:
+    """Talks to Airflow as one user; waits out a restart of the server."""
+
+    def __init__(self, url: str, user: str, password: str) -> None:
+        self._login = {"username": user, "password": password}
+        self._http = httpx.Client(base_url=url, timeout=30)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def call(self, method: str, path: str, **arguments: Any) -> Any:
+        """Return the JSON answer of `/api/v2/<path>`. Raises httpx.HTTPStatusError."""
+        if "authorization" not in self._http.headers:
+            self._authorise()
+        answer = self._send(method, f"/api/v2/{path}", **arguments)
+        if answer.status_code == 401:
+            self._authorise()
+            answer = self._send(method, f"/api/v2/{path}", **arguments)
+        answer.raise_for_status()
+        return answer.json() if answer.content else None
+
+    def _authorise(self) -> None:
+        answer = self._send("POST", "/auth/token", json=self._login)
+        answer.raise_for_status()
+        self._http.headers["authorization"] = f"Bearer {answer.json()['access_token']}"
+
+    def _send(self, method: str, path: str, **arguments: Any) -> httpx.Response:
+        deadline = time.monotonic() + _RESTART_SECONDS
+        while True:
+            try:
+                return self._http.request(method, path, **arguments)
+            except httpx.ConnectError:  # not sent, so it can be sent again
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(_POLL_SECONDS)
+
+    def trigger(self, dag: str, body: dict[str, Any]) -> str:
+        """Start a run and return its id."""
+        sent = {"logical_date": None, "conf": {}, **body}
+        return str(self.call("POST", f"dags/{dag}/dagRuns", json=sent)["dag_run_id"])
+
+    def state(self, dag: str, run: str) -> str:
+        """Return a run's state: queued, running, success or failed."""
+        return str(self.call("GET", f"dags/{dag}/dagRuns/{run}")["state"])
+
+    @contextmanager
+    def paused(self, dag: str) -> Iterator[None]:
+        """Pause a DAG meanwhile.
+
+        On SQLite a backfill is created with the DAG paused: if the database is locked, Airflow
+        takes back the runs that it made, which stops a scheduler that has begun with one of them.
+        """
+        self.call("PATCH", f"dags/{dag}", json={"is_paused": True})
+        try:
+            yield
+        finally:
+            self.call("PATCH", f"dags/{dag}", json={"is_paused": False})
+
+    def runs(self, dag: str) -> list[dict[str, Any]]:
+        """Return a DAG's runs, oldest first."""
+        found = self.call("GET", f"dags/{dag}/dagRuns", params={"order_by": "id", "limit": 100})
+        return list(found["dag_runs"])
+
+    def waiting(self, dag: str) -> list[dict[str, Any]]:
+        """Return the approvals of a DAG that wait for an answer."""
+        asked = {"response_received": False, "state": "awaiting_input"}
+        found = self.call("GET", f"dags/{dag}/dagRuns/~/hitlDetails", params=asked)
+        return list(found["hitl_details"])
+
+    def answer_until(
+        self,
+        recorded: Callable[[], bool],
+        question: tuple[str, str, str],
+        option: str,
+        comment: str,
+    ) -> None:
+        """Answer the approval (dag, run, task) until the answer is recorded.
+
+        Airflow 3.3 may discard an answer given within a scheduler loop of the question, and ask
+        again.
+        """
+        dag, *wanted = question
+
+        def ask_again() -> bool:
+            for detail in self.waiting(dag):
+                task = detail["task_instance"]
+                if [task["dag_run_id"], task["task_id"]] == wanted:
+                    self.answer(detail, option, comment)
+            return recorded()
+
+        self.until(ask_again, f"the answer to {' '.join(question)}")
+
+    def answer(self, detail: dict[str, Any], option: str, comment: str) -> None:
+        """Answer an approval that `waiting` returned; nothing happens if it was answered."""
+        task = detail["task_instance"]
+        path = f"dags/{task['dag_id']}/dagRuns/{task['dag_run_id']}/taskInstances/{task['task_id']}"
+        time.sleep(2)  # see answer_until
+        body = {"chosen_options": [option], "params_input": {"comment": comment}}
+        try:
+            self.call("PATCH", f"{path}/-1/hitlDetails", json=body)
+        except httpx.HTTPStatusError as error:
+            if error.response.status_code != httpx.codes.CONFLICT:
+                raise
+
+    def wait_for_dags(self, names: list[str], seconds: float = 90) -> None:
+        """Wait until the DAGs of these ids are there."""
+        self.until(
+            lambda: set(names) <= {d["dag_id"] for d in self.call("GET", "dags")["dags"]},
+            f"the DAGs {', '.join(names)}",
+            seconds,
+        )
+
+    def finished(self, dag: str, run: str, seconds: float = 180) -> str:
+        """Wait for the end of a run and return its state."""
+        ended = ("success", "failed")
+        return self.until(
+            lambda: state if (state := self.state(dag, run)) in ended else None,
+            f"{dag} {run} to finish",
+            seconds,
+        )
+
+    def until(self, find: Callable[[], _Found | None], what: str, seconds: float = 180) -> _Found:
+        """Return what `find` returns once it is true. Raises TimeoutError."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            try:
+                if found := find():
+                    return found
+            except httpx.TransportError:
+                pass  # the server restarts
+            time.sleep(_POLL_SECONDS)
+        raise TimeoutError(f"waited {seconds:.0f} s for {what}")

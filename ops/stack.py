@@ -1,0 +1,392 @@
+"""Airflow and the MLflow UI on this machine, bound to the loopback: `python -m ops.stack up`.
+
+Everything lives in one folder: SQLite stores, logs, secrets, reports. `up` on a folder that was
+used before goes on where it stopped, also after a crash.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Annotated
+
+import httpx
+import psutil
+import typer
+from rich.console import Console
+
+ROOT = Path(__file__).resolve().parent.parent
+BIN = Path(sys.executable).parent
+OPERATOR, APPROVER = "otto", "ada"
+_START_SECONDS = 120
+
+out = Console(highlight=False, soft_wrap=True)
+app = typer.Typer(help=__doc__, no_args_is_help=True, pretty_exceptions_enable=False)
+
+
+class StackError(Exception):
+    """The stack cannot start or stop: says why, and where to look."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a home keeps for its whole life: ports, users' passwords, keys."""
+
+    airflow_port: int
+    mlflow_port: int
+    log_port: int
+    passwords: dict[str, str]
+    jwt_secret: str
+    models: str
+
+    @property
+    def airflow_url(self) -> str:
+        return f"http://127.0.0.1:{self.airflow_port}"
+
+    @property
+    def mlflow_url(self) -> str:
+        return f"http://127.0.0.1:{self.mlflow_port}"
+
+
+def settings_of(
+    home: Path, models: Path | None = None, approvers: tuple[str, ...] = ()
+) -> Settings:
+    """Return a home's settings: made on the first call, then kept.
+
+    Other models and new approvers are taken in; AIRFLOW_PORT, MLFLOW_PORT and LOG_PORT choose the
+    ports of a new home.
+    """
+    file = home / "settings.json"
+    if file.exists():
+        settings = Settings(**json.loads(file.read_text()))
+    else:
+        ports = [_port("AIRFLOW_PORT", 8080), _port("MLFLOW_PORT", 5000), _port("LOG_PORT", 8793)]
+        models = models or ROOT / "models"
+        settings = Settings(*ports, passwords={}, jwt_secret=secrets.token_hex(64), models="")
+    users = dict.fromkeys([OPERATOR, APPROVER, *settings.passwords, *approvers])
+    settings = replace(
+        settings,
+        models=str(models.resolve()) if models else settings.models,
+        passwords={u: settings.passwords.get(u) or secrets.token_urlsafe(9) for u in users},
+    )
+    home.mkdir(parents=True, exist_ok=True)
+    _write_secret(file, asdict(settings))
+    _write_secret(home / "passwords.json", settings.passwords)
+    return settings
+
+
+def _write_secret(file: Path, content: object) -> None:
+    file.touch(mode=0o600)
+    file.write_text(json.dumps(content, indent=1))
+
+
+def _port(variable: str, usual: int) -> int:
+    """Return the configured port, or the usual one if it is free, or any free one."""
+    if chosen := os.environ.get(variable):
+        return int(chosen)
+    for port in (usual, 0):
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return int(probe.getsockname()[1])
+    raise StackError("no free port on the loopback")
+
+
+def environment(home: Path, settings: Settings) -> dict[str, str]:
+    """Return the environment in which every process of the stack runs."""
+    airflow = home / "airflow"
+    own = {
+        "AIRFLOW_HOME": str(airflow),
+        "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "ops" / "airflow")]),
+        "GATELATCH_MODELS": settings.models,
+        "GATELATCH_LEDGER": f"sqlite:///{home / 'ledger.db'}",
+        "GATELATCH_STORE": str(home / "store"),
+        "GATELATCH_ARTIFACTS": str(home / "artifacts"),
+        "GATELATCH_MLFLOW_UI": settings.mlflow_url,
+        "MLFLOW_TRACKING_URI": f"sqlite:///{home / 'mlflow.db'}",
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        "GX_ANALYTICS_ENABLED": "false",
+        "OMP_NUM_THREADS": "1",
+        "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "dags"),
+        "AIRFLOW__CORE__PLUGINS_FOLDER": str(ROOT / "plugins"),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
+        "AIRFLOW__CORE__PARALLELISM": "3",
+        "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": ",".join(f"{u}:op" for u in settings.passwords),
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(home / "passwords.json"),
+        "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{settings.airflow_url}/execution/",
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{airflow / 'airflow.db'}?timeout=60",
+        "AIRFLOW__API__HOST": "127.0.0.1",
+        "AIRFLOW__API__PORT": str(settings.airflow_port),
+        "AIRFLOW__API__BASE_URL": settings.airflow_url,
+        "AIRFLOW__API__WORKERS": "1",
+        "AIRFLOW__API_AUTH__JWT_SECRET": settings.jwt_secret,
+        "AIRFLOW__API__SECRET_KEY": settings.jwt_secret[:32],
+        "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(settings.log_port),
+        "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(settings.log_port + 1),
+        "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.2",
+        "AIRFLOW__SCHEDULER__CATCHUP_BY_DEFAULT": "False",
+        "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "15",
+        "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "15",
+    }
+    return {**os.environ, **own}
+
+
+def commands(settings: Settings, home: Path) -> dict[str, list[str]]:
+    """Return the command of each process, by name."""
+    mlflow = [str(BIN / "mlflow"), "server", "--host", "127.0.0.1", "--workers", "1"]
+    mlflow += ["--port", str(settings.mlflow_port)]
+    mlflow += ["--backend-store-uri", f"sqlite:///{home / 'mlflow.db'}"]
+    mlflow += ["--default-artifact-root", str(home / "artifacts")]
+    airflow = str(BIN / "airflow")
+    return {
+        "scheduler": [airflow, "scheduler"],
+        "dag-processor": [airflow, "dag-processor"],
+        "api-server": [airflow, "api-server"],
+        "triggerer": [airflow, "triggerer"],  # approvals need none, but the UI would show it red
+        "mlflow": mlflow,
+    }
+
+
+def start(home: Path, settings: Settings) -> None:
+    """Start what does not run yet, and return when Airflow answers and has read the DAGs.
+
+    Raises
+    ------
+    StackError
+        If a process ends early or does not answer in time; names its log.
+    """
+    stop(home)
+    env = environment(home, settings)
+    (home / "logs").mkdir(parents=True, exist_ok=True)
+    _prepare(home, env)
+    running = {}
+    for name, command in commands(settings, home).items():
+        with (home / "logs" / f"{name}.log").open("ab") as log:
+            process = subprocess.Popen(
+                command,
+                cwd=ROOT,
+                env=env,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        running[name] = process
+        _remember(home, {n: p.pid for n, p in running.items()})
+    _wait_until_healthy(home, settings, running)
+
+
+def _prepare(home: Path, env: dict[str, str]) -> None:
+    """Create or upgrade the stores, all at once."""
+    steps = {
+        "db-migrate": [str(BIN / "airflow"), "db", "migrate"],
+        "init": [sys.executable, "-m", "tasks", "init"],
+    }
+    log_of = {name: home / "logs" / f"{name}.log" for name in steps}
+    started = {}
+    for name, command in steps.items():
+        with log_of[name].open("wb") as log:
+            started[name] = subprocess.Popen(command, cwd=ROOT, env=env, stdout=log, stderr=log)
+    for name, process in started.items():
+        if process.wait():
+            raise StackError(f"{name} failed; see {log_of[name]}")
+
+
+def _wait_until_healthy(
+    home: Path, settings: Settings, running: dict[str, subprocess.Popen[bytes]]
+) -> None:
+    deadline = time.monotonic() + _START_SECONDS
+    while time.monotonic() < deadline:
+        for name, process in running.items():
+            if process.poll() is not None:
+                stop(home)
+                raise StackError(f"{name} ended early; see {home / 'logs' / f'{name}.log'}")
+        if _healthy(settings):
+            return
+        time.sleep(0.3)
+    stop(home)
+    raise StackError(f"not healthy after {_START_SECONDS} s; see the logs in {home / 'logs'}")
+
+
+def _healthy(settings: Settings) -> bool:
+    try:
+        health = httpx.get(f"{settings.airflow_url}/api/v2/monitor/health", timeout=5).json()
+        mlflow = httpx.get(f"{settings.mlflow_url}/health", timeout=5)
+    except (httpx.HTTPError, ValueError):
+        return False
+    parts = ("metadatabase", "scheduler", "dag_processor")
+    return mlflow.is_success and all(health[p]["status"] == "healthy" for p in parts)
+
+
+def airflow(home: Path, settings: Settings, *arguments: str) -> str:
+    """Run an `airflow` command against the stack; return what it printed.
+
+    Airflow takes back what it half created when SQLite is locked by the scheduler, so that the
+    command can be tried again.
+
+    Raises
+    ------
+    StackError
+        If the command fails, with the end of what it printed.
+    """
+    for _ in range(10):
+        done = subprocess.run(
+            [str(BIN / "airflow"), *arguments],
+            env=environment(home, settings),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode == 0:
+            return done.stdout
+        if "database is locked" not in done.stdout + done.stderr:
+            break
+    told = (done.stdout + done.stderr)[-800:]
+    raise StackError(f"airflow {' '.join(arguments)} failed: {told}")
+
+
+def stop(home: Path) -> bool:
+    """Stop every process of the stack, children included; return whether any ran."""
+    file = home / "processes.json"
+    if not file.exists():
+        return False
+    parents = []
+    for pid, started in json.loads(file.read_text()).values():
+        # A number may belong to another program by now: the start time tells.
+        if psutil.pid_exists(pid) and abs(psutil.Process(pid).create_time() - started) < 1:
+            parents.append(psutil.Process(pid))
+    processes = [*parents, *(c for p in parents for c in p.children(recursive=True))]
+    processes += _orphans(home, {p.pid for p in processes})
+    for process in processes:
+        _send(process, signal.SIGTERM)
+    _, stubborn = psutil.wait_procs(processes, timeout=8)
+    for process in stubborn:
+        _send(process, signal.SIGKILL)
+    psutil.wait_procs(stubborn, timeout=5)
+    file.unlink(missing_ok=True)
+    return bool(processes)
+
+
+def _orphans(home: Path, known: set[int]) -> list[psutil.Process]:
+    """Return the stack's processes that lost their parent, as after a kill -9."""
+    mine = str(home / "airflow")
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if process.pid not in known and process.environ().get("AIRFLOW_HOME") == mine:
+                found.append(process)
+        except psutil.Error:
+            continue
+    return [p for p in found if p.pid != os.getpid()]
+
+
+def _send(process: psutil.Process, number: signal.Signals) -> None:
+    with suppress(psutil.NoSuchProcess):
+        process.send_signal(number)
+
+
+def _remember(home: Path, pids: dict[str, int]) -> None:
+    started = {n: (pid, psutil.Process(pid).create_time()) for n, pid in pids.items()}
+    (home / "processes.json").write_text(json.dumps(started))
+
+
+def memory(home: Path) -> int:
+    """Return the proportional memory of all processes of the stack, in bytes."""
+    total = 0
+    for process in _orphans(home, set()):
+        try:
+            total += process.memory_full_info().pss
+        except psutil.Error:
+            continue
+    return total
+
+
+def show_address(settings: Settings) -> None:
+    """Print where to go, and as whom."""
+    out.print(f"Airflow   [bold]{settings.airflow_url}[/]")
+    for user, password in settings.passwords.items():
+        out.print(f"          user [bold]{user}[/]  password [bold]{password}[/]")
+    out.print(f"MLflow    [bold]{settings.mlflow_url}[/]")
+
+
+Home = Annotated[Path, typer.Option(help="folder that holds everything the stack keeps")]
+
+
+@app.command()
+def up(
+    home: Home = Path(".run/demo"),
+    models: Annotated[Path | None, typer.Option(help="folder of model specs")] = None,
+) -> None:
+    """Start the stack, or go on with one that was stopped or killed."""
+    home = home.resolve()
+    settings = settings_of(home, models, _approvers(models))
+    with out.status("starting Airflow and MLflow"):
+        try:
+            start(home, settings)
+        except StackError as error:
+            out.print(f"[red]{error}[/]")
+            raise typer.Exit(1) from None
+    show_address(settings)
+    own = "" if home.name == "demo" else f" MODELS={settings.models}"
+    out.print(
+        f"Where a model stands: `make status MODEL=name{own}`. Stop it with `make down{own}`."
+    )
+
+
+def _approvers(models: Path | None) -> tuple[str, ...]:
+    """Return the approvers whom the specs name: each becomes a user of this stack."""
+    from tasks.spec import SpecError
+    from tasks.spec_file import load
+
+    names: dict[str, None] = {}
+    for path in sorted((models or ROOT / "models").glob("*.yaml")):
+        try:
+            names.update(dict.fromkeys(user for user, _ in load(path).owner.users))
+        except SpecError as error:
+            out.print(f"[yellow]{error}[/]")
+    return tuple(names)
+
+
+@app.command(name="airflow", context_settings={"ignore_unknown_options": True})
+def airflow_command(arguments: list[str], home: Home = Path(".run/demo")) -> None:
+    """Run an `airflow` command against the stack: `airflow backfill create --dag-id …`."""
+    home = home.resolve()
+    try:
+        out.print(airflow(home, settings_of(home), *arguments), markup=False)
+    except StackError as error:
+        out.print(str(error), markup=False, style="red")
+        raise typer.Exit(1) from None
+
+
+@app.command(name="tasks", context_settings={"ignore_unknown_options": True})
+def tasks_command(arguments: list[str], home: Home = Path(".run/demo")) -> None:
+    """Run `python -m tasks` on the stack's models and ledger: `tasks status MODEL`."""
+    home = home.resolve()
+    command = [sys.executable, "-m", "tasks", *arguments]
+    done = subprocess.run(command, env=environment(home, settings_of(home)), check=False)
+    raise typer.Exit(done.returncode)
+
+
+@app.command()
+def down(home: Home = Path(".run/demo")) -> None:
+    """Stop the stack; everything it keeps stays."""
+    ran = stop(home.resolve())
+    out.print("stopped" if ran else "nothing was running")
+
+
+if __name__ == "__main__":
+    app()

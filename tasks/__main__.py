@@ -1,0 +1,204 @@
+"""The command line: `python -m tasks`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from tasks import spec_file
+from tasks.ledger import Ledger
+from tasks.spec import ModelSpec, SpecError
+
+app = typer.Typer(
+    help="Gatelatch: watch margin classifiers, and change them only when a person says so.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+out = Console(soft_wrap=True)
+err = Console(stderr=True, soft_wrap=True, highlight=False)
+Model = Annotated[str, typer.Argument(help="name of a model in the models folder")]
+_STYLES = {"steady": "green", "drifting": "red", "insufficient": "yellow"}
+
+
+@app.command()
+def check(
+    files: Annotated[
+        list[Path] | None, typer.Argument(help="model specs; default: all in the models folder")
+    ] = None,
+) -> None:
+    """Check model specs; name each mistake's YAML path, value, reason and remedy."""
+    from tasks.expectations import check_expectations
+
+    wanted = files or sorted(spec_file.models_folder().glob("*.yaml"))
+    if not wanted:
+        _fail(f"no model specs in {spec_file.models_folder()}; set GATELATCH_MODELS or name files")
+    bad = 0
+    for path in wanted:
+        try:
+            spec = spec_file.load(path)
+            check_expectations(spec)
+            out.print(f"{path}: [green]good[/], digest {spec.digest}")
+        except SpecError as error:
+            bad += 1
+            err.print(str(error), markup=False)
+    raise typer.Exit(1 if bad else 0)
+
+
+@app.command()
+def status(
+    model: Model,
+    as_json: Annotated[bool, typer.Option("--json", help="print JSON instead of tables")] = False,
+    windows: Annotated[int, typer.Option(help="how many of the newest windows to show")] = 30,
+) -> None:
+    """Show a model's windows, latch, proposals and promotions."""
+    from tasks import status as state
+
+    known = state.read(_find(model), Ledger.open())
+    told = state.as_json(known)
+    if as_json:
+        print(json.dumps(told, indent=2))
+        return
+    champion = "none yet" if known.champion is None else f"version {known.champion}"
+    latch = known.history.now
+    rest = f" until {latch.rests_until:%Y-%m-%d}" if latch.rests_until else ""
+    out.print(f"[bold]{model}[/]  champion: {champion}  latch: [bold]{latch.state}[/]{rest}")
+    if latch.episode:
+        out.print(f"episode: {latch.episode}")
+    if told["windows"]:
+        out.print(_windows(told["windows"][-windows:]))
+    if told["proposals"]:
+        out.print(_proposals(told["proposals"]))
+    if told["promotions"]:
+        out.print(_promotions(told["promotions"]))
+    else:
+        out.print(
+            f"Train the first champion: trigger the DAG retrain.{model} with reason 'bootstrap'."
+        )
+
+
+def _windows(rows: list[dict[str, Any]]) -> Table:
+    table = Table(title="windows", title_justify="left", box=box.SIMPLE_HEAD)
+    for name in ("from", "version", "verdict", "of limit", "accuracy", "latch"):
+        figures = name in ("version", "of limit", "accuracy")
+        table.add_column(name, justify="right" if figures else "left", no_wrap=True)
+    table.add_column("why")
+    for row in rows:
+        verdict = str(row["verdict"])
+        table.add_row(
+            _moment(row["start"]),
+            str(row["version"]),
+            f"[{_STYLES[verdict]}]{verdict}[/]",
+            _two(row["pressure"]),
+            _two(row.get("accuracy")),
+            str(row["latch"]),
+            escape(str(row["reason"])),
+        )
+    return table
+
+
+def _moment(iso: str) -> str:
+    return iso[:16].replace("T", " ").removesuffix(" 00:00")
+
+
+def _two(value: object) -> str:
+    return f"{value:.2f}" if isinstance(value, float) else "–"
+
+
+def _proposals(rows: list[dict[str, Any]]) -> Table:
+    table = Table(
+        "proposal", "reason", "by", "what became of it", title="proposals", title_justify="left"
+    )
+    for row in rows:
+        told = [escape(f"{d['step']}: {d['answer']} by {d['by']}") for d in row["decisions"]]
+        waits = ["[yellow]live[/]"] if row["live"] else []
+        table.add_row(
+            *(escape(str(row[name])) for name in ("proposal", "reason", "proposer")),
+            "\n".join([*told, *waits]),
+        )
+    return table
+
+
+def _promotions(rows: list[dict[str, Any]]) -> Table:
+    table = Table(
+        "#",
+        "champion",
+        "before",
+        "for windows from",
+        "by",
+        "reason",
+        title="promotions",
+        title_justify="left",
+    )
+    for row in rows:
+        before = "–" if row["expected"] is None else str(row["expected"])
+        since = _moment(row["effective_from"])
+        table.add_row(
+            str(row["number"]),
+            str(row["version"]),
+            before,
+            since,
+            escape(str(row["by"])),
+            escape(str(row["reason"])),
+        )
+    return table
+
+
+@app.command()
+def withdraw(
+    model: Model,
+    proposal: Annotated[str, typer.Argument(help="as `status` names it")],
+    reason: Annotated[str, typer.Option(help="recorded in the ledger")],
+    by: Annotated[str, typer.Option(help="who withdraws it")],
+) -> None:
+    """End a live proposal whose run will not finish; the latch then rests."""
+    from tasks.retrain import NotApproved
+    from tasks.retrain import withdraw as end
+
+    try:
+        end(_find(model), proposal, by, reason)
+    except NotApproved as error:
+        _fail(str(error))
+    out.print(f"{escape(proposal)} is withdrawn")
+
+
+@app.command()
+def init() -> None:
+    """Create the ledger's tables and check the stores; safe to repeat."""
+    from tasks import registry, store
+
+    Ledger.open()
+    store.write("reports/.ready", "")
+    registry.prepare()
+    out.print("ledger, store and registry are ready")
+
+
+@app.command()
+def options() -> None:
+    """Print every option of a model spec with its default and meaning, as a Markdown table."""
+    print("| option | default | meaning |\n| --- | --- | --- |")
+    for path, default, meaning in spec_file.options():
+        print(f"| `{path}` | {default} | {meaning} |")
+
+
+def _find(model: str) -> ModelSpec:
+    try:
+        return spec_file.find(model)
+    except SpecError as error:
+        _fail(str(error))
+
+
+def _fail(message: str) -> NoReturn:
+    err.print(message, markup=False)
+    raise typer.Exit(1)
+
+
+if __name__ == "__main__":
+    sys.exit(app())

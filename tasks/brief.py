@@ -1,0 +1,305 @@
+"""Figures → Markdown and charts for the person who decides. Holds figures only, never a row."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from tasks import store
+from tasks.ledger import Candidate, Observation, Proposal
+from tasks.spec import ModelSpec, format_duration
+from tasks.status import Status
+from tasks.summary import from_json
+from tasks.windows import Window
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+REPORTS = "/gatelatch/reports"  # where plugins/reports.py serves the store's `reports/`
+_BARS = "▁▂▃▄▅▆▇█"
+_SHOWN_WINDOWS = 26
+_COLOURS = {"steady": "#4c8c6b", "drifting": "#c8553d", "insufficient": "#9a9a9a"}
+_UNITS = {"wasserstein": " σ"}
+
+
+def publish(
+    model: str, proposal: str, kind: str, brief: tuple[str, str], evidence: str
+) -> dict[str, str]:
+    """Keep a brief as a page in the store; return subject, body, address and evidence."""
+    subject, body = brief
+    body += f"\n\nEvidence `{evidence}`: the answer is valid for exactly this."
+    path = f"{model}/{slug(proposal)}/{kind}.html"
+    store.write(f"reports/{path}", page(subject, body))
+    return {
+        "subject": subject,
+        "body": body,
+        "brief": f"{REPORTS}/{path}",
+        "evidence": evidence,
+    }
+
+
+def slug(proposal: str) -> str:
+    """Return a proposal's name as it may stand in a path."""
+    return re.sub(r"[^A-Za-z0-9_.-]", "-", proposal)
+
+
+def page(title: str, markdown: str) -> str:
+    """Return the Markdown as a page of its own that needs no network."""
+    from jinja2 import Environment, PackageLoader
+    from markdown_it import MarkdownIt
+
+    body = MarkdownIt("commonmark", {"html": False}).enable("table").render(markdown)
+    env = Environment(loader=PackageLoader("tasks"), autoescape=True)
+    return env.get_template("brief.html").render(title=title, body=body)
+
+
+def retrain(known: Status, proposal: Proposal, run_link: str) -> tuple[str, str]:
+    """Return subject and body of the request to retrain."""
+    spec = known.spec
+    if proposal.champion is None:
+        subject = f"{spec.model}: train the first champion?"
+        parts = [f"**`{spec.model}` has no champion yet.** Monitoring starts with the first one."]
+    else:
+        subject = f"{spec.model}: retrain version {proposal.champion}?"
+        parts = [_what_drifted(known, proposal), *_evidence(known, proposal)]
+        if proposal.episode:
+            subject = f"{spec.model}: the margins drifted, retrain version {proposal.champion}?"
+    parts.append(_proposed(spec, proposal))
+    return subject, "\n\n".join([*parts, _links(known, proposal, run_link)])
+
+
+def _what_drifted(known: Status, proposal: Proposal) -> str:
+    windows = _windows(known, proposal)
+    if proposal.episode is None:
+        return f"**Asked for by {as_text(proposal.proposer)}**: {as_text(proposal.reason)}."
+    first = next((o for o in windows if proposal.episode.endswith(o.window.name)), windows[-1])
+    judged = [o for o in windows if o.verdict != "insufficient"][-known.spec.latch.open.of :]
+    breaches = sum(o.verdict == "drifting" for o in judged)
+    return (
+        f"**The margins of `{known.spec.model}` version {proposal.champion} have drifted since "
+        f"{first.window_start:%Y-%m-%d}**: {breaches} of the last {len(judged)} windows are above "
+        "their limit."
+    )
+
+
+def _windows(known: Status, proposal: Proposal) -> list[Observation]:
+    seen = [o for o in known.observations if o.window_end <= proposal.trained_until]
+    return seen[-_SHOWN_WINDOWS:]
+
+
+def _evidence(known: Status, proposal: Proposal) -> list[str]:
+    windows = _windows(known, proposal)
+    judged = [o for o in windows if o.figures["statistics"]]
+    if not judged:
+        return ["No window has been measured yet."]
+    newest = judged[-1]
+    path = f"{known.spec.model}/{slug(proposal.proposal)}/drift.svg"
+    store.write(f"reports/{path}", chart(windows))
+    rows = [
+        (
+            s["name"].replace("_", " "),
+            f"{s['value']:+.3f}{_UNITS.get(s['name'], '')}",
+            f"{s['limit']:.3f}",
+            f"**{s['pressure']:.1f} ×**" if s["pressure"] > 1 else f"{s['pressure']:.1f} ×",
+        )
+        for s in newest.figures["statistics"]
+    ]
+    parts = [
+        f"![Change against its limit, window by window]({REPORTS}/{path})",
+        f"`{sparkline([o.pressure for o in windows])}` the last {len(windows)} windows, "
+        "▅ and higher is above the limit",
+        f"Newest window {_days(newest.window)}, {newest.figures['accepted']} rows:",
+        table(("change against the reference", "value", "limit", "of its limit"), rows),
+    ]
+    if "accuracy" in newest.figures:
+        parts += _labelled(known, proposal, newest)
+    else:
+        parts.append("No labels yet for this window: nothing confirms that decisions got worse.")
+    return parts
+
+
+def _labelled(known: Status, proposal: Proposal, newest: Observation) -> list[str]:
+    candidate = next(c for c in known.candidates if c.version == proposal.champion)
+    losses = from_json(candidate.reference).losses
+    rows = [
+        (name.replace("_", " "), f"{there:.3f}", f"{newest.figures[name]:.3f}")
+        for name, there in (losses.rates if losses.rows else {}).items()
+    ]
+    return [
+        f"With the {newest.figures['labelled']} labels that are there:",
+        table(("labelled rows", "when accepted", "newest window"), rows),
+    ]
+
+
+def _proposed(spec: ModelSpec, proposal: Proposal) -> str:
+    days = _days(Window(proposal.trained_from, proposal.trained_until))
+    against = (
+        f"judge it against version {proposal.champion} on the newest {spec.training.judge:.0%}"
+        if proposal.champion
+        else f"judge it on the newest {spec.training.judge:.0%}"
+    )
+    again = " You will be asked again before anything is promoted."
+    return (
+        f"**Proposed:** train `{spec.training.estimator}` on {days}, calibrate it, {against}."
+        f"{again if spec.approval.promote == 'human' else ''}\n\n"
+        f"**If you reject, or nobody answers within {format_duration(spec.approval.timeout)}:** "
+        f"the champion stays, and the latch rests for {format_duration(spec.latch.rest)} of event "
+        "time before it may ask again."
+    )
+
+
+def _links(known: Status, proposal: Proposal, run_link: str) -> str:
+    from tasks import registry
+
+    parts = [f"Owner {as_text(known.spec.owner.name)}"]
+    parts.append(f"proposed by {as_text(proposal.proposer)}, who cannot approve it")
+    parts.append(f"[this run]({run_link})")
+    if proposal.champion is not None:
+        address = registry.version_url(known.spec.model, proposal.champion)
+        parts.append(f"[version {proposal.champion} in MLflow]({address})")
+    windows = _windows(known, proposal)
+    if windows:
+        parts.append(f"[data report]({address_of(windows[-1].figures['report'])})")
+    return " · ".join(parts)
+
+
+def address_of(report: str) -> str:
+    """Return the address at which the Airflow UI serves a report of the store."""
+    return f"{REPORTS}/{report.removeprefix('reports/')}"
+
+
+def promotion(known: Status, candidate: Candidate, run_link: str) -> tuple[str, str]:
+    """Return subject and body of the request to promote."""
+    from tasks import registry
+
+    spec = known.spec
+    asked = next(p for p in known.proposals if p.proposal == candidate.proposal)
+    champion = candidate.metrics["champion"]
+    against = "there is no champion yet" if champion is None else f"version {asked.champion}"
+    subject = f"{spec.model}: promote version {candidate.version}?"
+    since = known.effective_from(candidate.trained_until)
+    parts = [
+        f"**Version {candidate.version} passed {len(candidate.gates)} of {len(candidate.gates)} "
+        f"gates** on the newest {candidate.metrics['judged_rows']} rows, which neither fit nor "
+        f"calibration saw ({against})."
+        if champion is None
+        else f"**Version {candidate.version} passed all {len(candidate.gates)} gates against "
+        f"{against}** on the newest {candidate.metrics['judged_rows']} rows, which neither its fit "
+        "nor its calibration saw.",
+        table(("judged rows", f"version {candidate.version}", against), _compared(candidate)),
+        table(("gate", "result", "candidate", "champion", "why"), _gates(candidate)),
+        f"**If you approve:** version {candidate.version} is champion for windows from "
+        f"{since:%Y-%m-%d %H:%M} UTC on, unless the champion has changed by then. "
+        "**If you reject, or nobody answers:** the champion stays.",
+        " · ".join(
+            [
+                f"[this run]({run_link})",
+                f"[MLflow run]({registry.run_url(spec.model, candidate.run_id)})",
+                f"[version {candidate.version} in MLflow]"
+                f"({registry.version_url(spec.model, candidate.version)})",
+            ]
+        ),
+    ]
+    return subject, "\n\n".join(parts)
+
+
+def _compared(candidate: Candidate) -> list[tuple[str, ...]]:
+    theirs: Mapping[str, float] = candidate.metrics["champion"] or {}
+    return [
+        (name.replace("_", " "), f"{value:.3f}", _figure(theirs.get(name)))
+        for name, value in candidate.metrics["candidate"].items()
+    ]
+
+
+def _gates(candidate: Candidate) -> list[tuple[str, ...]]:
+    return [
+        (
+            g["name"].replace("_", " "),
+            "passed" if g["passed"] else "**failed**",
+            _figure(g["candidate"]),
+            _figure(g["champion"]),
+            g["reason"],
+        )
+        for g in candidate.gates
+    ]
+
+
+def _figure(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}"
+
+
+def _days(window: Window) -> str:
+    return f"{window.start:%Y-%m-%d} → {window.end:%Y-%m-%d}"
+
+
+def as_text(written: str) -> str:
+    """Return what a person wrote as Markdown that shows it as it is: no link, image or heading.
+
+    Examples
+    --------
+    >>> print(as_text("[see](https://elsewhere)"))
+    \\[see\\](https://elsewhere)
+    """
+    return re.sub(r"([\\`*_\[\]<>|!&~])", r"\\\1", " ".join(written.split()))
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return a Markdown table, figures to the right."""
+    lines = [head, ["---", *["---:" if len(head) < 5 else "---"] * (len(head) - 1)], *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def sparkline(pressures: Sequence[float | None]) -> str:
+    """Return one character a window: ▅ and higher is above the limit, `·` is insufficient.
+
+    Examples
+    --------
+    >>> sparkline([0.1, 0.5, None, 0.99, 1.01, 2.4])
+    '▁▃·▄▅█'
+    """
+    top = len(_BARS) - 1
+    return "".join(
+        "·" if p is None else _BARS[min(int(p / 2 * len(_BARS)), top)] for p in pressures
+    )
+
+
+def chart(windows: Sequence[Observation]) -> str:
+    """Return an SVG: each window's change against its limit, and its accuracy where labelled."""
+    from matplotlib.figure import Figure
+
+    labelled = any("accuracy" in o.figures for o in windows)
+    # Airflow shows images 300 pixels wide: small figure, few words.
+    figure = Figure(figsize=(4.6, 3.0 if labelled else 2.0), layout="constrained")
+    panels: Any = figure.subplots(2 if labelled else 1, 1, sharex=True, squeeze=False)[:, 0]
+    _draw_pressure(panels[0], windows)
+    if labelled:
+        _draw_accuracy(panels[1], windows)
+    shown = range(0, len(windows), max(1, -(-len(windows) // 4)))
+    panels[-1].set_xticks(shown, [f"{windows[i].window_start:%Y-%m-%d}" for i in shown])
+    out = io.StringIO()
+    figure.savefig(out, format="svg", metadata={"Date": None})
+    return out.getvalue()
+
+
+def _draw_pressure(axes: Axes, windows: Sequence[Observation]) -> None:
+    # Even a window without any change, or without a verdict, shows as a stroke.
+    heights = [max(o.pressure or 0.0, 0.04) for o in windows]
+    axes.bar(range(len(windows)), heights, color=[_COLOURS[o.verdict] for o in windows])
+    axes.axhline(1.0, color="#333333", linewidth=1, linestyle="--")
+    axes.set_title("change ÷ limit", fontsize=9, loc="left")
+    axes.set_ylim(0, max(1.5, *heights) * 1.08)
+    _tidy(axes)
+
+
+def _draw_accuracy(axes: Axes, windows: Sequence[Observation]) -> None:
+    points = [(i, o.figures["accuracy"]) for i, o in enumerate(windows) if "accuracy" in o.figures]
+    axes.plot(*zip(*points, strict=True), color="#3b5b92", marker="o", markersize=3)
+    axes.set_title("accuracy", fontsize=9, loc="left")
+    _tidy(axes)
+
+
+def _tidy(axes: Axes) -> None:
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.tick_params(labelsize=8)

@@ -1,0 +1,49 @@
+"""Platt scaling on a slice of its own, and how far probabilities are from frequencies."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tasks.margins import Floats, Ints
+
+BINS = 10
+
+
+def platt(fitted: Any, frame: Any, label: Ints) -> Any:
+    """Return the fitted model with sigmoids p = 1 / (1 + exp(a·f + b)) learnt on other rows.
+
+    Platt (1999); one against the rest for more than two classes. The fitted model is not changed.
+    """
+    from sklearn.calibration import CalibratedClassifierCV
+    from sklearn.frozen import FrozenEstimator
+
+    return CalibratedClassifierCV(FrozenEstimator(fitted), method="sigmoid").fit(frame, label)
+
+
+def slopes(calibrated: Any) -> tuple[float, ...]:
+    """Return -a of each sigmoid: positive where a larger score means a larger probability."""
+    inner = calibrated.calibrated_classifiers_[0]
+    return tuple(-float(c.a_) for c in inner.calibrators)
+
+
+def expected_calibration_error(probability: Floats, label: Ints) -> float:
+    """Return the mean gap between confidence and accuracy over 10 bins of equal mass.
+
+    Naeini, Cooper & Hauskrecht (2015), on the predicted class.
+
+    Parameters
+    ----------
+    probability
+        Class probabilities, shape (n, k).
+    label
+        Index of the true class, shape (n,).
+    """
+    top = probability.max(axis=1)
+    right = probability.argmax(axis=1) == label
+    gap = 0.0
+    for rows in np.array_split(np.argsort(top, kind="stable"), BINS):
+        if len(rows):
+            gap += abs(float(top[rows].mean() - right[rows].mean())) * len(rows)
+    return gap / len(label)

@@ -1,0 +1,132 @@
+"""The hysteresis: a pure fold over readings in event time → `closed`, `open` or `resting`."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from tasks.drift import Verdict
+from tasks.spec import LatchPolicy
+from tasks.windows import Window
+
+State = Literal["closed", "open", "resting"]
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One observed window, as the latch sees it."""
+
+    window: Window
+    version: int
+    verdict: Verdict
+    pressure: float | None
+
+
+@dataclass(frozen=True)
+class Pause:
+    """What makes the latch rest: a promotion, which ends the episode, or a refusal, which does not.
+
+    `since` is event time: the end of the newest window when it was decided.
+    """
+
+    since: datetime
+    promotion: bool
+
+
+@dataclass(frozen=True)
+class Latch:
+    """The state after one reading. `episode` is set from its opening until it ends."""
+
+    state: State
+    episode: str | None
+    rests_until: datetime | None
+
+
+@dataclass(frozen=True)
+class History:
+    """The state after each window, oldest first, and the state now."""
+
+    steps: tuple[tuple[Reading, Latch], ...]
+    now: Latch
+
+
+def fold(
+    model: str, readings: Iterable[Reading], pauses: Iterable[Pause], policy: LatchPolicy
+) -> History:
+    """Return the latch after each reading, whatever order they come in.
+
+    It opens when `open.breaches` of the last `open.of` windows breach, unless it rests; it closes
+    when `close.steady` windows in a row stay below `close.at` of their limit. An `insufficient`
+    window is neither. A rest ends with the first window that ends at or after it.
+
+    Examples
+    --------
+    >>> from datetime import UTC, datetime, timedelta
+    >>> def week(k, pressure):
+    ...     start = datetime(2026, 1, 5, tzinfo=UTC) + timedelta(weeks=k)
+    ...     verdict = "drifting" if pressure > 1 else "steady"
+    ...     return Reading(Window(start, start + timedelta(weeks=1)), 1, verdict, pressure)
+    >>> weeks = [week(0, 0.4), week(1, 1.2), week(2, 0.9), week(3, 1.5)]
+    >>> fold("churn", weeks, [], LatchPolicy()).now
+    Latch(state='open', episode='churn.v1.20260112T0000', rests_until=None)
+    """
+    waiting = deque(sorted(pauses, key=lambda p: (p.since, p.promotion)))
+    machine = _Machine(model, policy)
+    steps = []
+    for reading in sorted(readings, key=lambda r: r.window):
+        while waiting and waiting[0].since <= reading.window.start:
+            machine.pause(waiting.popleft())
+        machine.read(reading)
+        steps.append((reading, machine.latch(reading.window.end)))
+    for pause in waiting:
+        machine.pause(pause)
+    newest = steps[-1][0].window.end if steps else None
+    return History(tuple(steps), machine.latch(newest))
+
+
+class _Machine:
+    """The fold's running values; they live for one fold and are never stored."""
+
+    def __init__(self, model: str, policy: LatchPolicy) -> None:
+        self.model = model
+        self.policy = policy
+        self.recent: deque[Reading] = deque(maxlen=policy.open.of)
+        self.calm = 0
+        self.episode: str | None = None
+        self.rests_until: datetime | None = None
+
+    def pause(self, pause: Pause) -> None:
+        until = pause.since + self.policy.rest
+        self.rests_until = max(until, self.rests_until or until)
+        if pause.promotion:
+            self._forget()
+
+    def read(self, reading: Reading) -> None:
+        if reading.verdict == "insufficient":
+            return
+        self.recent.append(reading)
+        low = reading.pressure is not None and reading.pressure <= self.policy.close.at
+        self.calm = self.calm + 1 if reading.verdict == "steady" and low else 0
+        breaches = [r for r in self.recent if r.verdict == "drifting"]
+        if self.episode is None:
+            if len(breaches) >= self.policy.open.breaches and not self._rests(reading.window.end):
+                first = breaches[0]
+                self.episode = f"{self.model}.v{first.version}.{first.window.name}"
+        elif self.calm >= self.policy.close.steady:
+            self._forget()
+
+    def latch(self, moment: datetime | None) -> Latch:
+        rests = moment is not None and self._rests(moment)
+        state: State = "resting" if rests else "open" if self.episode else "closed"
+        return Latch(state, self.episode, self.rests_until if rests else None)
+
+    def _rests(self, moment: datetime) -> bool:
+        return self.rests_until is not None and moment < self.rests_until
+
+    def _forget(self) -> None:
+        self.recent.clear()
+        self.calm = 0
+        self.episode = None

@@ -1,0 +1,290 @@
+"""What the monitor DAG does with one window: validate → measure → judge.
+
+Each step returns a small JSON-ready dict for the next; rows and summaries stay in the store.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from tasks import store
+from tasks.ledger import Ledger, Observation, champion_at
+from tasks.source import Digest, SourceError, batches
+from tasks.spec import ModelSpec
+from tasks.windows import Window, windows_per_year
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from tasks.summary import Summary
+    from tasks.validation import Validation
+
+
+class SourceChanged(SourceError):
+    """The rows differ from those that were validated."""
+
+
+def validate(spec: ModelSpec, window: Window, *, version: int | None = None) -> dict[str, Any]:
+    """Validate a window's rows, quarantine the bad ones, write the report.
+
+    Returns
+    -------
+    `version` the window is to be measured with (None: there was no champion), `problem` (why it
+    cannot be measured, or None), counts, `data_digest`, `warnings`, and paths in the store.
+    """
+    ledger = Ledger.open()
+    what_if = version is not None
+    if version is None:
+        period = champion_at(ledger.promotions(spec.model), window.start)
+        if period is None:
+            return {"version": None, "problem": no_champion(spec, window)}
+        version = period.version
+    constants = constants_of(spec, ledger, version)
+    checked = check_rows(spec, window, constants, version)
+    return {"version": version, "what_if": what_if, **checked}
+
+
+def no_champion(spec: ModelSpec, window: Window) -> str:
+    """Return the sentence for a window before the first champion."""
+    return (
+        f"{spec.model} had no champion for {window}; train the first one: trigger "
+        f"retrain.{spec.model} with reason 'bootstrap', then run this window again"
+    )
+
+
+def constants_of(spec: ModelSpec, ledger: Ledger, version: int) -> dict[str, float]:
+    """Return the features that were constant in a version's reference, with their value."""
+    reference = _reference(spec, ledger, version)
+    return {name: m.mean for name, m in reference.features.items() if m.constant}
+
+
+def check_rows(
+    spec: ModelSpec, window: Window, constants: dict[str, float], version: int | None = None
+) -> dict[str, Any]:
+    """Validate the rows of any interval; see `validate`."""
+    import pyarrow.parquet as pq
+
+    from tasks import keys, report, validation
+
+    place = f"{spec.model}/{window.name}"
+    digest = Digest()
+    with tempfile.TemporaryDirectory() as folder:
+        # Files of one window may type a column differently: one quarantine file for each schema.
+        writers: dict[pa.Schema, pq.ParquetWriter] = {}
+
+        def quarantine(rows: pa.Table) -> None:
+            schema = rows.schema.remove_metadata()
+            if schema not in writers:
+                writers[schema] = pq.ParquetWriter(f"{folder}/{len(writers)}.parquet", schema)
+            writers[schema].write_table(rows.replace_schema_metadata())
+
+        try:
+            repeated = keys.repeated_keys(batches(spec, window, [spec.source.key]))
+            result = validation.validate(
+                spec,
+                window,
+                digest.tap(batches(spec, window)),
+                repeated=repeated,
+                constants=constants,
+                quarantine=quarantine,
+            )
+        except SourceError as error:
+            result = _unreadable(str(error))
+            digest = Digest.of(str(error))  # a file that breaks after it was missing is news
+        bad = []
+        for number, writer in enumerate(writers.values()):
+            writer.close()
+            bad.append(f"quarantine/{place}/{digest}-{number}.parquet")
+            store.put(bad[-1], f"{folder}/{number}.parquet")
+    address = f"reports/{place}/validation-{digest}.html"
+    page = report.report_html(spec, window, result, model_version=version, data_digest=str(digest))
+    store.write(address, page)
+    return {
+        "problem": result.problem,
+        "rows": result.rows,
+        "accepted": result.accepted,
+        "quarantined": result.quarantined,
+        "warnings": list(result.warnings),
+        "data_digest": str(digest),
+        "quarantine": bad,
+        "report": address,
+    }
+
+
+def _unreadable(problem: str) -> Validation:
+    from tasks.validation import Validation
+
+    return Validation(0, 0, 0, (), problem, ())
+
+
+def accepted(
+    spec: ModelSpec, window: Window, validated: dict[str, Any]
+) -> Iterator[pa.RecordBatch]:
+    """Yield the window's rows without the quarantined ones.
+
+    Raises
+    ------
+    SourceChanged
+        If the rows are no longer those that were validated.
+    """
+    import numpy as np
+    import pyarrow as pa
+
+    bad = _quarantined_rows(validated["quarantine"])
+    digest = Digest()
+    first = 0
+    for batch in digest.tap(batches(spec, window)):
+        keep = np.ones(batch.num_rows, dtype=bool)
+        here = bad[np.searchsorted(bad, first) : np.searchsorted(bad, first + batch.num_rows)]
+        keep[here - first] = False
+        first += batch.num_rows
+        yield batch.filter(pa.array(keep))
+    if str(digest) != validated["data_digest"]:
+        raise SourceChanged(
+            f"the rows of {window} changed after they were validated; clear this run from its "
+            "first task on to use the new ones"
+        )
+
+
+def _quarantined_rows(paths: list[str]) -> Any:
+    import io
+
+    import numpy as np
+    import pyarrow.parquet as pq
+
+    tables = [pq.read_table(io.BytesIO(store.read(path)), columns=["_row"]) for path in paths]
+    found = [table.column("_row").to_numpy() for table in tables]
+    return np.sort(np.concatenate([np.empty(0, dtype=np.int64), *found]))
+
+
+def measure(spec: ModelSpec, window: Window, validated: dict[str, Any]) -> dict[str, Any]:
+    """Score the accepted rows batch by batch into a summary, and keep that in the store."""
+    import json
+
+    from tasks.summary import to_json
+
+    if validated["problem"]:
+        return {**validated, "summary": None}
+    summary = _measure(spec, window, validated)
+    path = f"summaries/{spec.model}/v{validated['version']}/{window.name}-"
+    path += f"{spec.digest}-{validated['data_digest']}.json"
+    store.write(path, json.dumps(to_json(summary)))
+    return {**validated, "summary": path}
+
+
+def _measure(spec: ModelSpec, window: Window, validated: dict[str, Any]) -> Summary:
+    from functools import reduce
+
+    from tasks.summary import merge, summarise
+    from tasks.training import class_names, features, labels, numeric_columns
+
+    version = validated["version"]
+    grid = _reference(spec, Ledger.open(), version).grid
+    decisions = _decisions(spec, version, logged=not validated["what_if"])
+    return reduce(
+        merge,
+        (
+            summarise(
+                grid,
+                decisions(batch, frame),
+                labels(spec, batch),
+                class_names(spec),
+                numeric_columns(spec, frame),
+            )
+            for batch in accepted(spec, window, validated)
+            if batch.num_rows
+            for frame in [features(spec, batch)]
+        ),
+    )
+
+
+def _decisions(spec: ModelSpec, version: int, *, logged: bool) -> Any:
+    """Return what gives a batch's decision values: the logged column, or the model itself."""
+    import numpy as np
+
+    from tasks import registry, training
+
+    if logged and spec.source.margin is not None:
+        column = spec.source.margin
+        return lambda batch, _: batch.column(column).to_numpy().astype(np.float64)
+    model = registry.load(spec.model, version)
+    return lambda _, frame: training.decide(model, frame)
+
+
+def judge(spec: ModelSpec, window: Window, measured: dict[str, Any]) -> Observation:
+    """Hold the summary against the reference and append the observation.
+
+    If the champion of the window changed since it was validated, the window is measured again.
+    """
+    ledger = Ledger.open()
+    if not measured["what_if"]:
+        champion = champion_at(ledger.promotions(spec.model), window.start)
+        if champion is not None and champion.version != measured["version"]:
+            measured = measure(spec, window, validate(spec, window))
+    return ledger.observe(_observation(spec, window, measured, ledger))
+
+
+def _observation(
+    spec: ModelSpec, window: Window, measured: dict[str, Any], ledger: Ledger
+) -> Observation:
+    import json
+
+    from tasks import drift
+    from tasks.summary import from_json
+
+    counts = {k: measured[k] for k in ("rows", "accepted", "quarantined", "warnings")}
+    rates: dict[str, float] = {}
+    if measured["problem"]:
+        judgement = drift.insufficient(measured["problem"])
+    else:
+        summary = from_json(json.loads(store.read(measured["summary"])))
+        judgement = drift.judge(
+            summary,
+            _reference(spec, ledger, measured["version"]),
+            spec.drift,
+            min_rows=spec.window.min_rows,
+            windows_per_year=windows_per_year(spec.window),
+        )
+        if summary.labelled:
+            rates = summary.losses.rates
+        counts["labelled"] = summary.labelled
+    statistics = [
+        {**asdict(s), "limit": s.limit, "pressure": s.pressure} for s in judgement.statistics
+    ]
+    return Observation(
+        model=spec.model,
+        version=measured["version"],
+        window_start=window.start,
+        window_end=window.end,
+        spec_digest=spec.digest,
+        data_digest=measured["data_digest"],
+        verdict=judgement.verdict,
+        reason=judgement.reason,
+        pressure=judgement.pressure,
+        figures={**counts, **rates, "statistics": statistics, "report": measured["report"]},
+    )
+
+
+def _reference(spec: ModelSpec, ledger: Ledger, version: int) -> Summary:
+    from tasks.spec import SpecError
+    from tasks.summary import from_json
+
+    candidate = ledger.candidate(spec.model, version)
+    if candidate is None:
+        known = ", ".join(str(c.version) for c in ledger.candidates(spec.model)) or "none"
+        raise SpecError(f"{spec.model} has no version {version} in the ledger; there are: {known}")
+    return from_json(candidate.reference)
+
+
+def due(spec: ModelSpec) -> str | None:
+    """Return the name of the proposal that an open episode waits for; None if none does.
+
+    Read from the newest state of the fold, whichever window the caller just observed: so the last
+    of several parallel runs finds what they saw together.
+    """
+    from tasks import status
+
+    return status.read(spec, Ledger.open()).due

@@ -1,0 +1,439 @@
+"""The model spec: what one monitored model is, read from `models/<name>.yaml`.
+
+This file is imported while Airflow parses DAGs, so it stays light: pydantic only.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from typing import Annotated, Any, Literal, Self
+from zoneinfo import ZoneInfo, available_timezones
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    field_validator,
+    model_validator,
+)
+
+_UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+
+
+class SpecError(ValueError):
+    """A model spec that cannot be used: names file, each YAML path, the value and the remedy."""
+
+
+def parse_duration(text: object) -> timedelta:
+    """Return the duration that `7d`, `12h`, `30m` or `2w` means.
+
+    Raises
+    ------
+    ValueError
+        If the text is not a whole number followed by one of m, h, d, w.
+    """
+    if isinstance(text, timedelta):
+        return text
+    match = re.fullmatch(r"(\d+)([mhdw])", str(text))
+    if match is None:
+        raise ValueError("write a whole number and a unit: 30m, 12h, 7d or 2w")
+    return timedelta(**{_UNITS[match[2]]: int(match[1])})
+
+
+def format_duration(span: timedelta) -> str:
+    """Return the shortest spec notation of a duration; the inverse of `parse_duration`."""
+    minutes = int(span.total_seconds() // 60)
+    for unit, size in (("d", 1440), ("h", 60)):
+        if minutes % size == 0:
+            return f"{minutes // size}{unit}"
+    return f"{minutes}m"
+
+
+Duration = Annotated[
+    timedelta, BeforeValidator(parse_duration), PlainSerializer(format_duration, return_type=str)
+]
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+Share = Annotated[float, Field(gt=0, lt=1)]
+Rate = Annotated[float, Field(ge=0, le=1)]
+Positive = Annotated[float, Field(gt=0)]
+Count = Annotated[int, Field(ge=1)]
+Label = int | str
+
+
+class SpecPart(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Owner(SpecPart):
+    name: str = Field(description="who answers for the model; shown in every brief")
+    approvers: tuple[str, ...] = Field(
+        default=(),
+        description="Airflow user names that may answer; `id:name` where the id differs (FAB)",
+    )
+
+    @property
+    def users(self) -> list[tuple[str, str]]:
+        """Return (Airflow user id, name) of each approver."""
+        pairs = (entry.partition(":") for entry in self.approvers)
+        return [(identity, name or identity) for identity, _, name in pairs]
+
+
+class Source(SpecPart):
+    path: str | None = Field(
+        default=None,
+        description="Parquet or CSV files, fsspec URL or glob; `{date}` is each day of the window",
+    )
+    table: str | None = Field(default=None, description="SQL table, instead of `path`")
+    database: str | None = Field(
+        default=None,
+        description="name of the environment variable that holds the table's SQLAlchemy URL",
+    )
+    time: str = Field(description="column with the event time")
+    key: str = Field(description="column that names a row; unique within a window")
+    margin: str | None = Field(
+        default=None,
+        description="column with the decision value that production logged (binary models)",
+    )
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Self:
+        if (self.path is None) == (self.table is None):
+            raise ValueError("give either `path` (files) or `table` (SQL)")
+        if self.table is not None and self.database is None:
+            raise ValueError("`table` needs `database`: the name of an environment variable")
+        return self
+
+
+class WindowGrid(SpecPart):
+    every: Duration = Field(description="length of a window")
+    start: datetime = Field(description="where the first window starts; the grid's anchor")
+    end: datetime | None = Field(default=None, description="no window reaches beyond this")
+    timezone: str = Field(default="UTC", description="zone in which days begin")
+    grace: Duration = Field(
+        default=timedelta(0), description="wait after a window's end before it is measured"
+    )
+    catchup: bool = Field(
+        default=False, description="run every window since `start`, not only from now on"
+    )
+    min_rows: Count = Field(default=200, description="rows below which a window is `insufficient`")
+
+    @field_validator("every")
+    @classmethod
+    def _not_empty(cls, value: timedelta) -> timedelta:
+        if value < timedelta(minutes=1):
+            raise ValueError("a window lasts at least 1m")
+        return value
+
+    @field_validator("start", "end", mode="before")
+    @classmethod
+    def _day_is_midnight(cls, value: object) -> object:
+        if isinstance(value, int | float):  # pydantic would take 20260101 for seconds since 1970
+            raise ValueError("write a date, such as 2026-01-31")
+        if isinstance(value, date) and not isinstance(value, datetime):
+            return datetime(value.year, value.month, value.day)
+        return value
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        if value not in available_timezones():
+            raise ValueError("use a name of the IANA time zone database, such as Europe/Berlin")
+        return value
+
+    @model_validator(mode="after")
+    def _in_zone(self) -> Self:
+        zone = ZoneInfo(self.timezone)
+        for name in ("start", "end"):
+            value = getattr(self, name)
+            if value is not None:
+                local = value if value.tzinfo else value.replace(tzinfo=zone)
+                object.__setattr__(self, name, local.astimezone(UTC))
+        if self.end is not None and self.end <= self.start:
+            raise ValueError(
+                f"`end` {self.end} is not after `start` {self.start}; move one of them"
+            )
+        return self
+
+
+class Features(SpecPart):
+    numeric: tuple[str, ...] = Field(default=(), description="columns scaled to unit variance")
+    categorical: tuple[str, ...] = Field(default=(), description="columns one-hot encoded")
+    text: tuple[str, ...] = Field(default=(), description="columns turned into TF-IDF")
+
+    @model_validator(mode="after")
+    def _some(self) -> Self:
+        names = self.columns
+        if not names:
+            raise ValueError("name at least one feature column")
+        if len(set(names)) < len(names):
+            raise ValueError("each column may stand in one list, once")
+        return self
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return self.numeric + self.categorical + self.text
+
+
+class LabelColumn(SpecPart):
+    column: str = Field(description="column with the true class; empty where not yet known")
+    classes: tuple[Label, ...] = Field(
+        min_length=2, description="all classes; of two, the second is the positive one"
+    )
+
+    @field_validator("classes", mode="before")
+    @classmethod
+    def _no_booleans(cls, value: object) -> object:
+        if isinstance(value, list | tuple) and any(isinstance(c, bool) for c in value):
+            raise ValueError("YAML takes yes, no, true, false for booleans; write them in quotes")
+        return value
+
+    @field_validator("classes")
+    @classmethod
+    def _distinct(cls, value: tuple[Label, ...]) -> tuple[Label, ...]:
+        if len({str(c) for c in value}) < len(value):
+            raise ValueError("each class once")
+        return value
+
+
+class Expectation(BaseModel):
+    """One Great Expectations expectation on rows; further keys are its own arguments."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+    type: str = Field(
+        pattern=r"^expect_[a-z_]+$",
+        description="name of a row-wise Great Expectations expectation; its arguments beside it",
+    )
+    mostly: Annotated[float, Field(gt=0, le=1)] = Field(
+        default=1.0,
+        description="1: a failing row is quarantined; below: this share must pass, or the window "
+        "is `insufficient`",
+    )
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        return dict(self.__pydantic_extra__ or {})
+
+    @property
+    def columns(self) -> list[str]:
+        """Return the columns that it judges, however it names them."""
+        given = self.arguments
+        names = [given[name] for name in ("column", "column_A", "column_B") if name in given]
+        return [str(name) for name in (*names, *given.get("column_list", ()))]
+
+
+class Validation(SpecPart):
+    max_quarantined: Rate = Field(
+        default=0.1, description="share of bad rows above which the window is `insufficient`"
+    )
+    fresh: Rate = Field(
+        default=0.5,
+        description="the newest row lies within this last share of the window, else it is stale",
+    )
+    constant_feature: Literal["insufficient", "measure"] = Field(
+        default="insufficient",
+        description="what a feature does that was constant in the reference and now varies: stop "
+        "the window, or measure it and say so",
+    )
+
+
+class Effect(SpecPart):
+    effect: Positive = Field(description="the least change that matters")
+
+
+class Drift(SpecPart):
+    false_alarms_per_year: Positive = Field(
+        default=1.0, description="budget of false breaches a year, over all statistics"
+    )
+    ks: Effect = Field(default=Effect(effect=0.10), description="Kolmogorov-Smirnov distance")
+    wasserstein: Effect = Field(
+        default=Effect(effect=0.25), description="in standard deviations of the reference"
+    )
+    margin_density: Effect = Field(
+        default=Effect(effect=0.10),
+        description="change of the share of rows with a margin in -1 … 1",
+    )
+    hinge_loss: Effect = Field(
+        default=Effect(effect=0.10), description="rise of the mean hinge loss (labelled)"
+    )
+    violation_rate: Effect = Field(
+        default=Effect(effect=0.10),
+        description="change of the share with y·f < 1 (labelled); counts if `confirm: never`",
+    )
+    confirm: Literal["never", "if_labelled", "required"] = Field(
+        default="if_labelled",
+        description="whether a breach needs a risen hinge loss: never, where labels are there, or "
+        "always (an unlabelled breach is then `insufficient`)",
+    )
+
+
+class Opening(SpecPart):
+    breaches: Count = Field(default=2, description="breaching windows that open the latch …")
+    of: Count = Field(default=3, description="… among this many last ones with a verdict")
+
+    @model_validator(mode="after")
+    def _reachable(self) -> Self:
+        if self.breaches > self.of:
+            raise ValueError(
+                f"`breaches` {self.breaches} exceeds `of` {self.of}, so it never opens; raise `of`"
+            )
+        return self
+
+
+class Closing(SpecPart):
+    steady: Count = Field(default=3, description="steady windows in a row that close it …")
+    at: Annotated[float, Field(gt=0, le=1)] = Field(
+        default=0.7,
+        description="… with the change that counts below this share of its limit",
+    )
+
+
+class LatchPolicy(SpecPart):
+    open: Opening = Opening()
+    close: Closing = Closing()
+    rest: Duration = Field(
+        default=timedelta(days=14),
+        description="event time without a new proposal after a promotion or a refusal",
+    )
+
+
+class Training(SpecPart):
+    estimator: Literal["linear_svc", "sgd_hinge"] = Field(
+        default="linear_svc", description="LinearSVC(loss='hinge') or SGDClassifier(loss='hinge')"
+    )
+    window: Duration = Field(description="event time of the rows a candidate is trained on")
+    weighting: Literal["balanced", "none"] = Field(default="balanced", description="class weights")
+    regularisation: Positive = Field(
+        default=1.0, description="C of LinearSVC; SGD's alpha = 1/(C·n)"
+    )
+    judge: Share = Field(default=0.2, description="share of the newest rows, kept for the gates")
+    seed: int = Field(default=7, description="seed of the solver")
+
+
+class Calibration(SpecPart):
+    method: Literal["sigmoid"] = Field(default="sigmoid", description="Platt scaling")
+    share: Share = Field(
+        default=0.15, description="share of the rows before the judged ones, kept for calibration"
+    )
+
+
+class Gate(SpecPart):
+    better_than: Literal["champion"] | None = Field(
+        default=None, description="the interval of candidate − champion lies below 0"
+    )
+    not_worse_than: Literal["champion"] | None = Field(
+        default=None, description="… lies below `by`"
+    )
+    by: Rate | None = Field(default=None, description="how much worse is still accepted")
+    at_most: Positive | None = Field(default=None, description="absolute upper bound")
+    confidence: Annotated[float, Field(gt=0.5, lt=1)] = Field(
+        default=0.95, description="of the paired bootstrap interval"
+    )
+
+    @model_validator(mode="after")
+    def _one_meaning(self) -> Self:
+        given = [self.better_than, self.not_worse_than, self.at_most]
+        if sum(g is not None for g in given) != 1:
+            raise ValueError("give one of `better_than`, `not_worse_than`, `at_most`")
+        if (self.not_worse_than is None) != (self.by is None):
+            raise ValueError("`not_worse_than` and `by` go together")
+        return self
+
+
+def _default_gates() -> Gates:
+    return Gates(hinge_loss=Gate(better_than="champion"))
+
+
+class Gates(SpecPart):
+    """Which metric must pass what. The calibration slope's sign is always checked."""
+
+    hinge_loss: Gate | None = Field(default=None, description="mean hinge loss")
+    error_rate: Gate | None = Field(default=None, description="share of wrong decisions")
+    violation_rate: Gate | None = Field(default=None, description="share with y·f < 1")
+    calibration_error: Gate | None = Field(
+        default=None, description="expected calibration error, 10 equal-mass bins"
+    )
+
+    @field_validator("calibration_error")
+    @classmethod
+    def _absolute(cls, value: Gate | None) -> Gate | None:
+        if value is not None and value.at_most is None:
+            raise ValueError("calibration_error takes `at_most`")
+        return value
+
+    def declared(self) -> Iterator[tuple[str, Gate]]:
+        for name in type(self).model_fields:
+            gate = getattr(self, name)
+            if gate is not None:
+                yield name, gate
+
+
+class Approval(SpecPart):
+    retrain: Literal["human", "automatic"] = Field(
+        default="human", description="who decides whether to retrain"
+    )
+    promote: Literal["human", "automatic"] = Field(
+        default="human", description="who decides whether a gated candidate becomes champion"
+    )
+
+    @property
+    def asks(self) -> bool:
+        """Return whether a person decides on anything."""
+        return "human" in (self.retrain, self.promote)
+
+    timeout: Duration = Field(
+        default=timedelta(days=3), description="wall-clock wait; then recorded as no answer"
+    )
+
+
+class ModelSpec(SpecPart):
+    model: Name = Field(description="name of the model: in DAG ids, MLflow and the ledger")
+    owner: Owner
+    source: Source
+    window: WindowGrid
+    features: Features
+    label: LabelColumn
+    expectations: tuple[Expectation, ...] = Field(
+        default=(), description="on top of those derived from the spec"
+    )
+    validation: Validation = Validation()
+    drift: Drift = Drift()
+    latch: LatchPolicy = LatchPolicy()
+    training: Training
+    calibration: Calibration = Calibration()
+    gates: Gates = Field(default_factory=_default_gates)
+    approval: Approval = Approval()
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.approval.asks and not self.owner.approvers:
+            raise ValueError(
+                "owner.approvers is empty, so nobody could ever approve; name at least one user"
+            )
+        if self.label.column in self.features.columns:
+            raise ValueError(
+                f"label.column {self.label.column!r} must not be a feature; "
+                "take it out of `features`"
+            )
+        if self.source.margin is not None and len(self.label.classes) > 2:
+            raise ValueError("source.margin is for models with two classes; leave it out")
+        return self
+
+    @property
+    def digest(self) -> str:
+        """Return 12 hex digits over the canonical form; equal for equal meaning, not layout."""
+        canonical = json.dumps(self.model_dump(mode="json"), sort_keys=True)
+        return hashlib.sha256(canonical.encode()).hexdigest()[:12]
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Return every column that is read from the source, each once."""
+        wanted = (self.source.time, self.source.key, *self.features.columns, self.label.column)
+        extra = [name for e in self.expectations for name in e.columns]
+        margin = [self.source.margin] if self.source.margin else []
+        return tuple(dict.fromkeys([*wanted, *margin, *extra]))

@@ -1,0 +1,287 @@
+"""The mergeable summary of a window for one model version: sums, moments, histograms; no row."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import reduce
+from typing import Any
+
+import numpy as np
+
+from tasks.margins import Floats, Ints, confidence, error, hinge, margin, violation
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Equal bins on [low, high), with one more below and one above."""
+
+    low: float
+    high: float
+    bins: int = 2048
+
+    @classmethod
+    def around(cls, values: Floats) -> Grid:
+        """Return a grid some three times as wide as the values' own range, and around it."""
+        low, high = float(values.min()), float(values.max())
+        span = max(high - low, 1e-9 * max(abs(low), abs(high), 1.0))
+        # Rounded outward: the exact extremes are single rows' values.
+        step = 10 ** np.floor(np.log10(span))
+        return cls(
+            float(np.floor((low - span) / step) * step), float(np.ceil((high + span) / step) * step)
+        )
+
+    def count(self, values: Floats) -> Ints:
+        """Return the counts, shape (bins + 2,): below, each bin, above."""
+        scaled = (values - self.low) * (self.bins / (self.high - self.low))
+        index = np.clip(np.floor(scaled) + 1, 0, self.bins + 1).astype(np.int64)
+        return np.bincount(index, minlength=self.bins + 2)
+
+    @property
+    def centres(self) -> Floats:
+        """Return a value for each bin, shape (bins + 2,): its middle, or the grid's end."""
+        width = (self.high - self.low) / self.bins
+        inner = self.low + width * (np.arange(self.bins) + 0.5)
+        return np.concatenate([[self.low], inner, [self.high]])
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Count, mean and centred sum of squares of one column; no extremes: those are rows' values."""
+
+    n: int
+    mean: float
+    m2: float
+
+    @classmethod
+    def of(cls, values: Floats) -> Moments:
+        if not len(values):
+            return NOTHING
+        mean = float(values.mean())
+        m2 = float(((values - mean) ** 2).sum())
+        return cls(len(values), mean, m2)
+
+    def merge(self, other: Moments) -> Moments:
+        """Return the moments of both together (Chan, Golub & LeVeque, 1983)."""
+        if not (self.n and other.n):
+            return self if self.n else other
+        n = self.n + other.n
+        gap = other.mean - self.mean
+        mean = self.mean + gap * (other.n / n)
+        m2 = self.m2 + other.m2 + gap * gap * (self.n * other.n / n)
+        return Moments(n, mean, m2)
+
+    @property
+    def variance(self) -> float:
+        return self.m2 / (self.n - 1) if self.n > 1 else 0.0
+
+    @property
+    def constant(self) -> bool:
+        """Return whether all values are equal, to nine digits."""
+        return self.n > 0 and self.m2 <= self.n * (1e-9 * self.mean) ** 2
+
+
+NOTHING = Moments(0, 0.0, 0.0)
+
+
+@dataclass(frozen=True)
+class Distribution:
+    """Margins of one kind: their histogram on the version's grid and their moments."""
+
+    counts: Ints
+    moments: Moments
+
+    def merge(self, other: Distribution) -> Distribution:
+        return Distribution(self.counts + other.counts, self.moments.merge(other.moments))
+
+
+@dataclass(frozen=True)
+class Losses:
+    """Sums over labelled rows."""
+
+    rows: int = 0
+    hinge: float = 0.0
+    hinge_squared: float = 0.0
+    violations: int = 0
+    errors: int = 0
+
+    @classmethod
+    def of(cls, margins: Floats) -> Losses:
+        loss = hinge(margins)
+        return cls(
+            len(margins),
+            float(loss.sum()),
+            float((loss * loss).sum()),
+            int(violation(margins).sum()),
+            int(error(margins).sum()),
+        )
+
+    def merge(self, other: Losses) -> Losses:
+        return Losses(
+            self.rows + other.rows,
+            self.hinge + other.hinge,
+            self.hinge_squared + other.hinge_squared,
+            self.violations + other.violations,
+            self.errors + other.errors,
+        )
+
+    @property
+    def hinge_loss(self) -> float:
+        return self.hinge / self.rows
+
+    @property
+    def hinge_variance(self) -> float:
+        return max(self.hinge_squared / self.rows - self.hinge_loss**2, 0.0)
+
+    @property
+    def violation_rate(self) -> float:
+        return self.violations / self.rows
+
+    @property
+    def error_rate(self) -> float:
+        return self.errors / self.rows
+
+    @property
+    def rates(self) -> dict[str, float]:
+        """Return the figures that people read; at least one row is needed."""
+        return {
+            "accuracy": 1 - self.error_rate,
+            "hinge_loss": self.hinge_loss,
+            "violation_rate": self.violation_rate,
+        }
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Everything kept of a window.
+
+    `scores` are margins without labels, of all rows; `margins` are those of the labelled rows;
+    `inside` counts rows with |score| < 1.
+    """
+
+    grid: Grid
+    scores: Distribution
+    margins: Distribution
+    inside: int
+    losses: Losses
+    classes: Mapping[str, Losses] = field(default_factory=dict)
+    features: Mapping[str, Moments] = field(default_factory=dict)
+
+    @property
+    def rows(self) -> int:
+        return self.scores.moments.n
+
+    @property
+    def labelled(self) -> int:
+        return self.losses.rows
+
+
+def summarise(
+    grid: Grid,
+    decision: Floats,
+    label: Ints,
+    classes: tuple[str, ...],
+    features: Mapping[str, Floats],
+) -> Summary:
+    """Return the summary of one batch.
+
+    Parameters
+    ----------
+    decision
+        Decision values, shape (n,) or (n, k).
+    label
+        Index of the true class, shape (n,); -1 where it is not known.
+    classes
+        Names of the classes, in index order.
+    features
+        Numeric feature columns, each of shape (n,).
+
+    Raises
+    ------
+    ValueError
+        If a decision value is not finite.
+    """
+    if not np.isfinite(decision).all():
+        bad = int((~np.isfinite(decision)).sum())
+        raise ValueError(f"{bad} decision value(s) are not finite; check the model's input")
+    scores = confidence(decision)
+    known = label >= 0
+    margins = margin(decision[known], label[known])
+    return Summary(
+        grid=grid,
+        scores=Distribution(grid.count(scores), Moments.of(scores)),
+        margins=Distribution(grid.count(margins), Moments.of(margins)),
+        inside=int((np.abs(scores) < 1).sum()),
+        losses=Losses.of(margins),
+        classes={
+            name: Losses.of(margins[label[known] == index]) for index, name in enumerate(classes)
+        },
+        features={name: Moments.of(values) for name, values in features.items()},
+    )
+
+
+def merge(left: Summary, right: Summary) -> Summary:
+    """Return the summary of both windows together. Raises ValueError if their grids differ."""
+    if left.grid != right.grid:
+        raise ValueError("summaries on different grids cannot be merged")
+    return Summary(
+        grid=left.grid,
+        scores=left.scores.merge(right.scores),
+        margins=left.margins.merge(right.margins),
+        inside=left.inside + right.inside,
+        losses=left.losses.merge(right.losses),
+        classes=_merge_by_name(left.classes, right.classes, Losses()),
+        features=_merge_by_name(left.features, right.features, NOTHING),
+    )
+
+
+def merge_all(summaries: list[Summary]) -> Summary:
+    """Return the summary of all windows together; at least one is needed."""
+    return reduce(merge, summaries)
+
+
+def _merge_by_name(left: Mapping[str, Any], right: Mapping[str, Any], empty: Any) -> dict[str, Any]:
+    names = dict.fromkeys([*left, *right])
+    return {name: left.get(name, empty).merge(right.get(name, empty)) for name in names}
+
+
+def to_json(summary: Summary) -> dict[str, Any]:
+    """Return the summary as JSON-ready values; histograms hold their filled bins only."""
+    return {
+        "grid": vars(summary.grid),
+        "scores": _distribution_to_json(summary.scores),
+        "margins": _distribution_to_json(summary.margins),
+        "inside": summary.inside,
+        "losses": vars(summary.losses),
+        "classes": {name: vars(losses) for name, losses in summary.classes.items()},
+        "features": {name: vars(moments) for name, moments in summary.features.items()},
+    }
+
+
+def from_json(raw: Mapping[str, Any]) -> Summary:
+    """Return the summary that `to_json` wrote."""
+    grid = Grid(**raw["grid"])
+    return Summary(
+        grid=grid,
+        scores=_distribution_from_json(raw["scores"], grid),
+        margins=_distribution_from_json(raw["margins"], grid),
+        inside=raw["inside"],
+        losses=Losses(**raw["losses"]),
+        classes={name: Losses(**losses) for name, losses in raw["classes"].items()},
+        features={name: Moments(**moments) for name, moments in raw["features"].items()},
+    )
+
+
+def _distribution_to_json(distribution: Distribution) -> dict[str, Any]:
+    filled = np.flatnonzero(distribution.counts)
+    return {
+        "bins": filled.tolist(),
+        "counts": distribution.counts[filled].tolist(),
+        "moments": vars(distribution.moments),
+    }
+
+
+def _distribution_from_json(raw: Mapping[str, Any], grid: Grid) -> Distribution:
+    counts = np.zeros(grid.bins + 2, dtype=np.int64)
+    counts[raw["bins"]] = raw["counts"]
+    return Distribution(counts, Moments(**raw["moments"]))

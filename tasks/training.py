@@ -1,0 +1,163 @@
+"""Estimators, time-ordered slices, and the features and labels that train and score share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+
+from tasks.margins import Floats, Ints
+from tasks.spec import ModelSpec
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+    from sklearn.pipeline import Pipeline
+
+
+class TrainingError(Exception):
+    """Rows a model cannot be trained on: says why, and the way out."""
+
+
+@dataclass(frozen=True)
+class Slices:
+    """Three disjoint slices of time-ordered rows: the oldest fit, the newest judge."""
+
+    fit: slice
+    calibrate: slice
+    judge: slice
+
+
+def slices(rows: int, *, calibrate: float, judge: float) -> Slices:
+    """Return the slices of `rows` time-ordered rows; `calibrate` and `judge` are shares.
+
+    Raises
+    ------
+    TrainingError
+        If a slice would be empty.
+    """
+    last = rows - round(rows * judge)
+    middle = last - round(rows * calibrate)
+    if not 0 < middle < last < rows:
+        raise TrainingError(
+            f"{rows} labelled rows cannot be cut into fit, calibrate ({calibrate:.0%}) and judge "
+            f"({judge:.0%}); widen training.window or change the shares"
+        )
+    return Slices(slice(0, middle), slice(middle, last), slice(last, rows))
+
+
+def features(spec: ModelSpec, batch: pa.RecordBatch) -> pd.DataFrame:
+    """Return the feature columns of a batch, in the spec's order, in the types of training."""
+    import pyarrow as pa
+
+    frame = batch.select(list(spec.features.columns)).to_pandas()
+    numeric = dict.fromkeys(spec.features.numeric, np.float64)
+    frame = frame.astype(numeric)
+    for name in (*spec.features.categorical, *spec.features.text):
+        # A category is its text, so that 7 and "7" from two stores are one.
+        frame[name] = batch.column(name).cast(pa.string()).to_numpy(zero_copy_only=False)
+    return cast("pd.DataFrame", frame)
+
+
+def labels(spec: ModelSpec, batch: pa.RecordBatch) -> Ints:
+    """Return the index of each row's class, -1 where it is not known; shape (n,)."""
+    column = spec.label.column
+    index = np.full(batch.num_rows, -1, dtype=np.int64)
+    if column in batch.schema.names:
+        values = batch.column(column).to_pandas()
+        for position, name in enumerate(spec.label.classes):
+            index[(values == name).to_numpy(dtype=bool, na_value=False)] = position
+    return index
+
+
+def gather(spec: ModelSpec, batches: Iterable[pa.RecordBatch]) -> tuple[pd.DataFrame, Ints]:
+    """Return the features and labels of all labelled rows, ordered by time, then by key."""
+    import pyarrow as pa
+
+    # A label that some files do not have yet, or have as a float, is still one column.
+    tables = [pa.Table.from_batches([batch]) for batch in batches]
+    table = pa.concat_tables(tables, promote_options="permissive")
+    table = table.sort_by([(spec.source.time, "ascending"), (spec.source.key, "ascending")])
+    batch = table.combine_chunks().to_batches()[0]
+    known = labels(spec, batch)
+    frame = features(spec, batch)
+    return frame[known >= 0].reset_index(drop=True), known[known >= 0]
+
+
+def fit(spec: ModelSpec, frame: pd.DataFrame, label: Ints) -> Pipeline:
+    """Return the fitted pipeline of transformations and linear model.
+
+    Raises
+    ------
+    TrainingError
+        If a class is missing from the rows.
+    """
+    need_all_classes(spec, label, "fitting")
+    return pipeline(spec, rows=len(frame)).fit(frame, label)
+
+
+def need_all_classes(spec: ModelSpec, label: Ints, purpose: str) -> None:
+    """Raise TrainingError if a class is missing from the labels."""
+    missing = [str(c) for i, c in enumerate(spec.label.classes) if not (label == i).any()]
+    if missing:
+        raise TrainingError(
+            f"the {purpose} slice of {len(label)} rows has no row of class {', '.join(missing)}; "
+            "widen training.window"
+        )
+
+
+def pipeline(spec: ModelSpec, rows: int) -> Pipeline:
+    """Return the unfitted pipeline that the spec describes, for so many rows."""
+    from sklearn.compose import ColumnTransformer
+    from sklearn.feature_extraction.text import TfidfVectorizer
+    from sklearn.linear_model import SGDClassifier
+    from sklearn.pipeline import Pipeline
+    from sklearn.preprocessing import OneHotEncoder, StandardScaler
+    from sklearn.svm import LinearSVC
+
+    steps: list[tuple[str, Any, Any]] = []
+    if spec.features.numeric:
+        steps.append(("numeric", StandardScaler(), list(spec.features.numeric)))
+    if spec.features.categorical:
+        encoder = OneHotEncoder(handle_unknown="ignore")
+        steps.append(("categorical", encoder, list(spec.features.categorical)))
+    for name in spec.features.text:
+        steps.append((name, TfidfVectorizer(sublinear_tf=True, max_features=50_000), name))
+    training = spec.training
+    weight = "balanced" if training.weighting == "balanced" else None
+    if training.estimator == "linear_svc":
+        estimator: Any = LinearSVC(
+            C=training.regularisation,
+            loss="hinge",
+            dual=True,
+            class_weight=weight,
+            random_state=training.seed,
+            max_iter=20_000,
+        )
+    else:
+        estimator = SGDClassifier(
+            loss="hinge",
+            alpha=1 / (training.regularisation * rows),
+            average=True,
+            class_weight=weight,
+            random_state=training.seed,
+        )
+    return Pipeline([("features", ColumnTransformer(steps)), ("model", estimator)])
+
+
+def decide(model: Any, frame: pd.DataFrame) -> Floats:
+    """Return the decision values of a fitted or calibrated model, shape (n,) or (n, k)."""
+    inner = getattr(model, "estimator", model)
+    return np.asarray(inner.decision_function(frame), dtype=np.float64)
+
+
+def class_names(spec: ModelSpec) -> tuple[str, ...]:
+    """Return the classes' names in index order."""
+    return tuple(str(c) for c in spec.label.classes)
+
+
+def numeric_columns(spec: ModelSpec, frame: pd.DataFrame) -> dict[str, Floats]:
+    """Return the numeric feature columns as arrays."""
+    return {name: frame[name].to_numpy(dtype=np.float64) for name in spec.features.numeric}

@@ -1,0 +1,51 @@
+"""What several test modules share: a spec to vary, and stores of their own for each test."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tasks.spec import ModelSpec
+
+CHURN: dict[str, Any] = {
+    "model": "churn",
+    "owner": {"name": "team", "approvers": ["ada"]},
+    "source": {"path": "unused", "time": "time", "key": "id"},
+    "window": {"every": "1d", "start": "2026-01-01", "min_rows": 50},
+    "features": {"numeric": ["x", "z"]},
+    "label": {"column": "y", "classes": [0, 1]},
+    "training": {"window": "5d"},
+}
+
+
+@pytest.fixture
+def spec() -> Callable[..., ModelSpec]:
+    """Return a spec; keywords replace its parts, and mappings are merged one level deep."""
+
+    def make(**parts: Any) -> ModelSpec:
+        raw = dict(CHURN)
+        for name, value in parts.items():
+            old = raw.get(name)
+            raw[name] = (
+                {**old, **value} if isinstance(old, dict) and isinstance(value, dict) else value
+            )
+        return ModelSpec.model_validate(raw)
+
+    return make
+
+
+@pytest.fixture
+def stores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Point the ledger, the store and MLflow at this test's own folder, and return it."""
+    from tasks import registry
+
+    monkeypatch.setenv("GATELATCH_LEDGER", f"sqlite:///{tmp_path / 'ledger.db'}")
+    monkeypatch.setenv("GATELATCH_STORE", str(tmp_path / "store"))
+    monkeypatch.setenv("GATELATCH_ARTIFACTS", str(tmp_path / "artifacts"))
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path / 'mlflow.db'}")
+    registry._client.cache_clear()
+    registry.load.cache_clear()
+    return tmp_path

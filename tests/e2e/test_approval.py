@@ -1,0 +1,147 @@
+"""One model's life with a person in it: first over REST, then in a browser."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Iterator
+from functools import partial
+
+import pytest
+from playwright.sync_api import Page, expect, sync_playwright
+
+from tasks import status
+from tasks.spec_file import load
+
+from .conftest import ACCEPTED, DAY, SHIFT, Running
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+MODEL = "asking"
+
+
+@pytest.fixture(scope="module")
+def champion(running: Running) -> None:
+    """Accept the first champion, over REST."""
+    run = running.bootstrap(MODEL)
+    for step in ("retrain", "promote"):
+        running.answer(MODEL, run, step, "Approve", "first")
+    assert running.operator.finished(f"retrain.{MODEL}", run) == "success"
+
+
+@pytest.fixture(scope="module")
+def proposal(running: Running, champion: None) -> str:
+    """Run windows until the latch opens; return the proposal that waits."""
+    for start in (ACCEPTED, SHIFT, SHIFT + DAY):
+        assert running.window(MODEL, start) == "success"
+    return f"{MODEL}.v1.{SHIFT:%Y%m%dT%H%M}.1"
+
+
+def _status(running: Running) -> status.Status:
+    return status.read(load(running.home / "models" / f"{MODEL}.yaml"), running.ledger)
+
+
+def test_an_open_latch_starts_one_retrain_run_named_by_its_proposal(
+    running: Running, proposal: str
+) -> None:
+    running.asked(MODEL, proposal, "retrain")
+    assert running.window(MODEL, SHIFT + DAY) == "success"  # once more: nothing new
+    runs = [r["dag_run_id"] for r in running.operator.runs(f"retrain.{MODEL}")]
+    assert runs.count(proposal) == 1
+    assert len(runs) == 2  # the bootstrap and this
+
+
+def test_the_brief_names_what_drifted_and_its_chart_is_served(
+    running: Running, proposal: str
+) -> None:
+    body = running.asked(MODEL, proposal, "retrain")["body"]
+    assert f"have drifted since {SHIFT:%Y-%m-%d}" in body
+    assert "| hinge loss |" in body
+    assert "/gatelatch/reports/" in body
+
+
+def test_a_rejection_is_recorded_and_the_episode_asks_again_with_a_new_number_after_the_rest(
+    running: Running, proposal: str
+) -> None:
+    running.answer(MODEL, proposal, "retrain", "Reject", "not yet")
+    assert running.operator.finished(f"retrain.{MODEL}", proposal) == "success"
+    refused = _status(running).decisions[-1]
+    assert (refused.answer, refused.by, refused.comment) == ("rejected", "ada", "not yet")
+    assert _status(running).history.now.state == "resting"
+    assert running.window(MODEL, SHIFT + 2 * DAY) == "success"
+    second = proposal.removesuffix(".1") + ".2"
+    assert running.asked(MODEL, second, "retrain")
+
+
+def _settled(running: Running, run: str, step: str) -> bool:
+    """Return whether an answer was recorded, or is asked for again."""
+    waiting = running.operator.waiting(f"retrain.{MODEL}")
+    tasks = [(d["task_instance"]["dag_run_id"], d["task_instance"]["task_id"]) for d in waiting]
+    return running.recorded(MODEL, run, step) or (run, f"approve_{step}") in tasks
+
+
+@pytest.fixture
+def page(running: Running) -> Iterator[Page]:
+    """A browser, logged in to Airflow as the approver through the login page."""
+    if CHROMIUM is None:
+        pytest.skip("chromium is missing: apt-get install chromium (or your system's package)")
+    with sync_playwright() as playwright:
+        options = ["--no-sandbox", "--disable-quic", "--disable-background-networking"]
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=options)
+        page = browser.new_page(viewport={"width": 1400, "height": 1300})
+        page.set_default_timeout(30_000)
+        page.goto(running.settings.airflow_url)
+        page.locator("input[name=username]").fill("ada")
+        page.locator("input[name=password]").fill(running.settings.passwords["ada"])
+        page.locator("button[type=submit]").click()
+        page.wait_for_url(re.compile(r"/(home)?$"))
+        yield page
+        browser.close()
+
+
+def test_in_a_browser_a_person_reads_the_brief_approves_twice_and_sees_the_promotion(
+    running: Running, page: Page, proposal: str
+) -> None:
+    second = proposal.removesuffix(".1") + ".2"
+    running.asked(MODEL, second, "retrain")
+    base = f"{running.settings.airflow_url}/dags/retrain.{MODEL}/runs/{second}/tasks"
+
+    def click_approve(step: str, read: str) -> None:
+        # Airflow 3.3 may discard an answer given right after the question, and ask again.
+        while not running.recorded(MODEL, second, step):
+            running.asked(MODEL, second, step)
+            page.wait_for_timeout(3000)  # a person reads
+            page.goto(f"{base}/approve_{step}/required_actions")
+            expect(page.get_by_text(read)).to_be_visible()
+            if step == "retrain":
+                chart = page.locator("img[src*='drift.svg']")
+                expect(chart).to_be_visible()
+                assert chart.evaluate("image => image.naturalWidth") > 100
+            page.locator("#element_comment").fill("go")
+            page.get_by_test_id("hitl-option-Approve").click()
+            page.wait_for_timeout(1500)
+            running.operator.until(partial(_settled, running, second, step), f"{step} to settle")
+
+    click_approve("retrain", "have drifted since")
+    click_approve("promote", "passed all")
+    assert running.operator.finished(f"retrain.{MODEL}", second) == "success"
+
+    known = _status(running)
+    assert known.champion == 2
+    assert known.promotions[-1].by == "ada"
+    assert known.decisions[-2].comment == "go"
+    page.goto(f"{running.settings.mlflow_url}/#/models/{MODEL}")
+    expect(page.get_by_text("champion").first).to_be_visible()
+
+
+def test_the_next_window_is_measured_against_the_new_champion(running: Running) -> None:
+    assert running.window(MODEL, SHIFT + 3 * DAY) == "success"
+    newest = _status(running).observations[-1]
+    assert (newest.version, newest.verdict) == (2, "steady")
+
+
+def test_a_rollback_goes_back_to_the_champion_before(running: Running) -> None:
+    conf = {"reason": "the market desk asked"}
+    run = running.operator.trigger(f"rollback.{MODEL}", {"conf": conf})
+    assert running.operator.finished(f"rollback.{MODEL}", run) == "success"
+    last = _status(running).promotions[-1]
+    assert (last.version, last.expected, last.by) == (1, 2, "otto")

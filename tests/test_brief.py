@@ -1,0 +1,127 @@
+"""What people read before they decide: figures, limits, gates, and no way out to another host."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+from xml.etree import ElementTree
+
+import pytest
+
+from tasks import brief, retrain
+from tests.flow import FIRST, MODEL, At, beginning, propose, read, watch
+
+HARM = "<script>alert(1)</script><!-- gone --> [here](https://evil.example) ![p](//evil.example/p)"
+
+
+@pytest.fixture
+def at(stores: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: Any) -> At:
+    return beginning(tmp_path_factory.getbasetemp() / "stages", stores, monkeypatch)
+
+
+def shown(address: str) -> str:
+    return Path("store/reports", address.removeprefix("/gatelatch/reports/")).read_text()
+
+
+def hosts(page: str) -> set[str]:
+    found = re.findall(r"""(?:href|src|action|url)\s*[=(]\s*["']?([^"'>)\s]+)""", page)
+    assert "@import" not in page
+    return {urlsplit(address).netloc for address in found}
+
+
+def test_the_drift_brief_says_what_drifted_since_when_and_what_is_proposed(at: At) -> None:
+    at("drifted")
+    asked = propose()
+    assert asked["subject"] == "churn: the margins drifted, retrain version 1?"
+    for words in (
+        "version 1 have drifted since 2026-01-09",
+        "2 of the last 3 windows",
+        "train `linear_svc` on 2026-01-09 → 2026-01-11",
+        "nobody answers within 3d",
+        "the latch rests for 2d",
+        "proposed by gatelatch",
+        f"Evidence `{asked['evidence']}`",
+    ):
+        assert words in asked["body"]
+
+
+def test_the_drift_brief_has_each_statistic_beside_its_limit(at: At) -> None:
+    at("drifted")
+    body = propose()["body"]
+    newest = read().observations[-1].figures
+    assert len(newest["statistics"]) == 6
+    for s in newest["statistics"]:
+        name = s["name"].replace("_", " ")
+        assert re.search(rf"^\| {name} \| \{s['value']:+.3f}.* \| {s['limit']:.3f} \|", body, re.M)
+    assert re.search(rf"^\| accuracy \| 0\.\d+ \| {newest['accuracy']:.3f} \|", body, re.M)
+
+
+def test_the_first_brief_says_that_there_is_no_champion(at: At) -> None:
+    at("bootstrapped")
+    page = shown("churn/boot/retrain.html")
+    assert "<strong><code>churn</code> has no champion yet.</strong>" in page
+
+
+def test_the_promotion_brief_lists_every_gate_with_its_reason(at: At) -> None:
+    at("registered")
+    asked = retrain.ask_to_promote(MODEL, FIRST, "/dags/here")
+    gates = read().candidates[-1].gates
+    assert [g["name"] for g in gates] == ["hinge_loss", "calibration_slope"]
+    for g in gates:
+        start = f"| {g['name'].replace('_', ' ')} | passed | {g['candidate']:.3f} |"
+        line = next(row for row in asked["body"].splitlines() if row.startswith(start))
+        assert g["reason"] in line
+    assert asked["subject"] == "churn: promote version 2?"
+    assert "for windows from 2026-01-11 00:00 UTC on" in asked["body"]
+    assert asked["evidence"] in shown(asked["brief"])
+
+
+def test_what_people_write_is_shown_as_text(at: At) -> None:
+    at("bootstrapped")
+    asked = propose("by hand", reason=HARM, proposer=f"otto {HARM}")
+    page = shown(asked["brief"])
+    assert "&lt;script&gt;" in page
+    assert "<script" not in page
+    assert "<!--" not in page
+    assert hosts(page) <= {"", "mlflow.example"}
+    assert "<img" not in page
+
+
+def test_a_page_escapes_title_and_body() -> None:
+    page = brief.page(HARM, f"{HARM}\n\n{brief.table(('a', 'b'), [(HARM, '1')])}")
+    assert page.count("&lt;script&gt;") == 4  # the title stands twice
+    assert "<script" not in page
+    assert "<!--" not in page
+
+
+def test_no_page_links_to_another_host_than_the_mlflow_ui(at: At) -> None:
+    at("registered")
+    retrain.ask_to_promote(MODEL, FIRST, "/dags/here")
+    pages = list(Path("store/reports").rglob("*.html"))
+    assert {p.name for p in pages} >= {"retrain.html", "promotion.html"}
+    assert {h for p in pages for h in hosts(p.read_text())} <= {"", "mlflow.example"}
+
+
+def test_the_chart_is_an_svg_that_stands_alone(at: At) -> None:
+    at("drifted")
+    Path("data/2026-01-11.parquet").unlink()
+    assert watch(11).verdict == "insufficient"
+    windows = read().observations
+    for shown_windows in (windows, windows[:1], windows[-1:]):
+        svg = brief.chart(shown_windows)
+        assert ElementTree.fromstring(svg).tag == "{http://www.w3.org/2000/svg}svg"
+        assert 'href="http' not in svg
+    propose()
+    ElementTree.parse(f"store/reports/churn/{FIRST}/drift.svg")
+
+
+def test_a_sparkline_has_one_character_a_window() -> None:
+    assert brief.sparkline([]) == ""
+    assert brief.sparkline([0.0, None, 0.99, 1.0, 99.0]) == "▁·▄▅█"
+
+
+@pytest.mark.parametrize("name", ["../../etc/passwd", "manual__2026-01-01T00:00:00+00:00", "a b/c"])
+def test_a_proposal_names_one_folder_whatever_its_name(name: str) -> None:
+    assert re.fullmatch(r"[A-Za-z0-9_.-]+", brief.slug(name))

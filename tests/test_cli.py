@@ -1,0 +1,195 @@
+"""The command line: exit codes and what it says."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Literal, get_args, get_origin
+
+import pytest
+import sqlalchemy as sa
+import yaml
+from pydantic import BaseModel
+from typer.testing import CliRunner, Result
+
+from tasks.__main__ import app
+from tasks.ledger import Ledger, Observation, Proposal
+from tasks.spec import Effect, Gate, ModelSpec
+
+CHURN: dict[str, Any] = {
+    "model": "churn",
+    "owner": {"name": "team", "approvers": ["ada"]},
+    "source": {"path": "unused", "time": "time", "key": "id"},
+    "window": {"every": "1d", "start": "2026-01-01"},
+    "features": {"numeric": ["x"]},
+    "label": {"column": "y", "classes": [0, 1]},
+    "training": {"window": "5d"},
+}
+
+
+def day(number: int) -> datetime:
+    return datetime(2026, 1, 1, tzinfo=UTC) + timedelta(days=number - 1)
+
+
+def run(*words: str) -> Result:
+    return CliRunner().invoke(app, list(words))
+
+
+@pytest.fixture
+def models(stores: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("GATELATCH_MODELS", str(stores))
+    monkeypatch.setenv("COLUMNS", "200")
+    (stores / "churn.yaml").write_text(yaml.safe_dump(CHURN))
+    return stores
+
+
+@pytest.fixture
+def told(models: Path) -> Ledger:
+    """Return the ledger with a champion, a steady, a drifting and a broken window, a proposal."""
+    ledger = Ledger.open()
+    move: dict[str, Any] = {"version": 1, "expected": None, "by": "ada", "reason": "bootstrap"}
+    ledger.promote("churn", "boot", effective_from=day(1), **move)
+    verdicts = [("steady", 0.25), ("drifting", 1.5), ("insufficient", None)]
+    for number, (verdict, pressure) in enumerate(verdicts, 1):
+        figures = {"accuracy": 0.875} if number == 1 else {}
+        span = day(number), day(number + 1)
+        seen = Observation(
+            "churn", 1, *span, "spec", "data", verdict, f"why {verdict}", pressure, figures
+        )
+        ledger.observe(seen)
+    name = "churn.v1.20260102T0000.1"
+    asked = Proposal("churn", name, "retrain", "drift", None, 1, day(1), day(4), "otto", "spec")
+    ledger.propose(asked)
+    return ledger
+
+
+def test_good_specs_pass_the_check(models: Path) -> None:
+    result = run("check")
+    assert result.exit_code == 0
+    assert "churn.yaml: good, digest " in result.stdout
+
+
+def test_a_bad_spec_fails_the_check_and_every_mistake_is_named(models: Path) -> None:
+    bad = models / "bad.yaml"
+    parts = {"model": "bad", "window": {"every": "1 day", "start": "2026-01-01"}, "labels": 1}
+    bad.write_text(yaml.safe_dump(CHURN | parts))
+    result = run("check")
+    assert result.exit_code == 1
+    for words in ("bad.yaml: 2 mistake(s)", "window.every: '1 day'", "did you mean `label`?"):
+        assert words in result.stderr
+    assert "churn.yaml: good" in result.stdout
+    assert run("check", str(models / "churn.yaml")).exit_code == 0
+
+
+def test_a_bad_expectation_fails_the_check(models: Path) -> None:
+    wrong = [{"type": "expect_column_values_to_be_betwen", "column": "x"}]
+    (models / "churn.yaml").write_text(yaml.safe_dump(CHURN | {"expectations": wrong}))
+    result = run("check")
+    assert result.exit_code == 1
+    assert "expect_column_values_to_be_between" in result.stderr
+
+
+def test_a_missing_file_or_an_empty_folder_fails_the_check(models: Path) -> None:
+    result = run("check", str(models / "absent.yaml"))
+    assert (result.exit_code, "cannot be read" in result.stderr) == (1, True)
+    (models / "churn.yaml").unlink()
+    result = run("check")
+    assert (result.exit_code, "set GATELATCH_MODELS" in result.stderr) == (1, True)
+
+
+def test_status_shows_windows_proposals_and_promotions(told: Ledger) -> None:
+    result = run("status", "churn")
+    assert result.exit_code == 0
+    words = result.stdout.split()
+    for expected in ("2026-01-02", "drifting", "1.50", "0.88", "insufficient", "live", "bootstrap"):
+        assert expected in words
+    assert "churn  champion: version 1  latch: " in result.stdout
+    assert "2026-01-01" not in run("status", "churn", "--windows", "1").stdout.split("proposals")[0]
+
+
+def test_status_as_json_can_be_read_by_a_machine(told: Ledger) -> None:
+    state = json.loads(run("status", "churn", "--json").stdout)
+    assert (state["model"], state["champion"]) == ("churn", 1)
+    assert [w["pressure"] for w in state["windows"]] == [0.25, 1.5, None]
+    assert [w["verdict"] for w in state["windows"]] == ["steady", "drifting", "insufficient"]
+    assert [p["live"] for p in state["proposals"]] == [True]
+
+
+def test_status_of_a_new_model_says_how_to_begin(models: Path) -> None:
+    result = run("status", "churn")
+    assert result.exit_code == 0
+    assert "champion: none yet" in result.stdout
+    assert "trigger the DAG retrain.churn with reason 'bootstrap'" in result.stdout
+
+
+@pytest.mark.parametrize("words", [["status"], ["withdraw", "p", "--reason", "r", "--by", "ada"]])
+def test_an_unknown_model_names_those_there_are(models: Path, words: list[str]) -> None:
+    result = run(words[0], "chrun", *words[1:])
+    assert result.exit_code == 1
+    assert "no model 'chrun'" in result.stderr
+    assert "there are: churn" in result.stderr
+
+
+def test_a_withdrawn_proposal_is_no_longer_live(told: Ledger) -> None:
+    name = "churn.v1.20260102T0000.1"
+    words = ["withdraw", "churn", name, "--reason", "run lost", "--by", "ada"]
+    result = run(*words)
+    assert (result.exit_code, result.stdout.strip()) == (0, f"{name} is withdrawn")
+    state = json.loads(run("status", "churn", "--json").stdout)
+    assert [p["live"] for p in state["proposals"]] == [False]
+    decision = {"step": "withdraw", "answer": "withdrawn", "by": "ada", "comment": "run lost"}
+    assert state["proposals"][0]["decisions"] == [decision]
+    assert state["latch"]["state"] == "resting"
+    again = run(*words)
+    assert (again.exit_code, "live: none" in again.stderr) == (1, True)
+
+
+def test_what_people_wrote_is_not_read_as_markup(told: Ledger) -> None:
+    words = ["churn", "churn.v1.20260102T0000.1", "--reason", "r", "--by", "[red]ada[/nobody]"]
+    assert run("withdraw", *words).exit_code == 0
+    result = run("status", "churn")
+    assert result.exit_code == 0
+    assert "[red]ada[/nobody]" in result.stdout
+
+
+def test_init_twice_is_harmless(models: Path) -> None:
+    for _ in range(2):
+        result = run("init")
+        assert (result.exit_code, result.stdout) == (0, "ledger, store and registry are ready\n")
+    for name in ("ledger.db", "mlflow.db"):
+        engine = sa.create_engine(f"sqlite:///{models / name}")
+        assert len(sa.inspect(engine).get_table_names()) >= 5
+        engine.dispose()
+
+
+def paths(part: type[BaseModel], prefix: str = "") -> list[str]:
+    """Return the YAML path of every option, found apart from `tasks.spec_file.options`."""
+    found: list[str] = []
+    for name, field in part.model_fields.items():
+        kinds = [field.annotation, *get_args(field.annotation)]
+        models = [k for k in kinds if isinstance(k, type) and issubclass(k, BaseModel)]
+        many = get_origin(field.annotation) in (tuple, Literal)
+        if not models or many or models == [Gate]:
+            found.append(prefix + name)
+        else:
+            found += paths(models[0], f"{prefix}{name}.")
+    return found
+
+
+def test_options_covers_every_field_of_the_spec(models: Path) -> None:
+    rows = [line.split("`")[1] for line in run("options").stdout.splitlines() if "| `" in line]
+    assert len(rows) == len(set(rows))
+    gates = [f"gates.<metric>.{name}" for name in Gate.model_fields]
+    assert set(rows) >= {*paths(ModelSpec), *gates}
+    assert {f"drift.ks.{name}" for name in Effect.model_fields} <= set(rows)
+
+
+def test_the_module_runs_as_a_program(models: Path) -> None:
+    root = Path(__file__).parent.parent
+    command = [sys.executable, "-m", "tasks", "status", "nobody"]
+    result = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
+    assert result.returncode == 1
+    assert "there are: churn" in result.stderr

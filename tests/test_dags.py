@@ -1,0 +1,118 @@
+"""The DAG files in a real Airflow of their own: parsing, and single runs through `dag.test()`.
+
+Each test starts a fresh interpreter, as Airflow reads its settings on import.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from ops import stack
+from tests.flow import MODEL, At, beginning
+
+PARSE = """
+import json, sys
+from airflow.dag_processing.dagbag import DagBag
+bag = DagBag({dags!r}, bundle_path=None)
+heavy = {{"pandas", "sklearn", "mlflow", "great_expectations", "skops", "scipy", "numpy", "duckdb"}}
+chains = {{d.dag_id: [t.task_id for t in d.topological_sort()] for d in bag.dags.values()}}
+print(json.dumps([chains, bag.import_errors, sorted(heavy & set(sys.modules))]))
+"""
+RUN = """
+from airflow.utils.db import initdb
+initdb()
+from airflow.dag_processing.dagbag import DagBag
+dag = DagBag({dags!r}).dags[{dag!r}]
+print("STATE", dag.test(run_conf={conf!r}).state)
+"""
+
+
+def _python(home: Path, models: Path, code: str, **values: Any) -> str:
+    settings = stack.settings_of(home, models)
+    env = stack.environment(home, settings)
+    env |= {"GATELATCH_STORE": "store", "GATELATCH_LEDGER": "sqlite:///ledger.db"}
+    env |= {"MLFLOW_TRACKING_URI": "sqlite:///mlflow.db"}
+    (home / "airflow").mkdir(exist_ok=True)
+    code = code.format(dags=str(stack.ROOT / "dags"), **values)
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env=env,
+        cwd=home,
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    return done.stdout
+
+
+@pytest.fixture
+def models(tmp_path: Path) -> Path:
+    folder = tmp_path / "specs"
+    folder.mkdir()
+    spec = yaml.safe_dump(MODEL.model_dump(mode="json", exclude_none=True))
+    (folder / "churn.yaml").write_text(spec)
+    return folder
+
+
+def _parsed(home: Path, models: Path) -> Any:
+    return json.loads(_python(home, models, PARSE).splitlines()[-1])
+
+
+def test_each_model_gets_its_three_dags_and_parsing_loads_nothing_heavy(
+    tmp_path: Path, models: Path
+) -> None:
+    chains, errors, heavy = _parsed(tmp_path, models)
+    assert errors == {}
+    assert heavy == []
+    assert chains["monitor.churn"] == ["validate", "measure", "judge", "propose"]
+    assert chains["retrain.churn"] == [
+        "propose",
+        "approve_retrain",
+        "decide_retrain",
+        "train",
+        "calibrate",
+        "gate",
+        "register",
+        "approve_promote",
+        "decide_promote",
+        "promote",
+    ]
+    assert chains["rollback.churn"] == ["verify", "promote_back"]
+
+
+def test_a_spec_with_a_mistake_is_an_import_error_of_a_file_of_its_own(
+    tmp_path: Path, models: Path
+) -> None:
+    (models / "bad.yaml").write_text("model: bad\nlatch: {rest: soon}\n")
+    chains, errors, _ = _parsed(tmp_path, models)
+    assert set(chains) == {"monitor.churn", "retrain.churn", "rollback.churn"}
+    (told,) = errors.values()
+    assert "latch.rest: 'soon': write a whole number and a unit" in told
+
+
+def test_a_window_before_the_first_champion_points_to_the_bootstrap(
+    tmp_path: Path, models: Path
+) -> None:
+    ended = _python(tmp_path, models, RUN, dag="monitor.churn", conf={"window": "2026-01-03"})
+    assert "STATE success" in ended
+    assert "retrain.churn with reason 'bootstrap'" in ended
+
+
+def test_a_monitor_run_observes_its_window(
+    models: Path, stores: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: Any
+) -> None:
+    at: At = beginning(tmp_path_factory.getbasetemp() / "stages", stores, monkeypatch)
+    at("bootstrapped")
+    conf = {"window": "2026-01-06T12:00:00"}
+    ended = _python(Path.cwd(), models, RUN, dag="monitor.churn", conf=conf)
+    assert "STATE success" in ended
+    assert "churn v1 [2026-01-06 00:00, 2026-01-07 00:00): steady" in ended

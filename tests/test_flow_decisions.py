@@ -1,0 +1,191 @@
+"""Retrain without Airflow: who may approve, and that no step acts without it or doubles."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tasks import monitor, registry, retrain, rollback
+from tasks.ledger import Conflict
+from tasks.retrain import NotApproved
+from tasks.spec import Owner, Training
+from tests.flow import (
+    EPISODE,
+    FIRST,
+    MODEL,
+    At,
+    alias,
+    answer,
+    beginning,
+    day,
+    gate,
+    promote,
+    propose,
+    read,
+    register,
+    watch,
+)
+
+
+@pytest.fixture
+def at(stores: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: Any) -> At:
+    return beginning(tmp_path_factory.getbasetemp() / "stages", stores, monkeypatch)
+
+
+REFUSALS = {
+    "rejected": answer(option="Reject"),
+    "no_answer": {"chosen_options": ["Reject"], "responded_by_user": None},
+    "invalid": answer(by="mallory"),
+}
+
+
+@pytest.mark.parametrize("refusal", REFUSALS)
+def test_after_a_refusal_the_second_proposal_waits_until_the_latch_has_rested(
+    at: At, refusal: str
+) -> None:
+    at("drifted")
+    brief = propose()
+    decision = retrain.decide(MODEL, FIRST, "retrain", REFUSALS[refusal], brief["evidence"])
+    assert decision.answer == refusal
+    with pytest.raises(NotApproved, match=refusal):
+        retrain.train(MODEL, FIRST)
+    due = []
+    for number in (11, 12):
+        watch(number)
+        due.append(monitor.due(MODEL))
+    assert due == [None, f"{EPISODE}.2"]
+
+
+@pytest.mark.parametrize(
+    ("proposer", "by", "why"),
+    [("ada", "ada", "proposed this"), ("otto", "otto", "not in owner.approvers")],
+)
+def test_neither_the_proposer_nor_a_stranger_can_approve(
+    at: At, proposer: str, by: str, why: str
+) -> None:
+    at("drifted")
+    brief = propose("by hand", proposer=proposer)
+    decision = retrain.decide(MODEL, "by hand", "retrain", answer(by), brief["evidence"])
+    assert decision.answer == "invalid"
+    assert why in decision.comment
+
+
+@pytest.mark.parametrize(
+    ("name", "own"),
+    [
+        ("by hand", {}),
+        ("churn.v1.20260108T0000.1", {}),
+        (FIRST, {"training_window": timedelta(days=3)}),
+        (FIRST, {"until": day(9)}),
+    ],
+)
+def test_only_what_the_monitor_would_propose_is_nobodys_own(
+    at: At, name: str, own: dict[str, Any]
+) -> None:
+    at("drifted")
+    propose(name, proposer="ada", **own)
+    (mine,) = read().proposals[1:]
+    assert (mine.proposer, mine.episode) == ("ada", None)
+
+
+def test_the_only_approver_cannot_propose(at: At) -> None:
+    at("drifted")
+    alone = MODEL.model_copy(update={"owner": Owner(name="team", approvers=("ada",))})
+    with pytest.raises(NotApproved, match="the only approver"):
+        propose("by hand", proposer="ada", spec=alone)
+
+
+def test_an_approval_task_that_was_marked_as_done_is_no_answer(at: At) -> None:
+    at("drifted")
+    decision = retrain.decide(MODEL, FIRST, "retrain", None, propose()["evidence"])
+    assert decision.answer == "no_answer"
+
+
+def test_nothing_comes_of_an_approval_after_a_withdrawal(at: At) -> None:
+    at("registered")
+    retrain.withdraw(MODEL, FIRST, "otto", "not today")
+    with pytest.raises(NotApproved, match="withdraw was withdrawn by otto"):
+        promote(FIRST)
+
+
+def test_a_proposal_is_bound_to_the_spec_it_was_made_with(at: At) -> None:
+    at("drifted")
+    retrain.decide(MODEL, FIRST, "retrain", answer(), propose()["evidence"])
+    other = MODEL.model_copy(update={"training": Training(window=timedelta(days=2), judge=0.5)})
+    with pytest.raises(NotApproved, match="has changed since it was proposed"):
+        retrain.train(other, FIRST)
+
+
+def test_an_old_promotion_that_is_run_again_leaves_the_champion_of_today(at: At) -> None:
+    at("promoted")
+    rollback.promote_back(MODEL, "back", expected=2, version=1, by="otto", reason="worse")
+    assert retrain.promote(MODEL, FIRST).version == 2
+    assert alias() == 1
+
+
+def test_failed_gates_are_recorded_and_nothing_is_registered(at: At) -> None:
+    at("drifted")
+    # Fitted mostly on the old rule, calibrated on the new one: the sigmoid turns round.
+    run, result = gate(FIRST, propose(training_window=timedelta(days=5)))
+    assert not result["passed"]
+    assert retrain.gate(MODEL, FIRST, run) == result
+    decision = read().decisions[-1]
+    assert (decision.step, decision.answer) == ("gates", "failed")
+    assert "calibration_slope" in decision.comment
+    with pytest.raises(NotApproved, match="gates"):
+        retrain.register(MODEL, FIRST, run)
+    assert len(registry._client().search_model_versions("name = 'churn'")) == 1
+
+
+def test_no_step_acts_without_a_recorded_approval(at: At) -> None:
+    at("drifted")
+    propose()
+    (run,) = [c.run_id for c in read().candidates]
+    for step in (
+        lambda: retrain.train(MODEL, FIRST),
+        lambda: retrain.calibrate(MODEL, FIRST, run),
+        lambda: retrain.gate(MODEL, FIRST, run),
+        lambda: retrain.register(MODEL, FIRST, run),
+    ):
+        with pytest.raises(NotApproved, match="nobody has decided"):
+            step()
+    at("registered")
+    with pytest.raises(NotApproved, match="nobody has decided"):
+        retrain.promote(MODEL, FIRST)
+    retrain.decide(MODEL, FIRST, "promote", answer(), "other evidence")
+    with pytest.raises(NotApproved, match="other evidence"):
+        retrain.promote(MODEL, FIRST)
+
+
+def test_each_step_run_twice_doubles_nothing(at: At) -> None:
+    at("drifted")
+    for _ in range(2):
+        run = register(FIRST, propose())
+    promotions = [promote(FIRST) for _ in range(2)]
+    assert promotions[0] == promotions[1]
+    known = read()
+    assert [p.version for p in known.promotions] == [1, 2]
+    assert [c.run_id for c in known.candidates][1:] == [run]
+    assert len(known.decisions) == 4
+    experiment = registry._client().get_experiment_by_name("churn").experiment_id
+    assert len(registry._client().search_runs([experiment])) == 2
+    assert len(registry._client().search_model_versions("name = 'churn'")) == 2
+
+
+def test_a_candidate_compared_with_an_earlier_champion_is_superseded(at: At) -> None:
+    at("drifted")
+    briefs = {name: propose(name) for name in (FIRST, "by hand")}
+    for name, brief in briefs.items():
+        register(name, brief)
+    promote("by hand")
+    with pytest.raises(Conflict, match="the champion is version 3"):
+        promote(FIRST)
+    with pytest.raises(NotApproved, match="superseded"):
+        promote(FIRST)
+    known = read()
+    superseded = [d.proposal for d in known.decisions if d.answer == "superseded"]
+    assert (known.champion, alias(), superseded) == (3, 3, [FIRST])
+    assert not known.live

@@ -1,0 +1,178 @@
+"""Summaries: mergeable, exact, small, and without a row."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from tasks.margins import Floats, Ints
+from tasks.summary import Grid, Moments, Summary, from_json, merge, merge_all, summarise, to_json
+
+GRID = Grid(-6.0, 6.0, bins=64)
+CLASSES = ("no", "yes")
+
+
+def of(decision: Floats, label: Ints, feature: Floats | None = None, grid: Grid = GRID) -> Summary:
+    values = decision if feature is None else feature
+    return summarise(grid, decision, label, CLASSES, {"x": values})
+
+
+@st.composite
+def batches(draw: st.DrawFn) -> tuple[Floats, Ints, Floats]:
+    n = draw(st.integers(0, 30))
+    decision = draw(hnp.arrays(np.float64, n, elements=st.floats(-9, 9, width=32)))
+    label = draw(hnp.arrays(np.int64, n, elements=st.integers(-1, 1)))
+    return decision, label, draw(hnp.arrays(np.float64, n, elements=st.floats(-1e6, 1e6)))
+
+
+def numbers(value: Any) -> Iterator[float]:
+    """Yield every number in a JSON value."""
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, list):
+        for item in value:
+            yield from numbers(item)
+    elif isinstance(value, int | float):
+        yield value
+
+
+def assert_same(left: Summary, right: Summary) -> None:
+    """Compare two summaries: counts and bounds exactly, sums and moments to rounding."""
+    for kind in ("scores", "margins"):
+        ours, theirs = getattr(left, kind), getattr(right, kind)
+        np.testing.assert_array_equal(ours.counts, theirs.counts)
+        assert ours.moments == close_to(theirs.moments)
+    assert (left.grid, left.inside) == (right.grid, right.inside)
+    assert {k: vars(v) for k, v in left.classes.items()} == {
+        k: pytest.approx(vars(v), rel=1e-9) for k, v in right.classes.items()
+    }
+    assert vars(left.losses) == pytest.approx(vars(right.losses), rel=1e-9)
+    assert left.features["x"] == close_to(right.features["x"])
+
+
+def close_to(moments: Moments) -> Any:
+    # A mean near 0 has no relative precision of its own: its values' size sets the scale.
+    size = abs(moments.mean) + (moments.m2 / moments.n) ** 0.5 if moments.n else 0.0
+    return replace(
+        moments,
+        mean=pytest.approx(moments.mean, rel=1e-9, abs=1e-12 * size),
+        m2=pytest.approx(moments.m2, rel=1e-9, abs=1e-12 * size**2),
+    )
+
+
+@settings(max_examples=40, deadline=None)
+@given(batches(), batches())
+def test_a_merge_is_commutative(one: Any, two: Any) -> None:
+    assert_same(merge(of(*one), of(*two)), merge(of(*two), of(*one)))
+
+
+@settings(max_examples=40, deadline=None)
+@given(batches(), batches(), batches())
+def test_a_merge_is_associative(one: Any, two: Any, three: Any) -> None:
+    a, b, c = of(*one), of(*two), of(*three)
+    assert_same(merge(merge(a, b), c), merge(a, merge(b, c)))
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(batches(), min_size=1, max_size=4))
+def test_a_merge_is_the_summary_of_the_rows_together(parts: list[Any]) -> None:
+    together = of(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
+    assert_same(merge_all([of(*part) for part in parts]), together)
+
+
+@settings(max_examples=40, deadline=None)
+@given(batches())
+def test_an_empty_batch_adds_nothing(batch: Any) -> None:
+    empty = of(np.empty(0), np.empty(0, dtype=np.int64))
+    summary = of(*batch)
+    assert to_json(merge(summary, empty)) == to_json(summary) == to_json(merge(empty, summary))
+
+
+@settings(max_examples=40, deadline=None)
+@given(batches())
+def test_a_summary_survives_json(batch: Any) -> None:
+    summary = of(*batch)
+    text = json.dumps(to_json(summary), allow_nan=False)
+    back = from_json(json.loads(text))
+    assert json.dumps(to_json(back)) == text
+    assert_same(merge(back, summary), merge(summary, summary))
+
+
+def test_a_summary_of_known_rows() -> None:
+    decision = np.array([-2.0, -0.5, 0.5, 2.0, 9.0])
+    summary = of(decision, np.array([0, 1, 1, 0, -1]))
+    assert (summary.rows, summary.labelled, summary.inside) == (5, 4, 2)
+    # The margins are 2, -0.5, 0.5 and -2.
+    assert summary.losses.hinge_loss == (0 + 1.5 + 0.5 + 3) / 4
+    assert summary.losses.hinge_variance == pytest.approx(np.var([0, 1.5, 0.5, 3]))
+    assert (summary.losses.violation_rate, summary.losses.error_rate) == (0.75, 0.5)
+    assert {name: (c.rows, c.errors) for name, c in summary.classes.items()} == {
+        "no": (2, 1),
+        "yes": (2, 1),
+    }
+    assert summary.scores.counts.sum() == 5
+    assert summary.scores.counts[-1] == 1  # 9 lies above the grid
+    assert summary.features["x"].variance == pytest.approx(np.var(decision, ddof=1))
+
+
+def test_more_than_two_classes_are_summarised_by_their_leads() -> None:
+    decision = np.array([[2.0, 0.5, 0.0], [0.0, 0.25, 1.0]])
+    summary = summarise(GRID, decision, np.array([0, 1]), ("a", "b", "c"), {})
+    assert summary.scores.moments.mean == pytest.approx((1.5 + 0.75) / 2)
+    assert summary.margins.moments.mean == pytest.approx((1.5 - 0.75) / 2)
+    assert [losses.rows for losses in summary.classes.values()] == [1, 1, 0]
+
+
+@settings(max_examples=50, deadline=None)
+@given(hnp.arrays(np.float64, st.integers(1, 20), elements=st.floats(-1e12, 1e12)))
+def test_a_grid_around_values_holds_them_in_its_middle(values: Floats) -> None:
+    grid = Grid.around(values)
+    counts = grid.count(values)
+    assert (grid.low < values).all()
+    assert (values < grid.high).all()
+    assert counts.sum() == len(values)
+    assert counts[0] == counts[-1] == 0
+    nearest = grid.centres[np.repeat(np.arange(len(counts)), counts)]
+    width = (grid.high - grid.low) / grid.bins
+    np.testing.assert_allclose(nearest, np.sort(values), atol=0.51 * width, rtol=1e-12)
+
+
+def test_a_big_window_stays_small_and_holds_no_row() -> None:
+    rng = np.random.default_rng(7)
+    n = 100_000
+    decision = rng.uniform(-1, 1, n)
+    grid = Grid(-1.0, 1.0)  # every bin filled: the largest that a summary gets
+    features = {f"a_feature_with_a_name_{i}": rng.normal(size=n) for i in range(20)}
+    raw = to_json(summarise(grid, decision, rng.integers(0, 2, n), CLASSES, features))
+    assert len(raw["scores"]["bins"]) == grid.bins
+    assert len(json.dumps(raw)) < 64 * 1024
+    found = list(numbers(raw))
+    assert len(found) < n / 10
+    extremes = {float(f(decision)) for f in (np.min, np.max)}
+    assert len(set(found) & set(decision.tolist()) - extremes) == 0
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_a_decision_that_is_not_finite_is_an_error(bad: float) -> None:
+    with pytest.raises(ValueError, match=r"1 decision value\(s\) are not finite; check the model"):
+        of(np.array([0.0, bad]), np.array([0, 1]))
+
+
+def test_summaries_on_different_grids_do_not_merge() -> None:
+    rows = np.array([0.5]), np.array([1])
+    with pytest.raises(ValueError, match="different grids"):
+        merge(of(*rows), of(*rows, grid=replace(GRID, bins=32)))
+
+
+def test_moments_of_one_value_have_no_variance() -> None:
+    one = Moments.of(np.array([3.0]))
+    assert (one.variance, one.constant) == (0.0, True)
+    assert not one.merge(Moments.of(np.array([4.0]))).constant
