@@ -37,8 +37,7 @@ status: $(VENV)/.ready ## where a model stands: MODEL=name, and MODELS=dir for y
 	@$(BIN)/python -m ops.stack tasks --home $(HOME_DIR) status $(MODEL)
 
 backfill: $(VENV)/.ready ## MODEL=name FROM=date TO=date: observe its windows; OPTIONS="--run-backwards …"
-	@$(BIN)/python -m ops.stack airflow --home $(HOME_DIR) backfill create --dag-id monitor.$(MODEL) \
-	  --from-date $(FROM) --to-date $(TO) $(OPTIONS)
+	@$(BIN)/python -m ops.backfill --home $(HOME_DIR) $(MODEL) $(FROM) $(TO) $(OPTIONS)
 
 test: $(VENV)/.ready-dev ## lint, types and every test
 	@$(MAKE) --no-print-directory lint

@@ -26,7 +26,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
 from rich.table import Table
 
-from ops import stack
+from ops import backfill, stack
 from ops.landing import land_electricity
 from ops.rest import Airflow
 
@@ -144,9 +144,7 @@ class _Story:
         last = START + QUIET * FORTNIGHT
         with _bar("Backfilling the quiet past", QUIET) as advance:
             span = ("--from-date", START.isoformat(), "--to-date", (last - FORTNIGHT).isoformat())
-            backfill = ("backfill", "create", "--dag-id", MONITOR, *span, "--max-active-runs", "3")
-            with self.operator.paused(MONITOR):
-                stack.airflow(self.home, self.settings, *backfill)
+            backfill.create(self.home, self.operator, MONITOR, *span, "--max-active-runs", "3")
             self._count(QUIET, advance)
 
     def _count(self, wanted: int, advance: Any) -> None:

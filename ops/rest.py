@@ -62,11 +62,7 @@ class Airflow:
 
     @contextmanager
     def paused(self, dag: str) -> Iterator[None]:
-        """Pause a DAG meanwhile.
-
-        On SQLite a backfill is created with the DAG paused: if the database is locked, Airflow
-        takes back the runs that it made, which stops a scheduler that has begun with one of them.
-        """
+        """Pause a DAG meanwhile."""
         self.call("PATCH", f"dags/{dag}", json={"is_paused": True})
         try:
             yield

@@ -235,28 +235,22 @@ def _healthy(settings: Settings) -> bool:
 def airflow(home: Path, settings: Settings, *arguments: str) -> str:
     """Run an `airflow` command against the stack; return what it printed.
 
-    Airflow takes back what it half created when SQLite is locked by the scheduler, so that the
-    command can be tried again.
-
     Raises
     ------
     StackError
         If the command fails, with the end of what it printed.
     """
-    for _ in range(10):
-        done = subprocess.run(
-            [str(BIN / "airflow"), *arguments],
-            env=environment(home, settings),
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if done.returncode == 0:
-            return done.stdout
-        if "database is locked" not in done.stdout + done.stderr:
-            break
-    told = (done.stdout + done.stderr)[-800:]
-    raise StackError(f"airflow {' '.join(arguments)} failed: {told}")
+    done = subprocess.run(
+        [str(BIN / "airflow"), *arguments],
+        env=environment(home, settings),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        told = (done.stdout + done.stderr)[-2000:]
+        raise StackError(f"airflow {' '.join(arguments)} failed: {told}")
+    return done.stdout
 
 
 def stop(home: Path) -> bool:
@@ -359,17 +353,6 @@ def _approvers(models: Path | None) -> tuple[str, ...]:
         except SpecError as error:
             out.print(f"[yellow]{error}[/]")
     return tuple(names)
-
-
-@app.command(name="airflow", context_settings={"ignore_unknown_options": True})
-def airflow_command(arguments: list[str], home: Home = Path(".run/demo")) -> None:
-    """Run an `airflow` command against the stack: `airflow backfill create --dag-id …`."""
-    home = home.resolve()
-    try:
-        out.print(airflow(home, settings_of(home), *arguments), markup=False)
-    except StackError as error:
-        out.print(str(error), markup=False, style="red")
-        raise typer.Exit(1) from None
 
 
 @app.command(name="tasks", context_settings={"ignore_unknown_options": True})

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -16,7 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from ops import stack
+from ops import backfill, stack
 from ops.rest import Airflow
 from tasks.ledger import Ledger
 
@@ -41,17 +40,10 @@ class Running:
         return Ledger(f"sqlite:///{self.home / 'ledger.db'}")
 
     def backfill(self, first: datetime, last: datetime, plans: dict[str, tuple[str, ...]]) -> None:
-        """Backfill the windows that start from `first` to `last`, for each model with its options.
-
-        All are created before any starts: SQLite lets one write at a time.
-        """
+        """Backfill the windows that start from `first` to `last`, each model with its options."""
         span = ("--from-date", first.isoformat(), "--to-date", last.isoformat())
-        with ExitStack() as paused:
-            for model in plans:
-                paused.enter_context(self.operator.paused(f"monitor.{model}"))
-            for model, options in plans.items():
-                create = ("backfill", "create", "--dag-id", f"monitor.{model}", *span, *options)
-                stack.airflow(self.home, self.settings, *create)
+        for model, options in plans.items():
+            backfill.create(self.home, self.operator, f"monitor.{model}", *span, *options)
         for model in plans:
             found = partial(self._backfilled, f"monitor.{model}")
             self.operator.until(found, f"the backfill of {model}")

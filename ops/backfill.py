@@ -1,0 +1,90 @@
+"""Backfill a monitor on the stack of `ops.stack`, also where SQLite lets one write at a time.
+
+`airflow backfill create` with what it needs on SQLite around it. Creating on a paused DAG: if the
+database is locked, Airflow takes back the runs that it made, which stops a scheduler that has begun
+with one of them. Trying again after a lock: first cancelling what the attempt left behind, as
+Airflow refuses a second backfill beside it.
+"""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import httpx
+import typer
+
+from ops import stack
+from ops.rest import Airflow
+
+_ATTEMPTS = 10
+
+
+def create(home: Path, client: Airflow, dag: str, *options: str) -> None:
+    """Create a backfill of a DAG with the options of `airflow backfill create`.
+
+    Raises
+    ------
+    StackError
+        If Airflow refuses it, with what it printed.
+    """
+    settings = stack.settings_of(home)
+    began = datetime.now(UTC)
+    with client.paused(dag):
+        for _ in range(_ATTEMPTS):
+            try:
+                stack.airflow(home, settings, "backfill", "create", "--dag-id", dag, *options)
+                return
+            except stack.StackError as error:
+                if "database is locked" not in str(error):
+                    raise
+            client.until(
+                lambda: _cancelled(client, dag, began), "the locked backfill to be cancelled"
+            )
+    raise stack.StackError(f"the backfill of {dag} met a locked database {_ATTEMPTS} times")
+
+
+def _cancelled(client: Airflow, dag: str, since: datetime) -> bool:
+    """Cancel the unfinished backfills created since; return whether none is left."""
+    found = client.call("GET", "backfills", params={"dag_id": dag})["backfills"]
+    left = [
+        b["id"]
+        for b in found
+        if not b["completed_at"] and datetime.fromisoformat(b["created_at"]) >= since
+    ]
+    for number in left:
+        try:
+            client.call("PUT", f"backfills/{number}/cancel")
+        except httpx.HTTPStatusError as error:
+            if not error.response.is_server_error:  # locked once more: the next turn tries again
+                raise
+            time.sleep(1)
+    return not left
+
+
+def main(
+    model: str,
+    first: Annotated[str, typer.Argument(metavar="FROM", help="start of the first window")],
+    last: Annotated[str, typer.Argument(metavar="TO", help="start of the last window")],
+    options: Annotated[list[str] | None, typer.Argument(help="more options of Airflow's")] = None,
+    home: stack.Home = Path(".run/demo"),
+) -> None:
+    """Observe the windows of MODEL from FROM to TO again, or for the first time; trigger nothing."""
+    home = home.resolve()
+    settings = stack.settings_of(home)
+    client = Airflow(settings.airflow_url, stack.OPERATOR, settings.passwords[stack.OPERATOR])
+    span = ("--from-date", first, "--to-date", last)
+    try:
+        create(home, client, f"monitor.{model}", *span, *(options or ()))
+    except (stack.StackError, httpx.HTTPError) as error:
+        stack.out.print(str(error), markup=False, style="red")
+        raise typer.Exit(1) from None
+    stack.out.print(f"created; watch it at {settings.airflow_url}/dags/monitor.{model}")
+
+
+if __name__ == "__main__":
+    app = typer.Typer(pretty_exceptions_enable=False)
+    app.command(context_settings={"ignore_unknown_options": True})(main)
+    app()
