@@ -71,7 +71,7 @@ def main(
     options: Annotated[list[str] | None, typer.Argument(help="more options of Airflow's")] = None,
     home: stack.Home = Path(".run/demo"),
 ) -> None:
-    """Observe the windows of MODEL from FROM to TO again, or for the first time; trigger nothing."""
+    """Observe the windows of MODEL from FROM to TO, again or for the first time."""
     home = home.resolve()
     settings = stack.settings_of(home)
     client = Airflow(settings.airflow_url, stack.OPERATOR, settings.passwords[stack.OPERATOR])
