@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from tasks import store
 from tasks.ledger import Candidate, Observation, Proposal
+from tasks.reference import from_json
 from tasks.spec import ModelSpec, format_duration
 from tasks.status import Status
-from tasks.summary import from_json
 from tasks.windows import Window
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ def _evidence(known: Status, proposal: Proposal) -> list[str]:
 
 def _labelled(known: Status, proposal: Proposal, newest: Observation) -> list[str]:
     candidate = next(c for c in known.candidates if c.version == proposal.champion)
-    losses = from_json(candidate.reference).losses
+    losses = from_json(candidate.reference).summary.losses
     rows = [
         (name.replace("_", " "), f"{there:.3f}", f"{newest.figures[name]:.3f}")
         for name, there in (losses.rates if losses.rows else {}).items()

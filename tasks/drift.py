@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from math import exp, log, sqrt
-from statistics import NormalDist
+from dataclasses import dataclass, replace
+from math import sqrt
 from typing import Literal
 
-import numpy as np
-
-from tasks.margins import Floats
-from tasks.spec import Drift
-from tasks.summary import Distribution, Grid, Summary
+from tasks.distances import ks, wasserstein
+from tasks.limits import critical_value, ks_noise, tail
+from tasks.reference import Reference
+from tasks.spec import Drift, ModelSpec
+from tasks.summary import Distribution, Summary
+from tasks.windows import windows_per_year
 
 Verdict = Literal["steady", "drifting", "insufficient"]
-_RESAMPLES = 200
+LOSSES = ("hinge_loss", "violation_rate")
+_EXPECTED = 10  # rows of a class that a window should hold before its absence says something
 
 
 @dataclass(frozen=True)
@@ -36,10 +37,14 @@ class Statistic:
         return max(self.effect, self.noise)
 
     @property
+    def size(self) -> float:
+        """Return the change that counts: of a one-sided statistic, a rise."""
+        return max(self.value, 0.0) if self.one_sided else abs(self.value)
+
+    @property
     def pressure(self) -> float:
         """Return the change as a share of its limit; above 1 it is a breach."""
-        size = max(self.value, 0.0) if self.one_sided else abs(self.value)
-        return size / self.limit
+        return self.size / self.limit
 
 
 @dataclass(frozen=True)
@@ -56,58 +61,68 @@ class Judgement:
     statistics: tuple[Statistic, ...]
 
 
-def ks(left: Distribution, right: Distribution) -> float:
-    """Return the Kolmogorov-Smirnov distance of two histograms, exact to one bin's mass."""
-    gap = np.cumsum(_shares(left)) - np.cumsum(_shares(right))
-    return float(np.abs(gap).max())
-
-
-def wasserstein(left: Distribution, right: Distribution, grid: Grid) -> float:
-    """Return the 1-Wasserstein distance of two histograms, in margin units, exact to one bin."""
-    gap = np.cumsum(_shares(left) - _shares(right))[:-1]
-    return float(np.abs(gap) @ np.diff(grid.centres))
-
-
-def _shares(distribution: Distribution) -> Floats:
-    return np.asarray(distribution.counts / distribution.moments.n)
-
-
-def judge(
-    window: Summary,
-    reference: Summary,
-    policy: Drift,
-    *,
-    min_rows: int,
-    windows_per_year: float,
-) -> Judgement:
+def judge(window: Summary, reference: Reference, spec: ModelSpec) -> Judgement:
     """Return the verdict on a window.
 
     The scores of all rows are always compared; losses and labelled margins as well, where both
-    sides have at least `min_rows` labels.
+    sides have at least `window.min_rows` labels, of every class.
     """
-    if window.grid != reference.grid:
+    accepted, least = reference.summary, spec.window.min_rows
+    if window.grid != accepted.grid:
         raise ValueError("window and reference are summarised on different grids")
-    if window.rows < min_rows:
-        return insufficient(f"{window.rows} rows, fewer than window.min_rows = {min_rows}")
-    labelled = min(window.labelled, reference.labelled) >= min_rows
-    alpha = _alpha(policy.false_alarms_per_year, windows_per_year, tests=6 if labelled else 3)
-    shape = _shape_statistics(window, reference, policy, alpha)
-    losses: tuple[Statistic, ...] = ()
+    if window.rows < least:
+        return insufficient(f"{window.rows} rows, fewer than window.min_rows = {least}")
+    if accepted.scores.moments.constant:
+        return insufficient("all margins of the reference are equal; retrain on rows that differ")
+    gone = vanished(window, accepted)
+    enough = min(window.losses.effective_rows, accepted.losses.effective_rows) >= least
+    labelled = enough and not gone
+    chance = _Chance(reference, spec, labelled)
+    statistics = _shape_statistics(window, accepted, spec.drift, chance)
     if labelled:
-        shape = (*shape, _ks("ks_labelled", window.margins, reference.margins, policy, alpha))
-        losses = _loss_statistics(window, reference, policy, alpha)
-    statistics = (*shape, *losses)
-    margins = max(s.pressure for s in shape)
-    if policy.confirm == "never":
+        statistics = (*statistics, *_labelled_statistics(window, accepted, spec.drift, chance))
+    said = _verdict(statistics, labelled, spec.drift)
+    if enough and gone:
+        remark = f"no label is {' or '.join(gone)}, so the losses are not compared"
+        return replace(said, reason=f"{said.reason}; {remark}")
+    return said
+
+
+def vanished(window: Summary, accepted: Summary) -> list[str]:
+    """Return the classes of which the window's labels should hold ten rows, and hold none."""
+    if not accepted.losses.rows:
+        return []
+    share = window.losses.rows / accepted.losses.rows
+    return [
+        name
+        for name, losses in accepted.classes.items()
+        if losses.rows * share >= _EXPECTED and not window.classes[name].rows
+    ]
+
+
+def _verdict(statistics: tuple[Statistic, ...], labelled: bool, policy: Drift) -> Judgement:
+    shapes = [s for s in statistics if s.name not in LOSSES]
+    breaching = [s.name for s in statistics if s.pressure > 1]
+    if labelled and policy.confirm != "never":
+        # Evidence may come from any statistic; both kinds of change must be large enough to matter.
+        loss = next(s for s in statistics if s.name == "hinge_loss")
+        pressure = min(
+            max(s.pressure for s in statistics),
+            max(s.size / s.effect for s in shapes),
+            loss.size / loss.effect,
+        )
+    else:
         pressure = max(s.pressure for s in statistics)
-    elif labelled:
-        pressure = min(margins, next(s.pressure for s in losses if s.name == "hinge_loss"))
-    elif policy.confirm == "required" and margins > 1:
+    if policy.confirm == "required" and not labelled and breaching:
         reason = "the margins breach, but drift.confirm is `required` and labels are missing"
         return Judgement("insufficient", reason, False, None, statistics)
-    else:
-        pressure = margins
-    breaching = [s.name for s in statistics if s.pressure > 1]
+    if pressure <= 1 and all(s.noise >= policy.blind_at * s.effect for s in statistics):
+        least = min(s.noise / s.effect for s in statistics)
+        reason = (
+            f"too few independent rows: only a change {least:.1f} times as large as one that "
+            "matters would stand out; widen window.every or training.window"
+        )
+        return Judgement("insufficient", reason, labelled, None, statistics)
     verdict: Verdict = "drifting" if pressure > 1 else "steady"
     return Judgement(verdict, _reason(verdict, breaching), labelled, pressure, statistics)
 
@@ -128,98 +143,102 @@ def insufficient(reason: str) -> Judgement:
     return Judgement("insufficient", reason, False, None, ())
 
 
-def _alpha(false_alarms_per_year: float, windows_per_year: float, tests: int) -> float:
-    # Bonferroni: the budget is shared by the year's windows and by the statistics of each.
-    return min(max(false_alarms_per_year / (windows_per_year * tests), 1e-9), 0.5)
+class _Chance:
+    """What a statistic of one window shows by chance, within the owner's budget."""
+
+    def __init__(self, reference: Reference, spec: ModelSpec, labelled: bool) -> None:
+        self.reference = reference
+        self.latch = spec.latch
+        self.openings = spec.drift.false_alarms_per_year / windows_per_year(spec.window)
+        # The budget is shared (Bonferroni): half is for the loss, a tenth for each of the others.
+        self.share = 1 / 10 if labelled else 1 / 3
+
+    def standard(self, quantity: str, n: float, m: float) -> float:
+        """Return the root of 1/n + 1/m, counting independent rows."""
+        spread = self.reference.spread
+        # More rows than a block held are not known to tell more than that block did.
+        own = min(n, spread.rows)
+        return sqrt(spread.design_effects[quantity] * (1 / own + 1 / m))
+
+    def critical(self, n: float, m: float) -> float:
+        """Return the critical value, in standard errors, of a change to either side."""
+        return self._critical(n, m, self.share, sides=2)
+
+    def critical_rise(self, n: float, m: float) -> float:
+        """Return that of the loss, of which only a rise counts."""
+        return self._critical(n, m, 1 / 2, sides=1)
+
+    def _critical(self, n: float, m: float, share: float, sides: int) -> float:
+        own = min(n, self.reference.spread.rows)
+        degrees = self.reference.spread.degrees
+        return critical_value(self.openings * share, self.latch, own / (own + m), degrees, sides)
 
 
 def _shape_statistics(
-    window: Summary, reference: Summary, policy: Drift, alpha: float
+    window: Summary, accepted: Summary, policy: Drift, chance: _Chance
 ) -> tuple[Statistic, ...]:
-    ours, theirs, grid = window.scores, reference.scores, reference.grid
-    spread = max(sqrt(theirs.moments.variance), 1e-12)
-    here, there = window.inside / window.rows, reference.inside / reference.rows
+    ours, theirs = window.scores, accepted.scores
+    deviation = max(sqrt(theirs.moments.variance), 1e-12)
+    n, m = window.rows, accepted.rows
+    critical = chance.critical(n, m)
+    unit = chance.reference.wasserstein.quantile(tail(critical))
+    here, there = window.inside / n, accepted.inside / m
     return (
-        _ks("ks", ours, theirs, policy, alpha),
+        _ks("ks", "scores", ours, theirs, policy, chance),
         Statistic(
             "wasserstein",
-            wasserstein(ours, theirs, grid) / spread,
+            wasserstein(ours, theirs, accepted.grid) / deviation,
             policy.wasserstein.effect,
-            wasserstein_noise(theirs, grid, window.rows, alpha) / spread,
+            unit * chance.standard("mean", n, m) / deviation,
         ),
         Statistic(
             "margin_density",
             here - there,
             policy.margin_density.effect,
-            _share_noise(there, window.rows, reference.rows, alpha),
+            critical * _deviation(there, m) * chance.standard("inside", n, m),
         ),
     )
 
 
 def _ks(
-    name: str, ours: Distribution, theirs: Distribution, policy: Drift, alpha: float
+    name: str,
+    quantity: str,
+    ours: Distribution,
+    theirs: Distribution,
+    policy: Drift,
+    chance: _Chance,
 ) -> Statistic:
-    noise = ks_noise(ours.moments.n, theirs.moments.n, alpha)
+    n, m = ours.moments.n, theirs.moments.n
+    noise = ks_noise(chance.standard(quantity, n, m) ** 2, tail(chance.critical(n, m)))
     return Statistic(name, ks(ours, theirs), policy.ks.effect, noise)
 
 
-def _loss_statistics(
-    window: Summary, reference: Summary, policy: Drift, alpha: float
+def _labelled_statistics(
+    window: Summary, accepted: Summary, policy: Drift, chance: _Chance
 ) -> tuple[Statistic, ...]:
-    ours, theirs = window.losses, reference.losses
-    z = NormalDist().inv_cdf(1 - alpha)
-    noise = z * sqrt(ours.hinge_variance / ours.rows + theirs.hinge_variance / theirs.rows)
+    ours, theirs = window.losses, accepted.losses
+    n, m = ours.effective_rows, theirs.effective_rows
+    critical = chance.critical_rise(n, m)
+    rate = theirs.violation_rate
     return (
+        _ks("ks_labelled", "margins", window.margins, accepted.margins, policy, chance),
         Statistic(
             "hinge_loss",
             ours.hinge_loss - theirs.hinge_loss,
             policy.hinge_loss.effect,
-            noise,
+            critical * sqrt(theirs.hinge_variance) * chance.standard("hinge", n, m),
             one_sided=True,
         ),
         Statistic(
             "violation_rate",
-            ours.violation_rate - theirs.violation_rate,
+            ours.violation_rate - rate,
             policy.violation_rate.effect,
-            _share_noise(theirs.violation_rate, ours.rows, theirs.rows, alpha),
+            chance.critical(n, m) * _deviation(rate, m) * chance.standard("violations", n, m),
         ),
     )
 
 
-def ks_noise(n: int, m: int, alpha: float) -> float:
-    """Return the distance that two samples of n and m rows exceed by chance with P = alpha.
-
-    The Dvoretzky-Kiefer-Wolfowitz-Massart form of the two-sample Kolmogorov-Smirnov limit.
-    """
-    return sqrt(-log(alpha / 2) / 2 * (1 / n + 1 / m))
-
-
-def wasserstein_noise(reference: Distribution, grid: Grid, n: int, alpha: float) -> float:
-    """Return the distance, in margin units, that n rows of the reference exceed with P = alpha.
-
-    Two samples as large as the reference's m rows are drawn 200 times from its histogram
-    (parametric bootstrap, fixed seed). Their distances, scaled to n and m rows, give the mean and
-    the standard deviation of a log-normal distribution, as distances lean to the right; the limit
-    is its quantile.
-    """
-    rng = np.random.default_rng(0)
-    filled = np.flatnonzero(reference.counts)
-    m = reference.moments.n
-    shares = reference.counts[filled] / m
-    gaps = (rng.multinomial(m, shares, _RESAMPLES) - rng.multinomial(m, shares, _RESAMPLES)) / m
-    widths = np.diff(grid.centres[filled])
-    distances = np.abs(np.cumsum(gaps, axis=1)[:, :-1]) @ widths
-    mean = float(distances.mean())
-    if not mean:
-        return 0.0
-    spread = log(1 + (float(distances.std()) / mean) ** 2)
-    quantile = mean * exp(NormalDist().inv_cdf(1 - alpha) * sqrt(spread) - spread / 2)
-    # Distances of samples shrink with sqrt(1/n + 1/m); here it was sqrt(2/m).
-    return quantile * sqrt((m / n + 1) / 2)
-
-
-def _share_noise(share: float, n: int, m: int, alpha: float) -> float:
+def _deviation(share: float, m: float) -> float:
     # A share of exactly 0 or 1 would have no noise; one row of the reference bounds it.
     safe = min(max(share, 1 / (m + 1)), m / (m + 1))
-    z = NormalDist().inv_cdf(1 - alpha / 2)
-    return z * sqrt(safe * (1 - safe) * (1 / n + 1 / m))
+    return sqrt(safe * (1 - safe))

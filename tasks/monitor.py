@@ -14,11 +14,12 @@ from tasks import store
 from tasks.ledger import Ledger, Observation, champion_at
 from tasks.source import Digest, SourceError, batches
 from tasks.spec import ModelSpec
-from tasks.windows import Window, windows_per_year
+from tasks.windows import Window
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from tasks.reference import Reference
     from tasks.summary import Summary
     from tasks.validation import Validation
 
@@ -58,7 +59,7 @@ def no_champion(spec: ModelSpec, window: Window) -> str:
 def constants_of(spec: ModelSpec, ledger: Ledger, version: int) -> dict[str, float]:
     """Return the features that were constant in a version's reference, with their value."""
     reference = _reference(spec, ledger, version)
-    return {name: m.mean for name, m in reference.features.items() if m.constant}
+    return {name: m.mean for name, m in reference.summary.features.items() if m.constant}
 
 
 def check_rows(
@@ -178,40 +179,41 @@ def measure(spec: ModelSpec, window: Window, validated: dict[str, Any]) -> dict[
 def _measure(spec: ModelSpec, window: Window, validated: dict[str, Any]) -> Summary:
     from functools import reduce
 
-    from tasks.summary import merge, summarise
-    from tasks.training import class_names, features, labels, numeric_columns
+    from tasks import scoring
+    from tasks.summary import merge
+    from tasks.training import features, labels
 
     version = validated["version"]
-    grid = _reference(spec, Ledger.open(), version).grid
-    decisions = _decisions(spec, version, logged=not validated["what_if"])
+    grid = _reference(spec, Ledger.open(), version).summary.grid
+    score = _scores(spec, version, logged=not validated["what_if"])
     return reduce(
         merge,
         (
-            summarise(
-                grid,
-                decisions(batch, frame),
-                labels(spec, batch),
-                class_names(spec),
-                numeric_columns(spec, frame),
-            )
+            scoring.summarise_rows(spec, grid, model, frame, labels(spec, batch), decision, inputs)
             for batch in accepted(spec, window, validated)
             if batch.num_rows
             for frame in [features(spec, batch)]
+            for model, decision, inputs in [score(batch, frame)]
         ),
     )
 
 
-def _decisions(spec: ModelSpec, version: int, *, logged: bool) -> Any:
-    """Return what gives a batch's decision values: the logged column, or the model itself."""
+def _scores(spec: ModelSpec, version: int, *, logged: bool) -> Any:
+    """Return what gives a batch's model, decision values and inputs; logged ones go first."""
     import numpy as np
 
-    from tasks import registry, training
+    from tasks import registry, scoring
 
-    if logged and spec.source.margin is not None:
-        column = spec.source.margin
-        return lambda batch, _: batch.column(column).to_numpy().astype(np.float64)
     model = registry.load(spec.model, version)
-    return lambda _, frame: training.decide(model, frame)
+    column = spec.source.margin if logged else None
+
+    def score(batch: pa.RecordBatch, frame: Any) -> tuple[Any, Any, Any]:
+        decision, inputs = scoring.score(model, frame)
+        if column is not None:
+            decision = batch.column(column).to_numpy().astype(np.float64)
+        return model, decision, inputs
+
+    return score
 
 
 def judge(spec: ModelSpec, window: Window, measured: dict[str, Any]) -> Observation:
@@ -244,9 +246,7 @@ def _observation(
         judgement = drift.judge(
             summary,
             _reference(spec, ledger, measured["version"]),
-            spec.drift,
-            min_rows=spec.window.min_rows,
-            windows_per_year=windows_per_year(spec.window),
+            spec,
         )
         if summary.labelled:
             rates = summary.losses.rates
@@ -268,9 +268,9 @@ def _observation(
     )
 
 
-def _reference(spec: ModelSpec, ledger: Ledger, version: int) -> Summary:
+def _reference(spec: ModelSpec, ledger: Ledger, version: int) -> Reference:
+    from tasks.reference import from_json
     from tasks.spec import SpecError
-    from tasks.summary import from_json
 
     candidate = ledger.candidate(spec.model, version)
     if candidate is None:

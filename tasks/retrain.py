@@ -205,51 +205,24 @@ def calibrate(spec: ModelSpec, proposal: str, run_id: str) -> dict[str, Any]:
 
 def gate(spec: ModelSpec, proposal: str, run_id: str) -> dict[str, Any]:
     """Judge candidate against champion on the newest slice; a failure is recorded and ends it."""
-    from tasks import calibration, gates, registry, training
-    from tasks.margins import confidence, margin
-    from tasks.summary import Grid, summarise, to_json
+    from tasks import acceptance, reference, registry
 
     ledger = Ledger.open()
     asked = _approved(spec, ledger, proposal, "retrain", again="gates")
     known = status.read(spec, ledger)
     frame, label = _training_rows(spec, proposal, run_id)
-    cut = _slices(spec, label).judge
-    frame, label = frame[cut], label[cut]
     calibrated = registry.get_model(run_id, "calibrated")
-    decision = training.decide(calibrated, frame)
-    ours = margin(decision, label)
-    theirs = None
-    if asked.champion is not None:
-        champion = registry.load(spec.model, asked.champion)
-        theirs = margin(training.decide(champion, frame), label)
-    error = calibration.expected_calibration_error(calibrated.predict_proba(frame), label)
-    results = gates.judge(
-        spec.gates,
-        ours,
-        theirs,
-        calibration_error=error,
-        slopes=calibration.slopes(calibrated),
-        seed=spec.training.seed,
+    champion = registry.load(spec.model, asked.champion) if asked.champion is not None else None
+    judged = acceptance.judge(
+        spec, calibrated, champion, frame, label, asked.trained_until - asked.trained_from
     )
-    reference = summarise(
-        Grid.around(confidence(decision)),
-        decision,
-        label,
-        training.class_names(spec),
-        training.numeric_columns(spec, frame),
-    )
-    rates = {**gates.rates(ours), "calibration_error": error}
-    metrics = {
-        "judged_rows": len(label),
-        "candidate": rates,
-        "champion": gates.rates(theirs) if theirs is not None else None,
-    }
+    results = judged.gates
     figures = [asdict(r) for r in results]
     registry.put_json(run_id, "gates", figures)
-    registry.put_json(run_id, "reference", to_json(reference))
-    registry.put_json(run_id, "metrics", metrics)
-    registry.log_metrics(run_id, rates)
-    ok = gates.passed(results)
+    registry.put_json(run_id, "reference", reference.to_json(judged.reference))
+    registry.put_json(run_id, "metrics", dict(judged.metrics))
+    registry.log_metrics(run_id, judged.metrics["candidate"])
+    ok = judged.passed
     if not ok:
         failed = "; ".join(f"{r.name} ({r.reason})" for r in results if not r.passed)
         since = known.effective_from(asked.trained_until)

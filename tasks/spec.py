@@ -248,7 +248,8 @@ class Effect(SpecPart):
 
 class Drift(SpecPart):
     false_alarms_per_year: Positive = Field(
-        default=1.0, description="budget of false breaches a year, over all statistics"
+        default=1.0,
+        description="openings of the latch a year on a healthy model, all statistics together",
     )
     ks: Effect = Field(default=Effect(effect=0.10), description="Kolmogorov-Smirnov distance")
     wasserstein: Effect = Field(
@@ -263,7 +264,12 @@ class Drift(SpecPart):
     )
     violation_rate: Effect = Field(
         default=Effect(effect=0.10),
-        description="change of the share with y·f < 1 (labelled); counts if `confirm: never`",
+        description="change of the share with y·f < 1 (labelled)",
+    )
+    blind_at: Annotated[float, Field(gt=1)] = Field(
+        default=5.0,
+        description="a window is `insufficient` if chance alone shows more than so many times its "
+        "effect in every statistic",
     )
     confirm: Literal["never", "if_labelled", "required"] = Field(
         default="if_labelled",

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from functools import reduce
+from math import sqrt
 from typing import Any
 
 import numpy as np
@@ -97,57 +98,90 @@ class Distribution:
 
 @dataclass(frozen=True)
 class Losses:
-    """Sums over labelled rows."""
+    """Weighted sums over labelled rows; the rates are weighted means.
+
+    `margin` sums the labelled margins, `unsigned` their sizes.
+    """
 
     rows: int = 0
+    weight: float = 0.0
+    weight_squared: float = 0.0
+    margin: float = 0.0
+    unsigned: float = 0.0
     hinge: float = 0.0
-    hinge_squared: float = 0.0
-    violations: int = 0
-    errors: int = 0
+    squared_hinge: float = 0.0
+    violations: float = 0.0
+    errors: float = 0.0
 
     @classmethod
-    def of(cls, margins: Floats) -> Losses:
+    def of(cls, margins: Floats, weight: Floats | None = None) -> Losses:
+        """Return the sums over labelled margins, shape (n,), with weights of that shape."""
+        w = np.ones(len(margins)) if weight is None else weight
         loss = hinge(margins)
         return cls(
             len(margins),
-            float(loss.sum()),
-            float((loss * loss).sum()),
-            int(violation(margins).sum()),
-            int(error(margins).sum()),
+            float(w.sum()),
+            float(w @ w),
+            float(w @ margins),
+            float(w @ np.abs(margins)),
+            float(w @ loss),
+            float(w @ (loss * loss)),
+            float(w @ violation(margins)),
+            float(w @ error(margins)),
         )
 
     def merge(self, other: Losses) -> Losses:
-        return Losses(
-            self.rows + other.rows,
-            self.hinge + other.hinge,
-            self.hinge_squared + other.hinge_squared,
-            self.violations + other.violations,
-            self.errors + other.errors,
-        )
+        return Losses(*(a + b for a, b in zip(astuple(self), astuple(other), strict=True)))
+
+    @property
+    def effective_rows(self) -> float:
+        """Return how many equally weighted rows tell as much (Kish, 1965)."""
+        return self.weight**2 / self.weight_squared if self.weight_squared else 0.0
 
     @property
     def hinge_loss(self) -> float:
-        return self.hinge / self.rows
+        return self.hinge / self.weight
 
     @property
     def hinge_variance(self) -> float:
-        return max(self.hinge_squared / self.rows - self.hinge_loss**2, 0.0)
+        return max(self.squared_hinge / self.weight - self.hinge_loss**2, 0.0)
 
     @property
     def violation_rate(self) -> float:
-        return self.violations / self.rows
+        return self.violations / self.weight
 
     @property
     def error_rate(self) -> float:
-        return self.errors / self.rows
+        return self.errors / self.weight
+
+    @property
+    def loss_tail_ratio(self) -> float:
+        """Return the root mean square of the hinge loss over its mean.
+
+        1 if all rows lose the same; sqrt(n) if one of n rows has all of the loss.
+        """
+        mean = self.hinge_loss
+        return sqrt(self.squared_hinge / self.weight) / mean if mean else 1.0
 
     @property
     def rates(self) -> dict[str, float]:
-        """Return the figures that people read; at least one row is needed."""
+        """Return the figures that people read; the weights must not sum to zero."""
         return {
             "accuracy": 1 - self.error_rate,
             "hinge_loss": self.hinge_loss,
             "violation_rate": self.violation_rate,
+        }
+
+    @property
+    def details(self) -> dict[str, float]:
+        """Return all that is known of the losses; the weights must not sum to zero."""
+        return {
+            **self.rates,
+            "error_rate": self.error_rate,
+            "squared_hinge": self.squared_hinge / self.weight,
+            "margin": self.margin / self.weight,
+            "unsigned_margin": self.unsigned / self.weight,
+            "loss_tail_ratio": self.loss_tail_ratio,
         }
 
 
@@ -156,7 +190,8 @@ class Summary:
     """Everything kept of a window.
 
     `scores` are margins without labels, of all rows; `margins` are those of the labelled rows;
-    `inside` counts rows with |score| < 1.
+    `inside` counts rows with |score| < 1. `contributions` sums each feature's share of the scores
+    over all rows, `class_contributions` its share of the labelled margins over each class's rows.
     """
 
     grid: Grid
@@ -166,6 +201,8 @@ class Summary:
     losses: Losses
     classes: Mapping[str, Losses] = field(default_factory=dict)
     features: Mapping[str, Moments] = field(default_factory=dict)
+    contributions: Mapping[str, float] = field(default_factory=dict)
+    class_contributions: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
     @property
     def rows(self) -> int:
@@ -182,6 +219,10 @@ def summarise(
     label: Ints,
     classes: tuple[str, ...],
     features: Mapping[str, Floats],
+    *,
+    weight: Floats | None = None,
+    contributions: Mapping[str, float] | None = None,
+    class_contributions: Mapping[str, Mapping[str, float]] | None = None,
 ) -> Summary:
     """Return the summary of one batch.
 
@@ -195,6 +236,10 @@ def summarise(
         Names of the classes, in index order.
     features
         Numeric feature columns, each of shape (n,).
+    weight
+        Sample weights of the losses, shape (n,), none negative; distributions count rows.
+    contributions, class_contributions
+        As in Summary, from `training.contributions`.
 
     Raises
     ------
@@ -207,16 +252,21 @@ def summarise(
     scores = confidence(decision)
     known = label >= 0
     margins = margin(decision[known], label[known])
+    weights = np.ones(len(margins)) if weight is None else weight[known]
+    of_class = [label[known] == index for index in range(len(classes))]
     return Summary(
         grid=grid,
         scores=Distribution(grid.count(scores), Moments.of(scores)),
         margins=Distribution(grid.count(margins), Moments.of(margins)),
         inside=int((np.abs(scores) < 1).sum()),
-        losses=Losses.of(margins),
+        losses=Losses.of(margins, weights),
         classes={
-            name: Losses.of(margins[label[known] == index]) for index, name in enumerate(classes)
+            name: Losses.of(margins[rows], weights[rows])
+            for name, rows in zip(classes, of_class, strict=True)
         },
         features={name: Moments.of(values) for name, values in features.items()},
+        contributions=contributions or {},
+        class_contributions=class_contributions or {},
     )
 
 
@@ -232,6 +282,8 @@ def merge(left: Summary, right: Summary) -> Summary:
         losses=left.losses.merge(right.losses),
         classes=_merge_by_name(left.classes, right.classes, Losses()),
         features=_merge_by_name(left.features, right.features, NOTHING),
+        contributions=_add(left.contributions, right.contributions),
+        class_contributions=_add_by_class(left.class_contributions, right.class_contributions),
     )
 
 
@@ -245,6 +297,16 @@ def _merge_by_name(left: Mapping[str, Any], right: Mapping[str, Any], empty: Any
     return {name: left.get(name, empty).merge(right.get(name, empty)) for name in names}
 
 
+def _add(left: Mapping[str, float], right: Mapping[str, float]) -> dict[str, float]:
+    return {n: left.get(n, 0.0) + right.get(n, 0.0) for n in dict.fromkeys([*left, *right])}
+
+
+def _add_by_class(
+    left: Mapping[str, Mapping[str, float]], right: Mapping[str, Mapping[str, float]]
+) -> dict[str, dict[str, float]]:
+    return {n: _add(left.get(n, {}), right.get(n, {})) for n in dict.fromkeys([*left, *right])}
+
+
 def to_json(summary: Summary) -> dict[str, Any]:
     """Return the summary as JSON-ready values; histograms hold their filled bins only."""
     return {
@@ -255,6 +317,8 @@ def to_json(summary: Summary) -> dict[str, Any]:
         "losses": vars(summary.losses),
         "classes": {name: vars(losses) for name, losses in summary.classes.items()},
         "features": {name: vars(moments) for name, moments in summary.features.items()},
+        "contributions": dict(summary.contributions),
+        "class_contributions": {n: dict(c) for n, c in summary.class_contributions.items()},
     }
 
 
@@ -269,6 +333,8 @@ def from_json(raw: Mapping[str, Any]) -> Summary:
         losses=Losses(**raw["losses"]),
         classes={name: Losses(**losses) for name, losses in raw["classes"].items()},
         features={name: Moments(**moments) for name, moments in raw["features"].items()},
+        contributions=raw["contributions"],
+        class_contributions=raw["class_contributions"],
     )
 
 

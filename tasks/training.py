@@ -147,12 +147,6 @@ def pipeline(spec: ModelSpec, rows: int) -> Pipeline:
     return Pipeline([("features", ColumnTransformer(steps)), ("model", estimator)])
 
 
-def decide(model: Any, frame: pd.DataFrame) -> Floats:
-    """Return the decision values of a fitted or calibrated model, shape (n,) or (n, k)."""
-    inner = getattr(model, "estimator", model)
-    return np.asarray(inner.decision_function(frame), dtype=np.float64)
-
-
 def class_names(spec: ModelSpec) -> tuple[str, ...]:
     """Return the classes' names in index order."""
     return tuple(str(c) for c in spec.label.classes)

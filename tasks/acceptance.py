@@ -1,0 +1,98 @@
+"""What a candidate is accepted on: its gates against the champion, and its reference."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tasks import calibration, gates, scoring, training
+from tasks.margins import Ints, confidence, hinge, margin
+from tasks.reference import Reference, reference_of
+from tasks.spec import ModelSpec
+from tasks.summary import Grid
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_LEAST_BLOCKS = 8
+
+
+@dataclass(frozen=True)
+class Acceptance:
+    """The gates' results, the figures behind them, and the reference of the candidate."""
+
+    gates: tuple[gates.GateResult, ...]
+    metrics: Mapping[str, Any]
+    reference: Reference
+
+    @property
+    def passed(self) -> bool:
+        return gates.passed(self.gates)
+
+
+def judge(
+    spec: ModelSpec,
+    candidate: Any,
+    champion: Any | None,
+    frame: pd.DataFrame,
+    label: Ints,
+    span: timedelta,
+) -> Acceptance:
+    """Judge a calibrated candidate on the newest rows of its training window.
+
+    Parameters
+    ----------
+    champion
+        The model it would replace, None at the bootstrap.
+    frame, label
+        All rows of the training window, oldest first.
+    span
+        The event time that they cover.
+    """
+    cut = training.slices(len(label), calibrate=spec.calibration.share, judge=spec.training.judge)
+    rows = frame[cut.judge]
+    truth = label[cut.judge]
+    decision, inputs = scoring.score(candidate, frame)
+    ours = margin(decision[cut.judge], truth)
+    theirs = None if champion is None else margin(scoring.decide(champion, rows), truth)
+    error = calibration.expected_calibration_error(candidate.predict_proba(rows), truth)
+    results = gates.judge(
+        spec.gates,
+        ours,
+        theirs,
+        calibration_error=error,
+        slopes=calibration.slopes(candidate),
+        seed=spec.training.seed,
+    )
+    fitted = margin(decision[cut.fit], label[cut.fit])
+    metrics = {
+        "judged_rows": len(truth),
+        "candidate": {**gates.rates(ours), "calibration_error": error},
+        "champion": gates.rates(theirs) if theirs is not None else None,
+        "hinge_gap": float(hinge(ours).mean() - hinge(fitted).mean()),
+        "support_vectors": int((fitted <= 1).sum()),
+        "fitted_rows": len(fitted),
+    }
+    held_out = slice(cut.calibrate.start, cut.judge.stop)
+    windows = max(round(span / spec.window.every), _LEAST_BLOCKS)
+    score = partial(scoring.summarise_rows, spec, Grid.around(confidence(decision[held_out])))
+    blocks = [
+        [
+            score(candidate, frame[a:b], label[a:b], decision[a:b], inputs[a:b])
+            for a, b in pairwise(_edges(group, len(label) / windows))
+        ]
+        for group in (cut.fit, held_out)
+    ]
+    return Acceptance(results, metrics, reference_of(blocks, accepted=1))
+
+
+def _edges(group: slice, size: float) -> Ints:
+    """Return where blocks of about this size begin and end, at least one."""
+    count = max(round((group.stop - group.start) / max(size, 1)), 1)
+    return np.linspace(group.start, group.stop, count + 1).astype(int)

@@ -1,0 +1,165 @@
+"""What a champion's windows are held against: the summary of the rows on which it was accepted,
+and how much windows differ while all is well. Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from math import exp, log, sqrt
+from statistics import NormalDist
+from typing import Any
+
+import numpy as np
+
+from tasks import summary
+from tasks.distances import bin_at
+from tasks.summary import Distribution, Grid, Summary, merge_all
+
+_DECILES = np.arange(1, 10) / 10
+_RESAMPLES = 200
+
+
+@dataclass(frozen=True)
+class Spread:
+    """How much consecutive blocks of rows differed while all was well.
+
+    `rows` is a block's size. `design_effects` says, for each quantity, how many times the variance
+    of a block's value exceeds that of independent rows (Kish, 1965): autocorrelation and what
+    comes and goes between windows. `degrees` is on how many blocks that rests.
+    """
+
+    rows: float
+    degrees: int
+    design_effects: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class NullDistance:
+    """The log-normal distribution of the Wasserstein distance of two samples of the reference.
+
+    In margin units, for samples with 1/n + 1/m = 1.
+    """
+
+    mean: float
+    deviation: float
+
+    def quantile(self, tail: float) -> float:
+        """Return what is exceeded with this probability."""
+        if not self.mean:
+            return 0.0
+        spread = log(1 + (self.deviation / self.mean) ** 2)
+        return self.mean * exp(NormalDist().inv_cdf(1 - tail) * sqrt(spread) - spread / 2)
+
+
+@dataclass(frozen=True)
+class Reference:
+    summary: Summary
+    spread: Spread
+    wasserstein: NullDistance
+
+
+def reference_of(groups: Sequence[Sequence[Summary]], accepted: int) -> Reference:
+    """Return the reference from the blocks of a training window.
+
+    Parameters
+    ----------
+    groups
+        Consecutive blocks, oldest first, of each slice: what was fitted is not expected to look
+        like what was not, so blocks are compared within their slice.
+    accepted
+        How many of the last groups are the rows on which the model was accepted.
+    """
+    whole = merge_all([block for group in groups[-accepted:] for block in group])
+    return Reference(whole, spread_of(groups, whole), null_distance(whole.scores, whole.grid))
+
+
+def spread_of(groups: Sequence[Sequence[Summary]], whole: Summary) -> Spread:
+    """Return how much blocks differ within their groups."""
+    blocks = [block for group in groups for block in group]
+    degrees = len(blocks) - len(groups)
+    rows = sum(b.rows for b in blocks) / len(blocks)
+    losses = whole.losses
+
+    def effect(value: Callable[[Summary], float], variance: float) -> float:
+        values = [[(b.rows, value(b)) for b in group] for group in groups]
+        return design_effect(values, variance) if degrees else 1.0
+
+    def below(kind: str) -> float:
+        edges = [bin_at(getattr(whole, kind), share) for share in _DECILES]
+        return float(
+            np.mean(
+                [effect(partial(_below, kind, e), _binary(_below(kind, e, whole))) for e in edges]
+            )
+        )
+
+    return Spread(
+        rows,
+        max(degrees, 1),
+        {
+            "scores": below("scores"),
+            "margins": below("margins"),
+            "mean": effect(lambda b: b.scores.moments.mean, whole.scores.moments.variance),
+            "inside": effect(lambda b: b.inside / b.rows, _binary(whole.inside / whole.rows)),
+            "hinge": effect(lambda b: b.losses.hinge_loss, losses.hinge_variance),
+            "violations": effect(lambda b: b.losses.violation_rate, _binary(losses.violation_rate)),
+        },
+    )
+
+
+def design_effect(groups: Sequence[Sequence[tuple[int, float]]], variance: float) -> float:
+    """Return the variance between blocks over that of means of independent rows, at least 1.
+
+    The F statistic of a one-way analysis of variance, within groups of (rows, mean) blocks.
+    """
+    between, degrees = 0.0, 0
+    for group in groups:
+        rows = np.array([n for n, _ in group], dtype=np.float64)
+        means = np.array([mean for _, mean in group])
+        between += float(rows @ (means - rows @ means / rows.sum()) ** 2)
+        degrees += len(group) - 1
+    return max(between / degrees / variance, 1.0) if variance > 0 else 1.0
+
+
+def _below(kind: str, edge: int, block: Summary) -> float:
+    distribution: Distribution = getattr(block, kind)
+    return float(distribution.counts[: edge + 1].sum() / distribution.moments.n)
+
+
+def _binary(share: float) -> float:
+    return share * (1 - share)
+
+
+def null_distance(reference: Distribution, grid: Grid) -> NullDistance:
+    """Return how far two samples of the reference lie apart by chance.
+
+    Pairs as large as the reference are drawn 200 times from its histogram (parametric bootstrap,
+    fixed seed); distances of samples shrink with the root of 1/n + 1/m.
+    """
+    rng = np.random.default_rng(0)
+    filled = np.flatnonzero(reference.counts)
+    m = reference.moments.n
+    shares = reference.counts[filled] / m
+    gaps = (rng.multinomial(m, shares, _RESAMPLES) - rng.multinomial(m, shares, _RESAMPLES)) / m
+    widths = np.diff(grid.centres[filled])
+    distances = np.abs(np.cumsum(gaps, axis=1)[:, :-1]) @ widths * sqrt(m / 2)
+    return NullDistance(float(distances.mean()), float(distances.std()))
+
+
+def to_json(reference: Reference) -> dict[str, Any]:
+    """Return the reference as JSON-ready values."""
+    return {
+        "summary": summary.to_json(reference.summary),
+        "spread": asdict(reference.spread),
+        "wasserstein": asdict(reference.wasserstein),
+    }
+
+
+def from_json(raw: Mapping[str, Any]) -> Reference:
+    """Return the reference that `to_json` wrote."""
+    return Reference(
+        summary.from_json(raw["summary"]),
+        Spread(**raw["spread"]),
+        NullDistance(**raw["wasserstein"]),
+    )
