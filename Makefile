@@ -6,7 +6,7 @@ APPROVE ?= ask
 # `make up` goes on with the demo's stack; `make up MODELS=dir` runs your own beside it.
 HOME_DIR := .run/$(if $(MODELS),own,demo)
 
-.PHONY: help setup demo up down status backfill test bench-memory lint format lock clean
+.PHONY: help setup demo up down status backfill test bench-speed lint format lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -43,8 +43,8 @@ test: $(VENV)/.ready-dev ## lint, types and every test
 	@$(MAKE) --no-print-directory lint
 	@$(BIN)/python -m pytest
 
-bench-memory: $(VENV)/.ready ## memory and speed of a window, from 1 to 16 million rows
-	@$(BIN)/python -m benchmarks.monitor_memory
+bench-speed: $(VENV)/.ready ## rows per second and memory of a window against the bound; ROWS="…" for other sizes
+	@$(BIN)/python -m benchmarks.speed $(ROWS)
 
 lint: $(VENV)/.ready-dev ## ruff and mypy
 	@$(BIN)/ruff check .

@@ -89,7 +89,7 @@ def judge(
         ]
         for group in (cut.fit, held_out)
     ]
-    return Acceptance(results, metrics, reference_of(blocks, accepted=1))
+    return Acceptance(results, metrics, reference_of(blocks, 1, calibration.sigmoid(candidate)))
 
 
 def _edges(group: slice, size: float) -> Ints:

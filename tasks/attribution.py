@@ -57,13 +57,14 @@ def _sums(model: Any, inputs: Any, toward: Ints, against: Ints) -> dict[str, flo
     if len(weights) == 1:  # of two classes, only the positive one has a score
         weights = np.vstack([np.zeros_like(weights), weights])
         intercepts = np.r_[0.0, intercepts]
-    pairs, which = np.unique(np.stack([toward, against], axis=1), axis=0, return_inverse=True)
     total, intercept = np.zeros(weights.shape[1]), 0.0
-    for number, (plus, minus) in enumerate(pairs):
-        rows = which.ravel() == number
-        summed = (inputs if rows.all() else inputs[rows]).sum(axis=0)
-        total += np.asarray(summed).ravel() * (weights[plus] - weights[minus])
-        intercept += float(rows.sum() * (intercepts[plus] - intercepts[minus]))
+    pairs = toward * len(weights) + against
+    counts = np.bincount(pairs)
+    for pair in np.flatnonzero(counts):
+        plus, minus = divmod(int(pair), len(weights))
+        rows = inputs if counts[pair] == len(pairs) else inputs[pairs == pair]
+        total += np.asarray(rows.sum(axis=0)).ravel() * (weights[plus] - weights[minus])
+        intercept += float(counts[pair] * (intercepts[plus] - intercepts[minus]))
     sums = {name: float(total[columns].sum()) for name, columns in _inputs_of(inner).items()}
     return {**sums, INTERCEPT: intercept}
 

@@ -101,23 +101,64 @@ def _evidence(known: Status, proposal: Proposal) -> list[str]:
         (
             s["name"].replace("_", " "),
             f"{s['value']:+.3f}{_UNITS.get(s['name'], '')}",
-            f"{s['limit']:.3f}",
+            f"{s['effect']:.3f}",
+            f"{s['noise']:.3f}",
             f"**{s['pressure']:.1f} ×**" if s["pressure"] > 1 else f"{s['pressure']:.1f} ×",
         )
         for s in newest.figures["statistics"]
     ]
-    parts = [
+    head = ("change against the reference", "value", "matters from", "chance shows", "of its limit")
+    return [
+        *_repairs(newest.figures["diagnoses"]),
         f"![Change against its limit, window by window]({REPORTS}/{path})",
         f"`{sparkline([o.pressure for o in windows])}` the last {len(windows)} windows, "
         "▅ and higher is above the limit",
         f"Newest window {_days(newest.window)}, {newest.figures['accepted']} rows:",
-        table(("change against the reference", "value", "limit", "of its limit"), rows),
+        table(head, rows),
+        _moved(newest.figures),
+        *(
+            _labelled(known, proposal, newest)
+            if "losses" in newest.figures
+            else _unlabelled(newest)
+        ),
     ]
-    if "accuracy" in newest.figures:
-        parts += _labelled(known, proposal, newest)
-    else:
-        parts.append("No labels yet for this window: nothing confirms that decisions got worse.")
-    return parts
+
+
+def _repairs(diagnoses: Sequence[Mapping[str, str]]) -> list[str]:
+    """Return what may be broken, before anything else: a retrain would learn it."""
+    return [
+        f"**Before you retrain, {d['name'].replace('_', ' ')}:** {as_text(d['finding'])}. "
+        f"*What to do: {as_text(d['advice'])}.*"
+        for d in diagnoses
+    ]
+
+
+def _moved(figures: Mapping[str, Any]) -> str:
+    moved = figures["moved"]
+    if not moved["features"]:
+        return "Nothing tells which features moved the margins."
+    told = f"**The mean score moved by {moved['total']:+.3f}:** {_parts(moved)}."
+    for name, change in figures.get("moved_by_class", {}).items():
+        if change["features"]:
+            told += f" Margins of class {as_text(name)}: {change['total']:+.3f} ({_parts(change)})."
+    return told
+
+
+def _parts(moved: Mapping[str, Any]) -> str:
+    parts = [f"{as_text(name)} {value:+.3f}" for name, value in moved["features"].items()]
+    return ", ".join([*parts, *([f"all others {moved['rest']:+.3f}"] if moved["rest"] else [])])
+
+
+def _unlabelled(newest: Observation) -> list[str]:
+    told = "**No labels yet for this window:** nothing confirms that decisions got worse."
+    expected = newest.figures.get("expected")
+    if expected:
+        told += (
+            f" If the champion's probabilities still hold, accuracy is {expected['accuracy']:.3f} "
+            f"and its hinge loss {expected['hinge_loss']:.3f}; a change of the labels themselves "
+            "does not show in that."
+        )
+    return [told]
 
 
 def _labelled(known: Status, proposal: Proposal, newest: Observation) -> list[str]:
@@ -189,6 +230,7 @@ def promotion(known: Status, candidate: Candidate, run_link: str) -> tuple[str, 
         f"{against}** on the newest {candidate.metrics['judged_rows']} rows, which neither its fit "
         "nor its calibration saw.",
         table(("judged rows", f"version {candidate.version}", against), _compared(candidate)),
+        _fit(candidate.metrics),
         table(("gate", "result", "candidate", "champion", "why"), _gates(candidate)),
         f"**If you approve:** version {candidate.version} is champion for windows from "
         f"{since:%Y-%m-%d %H:%M} UTC on, unless the champion has changed by then. "
@@ -203,6 +245,15 @@ def promotion(known: Status, candidate: Candidate, run_link: str) -> tuple[str, 
         ),
     ]
     return subject, "\n\n".join(parts)
+
+
+def _fit(metrics: Mapping[str, Any]) -> str:
+    share = metrics["support_vectors"] / metrics["fitted_rows"]
+    return (
+        f"Fit on {metrics['fitted_rows']} rows, {metrics['support_vectors']} of them ({share:.0%}) "
+        f"support vectors; the hinge loss of the judged rows is {metrics['hinge_gap']:+.3f} beside "
+        "that of the fitted ones."
+    )
 
 
 def _compared(candidate: Candidate) -> list[tuple[str, ...]]:
@@ -246,8 +297,9 @@ def as_text(written: str) -> str:
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Return a Markdown table, figures to the right."""
-    lines = [head, ["---", *["---:" if len(head) < 5 else "---"] * (len(head) - 1)], *rows]
+    """Return a Markdown table, figures to the right, unless one column says why."""
+    figures = "why" not in head
+    lines = [head, ["---", *["---:" if figures else "---"] * (len(head) - 1)], *rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -9,24 +10,29 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tasks.margins import Ints
+from tasks.keys import Mask
+from tasks.margins import Floats, Ints, error, hinge, margin, violation
 from tasks.source import SourceError, batches
-from tasks.spec import ModelSpec, Validation
+from tasks.spec import ModelSpec, Validation, format_duration
 from tasks.windows import Window, windows_between
 
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
+_NEVER = int(np.iinfo(np.int64).min)
+
 
 @dataclass(frozen=True)
 class History:
     """Accepted rows, ordered by time; window i holds the rows `edges[i]` to `edges[i + 1]`.
 
-    `times` are microseconds since 1970, UTC; `label` is -1 where it is not known.
+    `problems` says of each window why the monitor would not measure it, or None. `times` are
+    microseconds since 1970, UTC; `label` is -1 where it is not known.
     """
 
     windows: tuple[Window, ...]
+    problems: tuple[str | None, ...]
     edges: Ints
     times: Ints
     frame: pd.DataFrame
@@ -36,10 +42,41 @@ class History:
         """Return the rows of a window."""
         return slice(int(self.edges[index]), int(self.edges[index + 1]))
 
-    def between(self, start: datetime, end: datetime) -> slice:
-        """Return the rows of an interval of time."""
-        first, last = np.searchsorted(self.times, [_stamp(start), _stamp(end)])
-        return slice(int(first), int(last))
+    def first_at(self, moment: datetime) -> int:
+        """Return the index of the first window that starts at or after the moment."""
+        return bisect_left([w.start for w in self.windows], moment)
+
+    def labelled(self, start: datetime, end: datetime, delay: timedelta) -> Ints:
+        """Return the places of the rows of `[start, end)` whose label is known at `end`.
+
+        That is so for windows which ended at least `delay` earlier.
+        """
+        ended = bisect_right([w.end for w in self.windows], end - delay)
+        known = self.windows[ended - 1].end if ended else self.windows[0].start
+        first, last = np.searchsorted(self.times, [_stamp(start), _stamp(min(end, known))])
+        return np.flatnonzero(self.label[first:last] >= 0) + first
+
+    def rates(self, decision: Floats, first: int) -> Floats:
+        """Return accuracy, hinge loss and violation rate of each window from `first` on.
+
+        Parameters
+        ----------
+        decision
+            Decision values of all rows from the window `first` on, shape (n,) or (n, k).
+
+        Returns
+        -------
+        Shape (3, windows); NaN where no label is known.
+        """
+        edges = self.edges[first:] - self.edges[first]
+        label = self.label[self.edges[first] : self.edges[-1]]
+        margins = margin(decision, label)  # where the label is -1 of any class: not counted
+        losses = np.stack([~error(margins), hinge(margins), violation(margins)])
+        sums, counts = (
+            np.diff(np.pad(np.cumsum(part, axis=-1), [(0, 0), (1, 0)])[:, edges])
+            for part in (losses * (label >= 0), (label >= 0)[None])
+        )
+        return np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)
 
 
 def load(
@@ -47,8 +84,8 @@ def load(
 ) -> History:
     """Return the rows of all whole windows in `[start, end)`, without those of bad content.
 
-    They are read and validated as one table. What would stop a single window is left to the
-    replay; that keys are unique within a window is not looked at.
+    They are read and validated as one table, which must have the spec's columns; that keys are
+    unique is not looked at. Windows before the first row and after the last are left out.
 
     Parameters
     ----------
@@ -62,37 +99,49 @@ def load(
     """
     import pyarrow as pa
 
-    tiles = tuple(windows_between(spec.window, start, end))
+    tiles = list(windows_between(spec.window, start, end))
     if not tiles:
         raise SourceError(
-            f"no whole window of {spec.window.every} lies in [{start}, {end}); widen the range"
+            f"no whole window of {format_duration(spec.window.every)} lies in [{start:%Y-%m-%d}, "
+            f"{end:%Y-%m-%d}); widen the range"
         )
+    whole = Window(tiles[0].start, tiles[-1].end)
     found: list[pa.RecordBatch] = []
-    bad: list[Ints] = []
 
     def tapped() -> Iterator[pa.RecordBatch]:
-        for batch in batches(spec, Window(tiles[0].start, tiles[-1].end)):
+        for batch in batches(spec, whole):
             found.append(batch)
             advance(batch.num_rows)
             yield batch
 
-    _validate(spec, Window(tiles[0].start, tiles[-1].end), tapped(), bad)
-    good = np.ones(sum(batch.num_rows for batch in found), dtype=bool)
-    good[np.concatenate([np.empty(0, np.int64), *bad])] = False
+    bad = _bad_rows(spec, whole, tapped())
     tables = [pa.Table.from_batches([batch]) for batch in found]
     table = pa.concat_tables(tables, promote_options="permissive")
-    return _cut(spec, tiles, table.filter(pa.array(good)))
+    good = np.ones(table.num_rows, dtype=bool)
+    good[bad] = False
+    stamps = _stamps(table.column(spec.source.time))
+    held = stamps[stamps != _NEVER]
+    if not len(held):
+        raise SourceError(f"{spec.model}: no row has a time ({spec.source.time}); write it")
+    tiles = [w for w in tiles if _stamp(w.end) > held.min() and _stamp(w.start) <= held.max()]
+    problems = _problems(spec, tiles, table, stamps, good)
+    return _cut(spec, tiles, problems, table.filter(pa.array(good)))
 
 
-def _validate(
-    spec: ModelSpec, whole: Window, rows: Iterator[pa.RecordBatch], bad: list[Ints]
-) -> None:
+def _bad_rows(spec: ModelSpec, whole: Window, rows: Iterator[pa.RecordBatch]) -> Ints:
+    """Return the places of the rows that the monitor would quarantine."""
     import pyarrow as pa
 
     from tasks.validation import validate
 
+    bad: list[Ints] = [np.empty(0, np.int64)]
+    strict = {
+        # What stops a window is looked at window by window.
+        "validation": Validation(max_quarantined=1, fresh=1),
+        "expectations": tuple(e for e in spec.expectations if e.mostly == 1),
+    }
     result = validate(
-        spec.model_copy(update={"validation": Validation(max_quarantined=1, fresh=1)}),
+        spec.model_copy(update=strict),
         whole,
         rows,
         repeated=pa.nulls(0),
@@ -101,19 +150,79 @@ def _validate(
     )
     if result.problem:
         raise SourceError(f"{spec.model} {whole}: {result.problem}")
+    return np.concatenate(bad)
 
 
-def _cut(spec: ModelSpec, tiles: tuple[Window, ...], table: pa.Table) -> History:
-    import pyarrow as pa
+def _problems(
+    spec: ModelSpec, tiles: list[Window], table: pa.Table, stamps: Ints, good: Mask
+) -> tuple[str | None, ...]:
+    """Return why `validation` stops each window: too many bad rows, an expectation, stale rows."""
+    tolerant = _tolerant(spec)
+    order = np.argsort(stamps, kind="stable")
+    edges = np.searchsorted(stamps[order], _boundaries(tiles))
+    found: list[str | None] = []
+    for window, first, last in zip(tiles, edges[:-1], edges[1:], strict=True):
+        rows = order[first:last]
+        fresh = window.end - spec.validation.fresh * (window.end - window.start)
+        accepted = stamps[rows][good[rows]]
+        bad, most = len(rows) - len(accepted), spec.validation.max_quarantined
+        problem = None
+        if not len(rows):
+            problem = "no row"
+        elif bad > most * len(rows):
+            problem = f"{bad:,} of {len(rows):,} rows are bad, at most {100 * most:g} % may be"
+        elif failed := tolerant(table, rows):
+            problem = failed
+        elif not (accepted >= _stamp(fresh)).any():
+            problem = f"stale: no accepted row at or after {fresh:%Y-%m-%d %H:%M}"
+        found.append(problem)
+    return tuple(found)
 
+
+def _tolerant(spec: ModelSpec) -> Callable[[pa.Table, Ints], str | None]:
+    """Return what judges the expectations that only a share of a window's rows must meet."""
+    from tasks.expectations import rules_of, suite_of
+    from tasks.validation import _frame
+
+    rules = [rule for rule in rules_of(spec) if rule.mostly < 1]
+    if not rules:
+        return lambda table, rows: None
+    suite = suite_of(rules)
+
+    def judge(table: pa.Table, rows: Ints) -> str | None:
+        for rule in rules:
+            rule.judged = rule.failed = 0
+        suite(_frame(table.take(rows)))
+        said = [text for check, text in (rule.found() for rule in rules) if not check.passed]
+        return said[0] if said else None
+
+    return judge
+
+
+def _cut(
+    spec: ModelSpec, tiles: list[Window], problems: tuple[str | None, ...], table: pa.Table
+) -> History:
     from tasks.training import features, labels
 
     table = table.sort_by([(spec.source.time, "ascending"), (spec.source.key, "ascending")])
     batch = table.combine_chunks().to_batches()[0]
-    times = batch.column(spec.source.time).cast(pa.timestamp("us"), safe=False)
-    stamps = times.to_numpy(zero_copy_only=False).astype(np.int64)
-    edges = np.searchsorted(stamps, [_stamp(w.start) for w in tiles] + [_stamp(tiles[-1].end)])
-    return History(tiles, edges, stamps, features(spec, batch), labels(spec, batch))
+    stamps = _stamps(batch.column(spec.source.time))
+    edges = np.searchsorted(stamps, _boundaries(tiles))
+    return History(
+        tuple(tiles), problems, edges, stamps, features(spec, batch), labels(spec, batch)
+    )
+
+
+def _stamps(column: pa.ChunkedArray | pa.Array) -> Ints:
+    """Return microseconds since 1970; _NEVER where there is no time."""
+    import pyarrow as pa
+
+    whole = column.cast(pa.timestamp("us"), safe=False).cast(pa.int64()).fill_null(_NEVER)
+    return np.asarray(whole.to_numpy(), dtype=np.int64)
+
+
+def _boundaries(tiles: list[Window]) -> Ints:
+    return np.array([_stamp(w.start) for w in tiles] + [_stamp(tiles[-1].end)])
 
 
 def _stamp(moment: datetime) -> int:

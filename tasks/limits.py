@@ -1,8 +1,8 @@
 """How much a window may differ from its reference by chance, within the owner's budget. Pure.
 
-A limit's noise part answers: what does a healthy model show in so few windows that the latch opens
-no more often than `drift.false_alarms_per_year`? Three things go into it, all from the reference:
-how many independent rows the rows are worth (their design effect), that every window meets the same
+The noise part of a limit is what windows of a healthy model exceed so rarely that the latch opens no
+more often than `drift.false_alarms_per_year`. All that goes into it comes from the reference: how
+many independent rows the rows are worth (their design effect), that every window meets the same
 reference and so shares its error, and on how few blocks this knowledge rests.
 """
 
@@ -38,17 +38,17 @@ def critical_value(
         1 if only a rise counts, 2 if a fall counts as well.
     """
     policy = (latch.open.breaches, latch.open.of, latch.close.steady)
-    return _solved(f"{openings:.3g}", policy, round(shared, 2), min(degrees, 200), sides)
+    return _solved(openings, policy, round(shared, 2), min(degrees, 200), sides)
 
 
 @lru_cache(maxsize=4096)
 def _solved(
-    openings: str, policy: tuple[int, int, int], shared: float, degrees: int, sides: int
+    openings: float, policy: tuple[int, int, int], shared: float, degrees: int, sides: int
 ) -> float:
-    low, high = 0.1, 40.0
-    for _ in range(30):
-        middle = (low + high) / 2
-        if _openings(middle, policy, shared, degrees, sides) > float(openings):
+    low, high = 0.1, 1e4
+    for _ in range(40):
+        middle = sqrt(low * high)
+        if _openings(middle, policy, shared, degrees, sides) > openings:
             low = middle
         else:
             high = middle
@@ -85,8 +85,8 @@ def _nodes(degrees: int) -> tuple[Floats, Floats, Floats, Floats]:
     from scipy.stats import chi2
 
     errors, weights = np.polynomial.hermite_e.hermegauss(_REFERENCES)
-    # Half of the nodes are for the tenth of smallest estimates, where false alarms come from.
-    edges = np.r_[np.linspace(0, 0.1, _SCALES // 2), np.linspace(0.1, 1, _SCALES // 2)[1:]]
+    # Half of the nodes are for the tenth of smallest estimates, where rare false alarms come from.
+    edges = np.r_[0, np.geomspace(1e-8, 0.1, _SCALES // 2), np.linspace(0.1, 1, _SCALES // 2)[1:]]
     scales = np.sqrt(chi2.ppf((edges[1:] + edges[:-1]) / 2, degrees) / degrees)
     return errors, weights / weights.sum(), scales, np.diff(edges)
 

@@ -11,7 +11,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from tasks import store
-from tasks.ledger import Ledger, Observation, champion_at
+from tasks.ledger import Candidate, Ledger, Observation, champion_at
 from tasks.source import Digest, SourceError, batches
 from tasks.spec import ModelSpec
 from tasks.windows import Window
@@ -58,7 +58,7 @@ def no_champion(spec: ModelSpec, window: Window) -> str:
 
 def constants_of(spec: ModelSpec, ledger: Ledger, version: int) -> dict[str, float]:
     """Return the features that were constant in a version's reference, with their value."""
-    reference = _reference(spec, ledger, version)
+    reference = reference_of(spec, ledger, version)
     return {name: m.mean for name, m in reference.summary.features.items() if m.constant}
 
 
@@ -184,7 +184,7 @@ def _measure(spec: ModelSpec, window: Window, validated: dict[str, Any]) -> Summ
     from tasks.training import features, labels
 
     version = validated["version"]
-    grid = _reference(spec, Ledger.open(), version).summary.grid
+    grid = reference_of(spec, Ledger.open(), version).summary.grid
     score = _scores(spec, version, logged=not validated["what_if"])
     return reduce(
         merge,
@@ -235,21 +235,22 @@ def _observation(
     import json
 
     from tasks import drift
+    from tasks.explanation import explain
+    from tasks.reference import from_json as reference_from_json
     from tasks.summary import from_json
 
     counts = {k: measured[k] for k in ("rows", "accepted", "quarantined", "warnings")}
-    rates: dict[str, float] = {}
+    told: dict[str, Any] = {}
     if measured["problem"]:
         judgement = drift.insufficient(measured["problem"])
     else:
         summary = from_json(json.loads(store.read(measured["summary"])))
-        judgement = drift.judge(
-            summary,
-            _reference(spec, ledger, measured["version"]),
-            spec,
-        )
-        if summary.labelled:
-            rates = summary.losses.rates
+        champion = candidate_of(spec, ledger, measured["version"])
+        reference = reference_from_json(champion.reference)
+        judgement = drift.judge(summary, reference, spec)
+        told = explain(summary, reference, judgement, champion.metrics["hinge_gap"])
+        if summary.losses.weight:
+            told |= summary.losses.rates
         counts["labelled"] = summary.labelled
     statistics = [
         {**asdict(s), "limit": s.limit, "pressure": s.pressure} for s in judgement.statistics
@@ -264,19 +265,26 @@ def _observation(
         verdict=judgement.verdict,
         reason=judgement.reason,
         pressure=judgement.pressure,
-        figures={**counts, **rates, "statistics": statistics, "report": measured["report"]},
+        figures={**counts, **told, "statistics": statistics, "report": measured["report"]},
     )
 
 
-def _reference(spec: ModelSpec, ledger: Ledger, version: int) -> Reference:
+def reference_of(spec: ModelSpec, ledger: Ledger, version: int) -> Reference:
+    """Return what windows of a version are held against. Raises SpecError if there is none."""
     from tasks.reference import from_json
+
+    return from_json(candidate_of(spec, ledger, version).reference)
+
+
+def candidate_of(spec: ModelSpec, ledger: Ledger, version: int) -> Candidate:
+    """Return the candidate that became a version. Raises SpecError if there is none."""
     from tasks.spec import SpecError
 
     candidate = ledger.candidate(spec.model, version)
     if candidate is None:
         known = ", ".join(str(c.version) for c in ledger.candidates(spec.model)) or "none"
         raise SpecError(f"{spec.model} has no version {version} in the ledger; there are: {known}")
-    return from_json(candidate.reference)
+    return candidate
 
 
 def due(spec: ModelSpec) -> str | None:

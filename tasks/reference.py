@@ -50,17 +50,24 @@ class NullDistance:
         if not self.mean:
             return 0.0
         spread = log(1 + (self.deviation / self.mean) ** 2)
-        return self.mean * exp(NormalDist().inv_cdf(1 - tail) * sqrt(spread) - spread / 2)
+        return self.mean * exp(-NormalDist().inv_cdf(tail) * sqrt(spread) - spread / 2)
 
 
 @dataclass(frozen=True)
 class Reference:
+    """`sigmoid` is the (a, b) of the model's calibration, where it has two classes."""
+
     summary: Summary
     spread: Spread
     wasserstein: NullDistance
+    sigmoid: tuple[float, float] | None = None
 
 
-def reference_of(groups: Sequence[Sequence[Summary]], accepted: int) -> Reference:
+def reference_of(
+    groups: Sequence[Sequence[Summary]],
+    accepted: int,
+    sigmoid: tuple[float, float] | None = None,
+) -> Reference:
     """Return the reference from the blocks of a training window.
 
     Parameters
@@ -72,7 +79,8 @@ def reference_of(groups: Sequence[Sequence[Summary]], accepted: int) -> Referenc
         How many of the last groups are the rows on which the model was accepted.
     """
     whole = merge_all([block for group in groups[-accepted:] for block in group])
-    return Reference(whole, spread_of(groups, whole), null_distance(whole.scores, whole.grid))
+    distance = null_distance(whole.scores, whole.grid)
+    return Reference(whole, spread_of(groups, whole), distance, sigmoid)
 
 
 def spread_of(groups: Sequence[Sequence[Summary]], whole: Summary) -> Spread:
@@ -153,6 +161,7 @@ def to_json(reference: Reference) -> dict[str, Any]:
         "summary": summary.to_json(reference.summary),
         "spread": asdict(reference.spread),
         "wasserstein": asdict(reference.wasserstein),
+        "sigmoid": reference.sigmoid,
     }
 
 
@@ -162,4 +171,5 @@ def from_json(raw: Mapping[str, Any]) -> Reference:
         summary.from_json(raw["summary"]),
         Spread(**raw["spread"]),
         NullDistance(**raw["wasserstein"]),
+        None if raw["sigmoid"] is None else (raw["sigmoid"][0], raw["sigmoid"][1]),
     )

@@ -1,4 +1,4 @@
-"""A policy on trial: a spec played over history by the functions that the DAGs call, without Airflow.
+"""A policy on trial: a spec played over history by the functions that the DAGs call.
 
 Approvals are taken as given; everything else decides as it would have: the limits, the latch, the
 gates, and labels that come late.
@@ -7,134 +7,206 @@ gates, and labels that come late.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
+from time import perf_counter
 
 import numpy as np
 
-from tasks import acceptance, calibration, scoring, training
 from tasks.acceptance import Acceptance
 from tasks.attribution import change
+from tasks.champion import Candidate, Champion, delay_of, train
 from tasks.drift import Judgement, insufficient, judge
+from tasks.gates import GateResult
 from tasks.history import History
 from tasks.latch import Latch, Pause, Reading, fold
-from tasks.margins import Floats, Ints, error, hinge, margin, violation
+from tasks.margins import Floats, Ints
 from tasks.spec import ModelSpec
-from tasks.summary import Summary
+from tasks.training import TrainingError
 
 
 @dataclass(frozen=True)
 class Step:
-    """One window: what was measured, what it means, where the latch stands after it."""
+    """One window: what was measured, what it means, where the latch stood at its end.
+
+    `judgement` is of all labels that came within the history, `latch` of those that were there
+    at the window's end.
+    """
 
     index: int
     version: int
     judgement: Judgement
     latch: Latch
-    losses: Losses | None
 
 
 @dataclass(frozen=True)
 class Retrain:
-    """One opening of the latch that was acted on, after window `index`."""
+    """What came of one proposal, made at the end of window `index`.
+
+    `version` is champion from the next window on; it is None, and `refusal` says why, if the
+    candidate did not pass. `above` names the statistics above their limit in the newest window
+    with a verdict, `causes` by how much each feature had moved the mean margin there; `trained`
+    are the places of the rows of the candidate.
+    """
 
     index: int
     episode: str
-    accepted: Acceptance
     version: int | None
+    refusal: str | None
+    gates: tuple[GateResult, ...]
+    above: tuple[str, ...]
     causes: dict[str, float]
-
-
-@dataclass(frozen=True)
-class Losses:
-    """Sums over the labelled rows of one window."""
-
-    rows: int
-    hinge: float
-    violations: int
-    errors: int
+    trained: Ints
 
 
 @dataclass(frozen=True)
 class Played:
-    steps: list[Step]
-    retrains: list[Retrain]
+    """A spec's play over history, from the window `first` on.
+
+    `rates` holds, for each champion, accuracy, hinge loss and violation rate of all windows from
+    `first` on, shape (champions, 3, windows): also of those after its reign, NaN before it, and
+    where no label is known. `seconds` is the wall-clock time that went into training.
+    """
+
+    first: int
+    bootstrap: Candidate
+    steps: tuple[Step, ...]
+    retrains: tuple[Retrain, ...]
+    rates: Floats
+    seconds: float
 
 
-class _Champion:
-    """A model, and what it says of all rows from its first window on."""
+def play(
+    spec: ModelSpec,
+    history: History,
+    first: int,
+    span: timedelta,
+    advance: Callable[[], None] = lambda: None,
+) -> Played:
+    """Play a spec over the windows of a history from `first` on.
 
-    def __init__(self, version: int, model: Any, accepted: Acceptance) -> None:
-        self.version = version
-        self.model = model
-        self.accepted = accepted
-        self.first = 0
+    Parameters
+    ----------
+    span
+        Event time before the window `first`, on which the first champion is trained.
+    advance
+        Called after each window.
 
-    def score(self, spec: ModelSpec, history: History, first: int) -> None:
-        self.first = int(history.edges[first])
-        frame = history.frame[self.first :]
-        self.decision, self.inputs = scoring.score(self.model, frame)
-
-    def summary(self, spec: ModelSpec, history: History, index: int, known: bool) -> Summary:
-        rows = history.rows(index)
-        mine = slice(rows.start - self.first, rows.stop - self.first)
-        label = history.label[rows]
-        return scoring.summarise_rows(
-            spec,
-            self.accepted.reference.summary.grid,
-            self.model,
-            history.frame[rows],
-            label if known else np.full_like(label, -1),
-            self.decision[mine],
-            self.inputs[mine],
-        )
-
-
-def train(
-    spec: ModelSpec, history: History, end: datetime, span: timedelta, champion: Any | None
-) -> tuple[Any, Acceptance]:
-    """Return the calibrated candidate of the rows of `[end - span, end)`, and how it was judged."""
-    rows = history.between(end - span, end)
-    label = history.label[rows]
-    known = label >= 0
-    frame, label = history.frame[rows][known].reset_index(drop=True), label[known]
-    cut = training.slices(len(label), calibrate=spec.calibration.share, judge=spec.training.judge)
-    fitted = training.fit(spec, frame[cut.fit], label[cut.fit])
-    training.need_all_classes(spec, label[cut.calibrate], "calibration")
-    model = calibration.platt(fitted, frame[cut.calibrate], label[cut.calibrate])
-    return model, acceptance.judge(spec, model, champion, frame, label, span)
-
-
-def play(spec: ModelSpec, history: History, first: int, span: timedelta) -> Played:
-    model, accepted = train(spec, history, history.windows[first].start, span, None)
-    champion = _Champion(1, model, accepted)
-    champion.score(spec, history, first)
-    steps, retrains = [], []
-    readings, pauses = [], []
+    Raises
+    ------
+    TrainingError
+        If the first champion cannot be trained. Where a later one cannot, it is refused.
+    """
+    run = _Run(spec, history, first, span)
     for index in range(first, len(history.windows)):
-        window = history.windows[index]
-        summary = (
-            champion.summary(spec, history, index, True)
-            if history.rows(index).stop > history.rows(index).start
-            else None
+        if run.observe(index).state == "open":
+            run.retrain(index)
+        advance()
+    return run.played()
+
+
+class _Run:
+    """The running values of one play."""
+
+    def __init__(self, spec: ModelSpec, history: History, first: int, span: timedelta) -> None:
+        self.spec, self.history, self.first = spec, history, first
+        self.seconds = 0.0
+        start = history.windows[first].start
+        self.bootstrap = self._timed(start, span, None)
+        self.steps: list[Step] = []
+        self.retrains: list[Retrain] = []
+        self.rates: list[Floats] = []
+        self.waiting: list[tuple[int, Champion]] = []
+        self._enthrone(self.bootstrap, first, start)
+
+    def observe(self, index: int) -> Latch:
+        """Measure and judge the window, and earlier ones whose labels came; return the latch."""
+        now = self.history.windows[index].end
+        ripe = [w for w in self.waiting if self._known(w[0], now)]
+        self.waiting = [w for w in self.waiting if w not in ripe]
+        for earlier, champion in ripe:
+            said = self._judged(champion, earlier, labelled=True)
+            self.steps[earlier - self.first] = replace(
+                self.steps[earlier - self.first], judgement=said
+            )
+            if earlier in self.readings:
+                self.readings[earlier] = self._reading(earlier, said)
+        champion = self.champion
+        problem = champion.problem(index)
+        if problem is not None:
+            said = insufficient(problem)
+        else:
+            known = self._known(index, now)
+            said = self._judged(champion, index, known)
+            if not known:
+                self.waiting.append((index, champion))
+        self.readings[index] = self._reading(index, said)
+        # What was before the promotion is forgotten with it, so the readings since are enough.
+        latch = fold(self.spec.model, self.readings.values(), self.pauses, self.spec.latch).now
+        self.steps.append(Step(index, champion.version, said, latch))
+        return latch
+
+    def retrain(self, index: int) -> None:
+        """Act on the open latch: train on the newest rows, and promote what passes."""
+        window = self.history.windows[index]
+        champion = self.champion
+        refusal, trained = None, np.empty(0, np.int64)
+        gates: tuple[GateResult, ...] = ()
+        try:
+            candidate = self._timed(window.end, self.spec.training.window, champion.model)
+        except TrainingError as error:
+            refusal = str(error)
+        else:
+            gates, trained = candidate.accepted.gates, candidate.trained
+            failed = [f"{g.name} ({g.reason})" for g in gates if not g.passed]
+            refusal = "; ".join(failed) or None
+        measured = next(s for s in reversed(self.steps) if s.judgement.pressure is not None)
+        self.retrains.append(
+            Retrain(
+                index,
+                self.steps[-1].latch.episode or "",
+                None if refusal else champion.version + 1,
+                refusal,
+                gates,
+                tuple(s.name for s in measured.judgement.statistics if s.pressure > 1),
+                change(champion.summary(measured.index, True), champion.reference.summary),
+                trained,
+            )
         )
-        said = judge(summary, accepted_ref(champion), spec) if summary else insufficient("no row")
-        readings.append(Reading(window, champion.version, said.verdict, said.pressure))
-        latch = fold(spec.model, readings, pauses, spec.latch).now
-        steps.append((index, champion.version, said, latch, summary.losses if summary else None))
-        if latch.state == "open":
-            model, accepted = train(spec, history, window.end, spec.training.window, champion.model)
-            ok = accepted.passed
-            causes = change(summary, champion.accepted.reference.summary)
-            retrains.append((index, latch.episode, accepted, ok, causes))
-            pauses.append(Pause(window.end, promotion=ok))
-            if ok:
-                champion = _Champion(champion.version + 1, model, accepted)
-                if index + 1 < len(history.windows):
-                    champion.score(spec, history, index + 1)
-    return steps, retrains
+        if refusal:
+            self.pauses.append(Pause(window.end, promotion=False))
+        else:
+            self._enthrone(candidate, index + 1, window.end)
 
+    def played(self) -> Played:
+        count = len(self.steps)
+        rates = np.stack([
+            np.pad(mine, [(0, 0), (count - mine.shape[1], 0)], constant_values=np.nan)
+            for mine in self.rates
+        ])
+        steps, retrains = tuple(self.steps), tuple(self.retrains)
+        return Played(self.first, self.bootstrap, steps, retrains, rates, self.seconds)
 
-def accepted_ref(c):
-    return c.accepted.reference
+    def _enthrone(self, candidate: Candidate, first: int, since: datetime) -> None:
+        version = len(self.rates) + 1
+        self.champion = Champion(self.spec, self.history, version, candidate, first)
+        self.rates.append(self.champion.rates)
+        self.readings: dict[int, Reading] = {}
+        self.pauses = [Pause(since, promotion=True)]
+
+    def _timed(self, end: datetime, span: timedelta, champion: object) -> Candidate:
+        began = perf_counter()
+        try:
+            return train(self.spec, self.history, end, span, champion)
+        finally:
+            self.seconds += perf_counter() - began
+
+    def _known(self, index: int, now: datetime) -> bool:
+        return self.history.windows[index].end + delay_of(self.spec) <= now
+
+    def _judged(self, champion: Champion, index: int, labelled: bool) -> Judgement:
+        return judge(champion.summary(index, labelled), champion.reference, self.spec)
+
+    def _reading(self, index: int, said: Judgement) -> Reading:
+        window, version = self.history.windows[index], self.champion.version
+        return Reading(window, version, said.verdict, said.pressure)

@@ -34,9 +34,9 @@ class Grid:
 
     def count(self, values: Floats) -> Ints:
         """Return the counts, shape (bins + 2,): below, each bin, above."""
-        scaled = (values - self.low) * (self.bins / (self.high - self.low))
-        index = np.clip(np.floor(scaled) + 1, 0, self.bins + 1).astype(np.int64)
-        return np.bincount(index, minlength=self.bins + 2)
+        index = (values - self.low) * (self.bins / (self.high - self.low)) + 1
+        np.clip(index, 0, self.bins + 1, out=index)
+        return np.bincount(index.astype(np.intp), minlength=self.bins + 2)
 
     @property
     def centres(self) -> Floats:
@@ -59,8 +59,8 @@ class Moments:
         if not len(values):
             return NOTHING
         mean = float(values.mean())
-        m2 = float(((values - mean) ** 2).sum())
-        return cls(len(values), mean, m2)
+        off = values - mean
+        return cls(len(values), mean, float(off @ off))
 
     def merge(self, other: Moments) -> Moments:
         """Return the moments of both together (Chan, Golub & LeVeque, 1983)."""

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import expit
 
-from tasks import calibration, training
+from tasks import calibration, scoring, training
 from tasks.calibration import expected_calibration_error
 from tasks.spec import ModelSpec
 
@@ -44,10 +44,10 @@ def test_more_than_two_classes_have_a_slope_each(spec: Callable[..., ModelSpec])
 def test_calibration_leaves_the_fitted_model_unchanged(spec: Callable[..., ModelSpec]) -> None:
     fitted = training.fit(spec(), *rows(1))
     frame, label = rows(2)
-    before = training.decide(fitted, frame), fitted["model"].coef_.copy()
+    before = scoring.decide(fitted, frame), fitted["model"].coef_.copy()
     calibrated = calibration.platt(fitted, frame, label)
-    assert (training.decide(fitted, frame) == before[0]).all()
-    assert (training.decide(calibrated, frame) == before[0]).all()
+    assert (scoring.decide(fitted, frame) == before[0]).all()
+    assert (scoring.decide(calibrated, frame) == before[0]).all()
     assert (fitted["model"].coef_ == before[1]).all()
 
 
@@ -57,7 +57,7 @@ def test_probabilities_are_the_sigmoid_of_the_decision_value(
     frame, label = rows(2)
     calibrated = calibration.platt(training.fit(spec(), *rows(1)), frame, label)
     (sigmoid,) = calibrated.calibrated_classifiers_[0].calibrators
-    decision = training.decide(calibrated, frame)
+    decision = scoring.decide(calibrated, frame)
     expected = expit(-(sigmoid.a_ * decision + sigmoid.b_))
     assert calibrated.predict_proba(frame)[:, 1] == pytest.approx(expected)
 

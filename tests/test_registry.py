@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 import skops.io as sio
 
-from tasks import calibration, registry, training
+from tasks import calibration, registry, scoring, training
 from tasks.registry import RegistryError
 from tasks.spec import ModelSpec
 
@@ -93,7 +93,7 @@ def test_a_registered_pipeline_comes_back_with_the_same_probabilities(
     registry.put_model(run, "calibrated", model)
     for back in (registry.load("churn", version), registry.get_model(run, "calibrated")):
         assert (back.predict_proba(frame) == model.predict_proba(frame)).all()
-        assert (training.decide(back, frame) == training.decide(model, frame)).all()
+        assert (scoring.decide(back, frame) == scoring.decide(model, frame)).all()
         assert calibration.slopes(back) == calibration.slopes(model)
 
 

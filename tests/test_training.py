@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks import training
+from tasks import scoring, training
 from tasks.spec import ModelSpec
 from tasks.training import TrainingError, slices
 
@@ -76,7 +76,7 @@ def test_a_missing_class_is_named(spec: Make) -> None:
 def test_both_estimators_learn_the_rule(spec: Make, estimator: str) -> None:
     one = spec(training={"estimator": estimator})
     frame, label = training.gather(one, [batch()])
-    decision = training.decide(training.fit(one, frame, label), frame)
+    decision = scoring.decide(training.fit(one, frame, label), frame)
     assert decision.shape == (200,)
     assert ((decision > 0) == label).mean() > 0.85
 
@@ -86,7 +86,7 @@ def test_an_unknown_category_or_word_scores_without_error(spec: Make, estimator:
     mixed = spec(features=MIXED, training={"estimator": estimator})
     model = training.fit(mixed, *training.gather(mixed, [batch()]))
     new = batch(4, shop=["north", "moon", "", "south"], note=["", "???", "good", "unheard"])
-    decision = training.decide(model, training.features(mixed, new))
+    decision = scoring.decide(model, training.features(mixed, new))
     assert np.isfinite(decision).all()
 
 
@@ -144,5 +144,5 @@ def test_a_column_that_was_constant_gets_no_weight_when_it_comes_alive(
     weight = model["model"].coef_[0, 1]
     assert weight == pytest.approx(0, abs=1e-9)
     still, alive = (pd.DataFrame({"x": [0.5], "z": [z]}) for z in (0.4, 1000.0))
-    gap = training.decide(model, still) - training.decide(model, alive)
+    gap = scoring.decide(model, still) - scoring.decide(model, alive)
     assert gap == pytest.approx(0, abs=1e-5)

@@ -1,0 +1,146 @@
+"""How often the latch opens on streams in which nothing changes, against the owner's budget."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import numpy as np
+
+from benchmarks.detection.specs import LIMITS_ALONE, spec_of
+from benchmarks.detection.streams import Floats, Ints, stationary
+from tasks.drift import judge
+from tasks.latch import Reading, fold
+from tasks.reference import reference_of
+from tasks.spec import ModelSpec
+from tasks.summary import Distribution, Grid, Losses, Summary, summarise
+from tasks.windows import Window
+
+BUDGET = 1.0  # openings a year, the default
+YEARS = {200: 200, 2_000: 60, 50_000: 20}
+QUICK_YEARS = {200: 20, 2_000: 8, 50_000: 1}
+RHOS = (0.0, 0.5, 0.9)
+_WEEKS, _REFERENCE = 52, 20  # windows a year, and those whose rows make the reference
+_HELD_OUT = 0.35  # share of the reference's rows that the fit did not see: the default
+_CLASSES = ("0", "1")
+_START = datetime(2020, 1, 1, tzinfo=UTC)
+
+POLICIES = {
+    ("default effects", True): {},
+    ("default effects", False): {},
+    ("limits alone", True): LIMITS_ALONE,
+    ("limits alone", False): LIMITS_ALONE,
+}
+
+
+@dataclass(frozen=True)
+class Rate:
+    """Openings of the latch over so many years; the interval is Garwood's, 95 %."""
+
+    openings: int
+    years: float
+
+    @property
+    def a_year(self) -> float:
+        return self.openings / self.years
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        from scipy.stats import chi2
+
+        k = self.openings
+        low = chi2.ppf(0.025, 2 * k) / 2 if k else 0.0
+        return float(low / self.years), float(chi2.ppf(0.975, 2 * k + 2) / 2 / self.years)
+
+
+@dataclass(frozen=True)
+class Stationary:
+    """One row of the table: a kind of stream under one policy.
+
+    `insufficient` is the share of windows about which the verdict said nothing; `worst` the most
+    openings of a single year, all of whose windows meet one reference.
+    """
+
+    rows: int
+    rho: float
+    policy: str
+    labelled: bool
+    rate: Rate
+    insufficient: float
+    worst: int
+
+
+def measure(years: dict[int, int], jobs: int, advance: Callable[[], None]) -> list[Stationary]:
+    """Return the rates of all streams; `advance` is called once per simulated year."""
+    todo = [(rows, rho, year) for rows in years for rho in RHOS for year in range(years[rows])]
+    todo.sort(key=lambda job: -job[0])
+    found: dict[tuple[int, float], list[list[tuple[int, int]]]] = {}
+    with ProcessPoolExecutor(jobs) as pool:
+        waiting = {pool.submit(_year, *job): job for job in todo}
+        for done in as_completed(waiting):
+            rows, rho, _ = waiting[done]
+            found.setdefault((rows, rho), []).append(done.result())
+            advance()
+    table = []
+    for rows in years:
+        for rho in RHOS:
+            for i, (policy, labelled) in enumerate(POLICIES):
+                counts = [year[i] for year in found[rows, rho]]
+                openings = [c for c, _ in counts]
+                silent = sum(s for _, s in counts) / (_WEEKS * len(counts))
+                rate = Rate(sum(openings), _WEEKS / (365.25 / 7) * len(counts))
+                table.append(Stationary(rows, rho, policy, labelled, rate, silent, max(openings)))
+    return table
+
+
+def _year(rows: int, rho: float, year: int) -> list[tuple[int, int]]:
+    """Return (openings, insufficient windows) of a year with a reference of its own, by policy."""
+    rng = np.random.default_rng([rows, round(100 * rho), year])
+    accepted = _REFERENCE * rows
+    decision, label = stationary(rng, accepted + _WEEKS * rows, rho)
+    fit = round(accepted * (1 - _HELD_OUT))
+    grid = Grid.around(decision[fit:accepted])
+    groups = [_blocks(grid, decision[s], label[s], rows) for s in (slice(fit), slice(fit, accepted))]
+    reference = reference_of(groups, 1)
+    windows = _blocks(grid, decision[accepted:], label[accepted:], rows)
+    hidden = [without_labels(window) for window in windows]
+    answers = []
+    for (_, labelled), drift in POLICIES.items():
+        spec = _spec(drift)
+        said = [judge(w, reference, spec) for w in (windows if labelled else hidden)]
+        week = timedelta(days=7)
+        readings = [
+            Reading(Window(_START + i * week, _START + (i + 1) * week), 1, s.verdict, s.pressure)
+            for i, s in enumerate(said)
+        ]
+        silent = sum(s.verdict == "insufficient" for s in said)
+        answers.append((openings(readings, spec), silent))
+    return answers
+
+
+def openings(readings: Iterable[Reading], spec: ModelSpec) -> int:
+    """Return how many episodes the latch opens."""
+    steps = fold(spec.model, readings, [], spec.latch).steps
+    return len({latch.episode for _, latch in steps if latch.episode})
+
+
+def without_labels(window: Summary) -> Summary:
+    """Return what the summary would be had no label come."""
+    nothing = summarise(window.grid, np.empty(0), np.empty(0, np.int64), _CLASSES, {})
+    margins: Distribution = nothing.margins
+    return replace(window, margins=margins, losses=Losses(), classes=nothing.classes)
+
+
+def _blocks(grid: Grid, decision: Floats, label: Ints, rows: int) -> list[Summary]:
+    edges = np.linspace(0, len(label), max(1, round(len(label) / rows)) + 1).astype(int)
+    return [
+        summarise(grid, decision[a:b], label[a:b], _CLASSES, {})
+        for a, b in zip(edges, edges[1:], strict=False)
+    ]
+
+
+def _spec(drift: dict[str, Any]) -> ModelSpec:
+    return spec_of("stream", {"numeric": ["x"]}, "y", train="140d", drift=drift)

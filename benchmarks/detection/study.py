@@ -1,0 +1,111 @@
+"""The candidates of a scenario, one for each window's end: what every policy chooses from.
+
+All policies retrain by the same procedure, so each candidate is trained once. It is fitted to the
+oldest slice of its rows, calibrated on the next, and judged on the newest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+
+import numpy as np
+
+from benchmarks.detection.scenarios import Scenario, scenario
+from benchmarks.detection.streams import Floats
+from tasks import acceptance, calibration, scoring, training
+from tasks.acceptance import Acceptance
+from tasks.margins import error, margin
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A calibrated model that would rule from the window `at` on, and what it says of all rows.
+
+    `decision` holds decision values from the row `base` on, the first that it was trained on;
+    `accepted` compares it with nobody, so its gates say nothing of a champion.
+    """
+
+    at: int
+    base: int
+    cut: training.Slices
+    decision: Floats
+    slopes: tuple[float, ...]
+    accepted: Acceptance
+
+    @property
+    def judged(self) -> slice:
+        """Return the rows on which the gates compare, the newest."""
+        return slice(self.base + self.cut.judge.start, self.base + self.cut.judge.stop)
+
+    @property
+    def unseen(self) -> slice:
+        """Return the rows that the fit did not see: the reference."""
+        return slice(self.base + self.cut.calibrate.start, self.base + self.cut.judge.stop)
+
+    def of(self, rows: slice) -> Floats:
+        """Return the decision values of rows of the history."""
+        return self.decision[rows.start - self.base : rows.stop - self.base]
+
+
+@dataclass(frozen=True)
+class Study:
+    """A scenario, its candidates by window, and `accuracy[at, window]`, NaN before `at`."""
+
+    scenario: Scenario
+    candidates: dict[int, Candidate]
+    accuracy: Floats
+
+    @property
+    def windows(self) -> range:
+        """Return the monitored windows."""
+        return range(self.scenario.first, len(self.scenario.history.windows))
+
+    def mean_accuracy(self, retrained: Iterable[int]) -> float:
+        """Return the mean over the monitored windows, given after which ones was retrained."""
+        chosen, ruling, total = set(retrained), self.scenario.first, 0.0
+        for window in self.windows:
+            total += self.accuracy[ruling, window]
+            if window in chosen:
+                ruling = window + 1
+        return total / len(self.windows)
+
+
+def study_of(name: str, jobs: int, advance: Callable[[], None]) -> Study:
+    """Train every candidate of a scenario; `advance` is called after each."""
+    it = scenario(name)
+    found: dict[int, Candidate] = {}
+    with ProcessPoolExecutor(jobs) as pool:
+        tasks = [
+            pool.submit(_candidate, name, at) for at in range(it.first, len(it.history.windows))
+        ]
+        for task in as_completed(tasks):
+            candidate = task.result()
+            found[candidate.at] = candidate
+            advance()
+    count = len(it.history.windows)
+    accuracy = np.full((count, count), np.nan)
+    for at, candidate in found.items():
+        for window in range(at, count):
+            rows = it.history.rows(window)
+            right = ~error(margin(candidate.of(rows), it.history.label[rows]))
+            accuracy[at, window] = right.mean()
+    return Study(it, found, accuracy)
+
+
+def _candidate(name: str, at: int) -> Candidate:
+    it = scenario(name)
+    spec, history = it.spec, it.history
+    end = history.windows[at].start
+    span = it.span if at == it.first else spec.training.window
+    places = history.labelled(end - span, end, spec.window.every * 0)
+    rows = slice(int(places[0]), int(places[-1]) + 1)
+    frame, label = history.frame.iloc[rows].reset_index(drop=True), history.label[rows]
+    cut = training.slices(len(label), calibrate=spec.calibration.share, judge=spec.training.judge)
+    fitted = training.fit(spec, frame[cut.fit], label[cut.fit])
+    training.need_all_classes(spec, label[cut.calibrate], "calibration")
+    model = calibration.platt(fitted, frame[cut.calibrate], label[cut.calibrate])
+    accepted = acceptance.judge(spec, model, None, frame, label, span)
+    decision = scoring.decide(model, history.frame.iloc[rows.start :])
+    return Candidate(at, rows.start, cut, decision, calibration.slopes(model), accepted)

@@ -1,0 +1,189 @@
+"""Rows per second and peak memory from Parquet to observation: `make bench-speed`.
+
+Each step runs in a process of its own, as in Airflow, on Parquet files made for it: 20 numeric
+features and a label. The bound is what plain pyarrow and NumPy need to read the same columns and
+multiply them with a vector. Sizes on the command line replace the usual ones.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from tasks.spec import ModelSpec
+
+SIZES = (1_000_000, 4_000_000, 16_000_000)
+FEATURES = [f"x{i}" for i in range(20)]
+ROWS_PER_FILE = 1_000_000
+START = datetime(2026, 1, 1, tzinfo=UTC)
+DAY = timedelta(days=1)
+TIMED = ("bound", "validate", "measure", "judge")
+
+
+def main(sizes: tuple[int, ...]) -> None:
+    """Print a table: each step's rows per second, its share of the bound and its peak memory."""
+    env = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parent.parent)}
+    print(f"{'rows':>12} {'step':>9} {'seconds':>9} {'rows/s':>12} {'of bound':>9} {'peak MB':>8}")
+    for rows in sizes:
+        with tempfile.TemporaryDirectory() as folder:
+            bound = 0.0
+            for step in ("land", "bootstrap", *TIMED):
+                command = [sys.executable, "-m", "benchmarks.speed", step, str(rows)]
+                done = subprocess.run(
+                    command, env=env, cwd=folder, check=True, capture_output=True, text=True
+                )
+                if step not in TIMED:
+                    continue
+                told = json.loads(done.stdout.splitlines()[-1])
+                rate = rows / told["seconds"]
+                bound = rate if step == "bound" else bound
+                print(
+                    f"{rows:>12,} {step:>9} {told['seconds']:>9.3f} {rate:>12,.0f} "
+                    f"{rate / bound:>9.3f} {told['peak']:>8,.0f}",
+                    flush=True,
+                )
+
+
+def timed(work: Callable[[], Any]) -> Any:
+    """Run the work, then print its seconds and this process's peak memory in MB."""
+    begun = time.perf_counter()
+    result = work()
+    seconds = time.perf_counter() - begun
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(json.dumps({"seconds": seconds, "peak": peak}))
+    return result
+
+
+def land(rows: int) -> None:
+    """Write a training day and the window's files."""
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    rng = np.random.default_rng(0)
+    for number, count in enumerate([20_000] + [ROWS_PER_FILE] * (rows // ROWS_PER_FILE)):
+        day = 0 if number == 0 else 1
+        x = rng.normal(size=(count, len(FEATURES)))
+        seconds = np.sort(rng.integers(0, 86_400, count)).astype("timedelta64[s]")
+        start = np.datetime64((START + timedelta(days=day)).replace(tzinfo=None), "us")
+        table = {name: x[:, i] for i, name in enumerate(FEATURES)}
+        table |= {"time": start + seconds, "id": np.arange(count) + number * ROWS_PER_FILE}
+        table |= {"y": (x[:, 0] + rng.normal(size=count) > 0).astype(np.int8)}
+        folder = Path(f"date={START + timedelta(days=day):%Y-%m-%d}")
+        folder.mkdir(exist_ok=True)
+        pq.write_table(pa.table(table), folder / f"{number}.parquet")
+
+
+def bound(_: int) -> None:
+    """Read the columns and multiply them, with nothing in between."""
+    import numpy as np
+    import pyarrow.dataset as ds
+
+    weights = np.ones(len(FEATURES))
+
+    def work() -> float:
+        total = 0.0
+        data = ds.dataset(f"date={START + DAY:%Y-%m-%d}", format="parquet")
+        for batch in data.to_batches(columns=[*FEATURES, "y"], batch_size=131_072):
+            x = np.column_stack([batch.column(i).to_numpy() for i in range(len(FEATURES))])
+            total += float((x @ weights).sum())
+        return total
+
+    timed(work)
+
+
+def spec() -> ModelSpec:
+    """Return the spec, after pointing every store at this folder."""
+    os.environ |= {
+        "GATELATCH_LEDGER": "sqlite:///ledger.db",
+        "GATELATCH_STORE": "store",
+        "GATELATCH_ARTIFACTS": "artifacts",
+        "MLFLOW_TRACKING_URI": "sqlite:///mlflow.db",
+    }
+    return ModelSpec.model_validate(
+        {
+            "model": "large",
+            "owner": {"name": "benchmark"},
+            "source": {"path": "date={date}/*.parquet", "time": "time", "key": "id"},
+            "window": {"every": "1d", "start": "2026-01-01"},
+            "features": {"numeric": FEATURES},
+            "label": {"column": "y", "classes": [0, 1]},
+            "training": {"window": "1d"},
+            "approval": {"retrain": "automatic", "promote": "automatic"},
+        }
+    )
+
+
+def validate(_: int) -> None:
+    from tasks import monitor
+    from tasks.windows import window_at
+
+    model = spec()
+    window = window_at(model.window, START + DAY)
+    result = timed(lambda: monitor.validate(model, window))
+    Path("validated.json").write_text(json.dumps(result))
+
+
+def measure(_: int) -> None:
+    from tasks import monitor
+    from tasks.windows import window_at
+
+    model = spec()
+    window = window_at(model.window, START + DAY)
+    validated = json.loads(Path("validated.json").read_text())
+    result = timed(lambda: monitor.measure(model, window, validated))
+    Path("measured.json").write_text(json.dumps(result))
+
+
+def judge(_: int) -> None:
+    """Time the verdict alone: two summaries are read, then judged as often as takes a while."""
+    from tasks import drift, monitor, store, summary
+    from tasks.ledger import Ledger
+    from tasks.windows import window_at
+
+    model = spec()
+    measured = json.loads(Path("measured.json").read_text())
+    window = summary.from_json(json.loads(store.read(measured["summary"])))
+    reference = monitor.reference_of(model, Ledger.open(), 1)
+    first = drift.judge(window, reference, model)  # solves and keeps the critical values
+    timed(lambda: drift.judge(window, reference, model))
+    assert first.verdict == "steady"
+    place = window_at(model.window, START + DAY)
+    assert monitor.judge(model, place, measured).verdict == "steady"
+
+
+def bootstrap(_: int) -> None:
+    """Train and promote the first champion on the first day."""
+    from tasks import registry, retrain
+
+    model = spec()
+    registry.prepare()
+    until = START + DAY
+    plan = {"reason": "bootstrap", "proposer": "benchmark", "training_window": None}
+    retrain.propose(model, "first", **plan, until=until, now=until)
+    retrain.decide(model, "first", "retrain", None, "")
+    run_id = retrain.train(model, "first")["candidate_run"]
+    retrain.calibrate(model, "first", run_id)
+    retrain.gate(model, "first", run_id)
+    retrain.register(model, "first", run_id)
+    brief = retrain.ask_to_promote(model, "first", "")
+    retrain.decide(model, "first", "promote", None, brief["evidence"])
+    retrain.promote(model, "first")
+
+
+if __name__ == "__main__":
+    steps = {f.__name__: f for f in (land, bootstrap, bound, validate, measure, judge)}
+    given = sys.argv[1:]
+    if given[:1] and given[0] in steps:
+        steps[given[0]](int(given[1]))
+    else:
+        main(tuple(int(n) for n in given) or SIZES)

@@ -1,0 +1,131 @@
+"""A champion of a replay: how it is trained, and what it says of all rows to come."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tasks import acceptance, calibration, scoring, training
+from tasks.acceptance import Acceptance
+from tasks.history import History
+from tasks.margins import Floats, Ints
+from tasks.spec import ModelSpec
+from tasks.summary import Summary
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A calibrated model, how it was judged, and the places of the rows it was made of."""
+
+    model: Any
+    accepted: Acceptance
+    trained: Ints
+
+
+def fit(
+    spec: ModelSpec, history: History, end: datetime, span: timedelta
+) -> tuple[Any, pd.DataFrame, Ints, Ints]:
+    """Fit on the oldest slice of the rows of `[end - span, end)` whose label is known at `end`.
+
+    Returns
+    -------
+    The fitted pipeline, and the features, labels and places of all these rows.
+
+    Raises
+    ------
+    TrainingError
+        If these are too few rows, or lack a class.
+    """
+    places = history.labelled(end - span, end, delay_of(spec))
+    frame, label = history.frame.iloc[places].reset_index(drop=True), history.label[places]
+    cut = training.slices(len(label), calibrate=spec.calibration.share, judge=spec.training.judge)
+    fitted = training.fit(spec, frame[cut.fit], label[cut.fit])
+    training.need_all_classes(spec, label[cut.calibrate], "calibration")
+    return fitted, frame, label, places
+
+
+def train(
+    spec: ModelSpec, history: History, end: datetime, span: timedelta, champion: Any | None
+) -> Candidate:
+    """Return the calibrated and judged candidate of these rows; see `fit`."""
+    fitted, frame, label, places = fit(spec, history, end, span)
+    cut = training.slices(len(label), calibrate=spec.calibration.share, judge=spec.training.judge)
+    model = calibration.platt(fitted, frame[cut.calibrate], label[cut.calibrate])
+    accepted = acceptance.judge(spec, model, champion, frame, label, span)
+    return Candidate(model, accepted, places)
+
+
+def delay_of(spec: ModelSpec) -> timedelta:
+    """Return how long after its window's end a label is known."""
+    return getattr(spec.label, "delay", timedelta(0))
+
+
+class Champion:
+    """A version and its decision values of all rows from the window `first` on.
+
+    `rates` are its accuracy, hinge loss and violation rate in each of these windows, shape
+    (3, windows), NaN where no label is known.
+    """
+
+    def __init__(
+        self, spec: ModelSpec, history: History, version: int, candidate: Candidate, first: int
+    ) -> None:
+        self.version = version
+        self.model = candidate.model
+        self.reference = candidate.accepted.reference
+        self._spec, self._history = spec, history
+        self._base = int(history.edges[first])
+        frame = history.frame.iloc[self._base :]
+        if len(frame):
+            self._decision, self._inputs = scoring.score(self.model, frame)
+            self.rates: Floats = history.rates(self._decision, first)
+        else:
+            self.rates = np.full((3, len(history.windows) - first), np.nan)
+        self._alive = self._varying(frame)
+
+    def _varying(self, frame: pd.DataFrame) -> dict[str, Ints]:
+        """Return the rows in which a feature varies that was constant in the reference."""
+        if self._spec.validation.constant_feature == "measure":
+            return {}
+        moments = self.reference.summary.features
+        return {
+            name: np.flatnonzero(~np.isclose(frame[name].to_numpy(), m.mean, rtol=1e-9, atol=0))
+            for name, m in moments.items()
+            if m.constant
+        }
+
+    def problem(self, index: int) -> str | None:
+        """Return why the monitor would not measure the window, or None."""
+        rows = self._mine(index)
+        for name, places in self._alive.items():
+            first, last = np.searchsorted(places, [rows.start, rows.stop])
+            if last > first:
+                return (
+                    f"{name} was constant in the reference, now {last - first:,} rows differ; "
+                    "repair it, or set validation.constant_feature: measure"
+                )
+        return self._history.problems[index]
+
+    def summary(self, index: int, labelled: bool) -> Summary:
+        """Return the summary of a window that has rows, with its labels or without."""
+        mine, rows = self._mine(index), self._history.rows(index)
+        label = self._history.label[rows]
+        return scoring.summarise_rows(
+            self._spec,
+            self.reference.summary.grid,
+            self.model,
+            self._history.frame.iloc[rows],
+            label if labelled else np.full_like(label, -1),
+            self._decision[mine],
+            self._inputs[mine],
+        )
+
+    def _mine(self, index: int) -> slice:
+        rows = self._history.rows(index)
+        return slice(rows.start - self._base, rows.stop - self._base)

@@ -1,0 +1,82 @@
+"""What an observation keeps beside its verdict: why the margins moved, and what it costs. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from math import sqrt
+from typing import Any
+
+from tasks.attribution import change, change_of_class
+from tasks.calibration import expected_losses
+from tasks.diagnosis import diagnose
+from tasks.distances import psi
+from tasks.drift import Judgement
+from tasks.reference import Reference
+from tasks.summary import Summary
+
+SHOWN = 5
+
+
+def explain(
+    window: Summary, reference: Reference, judgement: Judgement, hinge_gap: float | None
+) -> dict[str, Any]:
+    """Return JSON-ready figures.
+
+    `moved`: the change of the mean margin without labels, and by which features, the largest ones
+    and the rest; `moved_by_class` likewise of the labelled margins. `features`: those whose mean or
+    spread differs most, in standard deviations of the reference. `classes`: each class's share of
+    the labels and losses, here and in the reference. `diagnoses`: see `diagnosis.diagnose`.
+    `expected`: accuracy and hinge loss that the champion's probabilities promise, where labels are
+    missing.
+    """
+    accepted = reference.summary
+    told: dict[str, Any] = {
+        "psi": psi(window.scores, accepted.scores),
+        "moved": _largest(change(window, accepted)),
+        "features": _features(window, accepted),
+        "diagnoses": [vars(d) for d in diagnose(window, accepted, judgement, hinge_gap)],
+    }
+    if judgement.labelled:
+        told["losses"] = window.losses.details
+        told["classes"] = _classes(window, accepted)
+        told["moved_by_class"] = {
+            name: _largest(change_of_class(window, accepted, name)) for name in accepted.classes
+        }
+    elif reference.sigmoid is not None:
+        told["expected"] = expected_losses(window.scores, window.grid, *reference.sigmoid)
+    return told
+
+
+def _largest(changes: Mapping[str, float]) -> dict[str, Any]:
+    named = [(name, value) for name, value in changes.items() if value]
+    return {
+        "total": sum(changes.values()),
+        "features": dict(named[:SHOWN]),
+        "rest": sum(value for _, value in named[SHOWN:]),
+    }
+
+
+def _features(window: Summary, accepted: Summary) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
+    for name, theirs in accepted.features.items():
+        ours, deviation = window.features[name], sqrt(theirs.variance)
+        if deviation:
+            shift = (ours.mean - theirs.mean) / deviation
+            found.append(
+                {"feature": name, "shift": shift, "spread": sqrt(ours.variance) / deviation}
+            )
+    return sorted(found, key=lambda f: -max(abs(f["shift"]), abs(f["spread"] - 1)))[:SHOWN]
+
+
+def _classes(window: Summary, accepted: Summary) -> dict[str, dict[str, float | None]]:
+    found: dict[str, dict[str, float | None]] = {}
+    for name, theirs in accepted.classes.items():
+        ours = window.classes[name]
+        found[name] = {
+            "share": ours.weight / window.losses.weight,
+            "share_reference": theirs.weight / accepted.losses.weight,
+            "hinge_loss": ours.hinge_loss if ours.weight else None,
+            "error_rate": ours.error_rate if ours.weight else None,
+            "error_rate_reference": theirs.error_rate if theirs.weight else None,
+        }
+    return found

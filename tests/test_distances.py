@@ -1,0 +1,139 @@
+"""Distances and quantiles of histograms against those of the rows themselves."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+from tasks.distances import PSI_BINS, bin_at, ks, psi, quantile, wasserstein
+from tasks.margins import Floats
+from tasks.summary import Distribution, Grid, Moments
+
+GRID = Grid(-12.0, 12.0)
+WIDTH = 24 / GRID.bins
+
+
+def histogram(values: Floats, grid: Grid = GRID) -> Distribution:
+    return Distribution(grid.count(values), Moments.of(values))
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    st.integers(0, 10**6), st.integers(5, 3000), st.floats(-2, 2), st.sampled_from([0.5, 1.0, 2.0])
+)
+def test_the_distances_are_those_of_scipy_to_one_bin(
+    seed: int, n: int, shift: float, scale: float
+) -> None:
+    rng = np.random.default_rng(seed)
+    left, right = rng.normal(size=n), rng.normal(shift, scale, size=500)
+    ours, theirs = histogram(left), histogram(right)
+    exact = stats.ks_2samp(left, right, method="asymp").statistic
+    bin_mass = max((d.counts / d.moments.n).max() for d in (ours, theirs))
+    assert exact - bin_mass <= ks(ours, theirs) <= exact + 1e-12
+    moved = stats.wasserstein_distance(left, right)
+    assert wasserstein(ours, theirs, GRID) == pytest.approx(moved, abs=WIDTH)
+
+
+def test_a_distance_is_symmetric_and_zero_to_itself() -> None:
+    rng = np.random.default_rng(1)
+    one, two = histogram(rng.normal(size=700)), histogram(rng.normal(0.5, size=300))
+    assert ks(one, two) == ks(two, one) > 0
+    assert wasserstein(one, two, GRID) == wasserstein(two, one, GRID) > 0
+    assert ks(one, one) == wasserstein(one, one, GRID) == psi(one, one) == 0
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    st.lists(st.integers(0, 9), min_size=3, max_size=40),
+    st.lists(st.integers(0, 9), min_size=3, max_size=40),
+)
+def test_distances_are_bounded_and_symmetric_whatever_the_counts(
+    left: list[int], right: list[int]
+) -> None:
+    grid = Grid(0.0, 10.0, bins=10)
+    one, two = (histogram(np.array(v) + 0.5, grid) for v in (left, right))
+    assert ks(one, two) == pytest.approx(ks(two, one), abs=1e-12)
+    assert 0 <= ks(one, two) <= 1 + 1e-12
+    assert wasserstein(one, two, grid) == pytest.approx(wasserstein(two, one, grid), abs=1e-12)
+    # All between -10 and 10, and no distance is below that of the means.
+    gap = abs(one.moments.mean - two.moments.mean)
+    assert gap - 1e-9 <= wasserstein(one, two, grid) <= 10
+    assert 0 <= psi(one, two) < np.inf
+
+
+def of_rows(window: Floats, reference: Floats) -> float:
+    """Return the PSI from the rows, over the reference's exact deciles, half a row added to each
+    of the bins.
+    """
+    edges = [-np.inf, *np.quantile(reference, np.arange(1, PSI_BINS) / PSI_BINS), np.inf]
+    p, q = (np.histogram(rows, edges)[0] + 0.5 for rows in (window, reference))
+    p, q = p / p.sum(), q / q.sum()
+    return float(((p - q) * np.log(p / q)).sum())
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    st.integers(0, 10**6),
+    st.integers(500, 5000),
+    st.floats(-1, 1),
+    st.sampled_from([0.7, 1.0, 1.5]),
+)
+def test_the_psi_is_that_of_the_rows_over_the_same_deciles(
+    seed: int, n: int, shift: float, scale: float
+) -> None:
+    rng = np.random.default_rng(seed)
+    window, reference = rng.normal(shift, scale, size=n), rng.normal(size=20_000)
+    exact = of_rows(window, reference)
+    # An edge lies within a bin of its decile: some 0.5 % of the rows change their side.
+    assert psi(histogram(window), histogram(reference)) == pytest.approx(exact, rel=0.05, abs=0.01)
+
+
+def test_the_psi_of_equal_shares_is_nothing_and_of_a_shift_what_the_literature_calls_large() -> (
+    None
+):
+    rng = np.random.default_rng(2)
+    reference = histogram(rng.normal(size=20_000))
+    assert psi(histogram(rng.normal(size=20_000)), reference) < 0.01
+    assert psi(histogram(rng.normal(1, size=20_000)), reference) > 0.25
+
+
+def test_empty_bins_leave_the_psi_finite() -> None:
+    rng = np.random.default_rng(3)
+    reference = histogram(rng.normal(size=1000))
+    far = histogram(np.full(1000, 11.0))
+    # All rows in the last bin of ten, or outside the grid.
+    assert 0 < psi(far, reference) < 2 * np.log(2001)
+    assert np.isfinite(psi(histogram(np.full(1000, 99.0)), reference))
+    assert np.isfinite(psi(reference, far))
+
+
+def test_a_reference_whose_rows_share_one_bin_has_fewer_bins_to_compare() -> None:
+    reference = histogram(np.zeros(100))
+    assert psi(reference, reference) == 0
+    assert psi(histogram(np.ones(100)), reference) > 1
+    assert psi(histogram(np.full(100, 99.0)), histogram(np.full(100, 99.0))) == 0
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.integers(0, 10**6), st.integers(1, 2000), st.sampled_from([0.01, 0.1, 0.5, 0.9, 0.99]))
+def test_a_quantile_is_that_of_numpy_to_one_bin(seed: int, n: int, share: float) -> None:
+    values = np.random.default_rng(seed).normal(size=n)
+    exact = np.quantile(values, share, method="inverted_cdf")
+    assert quantile(histogram(values), GRID, share) == pytest.approx(exact, abs=WIDTH)
+
+
+def test_at_least_the_share_lies_up_to_its_bin_and_less_before_it() -> None:
+    counts = np.zeros(GRID.bins + 2, dtype=np.int64)
+    counts[[3, 7, 2049]] = 1, 2, 1
+    distribution = Distribution(counts, Moments(4, 0.0, 1.0))
+    assert [bin_at(distribution, s) for s in (0.1, 0.25, 0.26, 0.75, 0.76, 1.0)] == [
+        3,
+        3,
+        7,
+        7,
+        2049,
+        2049,
+    ]
