@@ -6,7 +6,7 @@ APPROVE ?= ask
 # `make up` goes on with the demo's stack; `make up MODELS=dir` runs your own beside it.
 HOME_DIR := .run/$(if $(MODELS),own,demo)
 
-.PHONY: help setup demo up down status backfill test bench-speed lint format lock clean
+.PHONY: help setup demo up down status backfill test bench-speed bench-detection lint format lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -45,6 +45,9 @@ test: $(VENV)/.ready-dev ## lint, types and every test
 
 bench-speed: $(VENV)/.ready ## rows per second and memory of a window against the bound; ROWS="…" for other sizes
 	@$(BIN)/python -m benchmarks.speed $(ROWS)
+
+bench-detection: $(VENV)/.ready ## false alarms, delays and retrains against other detectors, in environments of their own
+	@$(BIN)/python -m benchmarks.detection $(OPTIONS)
 
 lint: $(VENV)/.ready-dev ## ruff and mypy
 	@$(BIN)/ruff check .

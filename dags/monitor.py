@@ -1,19 +1,24 @@
 """The monitor DAG of each model: validate → measure → judge, one run per window.
 
+Where labels come late, `relabel` then measures the windows again whose labels have come since.
+
 A normal run acts on what the ledger folds to: if an episode is open and nobody was asked yet, it
 triggers the retrain DAG, whose run id is the proposal. A backfill and a what-if only observe.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
-from airflow.sdk import DAG, Param, get_current_context, task
+from airflow.sdk import DAG, Context, Param, get_current_context, task
 from window_timetable import WindowTimetable
 
 from dags.each_model import DEFAULTS, each_model, linked, window_of
 from tasks.spec import ModelSpec
+
+if TYPE_CHECKING:
+    from tasks.ledger import Observation
 
 
 def make(spec: ModelSpec) -> DAG:
@@ -41,7 +46,7 @@ def make(spec: ModelSpec) -> DAG:
         version = registry.version_url(spec.model, measured["version"])
         return {**measured, "registered_version": version}
 
-    @task.short_circuit
+    @(task if spec.label.late else task.short_circuit)
     def judge(measured: dict[str, Any]) -> str | None:
         from tasks import monitor
 
@@ -50,12 +55,20 @@ def make(spec: ModelSpec) -> DAG:
             return None
         context = get_current_context()
         seen = monitor.judge(spec, window_of(spec, context), measured)
-        print(f"{spec.model} v{seen.version} {seen.window}: {seen.verdict}, {seen.reason}")
+        print(_line(seen))
         context["ti"].xcom_push("verdict", {"verdict": seen.verdict, "reason": seen.reason})
-        advises = context["dag_run"].run_type == "backfill"
-        if advises or context["params"]["model_version"] is not None:
+        return None if spec.label.late else _proposal(spec, context)
+
+    @task.short_circuit
+    def relabel() -> str | None:
+        from tasks import late_labels
+
+        context = get_current_context()
+        if context["params"]["model_version"] is not None:
             return None
-        return monitor.due(spec)
+        for seen in late_labels.measure_again(spec, window_of(spec, context)):
+            print(f"{_line(seen)}; revision {seen.revision}")
+        return _proposal(spec, context)
 
     with DAG(
         f"monitor.{spec.model}",
@@ -85,15 +98,31 @@ def make(spec: ModelSpec) -> DAG:
         doc_md=__doc__,
     ) as dag:
         validated = linked(validate(), "validation_report")
-        measured = linked(measure(validated), "registered_version")
-        judge(measured) >> TriggerDagRunOperator(
+        judged = judge(linked(measure(validated), "registered_version"))
+        last = relabel() if spec.label.late else judged
+        if spec.label.late:
+            judged >> last
+        last >> TriggerDagRunOperator(
             task_id="propose",
             trigger_dag_id=f"retrain.{spec.model}",
-            trigger_run_id="{{ ti.xcom_pull('judge') }}",
+            trigger_run_id=f"{{{{ ti.xcom_pull('{last.operator.task_id}') }}}}",
             conf={"reason": "drift"},
             skip_when_already_exists=True,
         )
     return dag
+
+
+def _line(seen: Observation) -> str:
+    return f"{seen.model} v{seen.version} {seen.window}: {seen.verdict}, {seen.reason}"
+
+
+def _proposal(spec: ModelSpec, context: Context) -> str | None:
+    """Return the proposal to start; None if none is due, or the run only observes."""
+    from tasks import monitor
+
+    advises = context["dag_run"].run_type == "backfill"
+    what_if = context["params"]["model_version"] is not None
+    return None if advises or what_if else monitor.due(spec)
 
 
 globals().update(each_model(make))

@@ -15,6 +15,7 @@ from rich.table import Table
 
 from tasks import spec_file
 from tasks.ledger import Ledger
+from tasks.replay_command import replay
 from tasks.spec import ModelSpec, SpecError
 
 app = typer.Typer(
@@ -167,6 +168,9 @@ def withdraw(
     except NotApproved as error:
         _fail(str(error))
     out.print(f"{escape(proposal)} is withdrawn")
+
+
+app.command()(replay)
 
 
 @app.command()

@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-import io
 import re
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from tasks import store
+from tasks import chart, store
 from tasks.ledger import Candidate, Observation, Proposal
 from tasks.reference import from_json
 from tasks.spec import ModelSpec, format_duration
 from tasks.status import Status
 from tasks.windows import Window
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
 REPORTS = "/gatelatch/reports"  # where plugins/reports.py serves the store's `reports/`
 _BARS = "▁▂▃▄▅▆▇█"
 _SHOWN_WINDOWS = 26
-_COLOURS = {"steady": "#4c8c6b", "drifting": "#c8553d", "insufficient": "#9a9a9a"}
 _UNITS = {"wasserstein": " σ"}
 
 
@@ -96,7 +91,7 @@ def _evidence(known: Status, proposal: Proposal) -> list[str]:
         return ["No window has been measured yet."]
     newest = judged[-1]
     path = f"{known.spec.model}/{slug(proposal.proposal)}/drift.svg"
-    store.write(f"reports/{path}", chart(windows))
+    store.write(f"reports/{path}", chart.of_windows(windows))
     rows = [
         (
             s["name"].replace("_", " "),
@@ -315,43 +310,3 @@ def sparkline(pressures: Sequence[float | None]) -> str:
     return "".join(
         "·" if p is None else _BARS[min(int(p / 2 * len(_BARS)), top)] for p in pressures
     )
-
-
-def chart(windows: Sequence[Observation]) -> str:
-    """Return an SVG: each window's change against its limit, and its accuracy where labelled."""
-    from matplotlib.figure import Figure
-
-    labelled = any("accuracy" in o.figures for o in windows)
-    # Airflow shows images 300 pixels wide: small figure, few words.
-    figure = Figure(figsize=(4.6, 3.0 if labelled else 2.0), layout="constrained")
-    panels: Any = figure.subplots(2 if labelled else 1, 1, sharex=True, squeeze=False)[:, 0]
-    _draw_pressure(panels[0], windows)
-    if labelled:
-        _draw_accuracy(panels[1], windows)
-    shown = range(0, len(windows), max(1, -(-len(windows) // 4)))
-    panels[-1].set_xticks(shown, [f"{windows[i].window_start:%Y-%m-%d}" for i in shown])
-    out = io.StringIO()
-    figure.savefig(out, format="svg", metadata={"Date": None})
-    return out.getvalue()
-
-
-def _draw_pressure(axes: Axes, windows: Sequence[Observation]) -> None:
-    # Even a window without any change, or without a verdict, shows as a stroke.
-    heights = [max(o.pressure or 0.0, 0.04) for o in windows]
-    axes.bar(range(len(windows)), heights, color=[_COLOURS[o.verdict] for o in windows])
-    axes.axhline(1.0, color="#333333", linewidth=1, linestyle="--")
-    axes.set_title("change ÷ limit", fontsize=9, loc="left")
-    axes.set_ylim(0, max(1.5, *heights) * 1.08)
-    _tidy(axes)
-
-
-def _draw_accuracy(axes: Axes, windows: Sequence[Observation]) -> None:
-    points = [(i, o.figures["accuracy"]) for i, o in enumerate(windows) if "accuracy" in o.figures]
-    axes.plot(*zip(*points, strict=True), color="#3b5b92", marker="o", markersize=3)
-    axes.set_title("accuracy", fontsize=9, loc="left")
-    _tidy(axes)
-
-
-def _tidy(axes: Axes) -> None:
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.tick_params(labelsize=8)

@@ -42,7 +42,7 @@ def fit(
     TrainingError
         If these are too few rows, or lack a class.
     """
-    places = history.labelled(end - span, end, delay_of(spec))
+    places = history.labelled(end - span, end, spec.label.delay)
     frame, label = history.frame.iloc[places].reset_index(drop=True), history.label[places]
     cut = training.slices(len(label), calibrate=spec.calibration.share, judge=spec.training.judge)
     fitted = training.fit(spec, frame[cut.fit], label[cut.fit])
@@ -59,11 +59,6 @@ def train(
     model = calibration.platt(fitted, frame[cut.calibrate], label[cut.calibrate])
     accepted = acceptance.judge(spec, model, champion, frame, label, span)
     return Candidate(model, accepted, places)
-
-
-def delay_of(spec: ModelSpec) -> timedelta:
-    """Return how long after its window's end a label is known."""
-    return getattr(spec.label, "delay", timedelta(0))
 
 
 class Champion:
@@ -115,7 +110,7 @@ class Champion:
     def summary(self, index: int, labelled: bool) -> Summary:
         """Return the summary of a window that has rows, with its labels or without."""
         mine, rows = self._mine(index), self._history.rows(index)
-        label = self._history.label[rows]
+        label, weight = self._history.label[rows], self._history.weight
         return scoring.summarise_rows(
             self._spec,
             self.reference.summary.grid,
@@ -124,6 +119,7 @@ class Champion:
             label if labelled else np.full_like(label, -1),
             self._decision[mine],
             self._inputs[mine],
+            None if weight is None else weight[rows],
         )
 
     def _mine(self, index: int) -> slice:

@@ -122,14 +122,22 @@ class Rule:
 
 def rules_of(spec: ModelSpec) -> list[Rule]:
     margin = [spec.source.margin] if spec.source.margin else []
-    needed = dict.fromkeys([spec.source.time, spec.source.key, *spec.features.columns, *margin])
+    weight = [spec.source.weight] if spec.source.weight else []
+    needed = [spec.source.time, spec.source.key, *spec.features.columns, *margin, *weight]
     finite = {"min_value": -_LARGEST, "max_value": _LARGEST}
-    classes = list(spec.label.classes)
-    rules = [Rule("expect_column_values_to_not_be_null", name, "not missing") for name in needed]
+    rules = [
+        Rule("expect_column_values_to_not_be_null", name, "not missing")
+        for name in dict.fromkeys(needed)
+    ]
     for name in (*spec.features.numeric, *margin):
         rules.append(Rule("expect_column_values_to_be_between", name, "finite", finite))
-    wanted = f"one of the {len(classes)} in label.classes, or empty"
-    values = {"value_set": classes}
+    for name in weight:
+        bounds = {**finite, "min_value": 0}
+        rules.append(Rule("expect_column_values_to_be_between", name, "finite, ≥ 0", bounds))
+    wanted = f"one of the {len(spec.label.classes)} in label.classes, or empty"
+    # A CSV or a database may write an empty text where there is none.
+    empty = [""] if any(isinstance(name, str) for name in spec.label.classes) else []
+    values = {"value_set": [*spec.label.classes, *empty]}
     rules.append(Rule("expect_column_values_to_be_in_set", spec.label.column, wanted, values))
     for rule in rules:
         rule.arguments = {"column": rule.column, **rule.arguments}

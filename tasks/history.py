@@ -28,7 +28,8 @@ class History:
     """Accepted rows, ordered by time; window i holds the rows `edges[i]` to `edges[i + 1]`.
 
     `problems` says of each window why the monitor would not measure it, or None. `times` are
-    microseconds since 1970, UTC; `label` is -1 where it is not known.
+    microseconds since 1970, UTC; `label` is -1 where it is not known; `weight` are the rows' sample
+    weights, None if all are equal.
     """
 
     windows: tuple[Window, ...]
@@ -37,6 +38,7 @@ class History:
     times: Ints
     frame: pd.DataFrame
     label: Ints
+    weight: Floats | None = None
 
     def rows(self, index: int) -> slice:
         """Return the rows of a window."""
@@ -44,20 +46,20 @@ class History:
 
     def first_at(self, moment: datetime) -> int:
         """Return the index of the first window that starts at or after the moment."""
-        return bisect_left([w.start for w in self.windows], moment)
+        return bisect_left(self.windows, moment, key=lambda w: w.start)
 
     def labelled(self, start: datetime, end: datetime, delay: timedelta) -> Ints:
         """Return the places of the rows of `[start, end)` whose label is known at `end`.
 
         That is so for windows which ended at least `delay` earlier.
         """
-        ended = bisect_right([w.end for w in self.windows], end - delay)
+        ended = bisect_right(self.windows, end - delay, key=lambda w: w.end)
         known = self.windows[ended - 1].end if ended else self.windows[0].start
         first, last = np.searchsorted(self.times, [_stamp(start), _stamp(min(end, known))])
-        return np.flatnonzero(self.label[first:last] >= 0) + first
+        return np.arange(first, last)[self.label[first:last] >= 0]
 
     def rates(self, decision: Floats, first: int) -> Floats:
-        """Return accuracy, hinge loss and violation rate of each window from `first` on.
+        """Return accuracy, hinge loss and violation rate of each window from `first` on, weighted.
 
         Parameters
         ----------
@@ -69,14 +71,17 @@ class History:
         Shape (3, windows); NaN where no label is known.
         """
         edges = self.edges[first:] - self.edges[first]
-        label = self.label[self.edges[first] : self.edges[-1]]
+        rows = slice(int(self.edges[first]), int(self.edges[-1]))
+        label = self.label[rows]
+        weight = (label >= 0) * (1.0 if self.weight is None else self.weight[rows])
         margins = margin(decision, label)  # where the label is -1 of any class: not counted
         losses = np.stack([~error(margins), hinge(margins), violation(margins)])
-        sums, counts = (
+        sums, weights = (
             np.diff(np.pad(np.cumsum(part, axis=-1), [(0, 0), (1, 0)])[:, edges])
-            for part in (losses * (label >= 0), (label >= 0)[None])
+            for part in (losses * weight, weight[None])
         )
-        return np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)
+        means: Floats = np.full(sums.shape, np.nan)
+        return np.divide(sums, weights, out=means, where=weights > 0)
 
 
 def load(
@@ -208,8 +213,15 @@ def _cut(
     batch = table.combine_chunks().to_batches()[0]
     stamps = _stamps(batch.column(spec.source.time))
     edges = np.searchsorted(stamps, _boundaries(tiles))
+    weight = spec.source.weight
     return History(
-        tuple(tiles), problems, edges, stamps, features(spec, batch), labels(spec, batch)
+        tuple(tiles),
+        problems,
+        edges,
+        stamps,
+        features(spec, batch),
+        labels(spec, batch),
+        None if weight is None else batch.column(weight).to_numpy().astype(np.float64),
     )
 
 

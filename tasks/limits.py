@@ -1,8 +1,8 @@
 """How much a window may differ from its reference by chance, within the owner's budget. Pure.
 
-The noise part of a limit is what windows of a healthy model exceed so rarely that the latch opens no
-more often than `drift.false_alarms_per_year`. All that goes into it comes from the reference: how
-many independent rows the rows are worth (their design effect), that every window meets the same
+The noise part of a limit is what windows of a healthy model exceed so rarely that the latch opens
+no more often than `drift.false_alarms_per_year`. All that goes into it comes from the reference:
+how many independent rows the rows are worth (their design effect), that every window meets the same
 reference and so shares its error, and on how few blocks this knowledge rests.
 """
 

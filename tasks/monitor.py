@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from tasks import store
 from tasks.ledger import Candidate, Ledger, Observation, champion_at
+from tasks.readers import SourceChanged as SourceChanged
 from tasks.source import Digest, SourceError, batches
 from tasks.spec import ModelSpec
 from tasks.windows import Window
@@ -19,13 +20,12 @@ from tasks.windows import Window
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from tasks.margins import Floats
     from tasks.reference import Reference
     from tasks.summary import Summary
     from tasks.validation import Validation
 
-
-class SourceChanged(SourceError):
-    """The rows differ from those that were validated."""
+_WEIGHTLESS = "the sample weights of the labelled rows sum to zero, so the losses are not compared"
 
 
 def validate(spec: ModelSpec, window: Window, *, version: int | None = None) -> dict[str, Any]:
@@ -92,6 +92,8 @@ def check_rows(
                 constants=constants,
                 quarantine=quarantine,
             )
+        except SourceChanged:
+            raise
         except SourceError as error:
             result = _unreadable(str(error))
             digest = Digest.of(str(error))  # a file that breaks after it was missing is news
@@ -189,7 +191,16 @@ def _measure(spec: ModelSpec, window: Window, validated: dict[str, Any]) -> Summ
     return reduce(
         merge,
         (
-            scoring.summarise_rows(spec, grid, model, frame, labels(spec, batch), decision, inputs)
+            scoring.summarise_rows(
+                spec,
+                grid,
+                model,
+                frame,
+                labels(spec, batch),
+                decision,
+                inputs,
+                _weight(spec, batch),
+            )
             for batch in accepted(spec, window, validated)
             if batch.num_rows
             for frame in [features(spec, batch)]
@@ -214,6 +225,15 @@ def _scores(spec: ModelSpec, version: int, *, logged: bool) -> Any:
         return model, decision, inputs
 
     return score
+
+
+def _weight(spec: ModelSpec, batch: pa.RecordBatch) -> Floats | None:
+    import numpy as np
+
+    if spec.source.weight is None:
+        return None
+    weight = batch.column(spec.source.weight).to_numpy(zero_copy_only=False)
+    return np.asarray(weight, dtype=np.float64)
 
 
 def judge(spec: ModelSpec, window: Window, measured: dict[str, Any]) -> Observation:
@@ -251,6 +271,8 @@ def _observation(
         told = explain(summary, reference, judgement, champion.metrics["hinge_gap"])
         if summary.losses.weight:
             told |= summary.losses.rates
+        elif summary.labelled:
+            counts["warnings"] = [*counts["warnings"], _WEIGHTLESS]
         counts["labelled"] = summary.labelled
     statistics = [
         {**asdict(s), "limit": s.limit, "pressure": s.pressure} for s in judgement.statistics

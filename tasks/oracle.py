@@ -1,4 +1,4 @@
-"""What other retraining schedules would have brought: never, every k windows, the best in hindsight.
+"""What other schedules would have brought: never, every k windows, the best in hindsight.
 
 All of them come from one matrix: how a model trained before one window did in each later one.
 Their models are trained as the policy's are, and no gate stands in their way.
@@ -132,7 +132,7 @@ def best(accuracy: Floats, starts: Ints, most: int) -> tuple[tuple[int, ...], ..
     gain = until[:, starts] - own[:, None]
     gain[np.tril_indices(models)] = -np.inf
     value = until[:, windows] - own
-    schedules = [(0,) * 0]
+    schedules: list[tuple[int, ...]] = [()]
     choices: list[Ints] = []
     for _ in range(min(most, models - 1)):
         total = gain + value

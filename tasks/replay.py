@@ -13,9 +13,8 @@ from time import perf_counter
 
 import numpy as np
 
-from tasks.acceptance import Acceptance
 from tasks.attribution import change
-from tasks.champion import Candidate, Champion, delay_of, train
+from tasks.champion import Candidate, Champion, train
 from tasks.drift import Judgement, insufficient, judge
 from tasks.gates import GateResult
 from tasks.history import History
@@ -180,10 +179,12 @@ class _Run:
 
     def played(self) -> Played:
         count = len(self.steps)
-        rates = np.stack([
-            np.pad(mine, [(0, 0), (count - mine.shape[1], 0)], constant_values=np.nan)
-            for mine in self.rates
-        ])
+        rates = np.stack(
+            [
+                np.pad(mine, [(0, 0), (count - mine.shape[1], 0)], constant_values=np.nan)
+                for mine in self.rates
+            ]
+        )
         steps, retrains = tuple(self.steps), tuple(self.retrains)
         return Played(self.first, self.bootstrap, steps, retrains, rates, self.seconds)
 
@@ -202,7 +203,7 @@ class _Run:
             self.seconds += perf_counter() - began
 
     def _known(self, index: int, now: datetime) -> bool:
-        return self.history.windows[index].end + delay_of(self.spec) <= now
+        return self.history.windows[index].end + self.spec.label.delay <= now
 
     def _judged(self, champion: Champion, index: int, labelled: bool) -> Judgement:
         return judge(champion.summary(index, labelled), champion.reference, self.spec)

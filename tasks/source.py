@@ -1,26 +1,22 @@
-"""Read a window's rows as a stream of Arrow batches: files through fsspec, or a SQL table."""
+"""A window's rows as a stream of Arrow batches, in a fixed order, with their labels."""
 
 from __future__ import annotations
 
 import hashlib
-import os
-import re
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
-from zoneinfo import ZoneInfo
 
+from tasks import label_join
+from tasks.readers import BATCH_ROWS as BATCH_ROWS
+from tasks.readers import SourceError as SourceError
+from tasks.readers import files, read_file, read_table
 from tasks.spec import ModelSpec
 from tasks.windows import Window
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-BATCH_ROWS = 131_072
-
-
-class SourceError(Exception):
-    """A source that cannot be read: names the file or table, and the way out."""
+    import sqlalchemy as sa
 
 
 class NoRows(SourceError):
@@ -56,7 +52,8 @@ def batches(
     """Yield a window's rows, in a fixed order, up to 131 072 at a time.
 
     A column that the source does not have is left out: validation names it. Rows without a time
-    are part of the day whose file holds them, so that validation can quarantine them.
+    are part of the day whose file holds them, so that validation can quarantine them. Labels that
+    have a source of their own are joined to their rows.
 
     Raises
     ------
@@ -66,83 +63,48 @@ def batches(
         If a file or table cannot be read.
     """
     wanted = tuple(columns or spec.columns)
-    if spec.source.path is not None:
-        stream = _from_files(spec, window, wanted)
-    else:
-        stream = _from_table(spec, window, wanted)
+    label = spec.label.column
+    if spec.label.source is None or label not in wanted:
+        yield from _rows(spec, window, wanted)
+        return
+    rows = _rows(spec, window, tuple(name for name in wanted if name != label))
+    for batch in label_join.join(spec, window, rows, _rows(spec, window, (spec.source.key,))):
+        yield batch.select([name for name in wanted if name in batch.schema.names])
+
+
+def digest_of(spec: ModelSpec, window: Window) -> str:
+    """Return the digest of a window's rows as they are now."""
+    digest = Digest()
+    try:
+        for _ in digest.tap(batches(spec, window)):
+            pass
+    except SourceError as error:
+        digest = Digest.of(str(error))
+    return str(digest)
+
+
+def _rows(spec: ModelSpec, window: Window, wanted: tuple[str, ...]) -> Iterator[pa.RecordBatch]:
+    read = _from_table if spec.source.path is None else _from_files
     empty = True
-    for batch in stream:
+    for batch in read(spec, window, wanted):
         if batch.num_rows:
             empty = False
             yield batch
     if empty:
-        raise NoRows(f"{_where(spec)} holds no row for the window {window}; land it, run again")
-
-
-def _where(spec: ModelSpec) -> str:
-    return spec.source.path or f"table {spec.source.table}"
-
-
-def files(spec: ModelSpec, window: Window) -> list[str]:
-    """Return the URLs of the files that may hold a window's rows, in order of day and name."""
-    import fsspec
-
-    assert spec.source.path is not None
-    found: dict[str, None] = {}
-    for pattern in _patterns(spec, window):
-        try:
-            fs, path = fsspec.core.url_to_fs(pattern)
-        except (ImportError, ValueError) as error:
-            raise SourceError(
-                f"source.path {pattern}: {error}; add it to requirements.in"
-            ) from None
-        matches = sorted(fs.glob(path)) if fs.exists(fs._parent(path)) or "*" in path else []
-        found.update(dict.fromkeys(fs.unstrip_protocol(str(match)) for match in matches))
-    return list(found)
-
-
-def _patterns(spec: ModelSpec, window: Window) -> Iterator[str]:
-    path = spec.source.path or ""
-    if "{date}" not in path:
-        yield path
-        return
-    zone = ZoneInfo(spec.window.timezone)
-    day = window.start.astimezone(zone).date()
-    last = (window.end - timedelta(microseconds=1)).astimezone(zone).date()
-    while day <= last:
-        yield path.replace("{date}", day.isoformat())
-        day += timedelta(days=1)
+        raise NoRows(f"{spec.source} holds no row for the window {window}; land it, run again")
 
 
 def _from_files(
     spec: ModelSpec, window: Window, wanted: tuple[str, ...]
 ) -> Iterator[pa.RecordBatch]:
-    import fsspec
-    import pyarrow as pa
-    import pyarrow.dataset as ds
+    last = window.end - timedelta(microseconds=1)
+    for name in files(spec.source, "source", window.start, last, spec.window.timezone):
 
-    for name in files(spec, window):
-        fs, path = fsspec.core.url_to_fs(name)
-        kind = "csv" if path.endswith((".csv", ".csv.gz")) else "parquet"
-        try:
-            data = ds.dataset(path, format=kind, filesystem=fs)
-            if kind == "csv":
-                roomy = _roomy(spec, data.schema)
-                data = ds.dataset(path, schema=roomy, format=kind, filesystem=fs)
-            there = [c for c in wanted if c in data.schema.names]
-            rows = _rows_of(spec, window, data.schema, name)
-            yield from data.to_batches(columns=there, filter=rows, batch_size=BATCH_ROWS)
-        except (pa.ArrowException, OSError) as error:
-            raise SourceError(
-                f"{name} cannot be read as {kind} ({_without_content(error)}); "
-                f"write it whole, then run the window {window} again"
-            ) from None
+        def plan(schema: pa.Schema, name: str = name) -> tuple[list[str], Any]:
+            there = [c for c in wanted if c in schema.names]
+            return there, _rows_of(spec, window, schema, name)
 
-
-def _without_content(error: Exception) -> str:
-    """Return an error's type and place; Arrow's own text quotes the row."""
-    places = re.findall(r"(?:column|Row) #\d+", str(error))
-    return ", ".join([type(error).__name__, *places])
+        yield from read_file(name, window, lambda schema: _roomy(spec, schema), plan)
 
 
 def _roomy(spec: ModelSpec, schema: pa.Schema) -> pa.Schema:
@@ -150,7 +112,7 @@ def _roomy(spec: ModelSpec, schema: pa.Schema) -> pa.Schema:
     import pyarrow as pa
 
     whole = all(isinstance(name, int) for name in spec.label.classes)
-    numbers = {*spec.features.numeric, spec.source.margin}
+    numbers = {*spec.features.numeric, spec.source.margin, spec.source.weight}
     for index, field in enumerate(schema):
         empty = pa.types.is_null(field.type)
         if field.name in numbers and (empty or pa.types.is_integer(field.type)):
@@ -189,62 +151,23 @@ def _in_type(moment: datetime, kind: pa.TimestampType) -> datetime:
 def _from_table(
     spec: ModelSpec, window: Window, wanted: tuple[str, ...]
 ) -> Iterator[pa.RecordBatch]:
-    import pyarrow as pa
-    import sqlalchemy as sa
+    source = spec.source
 
-    variable = spec.source.database or ""
-    url = os.environ.get(variable)
-    if not url:
-        raise SourceError(f"source.database: the environment variable {variable} is not set")
-    try:
-        engine = sa.create_engine(url)
-    except (sa.exc.ArgumentError, ImportError) as error:
-        raise SourceError(f"source.database: {variable} cannot be used: {error}") from None
-    schema_name, _, table_name = (spec.source.table or "").rpartition(".")
-    try:
-        table = sa.Table(
-            table_name, sa.MetaData(), schema=schema_name or None, autoload_with=engine
-        )
-        if spec.source.time not in table.c:
-            raise SourceError(f"{_where(spec)} has no column {spec.source.time!r} (source.time)")
-        time = table.c[spec.source.time]
+    def plan(table: sa.Table) -> sa.Select[Any]:
+        import sqlalchemy as sa
+
+        if source.time not in table.c:
+            raise SourceError(f"{source} has no column {source.time!r} (source.time)")
+        time = table.c[source.time]
         if not isinstance(time.type, sa.DateTime):
             raise SourceError(
-                f"{_where(spec)}: column {time.name!r} (source.time) is {time.type}, "
+                f"{source}: column {time.name!r} (source.time) is {time.type}, "
                 "not a timestamp; make it one"
             )
         there = [table.c[name] for name in wanted if name in table.c]
         aware = getattr(time.type, "timezone", False)
         start, end = (m if aware else m.replace(tzinfo=None) for m in (window.start, window.end))
-        order = [time, *(c for c in [table.c.get(spec.source.key)] if c is not None)]
-        query = sa.select(*there).where(time >= start, time < end).order_by(*order)
-        with engine.connect().execution_options(stream_results=True, yield_per=16_384) as link:
-            result = link.execute(query)
-            names = list(result.keys())
-            for part in result.partitions():
-                columns = [_column(list(values)) for values in zip(*part, strict=True)]
-                yield pa.RecordBatch.from_arrays(columns, names=names)
-    except sa.exc.NoSuchTableError:
-        raise SourceError(
-            f"{_where(spec)} is not in the database of {variable}; correct source.table"
-        ) from None
-    except (sa.exc.OperationalError, sa.exc.ProgrammingError) as error:
-        reason = str(error.orig).splitlines()[0][:200]
-        raise SourceError(f"{_where(spec)} cannot be read: {reason}") from None
-    except (sa.exc.SQLAlchemyError, pa.ArrowException) as error:
-        raise SourceError(
-            f"{_where(spec)} cannot be read ({_without_content(error)}); a column may mix types"
-        ) from None
-    finally:
-        engine.dispose()
+        order = [time, *(c for c in [table.c.get(source.key)] if c is not None)]
+        return sa.select(*there).where(time >= start, time < end).order_by(*order)
 
-
-def _column(values: list[Any]) -> pa.Array:
-    import decimal
-
-    import pyarrow as pa
-
-    if any(isinstance(v, decimal.Decimal) for v in values):
-        values = [None if v is None else float(v) for v in values]
-    column = pa.array(values)
-    return column.cast(pa.float64()) if pa.types.is_null(column.type) else column
+    return read_table(source, "source", plan)

@@ -84,7 +84,9 @@ class Owner(SpecPart):
         return [(identity, name or identity) for identity, _, name in pairs]
 
 
-class Source(SpecPart):
+class Place(SpecPart):
+    """Where rows are: files or a SQL table."""
+
     path: str | None = Field(
         default=None,
         description="Parquet or CSV files, fsspec URL or glob; `{date}` is each day of the window",
@@ -94,12 +96,6 @@ class Source(SpecPart):
         default=None,
         description="name of the environment variable that holds the table's SQLAlchemy URL",
     )
-    time: str = Field(description="column with the event time")
-    key: str = Field(description="column that names a row; unique within a window")
-    margin: str | None = Field(
-        default=None,
-        description="column with the decision value that production logged (binary models)",
-    )
 
     @model_validator(mode="after")
     def _one_kind(self) -> Self:
@@ -108,6 +104,23 @@ class Source(SpecPart):
         if self.table is not None and self.database is None:
             raise ValueError("`table` needs `database`: the name of an environment variable")
         return self
+
+    def __str__(self) -> str:
+        return self.path or f"table {self.table}"
+
+
+class Source(Place):
+    time: str = Field(description="column with the event time")
+    key: str = Field(description="column that names a row; unique within a window")
+    margin: str | None = Field(
+        default=None,
+        description="column with the decision value that production logged (binary models)",
+    )
+    weight: str | None = Field(
+        default=None,
+        description="column with sample weights, none negative; they weigh a window's losses, "
+        "and training does not use them",
+    )
 
 
 class WindowGrid(SpecPart):
@@ -180,11 +193,36 @@ class Features(SpecPart):
         return self.numeric + self.categorical + self.text
 
 
+class LabelSource(Place):
+    path: str | None = Field(
+        default=None,
+        description="Parquet or CSV files with the labels, in place of a column of the source; "
+        "`{date}` is each day from the window's start to its end + `label.delay`",
+    )
+    key: str | None = Field(
+        default=None, description="its column with the key of a row; left out: `source.key`"
+    )
+    column: str | None = Field(
+        default=None, description="its column with the true class; left out: `label.column`"
+    )
+
+
 class LabelColumn(SpecPart):
     column: str = Field(description="column with the true class; empty where not yet known")
     classes: tuple[Label, ...] = Field(
         min_length=2, description="all classes; of two, the second is the positive one"
     )
+    delay: Duration = Field(
+        default=timedelta(0),
+        description="event time after a window's end when its labels are there; the window is "
+        "then measured again",
+    )
+    source: LabelSource | None = None
+
+    @property
+    def late(self) -> bool:
+        """Return whether labels may come after their rows."""
+        return self.source is not None or self.delay > timedelta(0)
 
     @field_validator("classes", mode="before")
     @classmethod
@@ -438,8 +476,8 @@ class ModelSpec(SpecPart):
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Return every column that is read from the source, each once."""
+        """Return every column of a window's rows, each once; the label may be joined to them."""
         wanted = (self.source.time, self.source.key, *self.features.columns, self.label.column)
+        logged = [name for name in (self.source.margin, self.source.weight) if name]
         extra = [name for e in self.expectations for name in e.columns]
-        margin = [self.source.margin] if self.source.margin else []
-        return tuple(dict.fromkeys([*wanted, *margin, *extra]))
+        return tuple(dict.fromkeys([*wanted, *logged, *extra]))

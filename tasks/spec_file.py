@@ -43,7 +43,7 @@ def load(path: Path) -> ModelSpec:
     try:
         spec = ModelSpec.model_validate(raw)
     except ValidationError as error:
-        lines = [_explain(item) for item in error.errors()]
+        lines = [explain(item) for item in error.errors()]
         raise SpecError("\n".join([f"{path}: {len(lines)} mistake(s)", *lines])) from None
     if spec.model != path.stem:
         raise SpecError(
@@ -79,7 +79,8 @@ def find(model: str) -> ModelSpec:
     return load(path)
 
 
-def _explain(item: Any) -> str:
+def explain(item: Any) -> str:
+    """Return a mistake that pydantic found in one line: YAML path, value, reason and remedy."""
     path = ".".join(str(part) for part in item["loc"]) or "(whole file)"
     value = item["input"]
     shown = "" if isinstance(value, dict | BaseModel) else f" {value!r}:"

@@ -165,8 +165,9 @@ def _schema_findings(
         wanted.append((name, "number or bool", lambda kind: number(kind) or t.is_boolean(kind)))
     for name in (*spec.features.categorical, *spec.features.text):
         wanted.append((name, "string, integer or bool", word))
-    if spec.source.margin:
-        wanted.append((spec.source.margin, "number", number))
+    for logged in (spec.source.margin, spec.source.weight):
+        if logged:
+            wanted.append((logged, "number", number))
     found = []
     for name in dict.fromkeys([*spec.columns, *(c for e in spec.expectations for c in e.columns)]):
         there = name in table.column_names

@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from tasks import brief, retrain
+from tasks import brief, chart, retrain
 from tests.flow import FIRST, MODEL, At, beginning, propose, read, watch
 
 HARM = "<script>alert(1)</script><!-- gone --> [here](https://evil.example) ![p](//evil.example/p)"
@@ -110,7 +110,7 @@ def test_the_chart_is_an_svg_that_stands_alone(at: At) -> None:
     assert watch(11).verdict == "insufficient"
     windows = read().observations
     for shown_windows in (windows, windows[:1], windows[-1:]):
-        svg = brief.chart(shown_windows)
+        svg = chart.of_windows(shown_windows)
         assert ElementTree.fromstring(svg).tag == "{http://www.w3.org/2000/svg}svg"
         assert 'href="http' not in svg
     propose()

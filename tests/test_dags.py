@@ -11,11 +11,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import yaml
 
 from ops import stack
-from tests.flow import MODEL, At, beginning
+from tests.flow import MODEL, At, beginning, rows
 
 PARSE = """
 import json, sys
@@ -63,6 +65,14 @@ def models(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.fixture
+def late_models(models: Path) -> Path:
+    spec = yaml.safe_load((models / "churn.yaml").read_text())
+    spec["label"] |= {"delay": "2d", "source": {"path": "labels/{date}.parquet"}}
+    (models / "churn.yaml").write_text(yaml.safe_dump(spec))
+    return models
+
+
 def _parsed(home: Path, models: Path) -> Any:
     return json.loads(_python(home, models, PARSE).splitlines()[-1])
 
@@ -87,6 +97,14 @@ def test_each_model_gets_its_three_dags_and_parsing_loads_nothing_heavy(
         "promote",
     ]
     assert chains["rollback.churn"] == ["verify", "promote_back"]
+
+
+def test_where_labels_come_late_windows_are_measured_again_before_anything_is_proposed(
+    tmp_path: Path, late_models: Path
+) -> None:
+    chains, errors, heavy = _parsed(tmp_path, late_models)
+    assert (errors, heavy) == ({}, [])
+    assert chains["monitor.churn"] == ["validate", "measure", "judge", "relabel", "propose"]
 
 
 def test_a_spec_with_a_mistake_is_an_import_error_of_a_file_of_its_own(
@@ -116,3 +134,24 @@ def test_a_monitor_run_observes_its_window(
     ended = _python(Path.cwd(), models, RUN, dag="monitor.churn", conf=conf)
     assert "STATE success" in ended
     assert "churn v1 [2026-01-06 00:00, 2026-01-07 00:00): steady" in ended
+
+
+def test_a_run_measures_the_windows_again_whose_labels_have_come(
+    late_models: Path, stores: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: Any
+) -> None:
+    at: At = beginning(tmp_path_factory.getbasetemp() / "stages", stores, monkeypatch)
+    at("bootstrapped")
+    first = _python(
+        Path.cwd(), late_models, RUN, dag="monitor.churn", conf={"window": "2026-01-06T12:00:00"}
+    )
+    assert "STATE success" in first
+    assert "revision" not in first
+    Path("labels").mkdir()
+    labels = {name: rows(6)[name] for name in ("id", "y")}
+    pq.write_table(pa.table(labels), "labels/2026-01-07.parquet")
+    third = _python(
+        Path.cwd(), late_models, RUN, dag="monitor.churn", conf={"window": "2026-01-08T12:00:00"}
+    )
+    assert "STATE success" in third
+    again = "churn v1 [2026-01-06 00:00, 2026-01-07 00:00): steady, within its limits; revision 1"
+    assert again in third

@@ -1,86 +1,81 @@
-"""Statistics between two summaries, their limits, and the verdict."""
+"""Statistics between a window and its reference, their limits, and the verdict."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from scipy import stats
+from scipy.signal import lfilter
 
-from tasks.drift import Judgement, judge, ks, ks_noise, wasserstein, wasserstein_noise
+from tasks.drift import Judgement, Statistic, judge, vanished
+from tasks.latch import Reading, fold
 from tasks.margins import Floats, Ints
-from tasks.spec import Drift
-from tasks.summary import Distribution, Grid, Moments, Summary, summarise
+from tasks.reference import Reference, reference_of
+from tasks.spec import ModelSpec
+from tasks.summary import Distribution, Grid, Losses, Moments, Summary, summarise
+from tasks.windows import Window
+from tests.conftest import CHURN
 
 GRID = Grid(-12.0, 12.0)
 SHAPE = ["ks", "wasserstein", "margin_density"]
-TINY = {name: {"effect": 1e-6} for name in (*SHAPE, "hinge_loss", "violation_rate")}
+LABELLED = ["ks_labelled", "hinge_loss", "violation_rate"]
+TINY = {name: {"effect": 1e-9} for name in (*SHAPE, "hinge_loss", "violation_rate")}
+BLOCKS = 20
 
 
-def of(decision: Floats, label: Ints | None = None, grid: Grid = GRID) -> Summary:
+def spec_of(every: str = "7d", min_rows: int = 100, **drift: Any) -> ModelSpec:
+    window = {**CHURN["window"], "every": every, "min_rows": min_rows}
+    return ModelSpec.model_validate({**CHURN, "window": window, "drift": drift})
+
+
+def of(decision: Floats, label: Ints | None = None, weight: Floats | None = None) -> Summary:
     unknown = np.full(len(decision), -1)
-    return summarise(grid, decision, unknown if label is None else label, ("no", "yes"), {})
+    known = unknown if label is None else label
+    return summarise(GRID, decision, known, ("no", "yes"), {}, weight=weight)
 
 
-def histogram(values: Floats) -> Distribution:
-    return Distribution(GRID.count(values), Moments.of(values))
+def reference_from(decision: Floats, label: Ints | None = None, count: int = BLOCKS) -> Reference:
+    """Return the reference of rows in so many blocks; without labels all decisions are right."""
+    known = signs(decision) if label is None else label
+    parts = np.array_split(np.arange(len(decision)), count)
+    return reference_of([[of(decision[p], known[p]) for p in parts]], 1)
 
 
-def verdict(window: Summary, reference: Summary, min_rows: int = 100, **policy: Any) -> Judgement:
-    drift = Drift.model_validate(policy)
-    return judge(window, reference, drift, min_rows=min_rows, windows_per_year=52)
+def verdict(window: Summary, reference: Reference, **policy: Any) -> Judgement:
+    return judge(window, reference, spec_of(**policy))
 
 
-def values(judgement: Judgement) -> dict[str, float]:
-    return {statistic.name: statistic.value for statistic in judgement.statistics}
+def by_name(judgement: Judgement) -> dict[str, Statistic]:
+    return {statistic.name: statistic for statistic in judgement.statistics}
 
 
-@settings(max_examples=30, deadline=None)
-@given(
-    st.integers(0, 10**6), st.integers(5, 3000), st.floats(-2, 2), st.sampled_from([0.5, 1.0, 2.0])
-)
-def test_the_distances_are_those_of_scipy_to_one_bin(
-    seed: int, n: int, shift: float, scale: float
-) -> None:
-    rng = np.random.default_rng(seed)
-    left, right = rng.normal(size=n), rng.normal(shift, scale, size=500)
-    ours, theirs = histogram(left), histogram(right)
-    exact = stats.ks_2samp(left, right, method="asymp").statistic
-    bin_mass = max((d.counts / d.moments.n).max() for d in (ours, theirs))
-    assert exact - bin_mass <= ks(ours, theirs) <= exact + 1e-12
-    moved = stats.wasserstein_distance(left, right)
-    assert wasserstein(ours, theirs, GRID) == pytest.approx(moved, abs=24 / GRID.bins)
-
-
-def test_a_distance_is_symmetric_and_zero_to_itself() -> None:
-    rng = np.random.default_rng(1)
-    one, two = histogram(rng.normal(size=700)), histogram(rng.normal(0.5, size=300))
-    assert ks(one, two) == ks(two, one) > 0
-    assert wasserstein(one, two, GRID) == wasserstein(two, one, GRID) > 0
-    assert ks(one, one) == wasserstein(one, one, GRID) == 0
+def signs(decision: Floats) -> Ints:
+    return (decision > 0).astype(np.int64)
 
 
 def test_the_same_sample_is_steady_without_pressure() -> None:
     rng = np.random.default_rng(2)
-    same = of(rng.normal(size=1000), rng.integers(0, 2, 1000))
-    judgement = verdict(same, same)
+    decision, label = rng.normal(size=2000), rng.integers(0, 2, 2000)
+    judgement = verdict(of(decision, label), reference_from(decision, label))
     assert (judgement.verdict, judgement.reason) == ("steady", "within its limits")
     assert judgement.pressure == pytest.approx(0, abs=1e-12)
-    assert set(values(judgement)) == {*SHAPE, "ks_labelled", "hinge_loss", "violation_rate"}
+    assert list(by_name(judgement)) == [*SHAPE, *LABELLED]
 
 
 def test_a_shift_that_matters_drifts_and_says_in_what() -> None:
     rng = np.random.default_rng(3)
-    judgement = verdict(of(rng.normal(1, size=1000)), of(rng.normal(size=5000)))
+    judgement = verdict(of(rng.normal(1, size=1000)), reference_from(rng.normal(size=10_000)))
     assert judgement.verdict == "drifting"
     assert judgement.reason == "above the limit: ks, wasserstein, margin_density"
     assert (judgement.pressure or 0) > 1
-    assert values(judgement)["wasserstein"] == pytest.approx(1, abs=0.1)
-    assert values(judgement)["margin_density"] == pytest.approx(-0.205, abs=0.04)
+    found = by_name(judgement)
+    assert found["wasserstein"].value == pytest.approx(1, abs=0.1)
+    assert found["margin_density"].value == pytest.approx(-0.205, abs=0.04)
 
 
 def test_a_shift_too_small_to_matter_is_steady_however_many_rows_prove_it() -> None:
@@ -92,9 +87,11 @@ def test_a_shift_too_small_to_matter_is_steady_however_many_rows_prove_it() -> N
         counts = np.round(shares * rows).astype(np.int64)
         moments = Moments(int(counts.sum()), mean, float(rows))
         inside = round(rows * float(np.diff(stats.norm.cdf([-1, 1], loc=mean))[0]))
-        return replace(of(np.zeros(1)), scores=Distribution(counts, moments), inside=inside)
+        labelled = of(np.zeros(1), np.zeros(1, dtype=np.int64))
+        return replace(labelled, scores=Distribution(counts, moments), inside=inside)
 
-    judgement = verdict(exactly(0.02), exactly(0.0))
+    blocks = [exactly(0.0) for _ in range(BLOCKS)]
+    judgement = verdict(exactly(0.02), reference_of([blocks], 1))
     distance = judgement.statistics[0]
     assert stats.kstwobign.sf(distance.value * np.sqrt(rows / 2)) < 1e-20
     assert distance.value > distance.noise
@@ -103,20 +100,34 @@ def test_a_shift_too_small_to_matter_is_steady_however_many_rows_prove_it() -> N
 
 
 def test_too_few_rows_are_insufficient_not_steady() -> None:
-    far = np.full(99, 9.0)
-    judgement = verdict(of(far), of(np.zeros(1000)))
+    rng = np.random.default_rng(0)
+    judgement = verdict(of(np.full(99, 9.0)), reference_from(rng.normal(size=1000)))
     assert judgement.verdict == "insufficient"
     assert judgement.reason == "99 rows, fewer than window.min_rows = 100"
     assert (judgement.pressure, judgement.statistics) == (None, ())
 
 
-def drifted(right: float) -> tuple[Summary, Summary]:
+@pytest.mark.parametrize("window", [np.zeros(500), np.linspace(-1, 1, 500)])
+def test_a_reference_whose_margins_are_all_equal_judges_nothing(window: Floats) -> None:
+    judgement = verdict(of(window), reference_from(np.full(1000, 0.7)))
+    assert judgement.verdict == "insufficient"
+    assert judgement.reason.startswith("all margins of the reference are equal; retrain")
+    assert judgement.pressure is None
+
+
+def test_a_window_on_another_grid_is_an_error() -> None:
+    reference = reference_from(np.linspace(-1, 1, 400))
+    window = replace(of(np.zeros(200)), grid=Grid(-1.0, 1.0))
+    with pytest.raises(ValueError, match="different grids"):
+        verdict(window, reference)
+
+
+def drifted(right: float) -> tuple[Summary, Reference]:
     """Return a window of larger scores and its reference; a share `right` of labels agrees."""
     rng = np.random.default_rng(4)
-    reference, window = rng.normal(size=4000), rng.normal(1.5, 2, size=2000)
+    reference, window = rng.normal(size=12_000), rng.normal(1.5, 2, size=2000)
     wrong = rng.random(2000) >= right
-    labels = (window > 0).astype(np.int64) ^ wrong
-    return of(window, labels), of(reference, (reference > 0).astype(np.int64))
+    return of(window, signs(window) ^ wrong), reference_from(reference, signs(reference))
 
 
 @pytest.mark.parametrize(
@@ -138,7 +149,7 @@ def test_whether_a_breach_counts_is_the_owners_choice(
 ) -> None:
     window, reference = drifted(right)
     if not labelled:
-        window = replace(window, losses=of(np.zeros(1)).losses)
+        window = replace(window, losses=Losses())
     judgement = verdict(window, reference, confirm=confirm)
     assert (judgement.verdict, judgement.labelled) == (expected, labelled)
     if expected == "insufficient":
@@ -152,48 +163,186 @@ def test_a_breach_that_the_labels_do_not_confirm_says_so() -> None:
 
 
 def test_a_risen_loss_alone_says_that_the_margins_hold_still() -> None:
-    rng = np.random.default_rng(5)
-    decision = rng.normal(size=3000)
-    window = of(decision, (decision > 0).astype(np.int64))
+    decision = np.random.default_rng(5).normal(size=12_000)
+    window = of(decision, signs(decision))
     worse = replace(window.losses, hinge=window.losses.hinge * 2, violations=window.losses.rows)
-    judgement = verdict(replace(window, losses=worse), window)
+    judgement = verdict(replace(window, losses=worse), reference_from(decision, signs(decision)))
     assert judgement.verdict == "steady"
     assert judgement.reason == (
         "above the limit: hinge_loss, violation_rate; the margins hold still"
     )
 
 
+def labelled(shift: float, wrong: float, rows: int, known: int, **effects: float) -> Judgement:
+    """Return what is said of shifted rows, of which the first `known` have labels, some wrong."""
+    rng = np.random.default_rng(6)
+    before, now = rng.normal(size=60_000), rng.normal(shift, 1, size=rows)
+    label = signs(now) ^ (rng.random(rows) < wrong)
+    label[known:] = -1
+    policy = {name: {"effect": effects.get(name, 0.03)} for name in TINY}
+    return verdict(of(now, label), reference_from(before, signs(before)), **policy)
+
+
+@pytest.mark.parametrize(
+    ("shift", "wrong", "rows", "known", "evidence"),
+    [(0.8, 0.08, 3000, 110, SHAPE), (0.1, 0.5, 200, 200, LABELLED)],
+    ids=["all scores, few labels", "all labels, small shift"],
+)
+def test_the_evidence_of_a_labelled_breach_may_come_from_any_statistic(
+    shift: float, wrong: float, rows: int, known: int, evidence: list[str]
+) -> None:
+    judgement = labelled(shift, wrong, rows, known)
+    found = by_name(judgement)
+    assert judgement.verdict == "drifting"
+    assert [name for name, s in found.items() if s.pressure > 1] == evidence
+    # The other kind of change is large enough to matter, but chance would show as much.
+    for name in {"ks", "hinge_loss"} - set(evidence):
+        assert found[name].effect < found[name].size < found[name].noise
+
+
+@pytest.mark.parametrize("large", [[*SHAPE, "ks"], ["hinge_loss"]])
+def test_a_labelled_breach_needs_shapes_and_loss_to_change_as_much_as_matters(
+    large: list[str],
+) -> None:
+    assert labelled(0.8, 0.3, 3000, 3000).verdict == "drifting"
+    judgement = labelled(0.8, 0.3, 3000, 3000, **dict.fromkeys(large, 5.0))
+    assert judgement.verdict == "steady"
+    assert 0 < (judgement.pressure or 0) < 1
+    assert max(s.pressure for s in judgement.statistics) > 1
+
+
 def test_a_fallen_loss_is_no_breach() -> None:
     window, reference = drifted(1.0)
-    loss = next(s for s in verdict(window, reference).statistics if s.name == "hinge_loss")
+    loss = by_name(verdict(window, reference))["hinge_loss"]
     assert loss.value < loss.pressure == 0
 
 
-@pytest.mark.parametrize("n", [50, 500, 2000, 50_000])
-@pytest.mark.parametrize("alpha", [0.1, 1e-3, 1e-6])
-def test_more_rows_or_a_larger_budget_lower_the_noise(n: int, alpha: float) -> None:
-    rows = np.random.default_rng(6).normal(size=2000)
-    grid = Grid(-12.0, 12.0, bins=128)
-    reference = Distribution(grid.count(rows), Moments.of(rows))
-    for less, more in (((2 * n, alpha), (n, alpha)), ((n, 2 * alpha), (n, alpha))):
-        assert ks_noise(less[0], 2000, less[1]) < ks_noise(more[0], 2000, more[1])
-        assert wasserstein_noise(reference, grid, *less) < wasserstein_noise(reference, grid, *more)
-
-
-def test_false_alarms_stay_within_the_budget() -> None:
-    """Nothing has changed, and only the noise limits act: 1000 streams, each with its reference."""
-    budget, streams = 0.003, 1000
-    policy = Drift.model_validate({"false_alarms_per_year": budget, "confirm": "never", **TINY})
+def test_labels_without_one_of_the_classes_are_set_aside_and_it_is_said() -> None:
     rng = np.random.default_rng(7)
-    alarms = dict.fromkeys(["any", *SHAPE], 0)
-    for _ in range(streams):
-        rows = rng.normal(size=2000)
-        grid = replace(Grid.around(rows), bins=64)
-        reference, window = of(rows, grid=grid), of(rng.normal(size=500), grid=grid)
-        judgement = judge(window, reference, policy, min_rows=100, windows_per_year=1)
-        alarms["any"] += judgement.verdict == "drifting"
-        for statistic in judgement.statistics:
-            alarms[statistic.name] += statistic.pressure > 1
-    promised = {"any": budget} | dict.fromkeys(SHAPE, budget / 3)
-    most = {name: stats.binom.ppf(0.999, streams, rate) for name, rate in promised.items()}
-    assert {name: n for name, n in alarms.items() if n > most[name]} == {}
+    decision, now = rng.normal(size=10_000), rng.normal(size=1000)
+    reference = reference_from(decision, signs(decision))
+    label = signs(now)
+    label[label == 1] = -1
+    judgement = verdict(of(now, label), reference)
+    assert (judgement.verdict, judgement.labelled) == ("steady", False)
+    assert list(by_name(judgement)) == SHAPE
+    assert judgement.reason == (
+        "within its limits; no label is yes, so the losses are not compared"
+    )
+
+
+def test_a_class_too_rare_to_be_missed_has_not_vanished() -> None:
+    rng = np.random.default_rng(8)
+    label = np.zeros(10_000, dtype=np.int64)
+    label[::105] = 1  # 96 rows: 9.6 in a window of 1000, 10.6 in one of 1100
+    reference = reference_from(rng.normal(size=10_000), label)
+    window, larger = (of(rng.normal(size=n), np.zeros(n, dtype=np.int64)) for n in (1000, 1100))
+    assert vanished(window, reference.summary) == []
+    assert verdict(window, reference).labelled
+    assert vanished(larger, reference.summary) == ["yes"]
+
+
+def test_weights_that_leave_too_few_effective_labels_leave_the_losses_out() -> None:
+    rng = np.random.default_rng(9)
+    decision, now = rng.normal(size=10_000), rng.normal(size=1000)
+    reference = reference_from(decision, signs(decision))
+    few = np.r_[np.full(60, 1e3), np.ones(940)]
+    assert verdict(of(now, signs(now)), reference).labelled
+    assert not verdict(of(now, signs(now), few), reference).labelled
+
+
+def blind(rows: int, count: int, shift: float, **policy: Any) -> Judgement:
+    """Return what is said of a block of an autocorrelated reference that was shifted."""
+    stream = ar(np.random.default_rng(10), rows * count, 0.98)
+    return verdict(of(stream[:rows] + shift), reference_from(stream, count=count), **policy)
+
+
+def test_a_window_that_could_show_nothing_that_matters_is_insufficient() -> None:
+    judgement = blind(200, 8, 0.0, blind_at=2)
+    assert judgement.verdict == "insufficient"
+    assert judgement.pressure is None
+    least = min(s.noise / s.effect for s in judgement.statistics)
+    assert least >= 2
+    assert judgement.reason == (
+        f"too few independent rows: only a change {least:.1f} times as large as one that matters "
+        "would stand out; widen window.every or training.window"
+    )
+
+
+def test_a_change_beyond_the_noise_of_a_blind_window_still_drifts() -> None:
+    assert blind(200, 8, 9.0, blind_at=2).verdict == "drifting"
+
+
+def test_a_window_is_not_blind_while_one_statistic_sees() -> None:
+    assert blind(200, 8, 0.0, blind_at=2, wasserstein={"effect": 9.0}).verdict == "steady"
+
+
+def noises(stream: Floats, rows: int, **policy: Any) -> dict[str, float]:
+    """Return each statistic's noise for a window of so many rows after a labelled stream."""
+    label = signs(stream + np.random.default_rng(1).normal(size=len(stream)))
+    reference = reference_from(stream, label)
+    judgement = verdict(of(stream[:rows], label[:rows]), reference, **policy)
+    return {s.name: s.noise for s in judgement.statistics}
+
+
+def test_more_rows_a_larger_budget_or_shorter_windows_of_it_change_the_noise_as_they_should() -> (
+    None
+):
+    stream = np.random.default_rng(11).normal(size=40_000)
+    usual = noises(stream, 500)
+    fewer, richer, daily = (
+        noises(stream, 250),
+        noises(stream, 500, false_alarms_per_year=4),
+        noises(stream, 500, every="1d"),
+    )
+    assert list(usual) == [*SHAPE, *LABELLED]
+    for name, noise in usual.items():
+        assert richer[name] < noise < fewer[name]
+        assert noise < daily[name]
+
+
+def test_autocorrelated_rows_widen_every_limit() -> None:
+    rng = np.random.default_rng(12)
+    plain, slow = (noises(ar(rng, 40_000, rho), 500) for rho in (0.0, 0.9))
+    for name in (*SHAPE, "ks_labelled"):
+        assert slow[name] > 1.5 * plain[name]
+
+
+def test_a_window_larger_than_the_blocks_is_not_trusted_more_than_one() -> None:
+    stream = np.random.default_rng(13).normal(size=40_000)
+    assert noises(stream, 2000) == pytest.approx(noises(stream, 4000), rel=1e-9)
+
+
+def ar(rng: np.random.Generator, rows: int, rho: float) -> Floats:
+    """Return a stationary AR(1) stream of unit variance."""
+    noise = rng.normal(size=rows + 300) * np.sqrt(1 - rho**2)
+    return np.asarray(lfilter([1], [1, -rho], noise)[300:])
+
+
+@pytest.mark.parametrize("rho", [0.0, 0.9])
+def test_a_healthy_stream_opens_the_latch_no_more_often_than_its_budget(rho: float) -> None:
+    """Only the noise limits act: a budget of one a year, over 40 years, each with a reference."""
+    specs = {c: spec_of(**TINY, confirm=c) for c in ("never", "if_labelled")}
+    opened = dict.fromkeys(specs, 0)
+    years, rows, split = 40, 200, 30 * 200
+    for seed in range(years):
+        rng = np.random.default_rng(seed)
+        stream = ar(rng, split + 52 * rows, rho)
+        label = signs(1.2 * stream + ar(rng, len(stream), rho))
+        reference = reference_from(stream[:split], label[:split], count=30)
+        windows = [
+            of(stream[i : i + rows], label[i : i + rows]) for i in range(split, len(stream), rows)
+        ]
+        for confirm, spec in specs.items():
+            steps = fold("m", readings(windows, reference, spec), [], spec.latch).steps
+            opened[confirm] += len({after.episode for _, after in steps} - {None})
+    assert max(opened.values()) <= stats.poisson.ppf(0.999, years)
+    assert min(opened.values()) >= years / 3  # and the limits are no wider than they must be
+
+
+def readings(windows: list[Summary], reference: Reference, spec: ModelSpec) -> Iterator[Reading]:
+    start = spec.window.start
+    for week, window in enumerate(windows):
+        said = judge(window, reference, spec)
+        span = Window(start + timedelta(weeks=week), start + timedelta(weeks=week + 1))
+        yield Reading(span, 1, said.verdict, said.pressure)

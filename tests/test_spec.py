@@ -109,6 +109,19 @@ MISTAKES: dict[str, tuple[dict[str, object], list[str]]] = {
     "negative": ({"drift.ks.effect": -0.1}, ["drift.ks.effect: -0.1:", "greater than 0", "(the l"]),
     "approvers": ({"owner.approvers": []}, ["owner.approvers is empty", "name at least one user"]),
     "two sources": ({"source.table": "t"}, ["source: give either `path` (files) or `table` (SQL)"]),
+    "two label sources": (
+        {"label.source": {"path": "a", "table": "b"}},
+        ["label.source: give either `path` (files) or `table` (SQL)"],
+    ),
+    "label table": (
+        {"label.source": {"table": "outcomes"}},
+        ["label.source: `table` needs `database`: the name of an environment variable"],
+    ),
+    "label source": (
+        {"label.source": {"path": "a", "time": "t"}},
+        ["label.source.time: unknown option", "known: path, table, database, key, column"],
+    ),
+    "delay": ({"label.delay": "soon"}, ["label.delay: 'soon':", "2w (event time after a window"]),
     "leak": ({"label.column": "x"}, ["label.column 'x' must not be a feature", "take it out"]),
     "breaches": (
         {"latch.open": {"breaches": 4, "of": 3}},
@@ -187,6 +200,21 @@ def test_a_start_without_a_time_is_local_midnight(spec: Callable[..., ModelSpec]
     assert berlin.window.start == datetime(2026, 6, 30, 22, tzinfo=UTC)
     fixed = spec(window={"start": "2026-07-01T00:00:00Z", "timezone": "Europe/Berlin"})
     assert fixed.window.start == datetime(2026, 7, 1, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("label", "late"),
+    [({}, False), ({"delay": "0d"}, False), ({"delay": "1h"}, True), ({"source.path": "a"}, True)],
+)
+def test_labels_are_late_if_they_have_a_delay_or_a_source(
+    tmp_path: Path, label: dict[str, object], late: bool
+) -> None:
+    spec = load(write(tmp_path, {f"label.{name}": value for name, value in label.items()}))
+    assert spec.label.late == late
+
+
+def test_a_weight_is_a_column_of_the_rows(spec: Callable[..., ModelSpec]) -> None:
+    assert spec(source={"weight": "w", "margin": "f"}).columns == ("time", "id", "x", "z", *"yfw")
 
 
 def test_every_option_explains_itself() -> None:

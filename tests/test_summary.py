@@ -14,23 +14,54 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from tasks.margins import Floats, Ints
-from tasks.summary import Grid, Moments, Summary, from_json, merge, merge_all, summarise, to_json
+from tasks.summary import (
+    Distribution,
+    Grid,
+    Losses,
+    Moments,
+    Summary,
+    from_json,
+    merge,
+    merge_all,
+    summarise,
+    to_json,
+)
 
 GRID = Grid(-6.0, 6.0, bins=64)
 CLASSES = ("no", "yes")
 
 
-def of(decision: Floats, label: Ints, feature: Floats | None = None, grid: Grid = GRID) -> Summary:
+def of(
+    decision: Floats,
+    label: Ints,
+    feature: Floats | None = None,
+    weight: Floats | None = None,
+    grid: Grid = GRID,
+) -> Summary:
     values = decision if feature is None else feature
-    return summarise(grid, decision, label, CLASSES, {"x": values})
+    return summarise(
+        grid,
+        decision,
+        label,
+        CLASSES,
+        {"x": values},
+        weight=weight,
+        contributions=sums(values),
+        class_contributions={n: sums(values[label == i]) for i, n in enumerate(CLASSES)},
+    )
+
+
+def sums(values: Floats) -> dict[str, float]:
+    return {"x": float(0.5 * values.sum()), "(intercept)": 0.3 * len(values)}
 
 
 @st.composite
-def batches(draw: st.DrawFn) -> tuple[Floats, Ints, Floats]:
+def batches(draw: st.DrawFn) -> tuple[Floats, Ints, Floats, Floats]:
     n = draw(st.integers(0, 30))
     decision = draw(hnp.arrays(np.float64, n, elements=st.floats(-9, 9, width=32)))
     label = draw(hnp.arrays(np.int64, n, elements=st.integers(-1, 1)))
-    return decision, label, draw(hnp.arrays(np.float64, n, elements=st.floats(-1e6, 1e6)))
+    feature = draw(hnp.arrays(np.float64, n, elements=st.floats(-1e6, 1e6)))
+    return decision, label, feature, draw(hnp.arrays(np.float64, n, elements=st.floats(0, 100)))
 
 
 def numbers(value: Any) -> Iterator[float]:
@@ -52,10 +83,17 @@ def assert_same(left: Summary, right: Summary) -> None:
         assert ours.moments == close_to(theirs.moments)
     assert (left.grid, left.inside) == (right.grid, right.inside)
     assert {k: vars(v) for k, v in left.classes.items()} == {
-        k: pytest.approx(vars(v), rel=1e-9) for k, v in right.classes.items()
+        k: pytest.approx(vars(v), rel=1e-9, abs=1e-9) for k, v in right.classes.items()
     }
-    assert vars(left.losses) == pytest.approx(vars(right.losses), rel=1e-9)
+    assert vars(left.losses) == pytest.approx(vars(right.losses), rel=1e-9, abs=1e-9)
     assert left.features["x"] == close_to(right.features["x"])
+    # Contributions cancel each other: their features' size sets the scale.
+    m = right.features["x"]
+    exact = {"rel": 1e-9, "abs": 1e-9 * (1 + (m.m2 * m.n) ** 0.5 + abs(m.mean) * m.n)}
+    assert left.contributions == pytest.approx(right.contributions, **exact)
+    assert set(left.class_contributions) == set(right.class_contributions)
+    for name, moved in right.class_contributions.items():
+        assert left.class_contributions[name] == pytest.approx(moved, **exact)
 
 
 def close_to(moments: Moments) -> Any:
@@ -123,6 +161,66 @@ def test_a_summary_of_known_rows() -> None:
     assert summary.features["x"].variance == pytest.approx(np.var(decision, ddof=1))
 
 
+finite = st.floats(-9, 9)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.tuples(finite, st.integers(1, 5)), min_size=1, max_size=30))
+def test_a_weight_counts_like_as_many_rows(rows: list[tuple[float, int]]) -> None:
+    margins, times = (np.array(column) for column in zip(*rows, strict=True))
+    once = Losses.of(margins, times.astype(np.float64))
+    repeated = Losses.of(np.repeat(margins, times))
+    assert once.details == pytest.approx(repeated.details, rel=1e-9, abs=1e-9)
+    assert once.hinge_variance == pytest.approx(repeated.hinge_variance, rel=1e-9, abs=1e-9)
+    assert (once.rows, once.weight) == (len(rows), repeated.rows)
+    assert 1 - 1e-9 <= once.effective_rows <= once.rows + 1e-9
+
+
+@settings(max_examples=50, deadline=None)
+@given(batches())
+def test_the_losses_of_the_classes_add_up_to_the_whole(batch: Any) -> None:
+    summary = of(*batch)
+    together = Losses()
+    for losses in summary.classes.values():
+        together = together.merge(losses)
+    assert vars(together) == pytest.approx(vars(summary.losses), rel=1e-9, abs=1e-9)
+
+
+def test_rows_without_a_weight_leave_the_losses_and_stay_in_the_distributions() -> None:
+    decision, label = np.array([-2.0, 0.5, 0.25]), np.array([1, 1, 0])
+    weighted = of(decision, label, weight=np.array([0.0, 2.0, 2.0]))
+    assert (weighted.rows, weighted.labelled, weighted.margins.moments.n) == (3, 3, 3)
+    assert weighted.losses.effective_rows == 2
+    assert weighted.losses.details == of(decision[1:], label[1:]).losses.details
+
+
+@pytest.mark.parametrize("n", [1, 4, 100])
+def test_the_loss_tail_ratio_is_1_of_equal_losses_and_most_of_a_single_one(n: int) -> None:
+    assert Losses.of(np.full(n, 0.4)).loss_tail_ratio == pytest.approx(1)
+    assert Losses.of(np.full(n, 5.0)).loss_tail_ratio == 1
+    assert Losses.of(np.array([-7.0, *[1.0] * (n - 1)])).loss_tail_ratio == pytest.approx(n**0.5)
+
+
+def test_the_details_of_known_margins() -> None:
+    details = Losses.of(np.array([2.0, -0.5, 0.5, -2.0])).details
+    assert details == pytest.approx(
+        {
+            "accuracy": 0.5,
+            "hinge_loss": 1.25,
+            "violation_rate": 0.75,
+            "error_rate": 0.5,
+            "squared_hinge": (1.5**2 + 0.5**2 + 3**2) / 4,
+            "margin": 0,
+            "unsigned_margin": 1.25,
+            "loss_tail_ratio": (11.5 / 4) ** 0.5 / 1.25,
+        }
+    )
+
+
+def test_no_labelled_row_is_worth_no_effective_one() -> None:
+    assert Losses().effective_rows == Losses.of(np.empty(0)).effective_rows == 0
+
+
 def test_more_than_two_classes_are_summarised_by_their_leads() -> None:
     decision = np.array([[2.0, 0.5, 0.0], [0.0, 0.25, 1.0]])
     summary = summarise(GRID, decision, np.array([0, 1]), ("a", "b", "c"), {})
@@ -145,7 +243,7 @@ def test_a_grid_around_values_holds_them_in_its_middle(values: Floats) -> None:
     np.testing.assert_allclose(nearest, np.sort(values), atol=0.51 * width, rtol=1e-12)
 
 
-def test_a_big_window_stays_small_and_holds_no_row() -> None:
+def test_a_big_window_holds_no_row() -> None:
     rng = np.random.default_rng(7)
     n = 100_000
     decision = rng.uniform(-1, 1, n)
@@ -153,11 +251,38 @@ def test_a_big_window_stays_small_and_holds_no_row() -> None:
     features = {f"a_feature_with_a_name_{i}": rng.normal(size=n) for i in range(20)}
     raw = to_json(summarise(grid, decision, rng.integers(0, 2, n), CLASSES, features))
     assert len(raw["scores"]["bins"]) == grid.bins
-    assert len(json.dumps(raw)) < 64 * 1024
     found = list(numbers(raw))
     assert len(found) < n / 10
     extremes = {float(f(decision)) for f in (np.min, np.max)}
     assert len(set(found) & set(decision.tolist()) - extremes) == 0
+
+
+def test_a_summary_of_a_billion_rows_and_twenty_features_fits_in_64_kilobytes() -> None:
+    rng = np.random.default_rng(8)
+    grid = Grid(-12.3, 12.7)
+    names = [f"a_feature_with_a_name_{i}" for i in range(20)]
+
+    def full() -> Distribution:
+        counts = rng.integers(100_000, 1_000_000, grid.bins + 2, endpoint=True)
+        return Distribution(counts, Moments(int(counts.sum()), *rng.normal(size=2)))
+
+    def some() -> dict[str, float]:
+        return {name: float(rng.normal() * 1e6) for name in [*names, "(intercept)"]}
+
+    margins = rng.normal(size=1000)
+    losses = Losses.of(margins, rng.random(1000) * 1e6)
+    summary = Summary(
+        grid,
+        full(),
+        full(),
+        10**9,
+        losses,
+        dict.fromkeys(CLASSES, losses),
+        {name: Moments.of(rng.normal(size=9)) for name in names},
+        some(),
+        {name: some() for name in CLASSES},
+    )
+    assert len(json.dumps(to_json(summary))) < 64 * 1024
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])

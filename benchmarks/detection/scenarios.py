@@ -1,4 +1,4 @@
-"""The histories on which it is tried when to retrain: three real ones, two made, one control.
+"""The histories on which it is tried when to retrain: two real ones, two made, two controls.
 
 Each is cut into windows of equal time; the first champion is trained on the windows before `first`.
 """
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from benchmarks.detection.specs import spec_of
-from benchmarks.detection.streams import Floats, Ints, Rows, linear, rotated
+from benchmarks.detection.streams import RULE, Floats, Ints, Rows, linear, rotated
 from tasks.history import History
 from tasks.spec import ModelSpec
 from tasks.windows import Window, windows_between
@@ -81,11 +81,14 @@ def _employment(name: str, seed: int) -> Scenario:
     import pandas as pd
 
     table = pd.read_parquet(_DATA / "employment.parquet")
+    # Rows come in the order of the yearly files, of which that of 2018 begins with the residents
+    # of institutions; within a year they are shuffled.
+    order = np.random.default_rng(seed).permutation(len(table))
+    order = order[np.argsort(table["timestamp"].dt.year.to_numpy()[order], kind="stable")]
+    table = table.iloc[order].assign(timestamp=table["timestamp"].array)
     codes = [c for c in table.columns if c not in (*_NUMBERS, "timestamp", "employed")]
     features = {"numeric": _NUMBERS, "categorical": codes}
-    spec = spec_of(
-        "employment", features, "employed", every="10d", start="2015-01-01", train="80d"
-    )
+    spec = spec_of("employment", features, "employed", every="10d", start="2015-01-01", train="80d")
     return _scenario(name, spec, table, first=20)
 
 
@@ -107,27 +110,31 @@ def _email(name: str, seed: int) -> Scenario:
 
 
 def _abrupt(name: str, seed: int) -> Scenario:
-    return _made(name, seed, lambda week: 0.0 if week < 35 else 60.0 if week < 55 else 120.0)
+    rng = np.random.default_rng(seed)
+    weeks = []
+    for week in range(_WEEKS):
+        rows = linear(rng, _ROWS, rotated(60 if week >= 54 else 0))
+        weeks.append(Rows(rows.features + (RULE if week >= 36 else 0), rows.label))
+    return made(name, weeks)
 
 
 def _slow(name: str, seed: int) -> Scenario:
-    return _made(name, seed, lambda week: 3.0 * max(0, week - 28))
+    rng = np.random.default_rng(seed)
+    degrees = [3.0 * max(0, week - 30) for week in range(_WEEKS)]
+    return made(name, [linear(rng, _ROWS, rotated(d)) for d in degrees])
 
 
-def _made(name: str, seed: int, degrees: Callable[[int], float]) -> Scenario:
+def made(name: str, weeks: list[Rows], first: int = 20) -> Scenario:
+    """Return a scenario of made rows, a window each; all must have as many."""
     import pandas as pd
 
-    rng = np.random.default_rng(seed)
-    weeks = [linear(rng, _ROWS, rotated(degrees(week))) for week in range(_WEEKS)]
-    rows = Rows(
-        np.concatenate([w.features for w in weeks]), np.concatenate([w.label for w in weeks])
-    )
-    columns = [f"x{i}" for i in range(rows.features.shape[1])]
+    features = np.concatenate([rows.features for rows in weeks])
+    columns = [f"x{i}" for i in range(features.shape[1])]
     spec = spec_of("made", {"numeric": columns}, "y")
-    table = pd.DataFrame(rows.features, columns=columns)
-    table["y"] = rows.label
-    table["timestamp"] = _evenly(spec, len(table), _ROWS)
-    return _scenario(name, spec, table, first=20)
+    table = pd.DataFrame(features, columns=columns)
+    table["y"] = np.concatenate([rows.label for rows in weeks])
+    table["timestamp"] = _evenly(spec, len(table), len(weeks[0].label))
+    return _scenario(name, spec, table, first)
 
 
 _MAKERS: dict[str, Callable[[str, int], Scenario]] = {
@@ -154,7 +161,7 @@ def _scenario(
 
     from tasks.training import features, labels
 
-    times = table["timestamp"].dt.tz_localize(None).to_numpy("datetime64[us]").astype(np.int64)
+    times = table["timestamp"].dt.tz_convert(None).to_numpy("datetime64[us]").astype(np.int64)
     end = table["timestamp"].iloc[-1].to_pydatetime() + spec.window.every / 10
     windows = tuple(windows_between(spec.window, spec.window.start, end))
     edges = np.searchsorted(times, _boundaries(windows))

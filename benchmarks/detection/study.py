@@ -6,17 +6,20 @@ oldest slice of its rows, calibrated on the next, and judged on the newest.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
+from datetime import timedelta
 
 import numpy as np
 
 from benchmarks.detection.scenarios import Scenario, scenario
 from benchmarks.detection.streams import Floats
-from tasks import acceptance, calibration, scoring, training
+from tasks import calibration, champion, scoring, training
 from tasks.acceptance import Acceptance
 from tasks.margins import error, margin
+from tasks.training import TrainingError
 
 
 @dataclass(frozen=True)
@@ -67,7 +70,7 @@ class Study:
         chosen, ruling, total = set(retrained), self.scenario.first, 0.0
         for window in self.windows:
             total += self.accuracy[ruling, window]
-            if window in chosen:
+            if window in chosen and window + 1 in self.candidates:
                 ruling = window + 1
         return total / len(self.windows)
 
@@ -78,11 +81,11 @@ def study_of(name: str, jobs: int, advance: Callable[[], None]) -> Study:
     found: dict[int, Candidate] = {}
     with ProcessPoolExecutor(jobs) as pool:
         tasks = [
-            pool.submit(_candidate, name, at) for at in range(it.first, len(it.history.windows))
+            pool.submit(candidate_of, name, at) for at in range(it.first, len(it.history.windows))
         ]
         for task in as_completed(tasks):
-            candidate = task.result()
-            found[candidate.at] = candidate
+            if candidate := task.result():
+                found[candidate.at] = candidate
             advance()
     count = len(it.history.windows)
     accuracy = np.full((count, count), np.nan)
@@ -94,18 +97,34 @@ def study_of(name: str, jobs: int, advance: Callable[[], None]) -> Study:
     return Study(it, found, accuracy)
 
 
-def _candidate(name: str, at: int) -> Candidate:
+def candidate_of(name: str, at: int) -> Candidate | None:
+    """Return the candidate of a scenario for a window; None if a class is missing from its rows."""
     it = scenario(name)
     spec, history = it.spec, it.history
-    end = history.windows[at].start
-    span = it.span if at == it.first else spec.training.window
-    places = history.labelled(end - span, end, spec.window.every * 0)
-    rows = slice(int(places[0]), int(places[-1]) + 1)
-    frame, label = history.frame.iloc[rows].reset_index(drop=True), history.label[rows]
-    cut = training.slices(len(label), calibrate=spec.calibration.share, judge=spec.training.judge)
-    fitted = training.fit(spec, frame[cut.fit], label[cut.fit])
-    training.need_all_classes(spec, label[cut.calibrate], "calibration")
-    model = calibration.platt(fitted, frame[cut.calibrate], label[cut.calibrate])
-    accepted = acceptance.judge(spec, model, None, frame, label, span)
-    decision = scoring.decide(model, history.frame.iloc[rows.start :])
-    return Candidate(at, rows.start, cut, decision, calibration.slopes(model), accepted)
+    try:
+        trained = train(it, at, it.span if at == it.first else spec.training.window)
+    except TrainingError:
+        return None
+    base, rows = int(trained.trained[0]), len(trained.trained)
+    cut = training.slices(rows, calibrate=spec.calibration.share, judge=spec.training.judge)
+    decision = scoring.decide(trained.model, history.frame.iloc[base:])
+    slopes = calibration.slopes(trained.model)
+    return Candidate(at, base, cut, decision, slopes, trained.accepted)
+
+
+def train(it: Scenario, at: int, span: timedelta) -> champion.Candidate:
+    """Return the project's candidate of the rows of `span` before a window, compared with nobody.
+
+    Raises
+    ------
+    TrainingError
+        If a class is missing from a slice of the rows.
+    """
+    from sklearn.exceptions import ConvergenceWarning
+
+    windows = it.history.windows
+    end = windows[at].start if at < len(windows) else windows[-1].end
+    with warnings.catch_warnings():
+        # Some fits stop at the project's 20 000 rounds: said once by a monitor, here all the time.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        return champion.train(it.spec, it.history, end, span, None)

@@ -1,0 +1,170 @@
+"""A window's rows joined to their labels on the key: in the rows' order, in constant memory."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tasks.label_source import labels, plain_keys, plain_type
+from tasks.readers import SourceChanged, SourceError
+from tasks.spec import ModelSpec
+from tasks.windows import Window
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+def join(
+    spec: ModelSpec,
+    window: Window,
+    rows: Iterator[pa.RecordBatch],
+    keys: Iterator[pa.RecordBatch],
+) -> Iterator[pa.RecordBatch]:
+    """Yield a window's rows in their order, with a label column; null where no label is there.
+
+    Labels of other rows are passed over, and equal labels of one key are one. DuckDB joins them
+    in at most 256 MB and spills the rest to a temporary folder.
+
+    Parameters
+    ----------
+    rows
+        The window's rows without their label.
+    keys
+        The key column of the same rows, alone.
+
+    Raises
+    ------
+    SourceError
+        If the labels cannot be read, or two labels of one key differ.
+    SourceChanged
+        If the keys are not those of the rows.
+    """
+    import duckdb
+
+    with tempfile.TemporaryDirectory() as folder:
+        settings: Any = {
+            "memory_limit": "256MB",
+            "temp_directory": folder,
+            "threads": 2,
+            "preserve_insertion_order": False,  # keeping it takes memory beyond the limit
+        }
+        with duckdb.connect(config=settings) as link:
+            key_type = _keep(link, keys, spec.source.key)
+            found = key_type is not None and _find(spec, window, link, key_type)
+            first = 0
+            for batch in rows:
+                if found:
+                    label = _labels_of(spec, window, link, batch, first, key_type)
+                else:
+                    label = _unknown(spec, batch.num_rows)
+                yield batch.append_column(spec.label.column, label)
+                first += batch.num_rows
+
+
+def _unknown(spec: ModelSpec, count: int) -> pa.Array:
+    import pyarrow as pa
+
+    whole = all(isinstance(name, int) for name in spec.label.classes)
+    return pa.nulls(count, pa.float64() if whole else pa.string())
+
+
+def _keep(link: Any, batches: Iterator[pa.RecordBatch], name: str) -> pa.DataType | None:
+    """Put the window's keys into the table `rows`; return their type, None if there are none."""
+    key_type: pa.DataType | None = None
+    first = 0
+    for batch in batches:
+        # A missing key is for validation to find; here it matches nothing.
+        if name in batch.schema.names and batch.column(name).null_count < batch.num_rows:
+            key_type = key_type or plain_type(batch.column(name).type)
+            part = _keyed(batch, name, first, key_type)
+            link.register("part", part)
+            link.execute("create table if not exists rows as select * from part limit 0")
+            link.execute("insert into rows select * from part")
+        first += batch.num_rows
+    return key_type
+
+
+def _keyed(batch: pa.RecordBatch, name: str, first: int, key_type: pa.DataType) -> pa.RecordBatch:
+    """Return the keys of a batch that are there, beside their rows' places in the window."""
+    import pyarrow as pa
+
+    keys = plain_keys(batch.column(name), key_type) if name in batch.schema.names else None
+    if keys is None:  # of another type than those before: validation stops such a window
+        unknown = plain_keys(pa.nulls(0, key_type), key_type)
+        keys = pa.nulls(batch.num_rows, pa.int64() if unknown is None else unknown.type)
+    places = pa.array(np.arange(first, first + batch.num_rows))
+    return pa.record_batch([places, keys], names=["place", "key"]).filter(keys.is_valid())
+
+
+def _find(spec: ModelSpec, window: Window, link: Any, key_type: pa.DataType) -> bool:
+    """Put the labels of the window's keys into the table `found`; return whether any are known."""
+    import duckdb
+    import pyarrow as pa
+
+    known = labels(spec, window, key_type)
+    head = next(known, None)
+    if head is None:
+        return False
+    errors: list[Exception] = []
+
+    def stream() -> Iterator[pa.RecordBatch]:
+        try:
+            yield head
+            yield from known
+        except Exception as error:
+            errors.append(error)
+            raise
+
+    link.register("known", pa.RecordBatchReader.from_batches(head.schema, stream()))
+    try:
+        # In two steps: a join and an aggregation at once take memory beyond the limit.
+        link.execute("create table pairs as select place, label from rows join known using (key)")
+    except duckdb.Error:
+        if errors:  # DuckDB makes a text of its own of what the stream raised
+            raise errors[0] from None
+        raise
+    link.execute(
+        "create table found as select place, min(label) as label, max(label) as other "
+        "from pairs group by place order by place"
+    )
+    link.execute("drop table pairs")
+    query = "select count(distinct key) from rows join found using (place) where label <> other"
+    ((count,),) = link.sql(query).fetchall()
+    if count:
+        raise SourceError(
+            f"label.source {spec.label.source} has different labels for one key, {count:,} times "
+            f"in the window {window}; leave one label per key, then run the window again"
+        )
+    return True
+
+
+def _labels_of(
+    spec: ModelSpec,
+    window: Window,
+    link: Any,
+    batch: pa.RecordBatch,
+    first: int,
+    key_type: pa.DataType,
+) -> pa.Array:
+    """Return the labels of a batch that begins at the place `first` of the window."""
+    import pyarrow as pa
+
+    theirs = link.sql(
+        "select * from (select place, key from rows where place >= $1 and place < $2) "
+        "left join (select place, label from found where place >= $1 and place < $2) "
+        "using (place) order by place",
+        params=[first, first + batch.num_rows],
+    ).to_arrow_table()
+    ours = pa.Table.from_batches([_keyed(batch, spec.source.key, first, key_type)])
+    if theirs.select(["place", "key"]).cast(ours.schema) != ours:
+        raise SourceChanged(
+            f"the rows of {window} in {spec.source} changed while they were read; run it again"
+        )
+    index = np.full(batch.num_rows, -1)
+    index[ours.column("place").to_numpy() - first] = np.arange(ours.num_rows)
+    kind = pa.float64() if pa.types.is_floating(theirs.schema.field("label").type) else pa.string()
+    label = theirs.column("label").cast(kind).combine_chunks()
+    return label.take(pa.array(index, mask=index < 0))

@@ -1,0 +1,202 @@
+"""What a candidate is accepted on: real pipelines, judged on rows that their fit did not see."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tasks import acceptance, calibration, gates, reference, scoring, training
+from tasks.acceptance import Acceptance
+from tasks.margins import Ints, hinge, margin
+from tasks.spec import ModelSpec
+
+Make = Callable[..., ModelSpec]
+NOISE = [f"n{i}" for i in range(80)]
+ROWS, FITTED, HELD, JUDGED = 2000, 1300, 700, 400  # at the default shares of 15 % and 20 %
+
+
+def rows(count: int = ROWS, seed: int = 1, turned: bool = False) -> tuple[pd.DataFrame, Ints]:
+    rng = np.random.default_rng(seed)
+    x, z = rng.normal(size=(2, count))
+    truth = (x + 0.5 * z + rng.normal(scale=0.6, size=count) > 0) ^ turned
+    return pd.DataFrame({"x": x, "z": z}), truth.astype(np.int64)
+
+
+def trained(spec: ModelSpec, frame: pd.DataFrame, label: Ints) -> Any:
+    cut = training.slices(len(label), calibrate=spec.calibration.share, judge=spec.training.judge)
+    fitted = training.fit(spec, frame[cut.fit], label[cut.fit])
+    return calibration.platt(fitted, frame[cut.calibrate], label[cut.calibrate])
+
+
+def judged(
+    spec: ModelSpec, frame: pd.DataFrame, label: Ints, champion: Any = None, days: int = 20
+) -> tuple[Any, Acceptance]:
+    """Return a candidate trained on the rows, and what it is accepted on."""
+    candidate = trained(spec, frame, label)
+    span = timedelta(days=days)
+    return candidate, acceptance.judge(spec, candidate, champion, frame, label, span)
+
+
+@pytest.fixture
+def plain(spec: Make) -> tuple[ModelSpec, Any, Acceptance]:
+    return spec(), *judged(spec(), *rows())
+
+
+def test_the_reference_is_the_summary_of_exactly_the_rows_that_the_fit_did_not_see(
+    plain: tuple[ModelSpec, Any, Acceptance],
+) -> None:
+    spec, candidate, accepted = plain
+    found = accepted.reference.summary
+    frame, label = rows()
+    held = frame[FITTED:]
+    decision, inputs = scoring.score(candidate, held)
+    expected = scoring.summarise_rows(
+        spec, found.grid, candidate, held, label[FITTED:], decision, inputs
+    )
+    assert found.rows == found.labelled == HELD
+    for kind in ("scores", "margins"):
+        ours, theirs = getattr(found, kind), getattr(expected, kind)
+        np.testing.assert_array_equal(ours.counts, theirs.counts)
+        assert vars(ours.moments) == pytest.approx(vars(theirs.moments))
+    assert vars(found.losses) == pytest.approx(vars(expected.losses))
+    for name in spec.features.columns:
+        assert vars(found.features[name]) == pytest.approx(vars(expected.features[name]))
+    assert found.contributions == pytest.approx(expected.contributions)
+    for name in ("0", "1"):
+        assert vars(found.classes[name]) == pytest.approx(vars(expected.classes[name]))
+        assert found.class_contributions[name] == pytest.approx(expected.class_contributions[name])
+
+
+def test_its_grid_holds_every_row_with_as_much_room_on_either_side(
+    plain: tuple[ModelSpec, Any, Acceptance],
+) -> None:
+    _, candidate, accepted = plain
+    summary = accepted.reference.summary
+    decision = scoring.decide(candidate, rows()[0][FITTED:])
+    width = decision.max() - decision.min()
+    assert summary.grid.low <= decision.min() - width
+    assert decision.max() + width <= summary.grid.high
+    assert summary.scores.counts[[0, -1]].tolist() == [0, 0]
+
+
+@pytest.mark.parametrize(
+    ("days", "size", "blocks"),
+    # A day's window each; at the least eight of them, so of 5 days some are shorter.
+    [(20, 100, 13 + 7), (5, 250, 5 + 3), (8, 250, 5 + 3), (100, 20, 65 + 35)],
+)
+def test_blocks_are_as_long_as_a_window_and_at_least_eight(
+    spec: Make, days: int, size: int, blocks: int
+) -> None:
+    _, accepted = judged(spec(), *rows(), days=days)
+    spread = accepted.reference.spread
+    assert (spread.rows, spread.degrees) == (size, blocks - 2)
+
+
+def test_independent_rows_have_design_effects_near_one(
+    plain: tuple[ModelSpec, Any, Acceptance],
+) -> None:
+    effects = plain[2].reference.spread.design_effects
+    assert all(1 <= effect < 2.5 for effect in effects.values())
+    assert max(effects["scores"], effects["margins"]) < 1.5
+
+
+def test_fewer_rows_than_windows_still_give_a_reference(spec: Make) -> None:
+    _, accepted = judged(spec(), *rows(100), days=365)
+    assert accepted.reference.summary.rows == 35
+    assert (accepted.reference.spread.rows, accepted.reference.spread.degrees) == (1, 98)
+    json.dumps(reference.to_json(accepted.reference), allow_nan=False)
+
+
+def test_the_metrics_are_those_of_the_judged_and_the_fitted_rows(
+    plain: tuple[ModelSpec, Any, Acceptance],
+) -> None:
+    _, candidate, accepted = plain
+    frame, label = rows()
+    margins = margin(scoring.decide(candidate, frame), label)
+    fitted, ours = margins[:FITTED], margins[-JUDGED:]
+    metrics = accepted.metrics
+    assert (metrics["judged_rows"], metrics["fitted_rows"]) == (JUDGED, FITTED)
+    error = metrics["candidate"]["calibration_error"]
+    assert metrics["candidate"] == {**gates.rates(ours), "calibration_error": error}
+    assert 0 <= error < 0.1
+    assert metrics["champion"] is None
+    assert metrics["hinge_gap"] == pytest.approx(hinge(ours).mean() - hinge(fitted).mean())
+    assert metrics["support_vectors"] == (fitted <= 1).sum()
+    json.dumps(dict(metrics), allow_nan=False)
+
+
+def test_more_support_vectors_than_wrong_decisions_and_fewer_than_rows(
+    plain: tuple[ModelSpec, Any, Acceptance],
+) -> None:
+    _, candidate, accepted = plain
+    frame, label = rows()
+    wrong = (margin(scoring.decide(candidate, frame[:FITTED]), label[:FITTED]) <= 0).sum()
+    assert 0 < wrong < accepted.metrics["support_vectors"] < FITTED
+
+
+def test_a_model_that_learnt_noise_by_heart_has_a_wide_hinge_gap(spec: Make) -> None:
+    rng = np.random.default_rng(4)
+    frame = pd.DataFrame(rng.normal(size=(200, len(NOISE))), columns=NOISE)
+    label = rng.integers(0, 2, 200)
+    gaps = {}
+    for regularisation in (1e-4, 1.0):
+        noisy = spec(features={"numeric": NOISE}, training={"regularisation": regularisation})
+        gaps[regularisation] = judged(noisy, frame, label)[1].metrics["hinge_gap"]
+    assert abs(gaps[1e-4]) < 0.2 < 1 < gaps[1.0]
+
+
+def test_the_first_candidate_passes_without_a_champion_to_compare_with(
+    plain: tuple[ModelSpec, Any, Acceptance],
+) -> None:
+    accepted = plain[2]
+    assert [r.name for r in accepted.gates] == ["hinge_loss", "calibration_slope"]
+    assert accepted.passed
+    assert accepted.gates[0].reason == "no champion yet to compare with"
+
+
+def test_a_champion_of_other_days_is_judged_on_the_same_rows_and_loses(spec: Make) -> None:
+    champion = trained(spec(), *rows(seed=2, turned=True))
+    frame, label = rows()
+    _, accepted = judged(spec(), frame, label, champion)
+    theirs = margin(scoring.decide(champion, frame[-JUDGED:]), label[-JUDGED:])
+    assert accepted.metrics["champion"] == gates.rates(theirs)
+    assert accepted.passed
+    result = accepted.gates[0]
+    assert result.champion == pytest.approx(hinge(theirs).mean())
+    assert (result.high or 0) < 0
+
+
+def test_a_candidate_like_its_champion_is_not_better(spec: Make) -> None:
+    champion = trained(spec(), *rows())
+    _, accepted = judged(spec(), *rows(), champion)
+    assert not accepted.passed
+    assert (accepted.gates[0].low, accepted.gates[0].high) == (0, 0)
+
+
+def test_the_calibration_is_kept_with_the_reference_of_two_classes(
+    plain: tuple[ModelSpec, Any, Acceptance], spec: Make
+) -> None:
+    _, candidate, accepted = plain
+    assert accepted.reference.sigmoid == calibration.sigmoid(candidate)
+    frame, label = rows()
+    more = label + (frame["x"] > 1).to_numpy()
+    _, three = judged(spec(label={"classes": ["low", "middle", "high"]}), frame, more)
+    assert three.reference.sigmoid is None
+    assert set(three.reference.summary.class_contributions) == {"low", "middle", "high"}
+    assert three.reference.summary.rows == HELD
+
+
+def test_judged_again_it_is_the_same_to_the_last_digit(
+    plain: tuple[ModelSpec, Any, Acceptance],
+) -> None:
+    spec, candidate, accepted = plain
+    again = acceptance.judge(spec, candidate, None, *rows(), timedelta(days=20))
+    assert again.gates == accepted.gates
+    assert again.metrics == accepted.metrics
+    assert reference.to_json(again.reference) == reference.to_json(accepted.reference)

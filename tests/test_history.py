@@ -1,0 +1,175 @@
+"""The past in memory: which rows each window holds, and what would have stopped the monitor."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet as pq
+import pytest
+
+from tasks import history
+from tasks.margins import margin
+from tasks.source import SourceError
+from tasks.spec import ModelSpec
+from tasks.summary import Losses
+from tests import past
+from tests.past import HOURS, START
+
+DAY = timedelta(days=1)
+
+
+def land(folder: Path, columns: dict[str, Any], name: str = "rows.parquet") -> str:
+    """Write the columns, whose `time` are microseconds since START; return the file's path."""
+    since = int(START.timestamp()) * 1_000_000
+    times = [None if t is None else since + int(t) for t in columns["time"]]
+    ids = [f"row {i}" for i in range(len(times))]
+    columns = {**columns, "time": pa.array(times, pa.timestamp("us")), "id": ids}
+    path = folder / name
+    (pa.csv.write_csv if name.endswith("csv") else pq.write_table)(pa.table(columns), path)
+    return str(path)
+
+
+def spec(path: str, **parts: Any) -> ModelSpec:
+    return past.spec(source={"path": path}, **parts)
+
+
+def load(one: ModelSpec, days: int = 3) -> history.History:
+    return history.load(one, START - DAY, START + days * DAY)
+
+
+@pytest.mark.parametrize("name", ["rows.parquet", "rows.csv"])
+def test_each_window_holds_its_rows_in_order_of_time(tmp_path: Path, name: str) -> None:
+    columns = past.rows(60)
+    order = np.random.default_rng(1).permutation(60)
+    one = spec(land(tmp_path, {k: v[order] for k, v in columns.items()}, name))
+    read: list[int] = []
+    found = history.load(one, START - DAY, START + DAY, read.append)
+    assert sum(read) == 60
+    assert found.windows == past.past(columns).windows  # none before the first row or after
+    assert found.edges.tolist() == list(range(0, 70, 10))
+    assert (found.times == past.past(columns).times).all()
+    assert np.allclose(found.frame["x"], columns["x"])
+    assert (found.label == columns["y"]).all()
+    assert found.problems == (None,) * 6
+
+
+def test_rows_of_bad_content_are_left_out_and_too_many_of_them_stop_their_window(
+    tmp_path: Path,
+) -> None:
+    columns = past.rows(30)
+    columns["x"][[3, 12, 13]] = np.nan
+    columns["y"][25] = 7
+    found = load(spec(land(tmp_path, columns)))
+    assert len(found.label) == 26
+    assert np.isfinite(found.frame["x"]).all()
+    assert found.problems[0] is None
+    assert found.problems[1] == "2 of 10 rows are bad, at most 10 % may be"
+    assert found.problems[2] is None
+
+
+def test_a_window_without_rows_or_without_new_ones_is_named(tmp_path: Path) -> None:
+    columns = past.rows(50)
+    hour = columns["time"] // 3_600_000_000
+    kept = (hour != 1) & ((hour != 3) | (columns["time"] % 3_600_000_000 < 1_500_000_000))
+    found = load(spec(land(tmp_path, {k: v[kept] for k, v in columns.items()})))
+    assert found.problems[1] == "no row"
+    assert found.problems[3] == "stale: no accepted row at or after 2026-01-01 03:30"
+    assert [found.problems[i] for i in (0, 2, 4)] == [None] * 3
+
+
+def test_an_expectation_that_most_rows_must_meet_stops_single_windows(tmp_path: Path) -> None:
+    columns = past.rows(30)
+    columns["x"][:10] = 0.0
+    columns["x"][10:12] = 50.0
+    columns["x"][20:23] = 50.0
+    wanted = [
+        {
+            "type": "expect_column_values_to_be_between",
+            "column": "x",
+            "max_value": 10,
+            "mostly": 0.8,
+        }
+    ]
+    found = load(spec(land(tmp_path, columns), expectations=wanted))
+    assert len(found.label) == 30
+    assert found.problems[:2] == (None, None)
+    assert "'x'" in str(found.problems[2])
+    assert "3 of 10 rows fail" in str(found.problems[2])
+
+
+def test_rows_without_a_time_belong_to_no_window(tmp_path: Path) -> None:
+    columns = past.rows(20)
+    times = [None, *columns["time"][1:].tolist()]
+    folder = tmp_path / "2026-01-01"
+    folder.mkdir()
+    land(folder, {**columns, "time": times})
+    found = load(spec(str(tmp_path / "{date}" / "rows.parquet")), days=1)
+    assert found.edges.tolist() == [0, 9, 19]
+
+
+def test_labels_are_known_for_windows_that_ended_a_delay_ago() -> None:
+    columns = past.rows(60)
+    columns["y"][[2, 55]] = -1
+    found = past.past(columns)
+    all_known = found.labelled(START, START + 6 * HOURS, timedelta(0))
+    assert all_known.tolist() == [i for i in range(60) if i not in (2, 55)]
+    assert found.labelled(START + HOURS, START + 5 * HOURS, 2 * HOURS).tolist() == list(
+        range(10, 30)
+    )
+    # Half an hour into the delay, the window is still unlabelled.
+    late = found.labelled(START + HOURS, START + 5 * HOURS, timedelta(minutes=90))
+    assert late.tolist() == list(range(10, 30))
+    assert found.labelled(START, START + HOURS, 2 * HOURS).tolist() == []
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("classes", [2, 3])
+def test_rates_of_windows_are_those_of_their_summaries(weighted: bool, classes: int) -> None:
+    rng = np.random.default_rng(5)
+    columns = past.rows(60)
+    columns["y"] = rng.integers(-1, classes, 60)
+    columns["y"][30:40] = -1
+    found = past.past(columns)
+    weight = rng.random(60) if weighted else None
+    found = history.History(**{**vars(found), "weight": weight})
+    decision = rng.normal(size=(40, 3) if classes == 3 else 40)
+    rates = found.rates(decision, 2)
+    assert rates.shape == (3, 4)
+    for index in range(2, 6):
+        rows = found.rows(index)
+        label = found.label[rows]
+        mine = decision[rows.start - 20 : rows.stop - 20][label >= 0]
+        weights = None if weight is None else weight[rows][label >= 0]
+        losses = Losses.of(margin(mine, label[label >= 0]), weights)
+        if losses.rows:
+            assert rates[:, index - 2] == pytest.approx(list(losses.rates.values()))
+        else:
+            assert np.isnan(rates[:, index - 2]).all()
+
+
+def test_a_range_without_a_window_or_a_source_without_a_row_says_so(tmp_path: Path) -> None:
+    one = spec(land(tmp_path, past.rows(20)))
+    with pytest.raises(SourceError, match="no whole window of 1h lies in"):
+        history.load(one, START, START + HOURS / 2)
+    with pytest.raises(SourceError, match="holds no row"):
+        history.load(one, START + 90 * DAY, START + 91 * DAY)
+
+
+def test_a_source_without_a_column_says_which(tmp_path: Path) -> None:
+    columns = past.rows(20)
+    del columns["z"]
+    with pytest.raises(SourceError, match="'z'"):
+        load(spec(land(tmp_path, columns)))
+
+
+def test_windows_are_found_by_their_start() -> None:
+    found = past.past(past.rows(60))
+    assert found.first_at(START - DAY) == 0
+    assert found.first_at(START + 2 * HOURS) == 2
+    assert found.first_at(START + 2 * HOURS + timedelta(microseconds=1)) == 3
+    assert found.first_at(datetime(2027, 1, 1, tzinfo=UTC)) == 6
