@@ -75,12 +75,14 @@ def _inputs_of(pipeline: Any) -> dict[str, slice]:
     found: dict[str, slice] = {}
     for name, step, columns in transform.transformers_:
         place = transform.output_indices_[name]
-        if name == "numeric":
-            sizes = [1] * len(columns)
-        elif name == "categorical":
-            sizes = [len(c) for c in step.categories_]
-        else:  # a text column, and its name
+        if name == "remainder":
+            continue
+        if isinstance(columns, str):  # the one column of a text
             sizes, columns = [place.stop - place.start], [columns]
+        elif name == "numeric":
+            sizes = [1] * len(columns)
+        else:
+            sizes = [len(c) for c in step.categories_]
         ends = place.start + np.cumsum(sizes)
         found |= {
             c: slice(int(e - n), int(e)) for c, n, e in zip(columns, sizes, ends, strict=True)

@@ -20,7 +20,11 @@ def platt(fitted: Any, frame: Any, label: Ints) -> Any:
     from sklearn.calibration import CalibratedClassifierCV
     from sklearn.frozen import FrozenEstimator
 
-    return CalibratedClassifierCV(FrozenEstimator(fitted), method="sigmoid").fit(frame, label)
+    everything = np.arange(len(label))
+    # One fold: what is frozen need not be kept from the rows that it is asked about.
+    whole = [(everything, everything)]
+    model = CalibratedClassifierCV(FrozenEstimator(fitted), method="sigmoid", cv=whole)
+    return model.fit(frame, label)
 
 
 def slopes(calibrated: Any) -> tuple[float, ...]:

@@ -135,8 +135,8 @@ def _find(spec: ModelSpec, window: Window, link: Any, key_type: pa.DataType) -> 
     ((count,),) = link.sql(query).fetchall()
     if count:
         raise SourceError(
-            f"label.source {spec.label.source} has different labels for one key, {count:,} times "
-            f"in the window {window}; leave one label per key, then run the window again"
+            f"label.source {spec.label.source}: {count:,} key(s) of the window {window} have "
+            "different labels; leave one label per key, then run the window again"
         )
     return True
 

@@ -174,7 +174,7 @@ def measure(spec: ModelSpec, window: Window, validated: dict[str, Any]) -> dict[
     summary = _measure(spec, window, validated)
     path = f"summaries/{spec.model}/v{validated['version']}/{window.name}-"
     path += f"{spec.digest}-{validated['data_digest']}.json"
-    store.write(path, json.dumps(to_json(summary)))
+    store.write(path, json.dumps(to_json(summary), separators=(",", ":")))
     return {**validated, "summary": path}
 
 

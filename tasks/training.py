@@ -123,8 +123,9 @@ def pipeline(spec: ModelSpec, rows: int) -> Pipeline:
     if spec.features.categorical:
         encoder = OneHotEncoder(handle_unknown="ignore")
         steps.append(("categorical", encoder, list(spec.features.categorical)))
-    for name in spec.features.text:
-        steps.append((name, TfidfVectorizer(sublinear_tf=True, max_features=50_000), name))
+    for number, name in enumerate(spec.features.text):
+        vectorizer = TfidfVectorizer(sublinear_tf=True, max_features=50_000)
+        steps.append((f"text_{number}", vectorizer, name))
     training = spec.training
     weight = "balanced" if training.weighting == "balanced" else None
     if training.estimator == "linear_svc":

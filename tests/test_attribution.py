@@ -189,3 +189,16 @@ def test_batches_give_the_contributions_of_all_their_rows(
     assert set(merged.class_contributions) == set(whole.class_contributions)
     for name, sums in whole.class_contributions.items():
         assert merged.class_contributions[name] == pytest.approx(sums, **EXACT)
+
+
+@pytest.mark.parametrize("name", ["numeric", "categorical", "model", "re__mark"])
+def test_a_text_column_may_have_any_name(spec: Make, name: str) -> None:
+    frame, label = rows(1)
+    frame = frame.rename(columns={"note": name})
+    odd = spec(features={"numeric": ["x"], "categorical": ["shop"], "text": [name]})
+    frame = frame[list(odd.features.columns)]
+    model = training.fit(odd, frame, label)
+    decision, inputs = scoring.score(model, frame)
+    sums = attribution.of_scores(model, inputs, decision)
+    assert set(sums) == {"x", "shop", name, INTERCEPT}
+    assert sum(sums.values()) == pytest.approx(decision.sum(), **EXACT)

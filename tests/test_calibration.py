@@ -91,3 +91,11 @@ def test_the_calibration_error_is_what_a_hand_works_out(
 def test_the_calibration_error_lies_between_0_and_1(rows: list[tuple[float, int]]) -> None:
     confidences, labels = zip(*rows, strict=True)
     assert 0 <= expected_calibration_error(two(list(confidences)), np.array(labels)) <= 1
+
+
+def test_a_slice_with_one_row_of_a_class_is_enough(spec: Callable[..., ModelSpec]) -> None:
+    frame, label = rows(2)
+    few = np.r_[np.flatnonzero(label == 0)[:4], np.flatnonzero(label == 1)[:1]]
+    fitted = training.fit(spec(), *rows(1))
+    calibrated = calibration.platt(fitted, frame.iloc[few], label[few])
+    assert len(calibration.slopes(calibrated)) == 1

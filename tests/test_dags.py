@@ -145,7 +145,7 @@ def test_a_run_measures_the_windows_again_whose_labels_have_come(
         Path.cwd(), late_models, RUN, dag="monitor.churn", conf={"window": "2026-01-06T12:00:00"}
     )
     assert "STATE success" in first
-    assert "revision" not in first
+    assert "; revision" not in first
     Path("labels").mkdir()
     labels = {name: rows(6)[name] for name in ("id", "y")}
     pq.write_table(pa.table(labels), "labels/2026-01-07.parquet")

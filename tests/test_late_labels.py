@@ -212,7 +212,7 @@ def test_contradicting_labels_stop_the_window_by_name(at: At) -> None:
     label(6, id=[*keys, *keys], y=[*truth, *truth[::-1]])
     seen = watch(6)
     assert seen.verdict == "insufficient"
-    assert "labels/{date}.parquet has different labels for one key, 2 times" in seen.reason
+    assert "labels/{date}.parquet: 2 key(s) of the window" in seen.reason
 
 
 def shift(number: int) -> None:
