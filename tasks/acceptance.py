@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tasks import calibration, gates, scoring, training
-from tasks.margins import Ints, confidence, hinge, margin
+from tasks.margins import Floats, Ints, confidence, hinge, margin
 from tasks.reference import Reference, reference_of
 from tasks.spec import ModelSpec
 from tasks.summary import Grid
@@ -43,6 +43,7 @@ def judge(
     frame: pd.DataFrame,
     label: Ints,
     span: timedelta,
+    weight: Floats | None = None,
 ) -> Acceptance:
     """Judge a calibrated candidate on the newest rows of its training window.
 
@@ -54,6 +55,8 @@ def judge(
         All rows of the training window, oldest first.
     span
         The event time that they cover.
+    weight
+        Their sample weights, which weigh the reference's losses; the gates count rows.
     """
     cut = training.slices(len(label), calibrate=spec.calibration.share, judge=spec.training.judge)
     rows = frame[cut.judge]
@@ -84,7 +87,14 @@ def judge(
     score = partial(scoring.summarise_rows, spec, Grid.around(confidence(decision[held_out])))
     blocks = [
         [
-            score(candidate, frame[a:b], label[a:b], decision[a:b], inputs[a:b])
+            score(
+                candidate,
+                frame[a:b],
+                label[a:b],
+                decision[a:b],
+                inputs[a:b],
+                None if weight is None else weight[a:b],
+            )
             for a, b in pairwise(_edges(group, len(label) / windows))
         ]
         for group in (cut.fit, held_out)

@@ -57,7 +57,8 @@ def train(
     fitted, frame, label, places = fit(spec, history, end, span)
     cut = training.slices(len(label), calibrate=spec.calibration.share, judge=spec.training.judge)
     model = calibration.platt(fitted, frame[cut.calibrate], label[cut.calibrate])
-    accepted = acceptance.judge(spec, model, champion, frame, label, span)
+    weight = None if history.weight is None else history.weight[places]
+    accepted = acceptance.judge(spec, model, champion, frame, label, span, weight)
     return Candidate(model, accepted, places)
 
 

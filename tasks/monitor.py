@@ -20,7 +20,6 @@ from tasks.windows import Window
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from tasks.margins import Floats
     from tasks.reference import Reference
     from tasks.summary import Summary
     from tasks.validation import Validation
@@ -183,7 +182,7 @@ def _measure(spec: ModelSpec, window: Window, validated: dict[str, Any]) -> Summ
 
     from tasks import scoring
     from tasks.summary import merge
-    from tasks.training import features, labels
+    from tasks.training import features, labels, weights
 
     version = validated["version"]
     grid = reference_of(spec, Ledger.open(), version).summary.grid
@@ -199,7 +198,7 @@ def _measure(spec: ModelSpec, window: Window, validated: dict[str, Any]) -> Summ
                 labels(spec, batch),
                 decision,
                 inputs,
-                _weight(spec, batch),
+                weights(spec, batch),
             )
             for batch in accepted(spec, window, validated)
             if batch.num_rows
@@ -225,15 +224,6 @@ def _scores(spec: ModelSpec, version: int, *, logged: bool) -> Any:
         return model, decision, inputs
 
     return score
-
-
-def _weight(spec: ModelSpec, batch: pa.RecordBatch) -> Floats | None:
-    import numpy as np
-
-    if spec.source.weight is None:
-        return None
-    weight = batch.column(spec.source.weight).to_numpy(zero_copy_only=False)
-    return np.asarray(weight, dtype=np.float64)
 
 
 def judge(spec: ModelSpec, window: Window, measured: dict[str, Any]) -> Observation:

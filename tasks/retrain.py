@@ -21,7 +21,7 @@ from tasks.windows import Window, latest_complete
 if TYPE_CHECKING:
     import pandas as pd
 
-    from tasks.margins import Ints
+    from tasks.margins import Floats, Ints
 
 PROPOSER = "gatelatch"  # who proposes for an episode
 
@@ -165,7 +165,7 @@ def train(spec: ModelSpec, proposal: str) -> dict[str, Any]:
     rows = monitor.check_rows(spec, _interval(asked), {})
     if rows["problem"]:
         raise training.TrainingError(f"{spec.model} {_interval(asked)}: {rows['problem']}")
-    frame, label = _gather(spec, asked, rows)
+    frame, label, _ = _gather(spec, asked, rows)
     cut = _slices(spec, label)
     fitted = training.fit(spec, frame[cut.fit], label[cut.fit])
     tags = {
@@ -194,7 +194,7 @@ def calibrate(spec: ModelSpec, proposal: str, run_id: str) -> dict[str, Any]:
     from tasks import calibration, registry, training
 
     _approved(spec, Ledger.open(), proposal, "retrain")
-    frame, label = _training_rows(spec, proposal, run_id)
+    frame, label, _ = _training_rows(spec, proposal, run_id)
     cut = _slices(spec, label).calibrate
     training.need_all_classes(spec, label[cut], "calibration")
     fitted = registry.get_model(run_id, "fitted")
@@ -210,11 +210,17 @@ def gate(spec: ModelSpec, proposal: str, run_id: str) -> dict[str, Any]:
     ledger = Ledger.open()
     asked = _approved(spec, ledger, proposal, "retrain", again="gates")
     known = status.read(spec, ledger)
-    frame, label = _training_rows(spec, proposal, run_id)
+    frame, label, weight = _training_rows(spec, proposal, run_id)
     calibrated = registry.get_model(run_id, "calibrated")
     champion = registry.load(spec.model, asked.champion) if asked.champion is not None else None
     judged = acceptance.judge(
-        spec, calibrated, champion, frame, label, asked.trained_until - asked.trained_from
+        spec,
+        calibrated,
+        champion,
+        frame,
+        label,
+        asked.trained_until - asked.trained_from,
+        weight,
     )
     results = judged.gates
     figures = [asdict(r) for r in results]
@@ -375,14 +381,18 @@ def _interval(proposal: Proposal) -> Window:
     return Window(proposal.trained_from, proposal.trained_until)
 
 
-def _training_rows(spec: ModelSpec, proposal: str, run_id: str) -> tuple[pd.DataFrame, Ints]:
+def _training_rows(
+    spec: ModelSpec, proposal: str, run_id: str
+) -> tuple[pd.DataFrame, Ints, Floats | None]:
     from tasks import registry
 
     asked = _proposal(Ledger.open(), spec, proposal)
     return _gather(spec, asked, registry.get_json(run_id, "rows"))
 
 
-def _gather(spec: ModelSpec, asked: Proposal, rows: dict[str, Any]) -> tuple[pd.DataFrame, Ints]:
+def _gather(
+    spec: ModelSpec, asked: Proposal, rows: dict[str, Any]
+) -> tuple[pd.DataFrame, Ints, Floats | None]:
     from tasks.training import gather
 
     return gather(spec, monitor.accepted(spec, _interval(asked), rows))

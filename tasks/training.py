@@ -43,7 +43,7 @@ def slices(rows: int, *, calibrate: float, judge: float) -> Slices:
     if not 0 < middle < last < rows:
         raise TrainingError(
             f"{rows} labelled rows cannot be cut into fit, calibrate ({calibrate:.0%}) and judge "
-            f"({judge:.0%}); widen training.window or change the shares"
+            f"({judge:.0%}); widen training.window, wait for more labels, or change the shares"
         )
     return Slices(slice(0, middle), slice(middle, last), slice(last, rows))
 
@@ -72,8 +72,18 @@ def labels(spec: ModelSpec, batch: pa.RecordBatch) -> Ints:
     return index
 
 
-def gather(spec: ModelSpec, batches: Iterable[pa.RecordBatch]) -> tuple[pd.DataFrame, Ints]:
-    """Return the features and labels of all labelled rows, ordered by time, then by key."""
+def weights(spec: ModelSpec, batch: pa.RecordBatch) -> Floats | None:
+    """Return the rows' sample weights, shape (n,); None if the spec names no column of them."""
+    if spec.source.weight is None:
+        return None
+    column = batch.column(spec.source.weight)
+    return np.asarray(column.to_numpy(zero_copy_only=False), dtype=np.float64)
+
+
+def gather(
+    spec: ModelSpec, batches: Iterable[pa.RecordBatch]
+) -> tuple[pd.DataFrame, Ints, Floats | None]:
+    """Return features, labels and weights of all labelled rows, ordered by time, then by key."""
     import pyarrow as pa
 
     # A label that some files do not have yet, or have as a float, is still one column.
@@ -81,9 +91,10 @@ def gather(spec: ModelSpec, batches: Iterable[pa.RecordBatch]) -> tuple[pd.DataF
     table = pa.concat_tables(tables, promote_options="permissive")
     table = table.sort_by([(spec.source.time, "ascending"), (spec.source.key, "ascending")])
     batch = table.combine_chunks().to_batches()[0]
-    known = labels(spec, batch)
-    frame = features(spec, batch)
-    return frame[known >= 0].reset_index(drop=True), known[known >= 0]
+    label, weight = labels(spec, batch), weights(spec, batch)
+    known = label >= 0
+    frame = features(spec, batch)[known].reset_index(drop=True)
+    return frame, label[known], None if weight is None else weight[known]
 
 
 def fit(spec: ModelSpec, frame: pd.DataFrame, label: Ints) -> Pipeline:

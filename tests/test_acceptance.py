@@ -200,3 +200,16 @@ def test_judged_again_it_is_the_same_to_the_last_digit(
     assert again.gates == accepted.gates
     assert again.metrics == accepted.metrics
     assert reference.to_json(again.reference) == reference.to_json(accepted.reference)
+
+
+def test_sample_weights_weigh_the_losses_of_the_reference(spec: Make) -> None:
+    frame, label = rows()
+    candidate = trained(spec(), frame, label)
+    margins = margin(scoring.decide(candidate, frame), label)
+    near = np.where(np.abs(margins) < 0.5, 5.0, 1.0)
+    days = timedelta(days=20)
+    weighted = acceptance.judge(spec(), candidate, None, frame, label, days, near)
+    held = hinge(margins[FITTED:])
+    expected = float(np.average(held, weights=near[FITTED:]))
+    assert weighted.reference.summary.losses.hinge_loss == pytest.approx(expected)
+    assert abs(expected - held.mean()) > 0.1

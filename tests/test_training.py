@@ -40,7 +40,7 @@ def batch(count: int = 200, **columns: Any) -> pa.RecordBatch:
 
 
 def coefficients(spec: ModelSpec, *batches: pa.RecordBatch) -> Any:
-    model = training.fit(spec, *training.gather(spec, batches))["model"]
+    model = training.fit(spec, *training.gather(spec, batches)[:2])["model"]
     return np.append(model.coef_, model.intercept_)
 
 
@@ -75,7 +75,7 @@ def test_a_missing_class_is_named(spec: Make) -> None:
 @ESTIMATORS
 def test_both_estimators_learn_the_rule(spec: Make, estimator: str) -> None:
     one = spec(training={"estimator": estimator})
-    frame, label = training.gather(one, [batch()])
+    frame, label, _ = training.gather(one, [batch()])
     decision = scoring.decide(training.fit(one, frame, label), frame)
     assert decision.shape == (200,)
     assert ((decision > 0) == label).mean() > 0.85
@@ -84,7 +84,7 @@ def test_both_estimators_learn_the_rule(spec: Make, estimator: str) -> None:
 @ESTIMATORS
 def test_an_unknown_category_or_word_scores_without_error(spec: Make, estimator: str) -> None:
     mixed = spec(features=MIXED, training={"estimator": estimator})
-    model = training.fit(mixed, *training.gather(mixed, [batch()]))
+    model = training.fit(mixed, *training.gather(mixed, [batch()])[:2])
     new = batch(4, shop=["north", "moon", "", "south"], note=["", "???", "good", "unheard"])
     decision = scoring.decide(model, training.features(mixed, new))
     assert np.isfinite(decision).all()
@@ -105,7 +105,7 @@ def test_the_order_in_which_rows_arrive_does_not_change_the_model(
 
 def test_rows_without_a_known_label_are_left_out(spec: Make) -> None:
     labels = [None, 1, 0, 7] * 50
-    frame, label = training.gather(spec(), [batch(y=labels)])
+    frame, label, _ = training.gather(spec(), [batch(y=labels)])
     assert label.tolist() == [1, 0] * 50
     assert frame["x"].tolist() == [
         x for x, y in zip(batch()["x"].to_pylist(), labels, strict=True) if y in (0, 1)
@@ -118,7 +118,7 @@ def test_rows_without_a_known_label_are_left_out(spec: Make) -> None:
 def test_files_may_type_labels_not_yet_known_in_their_own_way(spec: Make, labels: Any) -> None:
     names = [n for n in batch().schema.names if n != "y" or labels is not None]
     second = batch(20, y=labels if labels is not None else [0] * 20).select(names)
-    _, label = training.gather(spec(), [batch(20, y=[0, 1] * 10), second])
+    _, label, _ = training.gather(spec(), [batch(20, y=[0, 1] * 10), second])
     assert len(label) == (30 if isinstance(labels, list) else 20)
 
 
@@ -140,7 +140,7 @@ def test_a_column_that_was_constant_gets_no_weight_when_it_comes_alive(
     spec: Make, estimator: str
 ) -> None:
     one = spec(training={"estimator": estimator})
-    model = training.fit(one, *training.gather(one, [batch(z=[0.4] * 200)]))
+    model = training.fit(one, *training.gather(one, [batch(z=[0.4] * 200)])[:2])
     weight = model["model"].coef_[0, 1]
     assert weight == pytest.approx(0, abs=1e-9)
     still, alive = (pd.DataFrame({"x": [0.5], "z": [z]}) for z in (0.4, 1000.0))

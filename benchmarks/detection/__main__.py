@@ -30,7 +30,7 @@ BEGIN, END = "<!-- python -m benchmarks.detection -->", "<!-- end -->"
 DRIFTING = {
     "electricity": "Electricity, weekly windows",
     "email": "Mails, windows of 250",
-    "abrupt": "Made: an offset of the features, later another rule, both at once",
+    "abrupt": "Made: abruptly an offset of the features, later another rule as well",
     "slow": "Made: a rule that turns by 3° a week",
 }
 CONTROLS = {"employment": "employment", "shuffled 1": "electricity, shuffled"}

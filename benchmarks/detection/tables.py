@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean, median
+from typing import Literal
 
 from rich.table import Table
 
@@ -22,16 +23,26 @@ class Sheet:
     header: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
 
+    @property
+    def _right(self) -> list[bool]:
+        """Return which columns hold figures; the first one holds names."""
+        columns = list(zip(*self.rows, strict=True))
+        return [
+            i > 0 and any(c.lstrip("+-")[:1].isdigit() for c in column)
+            for i, column in enumerate(columns)
+        ]
+
     def rich(self) -> Table:
         table = Table(title=self.title, title_justify="left")
         for index, name in enumerate(self.header):
-            table.add_column(name, justify="right" if index else "left", no_wrap=not index)
+            justify: Literal["left", "right"] = "right" if self._right[index] else "left"
+            table.add_column(name, justify=justify, no_wrap=not index)
         for row in self.rows:
             table.add_row(*row)
         return table
 
     def markdown(self) -> str:
-        line = " | ".join(["---"] + ["---:"] * (len(self.header) - 1))
+        line = " | ".join("---:" if right else "---" for right in self._right)
         body = [self.header, *self.rows]
         first, *others = (f"| {' | '.join(row)} |" for row in body)
         return "\n".join([f"**{self.title}**", "", first, f"| {line} |", *others])
