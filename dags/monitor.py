@@ -18,7 +18,7 @@ from dags.each_model import DEFAULTS, each_model, linked, window_of
 from tasks.spec import ModelSpec
 
 if TYPE_CHECKING:
-    from tasks.ledger import Observation
+    from tasks.records import Observation
 
 
 def make(spec: ModelSpec) -> DAG:

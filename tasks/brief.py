@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tasks import chart, store
-from tasks.ledger import Candidate, Observation, Proposal
+from tasks.records import Candidate, Observation, Proposal
 from tasks.reference import from_json
 from tasks.spec import ModelSpec, format_duration
 from tasks.status import Status

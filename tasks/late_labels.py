@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from datetime import timedelta
 
 from tasks import monitor
-from tasks.ledger import Ledger, Observation
+from tasks.ledger import Ledger
+from tasks.records import Observation
 from tasks.source import digest_of
 from tasks.spec import ModelSpec
 from tasks.windows import Window

@@ -11,8 +11,9 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from tasks import store
-from tasks.ledger import Candidate, Ledger, Observation, champion_at
+from tasks.ledger import Ledger
 from tasks.readers import SourceChanged as SourceChanged
+from tasks.records import Candidate, Observation, champion_at
 from tasks.source import Digest, SourceError, batches
 from tasks.spec import ModelSpec
 from tasks.windows import Window

@@ -14,7 +14,8 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from tasks import brief, monitor, status
-from tasks.ledger import Candidate, Conflict, Decision, Ledger, Promotion, Proposal
+from tasks.ledger import Conflict, Ledger
+from tasks.records import Candidate, Decision, Promotion, Proposal
 from tasks.spec import ModelSpec
 from tasks.windows import Window, latest_complete
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from tasks import registry, status
-from tasks.ledger import Ledger, Promotion
+from tasks.ledger import Ledger
+from tasks.records import Promotion
 from tasks.retrain import follow
 from tasks.spec import ModelSpec
 

@@ -8,7 +8,8 @@ from typing import Any, cast
 
 from tasks.drift import Verdict
 from tasks.latch import History, Pause, Reading, fold
-from tasks.ledger import Candidate, Decision, Ledger, Observation, Promotion, Proposal
+from tasks.ledger import Ledger
+from tasks.records import Candidate, Decision, Observation, Promotion, Proposal
 from tasks.spec import ModelSpec
 from tasks.windows import window_at
 

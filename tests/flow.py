@@ -14,7 +14,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from tasks import monitor, registry, retrain, status
-from tasks.ledger import Ledger, Observation, Promotion
+from tasks.ledger import Ledger
+from tasks.records import Observation, Promotion
 from tasks.spec import ModelSpec
 from tasks.windows import Window
 

@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 
 from tasks import monitor, retrain, status
 from tasks.late_labels import AT_MOST, due, measure_again
-from tasks.ledger import Ledger, Observation
+from tasks.ledger import Ledger
+from tasks.records import Observation
 from tasks.spec import Drift, LabelColumn, LabelSource, ModelSpec, Source, WindowGrid
 from tasks.training import TrainingError
 from tests.flow import MODEL, At, answer, beginning, day, land, rows, window

@@ -12,7 +12,8 @@ from uuid import uuid4
 import pytest
 import sqlalchemy as sa
 
-from tasks.ledger import Candidate, Conflict, Decision, Ledger, Observation, Proposal
+from tasks.ledger import Conflict, Ledger
+from tasks.records import Candidate, Decision, Observation, Proposal
 
 POSTGRES = "postgresql+psycopg://postgres@127.0.0.1:5432/test"
 PROCESSES = 8

@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tasks.ledger import Observation
+from tasks.records import Observation
 
 from .conftest import ACCEPTED, DAY, ORDERS, SHIFT, Running
 

@@ -1,0 +1,98 @@
+"""The ledger's rows as the rest reads and writes them, each named by its natural key. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from tasks.windows import Window
+
+
+@dataclass(frozen=True)
+class Observation:
+    """One window judged under one model version. `figures` holds counts, statistics, limits."""
+
+    model: str
+    version: int
+    window_start: datetime
+    window_end: datetime
+    spec_digest: str
+    data_digest: str
+    verdict: str
+    reason: str
+    pressure: float | None
+    figures: Mapping[str, Any]
+    revision: int = 0
+
+    @property
+    def window(self) -> Window:
+        return Window(self.window_start, self.window_end)
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """The request to retrain (or to roll back). `champion` is the version it was made against."""
+
+    model: str
+    proposal: str
+    kind: str
+    reason: str
+    episode: str | None
+    champion: int | None
+    trained_from: datetime
+    trained_until: datetime
+    proposer: str
+    spec_digest: str
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What became of one step (`retrain`, `gates`, `promote`) of a proposal, on which evidence."""
+
+    model: str
+    proposal: str
+    step: str
+    answer: str
+    by: str
+    comment: str
+    evidence: str
+    effective_from: datetime
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A registered version with the gates it passed and its reference."""
+
+    model: str
+    proposal: str
+    version: int
+    run_id: str
+    evidence: str
+    spec_digest: str
+    data_digest: str
+    trained_until: datetime
+    metrics: Mapping[str, Any]
+    gates: list[Mapping[str, Any]]
+    reference: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Promotion:
+    """The `number`-th move of a model's champion, from `expected` to `version`."""
+
+    model: str
+    number: int
+    proposal: str
+    version: int
+    expected: int | None
+    effective_from: datetime
+    by: str
+    reason: str
+
+
+def champion_at(promotions: list[Promotion], moment: datetime) -> Promotion | None:
+    """Return the promotion in whose period the moment lies; None before the first."""
+    past = [p for p in promotions if p.effective_from <= moment]
+    return past[-1] if past else None
