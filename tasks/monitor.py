@@ -140,11 +140,14 @@ def accepted(
     digest = Digest()
     first = 0
     for batch in digest.tap(batches(spec, window)):
-        keep = np.ones(batch.num_rows, dtype=bool)
         here = bad[np.searchsorted(bad, first) : np.searchsorted(bad, first + batch.num_rows)]
-        keep[here - first] = False
+        if len(here):
+            keep = np.ones(batch.num_rows, dtype=bool)
+            keep[here - first] = False
+            yield batch.filter(pa.array(keep))
+        else:
+            yield batch
         first += batch.num_rows
-        yield batch.filter(pa.array(keep))
     if str(digest) != validated["data_digest"]:
         raise SourceChanged(
             f"the rows of {window} changed after they were validated; clear this run from its "
