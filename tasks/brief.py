@@ -16,6 +16,7 @@ from tasks.windows import Window
 REPORTS = "/gatelatch/reports"  # where plugins/reports.py serves the store's `reports/`
 _BARS = "▁▂▃▄▅▆▇█"
 _SHOWN_WINDOWS = 26
+_SHOWN = 0.0005  # what three digits do not round to nothing
 _UNITS = {"wasserstein": " σ"}
 
 
@@ -121,27 +122,30 @@ def _evidence(known: Status, proposal: Proposal) -> list[str]:
 
 def _repairs(diagnoses: Sequence[Mapping[str, str]]) -> list[str]:
     """Return what may be broken, before anything else: a retrain would learn it."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for d in diagnoses:
+        found.setdefault((d["name"], d["advice"]), []).append(as_text(d["finding"]))
     return [
-        f"**Before you retrain, {d['name'].replace('_', ' ')}:** {as_text(d['finding'])}. "
-        f"*What to do: {as_text(d['advice'])}.*"
-        for d in diagnoses
+        f"**Before you retrain, {name.replace('_', ' ')}:** {'; '.join(findings)}. "
+        f"*What to do: {as_text(advice)}.*"
+        for (name, advice), findings in found.items()
     ]
 
 
 def _moved(figures: Mapping[str, Any]) -> str:
     moved = figures["moved"]
-    if not moved["features"]:
+    if not _parts(moved):
         return "Nothing tells which features moved the margins."
     told = f"**The mean score moved by {moved['total']:+.3f}:** {_parts(moved)}."
     for name, change in figures.get("moved_by_class", {}).items():
-        if change["features"]:
+        if _parts(change):
             told += f" Margins of class {as_text(name)}: {change['total']:+.3f} ({_parts(change)})."
     return told
 
 
 def _parts(moved: Mapping[str, Any]) -> str:
-    parts = [f"{as_text(name)} {value:+.3f}" for name, value in moved["features"].items()]
-    return ", ".join([*parts, *([f"all others {moved['rest']:+.3f}"] if moved["rest"] else [])])
+    named = [*moved["features"].items(), ("all others", moved["rest"])]
+    return ", ".join(f"{as_text(n)} {value:+.3f}" for n, value in named if abs(value) >= _SHOWN)
 
 
 def _unlabelled(newest: Observation) -> list[str]:

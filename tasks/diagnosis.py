@@ -59,9 +59,9 @@ def _features(window: Summary, reference: Summary) -> Iterator[Diagnosis]:
             if not ours.constant or not np.isclose(ours.mean, theirs.mean, rtol=1e-9, atol=0):
                 yield Diagnosis(
                     "constant_came_alive",
-                    f"{name} was constant in the reference and varies now; the model has learnt "
-                    "nothing about it",
-                    "find out what it means now; then retrain on rows in which it varies",
+                    f"{name} was constant in the reference and varies now",
+                    "the model has learnt nothing about it; find out what it means, then retrain "
+                    "on rows in which it varies",
                 )
             continue
         ratio = sqrt(ours.variance / theirs.variance)
