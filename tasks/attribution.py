@@ -7,12 +7,14 @@ contributions, and its change the sum of theirs.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from tasks.margins import Floats, Ints
 from tasks.summary import Summary
+
+Mask: TypeAlias = np.ndarray[Any, np.dtype[np.bool_]]
 
 INTERCEPT = "(intercept)"
 
@@ -27,10 +29,11 @@ def of_scores(model: Any, inputs: Any, decision: Floats) -> dict[str, float]:
     inputs, decision
         What `training.score` returned for the rows.
     """
-    if decision.ndim == 1:
-        return _sums(model, inputs, np.ones(len(decision), int), np.zeros(len(decision), int))
-    order = np.argsort(decision, axis=1)
-    return _sums(model, inputs, order[:, -1], order[:, -2])
+    toward, against = np.ones(len(decision), int), np.zeros(len(decision), int)
+    if decision.ndim > 1:
+        order = np.argsort(decision, axis=1)
+        toward, against = order[:, -1], order[:, -2]
+    return _sums(model, inputs, toward, against, np.ones(len(decision), bool))
 
 
 def of_classes(
@@ -39,19 +42,19 @@ def of_classes(
     """Return each feature's contribution to the labelled margins, summed over each class's rows."""
     found = {}
     for index, name in enumerate(classes):
-        rows = np.flatnonzero(label == index)
         if decision.ndim == 1:
-            rival = np.full(len(rows), 1 - index)
+            rival = np.full(len(decision), 1 - index)
         else:
-            others = decision[rows].copy()
+            others = decision.copy()
             others[:, index] = -np.inf
             rival = others.argmax(axis=1)
-        found[name] = _sums(model, inputs[rows], np.full(len(rows), index), rival)
+        toward = np.full(len(decision), index)
+        found[name] = _sums(model, inputs, toward, rival, label == index)
     return found
 
 
-def _sums(model: Any, inputs: Any, toward: Ints, against: Ints) -> dict[str, float]:
-    """Return Σ (w_toward - w_against)·x over the rows, by feature."""
+def _sums(model: Any, inputs: Any, toward: Ints, against: Ints, rows: Mask) -> dict[str, float]:
+    """Return Σ (w_toward - w_against)·x over those rows, by feature."""
     inner = getattr(model, "estimator", model)
     weights, intercepts = inner[-1].coef_, inner[-1].intercept_
     if len(weights) == 1:  # of two classes, only the positive one has a score
@@ -59,11 +62,12 @@ def _sums(model: Any, inputs: Any, toward: Ints, against: Ints) -> dict[str, flo
         intercepts = np.r_[0.0, intercepts]
     total, intercept = np.zeros(weights.shape[1]), 0.0
     pairs = toward * len(weights) + against
-    counts = np.bincount(pairs)
+    counts = np.bincount(pairs[rows])
     for pair in np.flatnonzero(counts):
         plus, minus = divmod(int(pair), len(weights))
-        rows = inputs if counts[pair] == len(pairs) else inputs[pairs == pair]
-        total += np.asarray(rows.sum(axis=0)).ravel() * (weights[plus] - weights[minus])
+        # A product with 0 and 1 sums the rows without copying them.
+        chosen = (rows & (pairs == pair)).astype(np.float64)
+        total += (chosen @ inputs) * (weights[plus] - weights[minus])
         intercept += float(counts[pair] * (intercepts[plus] - intercepts[minus]))
     sums = {name: float(total[columns].sum()) for name, columns in _inputs_of(inner).items()}
     return {**sums, INTERCEPT: intercept}

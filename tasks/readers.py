@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
@@ -14,9 +15,12 @@ from tasks.windows import Window
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    import pyarrow.compute as pc
+    import pyarrow.dataset as ds
     import sqlalchemy as sa
 
-BATCH_ROWS = 131_072
+BATCH_ROWS = 65_536
+_PAGE_BYTES = 1 << 18
 
 
 class SourceError(Exception):
@@ -25,6 +29,14 @@ class SourceError(Exception):
 
 class SourceChanged(SourceError):
     """The rows differ from those that were read before."""
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Which rows of a file are wanted: those whose `column` passes the test."""
+
+    column: str
+    test: pc.Expression
 
 
 def files(place: Place, option: str, start: datetime, last: datetime, timezone: str) -> list[str]:
@@ -62,7 +74,7 @@ def read_file(
     name: str,
     window: Window,
     types: Callable[[pa.Schema], pa.Schema],
-    plan: Callable[[pa.Schema], tuple[list[str], Any]],
+    plan: Callable[[pa.Schema], tuple[list[str], Rows | None]],
 ) -> Iterator[pa.RecordBatch]:
     """Yield what a window needs of one file, in the file's order.
 
@@ -71,7 +83,7 @@ def read_file(
     types
         Makes of the types that Arrow inferred from a CSV's first megabyte those of the whole.
     plan
-        Says from the schema which columns to read, and the filter of rows or None.
+        Says from the schema which columns to read, and which rows; None for all.
 
     Raises
     ------
@@ -86,15 +98,51 @@ def read_file(
     kind = "csv" if path.endswith((".csv", ".csv.gz")) else "parquet"
     try:
         data = ds.dataset(path, format=kind, filesystem=fs)
-        if kind == "csv":
-            data = ds.dataset(path, schema=types(data.schema), format=kind, filesystem=fs)
+        if kind == "parquet":
+            yield from _parquet(data, fs, path, *plan(data.schema))
+            return
+        data = ds.dataset(path, schema=types(data.schema), format=kind, filesystem=fs)
         columns, rows = plan(data.schema)
-        yield from data.to_batches(columns=columns, filter=rows, batch_size=BATCH_ROWS)
+        test = None if rows is None else rows.test
+        yield from data.to_batches(columns=columns, filter=test, batch_size=BATCH_ROWS)
     except (pa.ArrowException, OSError) as error:
         raise SourceError(
             f"{name} cannot be read as {kind} ({_without_content(error)}); "
             f"write it whole, then run the window {window} again"
         ) from None
+
+
+def _parquet(
+    data: ds.Dataset, fs: Any, path: str, columns: list[str], rows: Rows | None
+) -> Iterator[pa.RecordBatch]:
+    """Yield a Parquet file's rows page by page; a dataset's scan holds several row groups."""
+    import pyarrow.parquet as pq
+
+    (fragment,) = data.get_fragments()
+    # Row groups whose statistics say that none of their rows is wanted are not read.
+    parts = fragment.split_by_row_group(None if rows is None else rows.test)
+    groups = [group.id for part in parts for group in part.row_groups]
+    wanted = columns if rows is None else list(dict.fromkeys([*columns, rows.column]))
+    # Over a network few large requests are faster than many small ones.
+    memory: Any = {"buffer_size": _PAGE_BYTES} if "file" in fs.protocol else {"pre_buffer": True}
+    with pq.ParquetFile(path, filesystem=fs, **memory) as file:
+        for batch in file.iter_batches(BATCH_ROWS, row_groups=groups, columns=wanted):
+            yield (batch if rows is None else _only(batch, rows)).select(columns)
+
+
+def _only(batch: pa.RecordBatch, rows: Rows) -> pa.RecordBatch:
+    import pyarrow as pa
+    from pyarrow import acero
+
+    table = pa.Table.from_batches([batch.select([rows.column])])
+    mask = acero.Declaration.from_sequence(
+        [
+            acero.Declaration("table_source", acero.TableSourceNodeOptions(table)),
+            acero.Declaration("project", acero.ProjectNodeOptions([rows.test], ["inside"])),
+        ]
+    ).to_table(use_threads=False)
+    inside = mask.column("inside").combine_chunks()
+    return batch if inside.true_count == batch.num_rows else batch.filter(inside)
 
 
 def _without_content(error: Exception) -> str:

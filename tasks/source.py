@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from tasks import label_join
+from tasks.ahead import ahead
 from tasks.readers import BATCH_ROWS as BATCH_ROWS
+from tasks.readers import Rows, files, read_file, read_table
 from tasks.readers import SourceError as SourceError
-from tasks.readers import files, read_file, read_table
 from tasks.spec import ModelSpec
 from tasks.windows import Window
 
@@ -37,10 +38,14 @@ class Digest:
         return digest
 
     def tap(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        """Yield the batches unchanged, digesting each on its way."""
-        for batch in batches:
-            self._sha.update(batch.serialize())
-            yield batch
+        """Yield the batches unchanged, each read and digested ahead of being asked for."""
+
+        def digested() -> Generator[pa.RecordBatch, None, None]:
+            for batch in batches:
+                self._sha.update(batch.serialize())
+                yield batch
+
+        return ahead(digested())
 
     def __str__(self) -> str:
         return self._sha.hexdigest()[:16]
@@ -49,7 +54,7 @@ class Digest:
 def batches(
     spec: ModelSpec, window: Window, columns: Sequence[str] | None = None
 ) -> Iterator[pa.RecordBatch]:
-    """Yield a window's rows, in a fixed order, up to 131 072 at a time.
+    """Yield a window's rows, in a fixed order, up to 65 536 at a time.
 
     A column that the source does not have is left out: validation names it. Rows without a time
     are part of the day whose file holds them, so that validation can quarantine them. Labels that
@@ -100,7 +105,7 @@ def _from_files(
     last = window.end - timedelta(microseconds=1)
     for name in files(spec.source, "source", window.start, last, spec.window.timezone):
 
-        def plan(schema: pa.Schema, name: str = name) -> tuple[list[str], Any]:
+        def plan(schema: pa.Schema, name: str = name) -> tuple[list[str], Rows]:
             there = [c for c in wanted if c in schema.names]
             return there, _rows_of(spec, window, schema, name)
 
@@ -124,8 +129,8 @@ def _roomy(spec: ModelSpec, schema: pa.Schema) -> pa.Schema:
     return schema
 
 
-def _rows_of(spec: ModelSpec, window: Window, schema: pa.Schema, name: str) -> Any:
-    """Return the filter for a window's rows, in the time column's own type."""
+def _rows_of(spec: ModelSpec, window: Window, schema: pa.Schema, name: str) -> Rows:
+    """Return which rows are a window's, by the time column in its own type."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -140,7 +145,8 @@ def _rows_of(spec: ModelSpec, window: Window, schema: pa.Schema, name: str) -> A
     column = pc.field(time)
     start, end = (pa.scalar(_in_type(moment, kind), kind) for moment in (window.start, window.end))
     inside = (column >= start) & (column < end)
-    return inside | column.is_null() if "{date}" in (spec.source.path or "") else inside
+    whole_days = "{date}" in (spec.source.path or "")
+    return Rows(time, inside | column.is_null() if whole_days else inside)
 
 
 def _in_type(moment: datetime, kind: pa.TimestampType) -> datetime:
