@@ -36,6 +36,7 @@ PRELOADED = (
     "sklearn.calibration",
     "sklearn.compose",
     "sklearn.svm",
+    "tasks.promotion",
     "tasks.retrain",
     "tasks.validation",
 )
@@ -186,21 +187,21 @@ def judge(_: int) -> None:
 
 def bootstrap(_: int) -> None:
     """Train and promote the first champion on the first day."""
-    from tasks import registry, retrain
+    from tasks import approval, promotion, registry, retrain
 
     model = spec()
     registry.prepare()
     until = START + DAY
     plan = {"reason": "bootstrap", "proposer": "benchmark", "training_window": None}
-    retrain.propose(model, "first", **plan, until=until, now=until)
-    retrain.decide(model, "first", "retrain", None, "")
+    approval.propose(model, "first", **plan, until=until, now=until)
+    approval.decide(model, "first", "retrain", None, "")
     run_id = retrain.train(model, "first")["candidate_run"]
     retrain.calibrate(model, "first", run_id)
     retrain.gate(model, "first", run_id)
     retrain.register(model, "first", run_id)
-    brief = retrain.ask_to_promote(model, "first", "")
-    retrain.decide(model, "first", "promote", None, brief["evidence"])
-    retrain.promote(model, "first")
+    brief = approval.ask_to_promote(model, "first", "")
+    approval.decide(model, "first", "promote", None, brief["evidence"])
+    promotion.promote(model, "first")
 
 
 if __name__ == "__main__":

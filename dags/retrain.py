@@ -27,13 +27,13 @@ COMMENT = Param(
 def make(spec: ModelSpec) -> DAG:
     @task(task_id="propose")
     def propose() -> dict[str, Any]:
-        from tasks import retrain
+        from tasks import approval
 
         context = get_current_context()
         run, params = context["dag_run"], context["params"]
         until = params["until"] and datetime.fromisoformat(params["until"])
-        with final(retrain.NotApproved):
-            proposal = retrain.propose(
+        with final(approval.NotApproved):
+            proposal = approval.propose(
                 spec,
                 run.run_id,
                 reason=params["reason"],
@@ -42,24 +42,24 @@ def make(spec: ModelSpec) -> DAG:
                 until=until.replace(tzinfo=until.tzinfo or UTC) if until else None,
                 now=datetime.now(UTC),
             )
-        return retrain.ask_to_retrain(spec, proposal, run_link(context))
+        return approval.ask_to_retrain(spec, proposal, run_link(context))
 
     @task.short_circuit
     def decide(step: str, evidence: str, asked: str | None) -> bool:
-        from tasks import retrain
+        from tasks import approval
 
         context = get_current_context()
         response = context["ti"].xcom_pull(task_ids=asked) if asked else None
-        decision = retrain.decide(spec, context["dag_run"].run_id, step, response, evidence)
+        decision = approval.decide(spec, context["dag_run"].run_id, step, response, evidence)
         print(f"{step}: {decision.answer} by {decision.by}. {decision.comment}")
         return decision.answer == "approved"
 
     @task
     def train() -> dict[str, Any]:
-        from tasks import brief, retrain
+        from tasks import approval, brief, retrain
         from tasks.training import TrainingError
 
-        with final(retrain.NotApproved, TrainingError):
+        with final(approval.NotApproved, TrainingError):
             trained = retrain.train(spec, get_current_context()["dag_run"].run_id)
         return {**trained, "validation_report": brief.address_of(trained["report"])}
 
@@ -82,20 +82,20 @@ def make(spec: ModelSpec) -> DAG:
 
     @task
     def register(candidate_run: str) -> dict[str, Any]:
-        from tasks import retrain
+        from tasks import approval, retrain
 
         context = get_current_context()
         proposal = context["dag_run"].run_id
         registered = retrain.register(spec, proposal, candidate_run)
-        return {**registered, **retrain.ask_to_promote(spec, proposal, run_link(context))}
+        return {**registered, **approval.ask_to_promote(spec, proposal, run_link(context))}
 
     @task
     def promote() -> dict[str, Any]:
-        from tasks import registry, retrain
+        from tasks import approval, promotion, registry
         from tasks.ledger import Conflict
 
-        with final(Conflict, retrain.NotApproved):
-            done = retrain.promote(spec, get_current_context()["dag_run"].run_id)
+        with final(Conflict, approval.NotApproved):
+            done = promotion.promote(spec, get_current_context()["dag_run"].run_id)
         print(f"version {done.version} is champion for windows from {done.effective_from} on")
         return {
             "version": done.version,

@@ -160,8 +160,8 @@ def withdraw(
     by: Annotated[str, typer.Option(help="who withdraws it")],
 ) -> None:
     """End a live proposal whose run will not finish; the latch then rests."""
-    from tasks.retrain import NotApproved
-    from tasks.retrain import withdraw as end
+    from tasks.approval import NotApproved
+    from tasks.approval import withdraw as end
 
     try:
         end(_find(model), proposal, by, reason)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from tasks import registry, status
 from tasks.ledger import Ledger
+from tasks.promotion import follow
 from tasks.records import Promotion
-from tasks.retrain import follow
 from tasks.spec import ModelSpec
 
 

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tasks import monitor, registry, retrain, status
+from tasks import approval, monitor, promotion, registry, retrain, status
 from tasks.ledger import Ledger
 from tasks.records import Observation, Promotion
 from tasks.spec import ModelSpec
@@ -78,7 +78,7 @@ def answer(by: str | None = "ada", option: str = "Approve") -> dict[str, Any]:
 
 def propose(name: str = FIRST, **parts: Any) -> dict[str, str]:
     spec = parts.pop("spec", MODEL)
-    asked = retrain.propose(
+    asked = approval.propose(
         spec,
         name,
         **{
@@ -90,11 +90,11 @@ def propose(name: str = FIRST, **parts: Any) -> dict[str, str]:
             **parts,
         },
     )
-    return retrain.ask_to_retrain(MODEL, asked, "/dags/here")
+    return approval.ask_to_retrain(MODEL, asked, "/dags/here")
 
 
 def gate(name: str, brief: dict[str, str]) -> tuple[str, dict[str, Any]]:
-    retrain.decide(MODEL, name, "retrain", answer(), brief["evidence"])
+    approval.decide(MODEL, name, "retrain", answer(), brief["evidence"])
     run = retrain.train(MODEL, name)["candidate_run"]
     retrain.calibrate(MODEL, name, run)
     return run, retrain.gate(MODEL, name, run)
@@ -108,9 +108,9 @@ def register(name: str, brief: dict[str, str]) -> str:
 
 
 def promote(name: str) -> Promotion:
-    evidence = retrain.ask_to_promote(MODEL, name, "/dags/here")["evidence"]
-    retrain.decide(MODEL, name, "promote", answer(), evidence)
-    return retrain.promote(MODEL, name)
+    evidence = approval.ask_to_promote(MODEL, name, "/dags/here")["evidence"]
+    approval.decide(MODEL, name, "promote", answer(), evidence)
+    return promotion.promote(MODEL, name)
 
 
 def read() -> status.Status:

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from tasks import monitor, registry, retrain, rollback
+from tasks import approval, monitor, promotion, registry, retrain, rollback
+from tasks.approval import NotApproved
 from tasks.ledger import Conflict
-from tasks.retrain import NotApproved
 from tasks.spec import Owner, Training
 from tests.flow import (
     EPISODE,
@@ -48,7 +48,7 @@ def test_after_a_refusal_the_second_proposal_waits_until_the_latch_has_rested(
 ) -> None:
     at("drifted")
     brief = propose()
-    decision = retrain.decide(MODEL, FIRST, "retrain", REFUSALS[refusal], brief["evidence"])
+    decision = approval.decide(MODEL, FIRST, "retrain", REFUSALS[refusal], brief["evidence"])
     assert decision.answer == refusal
     with pytest.raises(NotApproved, match=refusal):
         retrain.train(MODEL, FIRST)
@@ -68,7 +68,7 @@ def test_neither_the_proposer_nor_a_stranger_can_approve(
 ) -> None:
     at("drifted")
     brief = propose("by hand", proposer=proposer)
-    decision = retrain.decide(MODEL, "by hand", "retrain", answer(by), brief["evidence"])
+    decision = approval.decide(MODEL, "by hand", "retrain", answer(by), brief["evidence"])
     assert decision.answer == "invalid"
     assert why in decision.comment
 
@@ -100,20 +100,20 @@ def test_the_only_approver_cannot_propose(at: At) -> None:
 
 def test_an_approval_task_that_was_marked_as_done_is_no_answer(at: At) -> None:
     at("drifted")
-    decision = retrain.decide(MODEL, FIRST, "retrain", None, propose()["evidence"])
+    decision = approval.decide(MODEL, FIRST, "retrain", None, propose()["evidence"])
     assert decision.answer == "no_answer"
 
 
 def test_nothing_comes_of_an_approval_after_a_withdrawal(at: At) -> None:
     at("registered")
-    retrain.withdraw(MODEL, FIRST, "otto", "not today")
+    approval.withdraw(MODEL, FIRST, "otto", "not today")
     with pytest.raises(NotApproved, match="withdraw was withdrawn by otto"):
         promote(FIRST)
 
 
 def test_a_proposal_is_bound_to_the_spec_it_was_made_with(at: At) -> None:
     at("drifted")
-    retrain.decide(MODEL, FIRST, "retrain", answer(), propose()["evidence"])
+    approval.decide(MODEL, FIRST, "retrain", answer(), propose()["evidence"])
     other = MODEL.model_copy(update={"training": Training(window=timedelta(days=2), judge=0.5)})
     with pytest.raises(NotApproved, match="has changed since it was proposed"):
         retrain.train(other, FIRST)
@@ -122,7 +122,7 @@ def test_a_proposal_is_bound_to_the_spec_it_was_made_with(at: At) -> None:
 def test_an_old_promotion_that_is_run_again_leaves_the_champion_of_today(at: At) -> None:
     at("promoted")
     rollback.promote_back(MODEL, "back", expected=2, version=1, by="otto", reason="worse")
-    assert retrain.promote(MODEL, FIRST).version == 2
+    assert promotion.promote(MODEL, FIRST).version == 2
     assert alias() == 1
 
 
@@ -154,10 +154,10 @@ def test_no_step_acts_without_a_recorded_approval(at: At) -> None:
             step()
     at("registered")
     with pytest.raises(NotApproved, match="nobody has decided"):
-        retrain.promote(MODEL, FIRST)
-    retrain.decide(MODEL, FIRST, "promote", answer(), "other evidence")
+        promotion.promote(MODEL, FIRST)
+    approval.decide(MODEL, FIRST, "promote", answer(), "other evidence")
     with pytest.raises(NotApproved, match="other evidence"):
-        retrain.promote(MODEL, FIRST)
+        promotion.promote(MODEL, FIRST)
 
 
 def test_each_step_run_twice_doubles_nothing(at: At) -> None:

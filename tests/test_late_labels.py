@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks import monitor, retrain, status
+from tasks import approval, monitor, retrain, status
 from tasks.late_labels import AT_MOST, due, measure_again
 from tasks.ledger import Ledger
 from tasks.records import Observation
@@ -311,7 +311,7 @@ def test_what_a_what_if_observed_is_not_measured_again(at: At) -> None:
 
 
 def propose(name: str) -> None:
-    asked = retrain.propose(
+    asked = approval.propose(
         LATE,
         name,
         reason="manual",
@@ -320,8 +320,8 @@ def propose(name: str) -> None:
         until=None,
         now=day(20),
     )
-    evidence = retrain.ask_to_retrain(LATE, asked, "/dags/here")["evidence"]
-    retrain.decide(LATE, name, "retrain", answer(), evidence)
+    evidence = approval.ask_to_retrain(LATE, asked, "/dags/here")["evidence"]
+    approval.decide(LATE, name, "retrain", answer(), evidence)
 
 
 def test_training_takes_the_rows_whose_labels_have_come(at: At) -> None:
