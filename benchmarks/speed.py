@@ -170,14 +170,14 @@ def measure(_: int) -> None:
 
 def judge(_: int) -> None:
     """Time the verdict alone: two summaries are read, then judged as often as takes a while."""
-    from tasks import drift, monitor, store, summary
+    from tasks import drift, monitor, observing, store, summary
     from tasks.ledger import Ledger
     from tasks.windows import window_at
 
     model = spec()
     measured = json.loads(Path("measured.json").read_text())
     window = summary.from_json(json.loads(store.read(measured["summary"])))
-    reference = monitor.reference_of(model, Ledger.open(), 1)
+    reference = observing.reference_of(model, Ledger.open(), 1)
     first = drift.judge(window, reference, model)  # solves and keeps the critical values
     timed(lambda: drift.judge(window, reference, model))
     assert first.verdict == "steady"

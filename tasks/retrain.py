@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from tasks import evidence, monitor, status
+from tasks import evidence, quarantine, status
 from tasks.approval import NotApproved, approved, proposal_named
 from tasks.ledger import Ledger
 from tasks.records import Candidate, Decision, Proposal
@@ -28,7 +28,7 @@ def train(spec: ModelSpec, proposal: str) -> dict[str, Any]:
 
     ledger = Ledger.open()
     asked = approved(spec, ledger, proposal, "retrain")
-    rows = monitor.check_rows(spec, _interval(asked), {})
+    rows = quarantine.check_rows(spec, _interval(asked), {})
     if rows["problem"]:
         raise training.TrainingError(f"{spec.model} {_interval(asked)}: {rows['problem']}")
     frame, label, _ = _gather(spec, asked, rows)
@@ -175,7 +175,7 @@ def _gather(
 ) -> tuple[pd.DataFrame, Ints, Floats | None]:
     from tasks.training import gather
 
-    return gather(spec, monitor.accepted(spec, _interval(asked), rows))
+    return gather(spec, quarantine.accepted(spec, _interval(asked), rows))
 
 
 def _slices(spec: ModelSpec, label: Ints) -> Any:

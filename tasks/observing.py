@@ -1,0 +1,84 @@
+"""A window's summary against the reference of its version → the observation."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from tasks import store
+from tasks.ledger import Ledger
+from tasks.records import Candidate, Observation
+from tasks.spec import ModelSpec
+from tasks.windows import Window
+
+if TYPE_CHECKING:
+    from tasks.reference import Reference
+
+_WEIGHTLESS = "the sample weights of the labelled rows sum to zero, so the losses are not compared"
+
+
+def observation(
+    spec: ModelSpec, window: Window, measured: dict[str, Any], ledger: Ledger
+) -> Observation:
+    """Return what a measured window says under one version; nothing is written yet."""
+    import json
+
+    from tasks import drift
+    from tasks.explanation import explain
+    from tasks.reference import from_json as reference_from_json
+    from tasks.summary import from_json
+
+    counts = {k: measured[k] for k in ("rows", "accepted", "quarantined", "warnings")}
+    told: dict[str, Any] = {}
+    if measured["problem"]:
+        judgement = drift.insufficient(measured["problem"])
+    else:
+        summary = from_json(json.loads(store.read(measured["summary"])))
+        champion = candidate_of(spec, ledger, measured["version"])
+        reference = reference_from_json(champion.reference)
+        judgement = drift.judge(summary, reference, spec)
+        told = explain(summary, reference, judgement, champion.metrics["hinge_gap"])
+        if summary.losses.weight:
+            told |= summary.losses.rates
+        elif summary.labelled:
+            counts["warnings"] = [*counts["warnings"], _WEIGHTLESS]
+        counts["labelled"] = summary.labelled
+    statistics = [
+        {**asdict(s), "limit": s.limit, "pressure": s.pressure} for s in judgement.statistics
+    ]
+    return Observation(
+        model=spec.model,
+        version=measured["version"],
+        window_start=window.start,
+        window_end=window.end,
+        spec_digest=spec.digest,
+        data_digest=measured["data_digest"],
+        verdict=judgement.verdict,
+        reason=judgement.reason,
+        pressure=judgement.pressure,
+        figures={**counts, **told, "statistics": statistics, "report": measured["report"]},
+    )
+
+
+def reference_of(spec: ModelSpec, ledger: Ledger, version: int) -> Reference:
+    """Return what windows of a version are held against. Raises SpecError if there is none."""
+    from tasks.reference import from_json
+
+    return from_json(candidate_of(spec, ledger, version).reference)
+
+
+def candidate_of(spec: ModelSpec, ledger: Ledger, version: int) -> Candidate:
+    """Return the candidate that became a version. Raises SpecError if there is none."""
+    from tasks.spec import SpecError
+
+    candidate = ledger.candidate(spec.model, version)
+    if candidate is None:
+        known = ", ".join(str(c.version) for c in ledger.candidates(spec.model)) or "none"
+        raise SpecError(f"{spec.model} has no version {version} in the ledger; there are: {known}")
+    return candidate
+
+
+def constants_of(spec: ModelSpec, ledger: Ledger, version: int) -> dict[str, float]:
+    """Return the features that were constant in a version's reference, with their value."""
+    reference = reference_of(spec, ledger, version)
+    return {name: m.mean for name, m in reference.summary.features.items() if m.constant}

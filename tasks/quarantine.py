@@ -1,0 +1,128 @@
+"""The rows of an interval: the bad ones put aside with their reason, the rest handed on."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from tasks import store
+from tasks.readers import SourceChanged, SourceError
+from tasks.source import Digest, batches
+from tasks.spec import ModelSpec
+from tasks.windows import Window
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from tasks.validation import Validation
+
+
+def check_rows(
+    spec: ModelSpec, window: Window, constants: dict[str, float], version: int | None = None
+) -> dict[str, Any]:
+    """Validate the rows of any interval, quarantine the bad ones, write the report.
+
+    Returns
+    -------
+    `problem` (why they cannot be measured, or None), counts, `data_digest`, `warnings`, and paths
+    in the store.
+    """
+    import pyarrow.parquet as pq
+
+    from tasks import keys, report, validation
+
+    place = f"{spec.model}/{window.name}"
+    digest = Digest()
+    with tempfile.TemporaryDirectory() as folder:
+        # Files of one window may type a column differently: one quarantine file for each schema.
+        writers: dict[pa.Schema, pq.ParquetWriter] = {}
+
+        def quarantine(rows: pa.Table) -> None:
+            schema = rows.schema.remove_metadata()
+            if schema not in writers:
+                writers[schema] = pq.ParquetWriter(f"{folder}/{len(writers)}.parquet", schema)
+            writers[schema].write_table(rows.replace_schema_metadata())
+
+        try:
+            repeated = keys.repeated_keys(batches(spec, window, [spec.source.key]))
+            result = validation.validate(
+                spec,
+                window,
+                digest.tap(batches(spec, window)),
+                repeated=repeated,
+                constants=constants,
+                quarantine=quarantine,
+            )
+        except SourceChanged:
+            raise
+        except SourceError as error:
+            result = _unreadable(str(error))
+            digest = Digest.of(str(error))  # a file that breaks after it was missing is news
+        bad = []
+        for number, writer in enumerate(writers.values()):
+            writer.close()
+            bad.append(f"quarantine/{place}/{digest}-{number}.parquet")
+            store.put(bad[-1], f"{folder}/{number}.parquet")
+    address = f"reports/{place}/validation-{digest}.html"
+    page = report.report_html(spec, window, result, model_version=version, data_digest=str(digest))
+    store.write(address, page)
+    return {
+        "problem": result.problem,
+        "rows": result.rows,
+        "accepted": result.accepted,
+        "quarantined": result.quarantined,
+        "warnings": list(result.warnings),
+        "data_digest": str(digest),
+        "quarantine": bad,
+        "report": address,
+    }
+
+
+def _unreadable(problem: str) -> Validation:
+    from tasks.validation import Validation
+
+    return Validation(0, 0, 0, (), problem, ())
+
+
+def accepted(
+    spec: ModelSpec, window: Window, validated: dict[str, Any]
+) -> Iterator[pa.RecordBatch]:
+    """Yield the window's rows without the quarantined ones.
+
+    Raises
+    ------
+    SourceChanged
+        If the rows are no longer those that were validated.
+    """
+    import numpy as np
+    import pyarrow as pa
+
+    bad = _quarantined_rows(validated["quarantine"])
+    digest = Digest()
+    first = 0
+    for batch in digest.tap(batches(spec, window)):
+        here = bad[np.searchsorted(bad, first) : np.searchsorted(bad, first + batch.num_rows)]
+        if len(here):
+            keep = np.ones(batch.num_rows, dtype=bool)
+            keep[here - first] = False
+            yield batch.filter(pa.array(keep))
+        else:
+            yield batch
+        first += batch.num_rows
+    if str(digest) != validated["data_digest"]:
+        raise SourceChanged(
+            f"the rows of {window} changed after they were validated; clear this run from its "
+            "first task on to use the new ones"
+        )
+
+
+def _quarantined_rows(paths: list[str]) -> Any:
+    import io
+
+    import numpy as np
+    import pyarrow.parquet as pq
+
+    tables = [pq.read_table(io.BytesIO(store.read(path)), columns=["_row"]) for path in paths]
+    found = [table.column("_row").to_numpy() for table in tables]
+    return np.sort(np.concatenate([np.empty(0, dtype=np.int64), *found]))
