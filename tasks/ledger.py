@@ -128,6 +128,7 @@ _CANDIDATES = _table(
     _text("proposal"),
     _number("version"),
     _text("run_id", 64),
+    _text("artifact_digest", 64),
     _text("evidence", 64),
     _text("spec_digest", 64),
     _text("data_digest", 64),

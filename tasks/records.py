@@ -69,6 +69,7 @@ class Candidate:
     proposal: str
     version: int
     run_id: str
+    artifact_digest: str
     evidence: str
     spec_digest: str
     data_digest: str

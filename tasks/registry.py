@@ -6,32 +6,36 @@ Models are stored and loaded as skops alone, with our own list of trusted types.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import tempfile
 from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from zipfile import BadZipFile
 
+from tasks import artifact, model_file
 from tasks.spec import ModelSpec
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-# Beyond scikit-learn's public types, which skops trusts itself.
-TRUSTED = (
-    "sklearn.calibration._CalibratedClassifier",
-    "sklearn.calibration._SigmoidCalibration",
-    "sklearn.compose._column_transformer._RemainderColsList",
-    "scipy.sparse._csr.csr_matrix",
-)
 _MODEL_FILE = "model.skops"
 
 
 class RegistryError(Exception):
     """The registry does not hold what is asked for, or what it holds must not be loaded."""
+
+
+@dataclass(frozen=True)
+class Registered:
+    """A registered version, and the digest over the files that it consists of."""
+
+    version: int
+    artifact_digest: str
 
 
 @cache
@@ -82,11 +86,9 @@ def start(model: str, proposal: str, tags: Mapping[str, str]) -> str:
 
 def put_model(run_id: str, name: str, model: Any) -> None:
     """Hand a fitted model to the next step, as `work/<name>.skops` of the run."""
-    import skops.io as sio
-
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"{name}.skops"
-        sio.dump(model, path)
+        path.write_bytes(model_file.dump(model))
         _client().log_artifact(run_id, str(path), "work")
 
 
@@ -115,31 +117,73 @@ def log_metrics(run_id: str, metrics: Mapping[str, float]) -> None:
         _client().log_metric(run_id, name, value)
 
 
-def register(spec: ModelSpec, run_id: str, calibrated: Any, tags: Mapping[str, str]) -> int:
-    """Return the registered version of the run's candidate; a second call finds the first one's."""
-    import mlflow
+def register(spec: ModelSpec, run_id: str, calibrated: Any, tags: Mapping[str, str]) -> Registered:
+    """Register the run's candidate; the same candidate is registered once, whoever asks again.
 
-    model = spec.model
+    Its files are artifacts of the run first, then a version points to them: what was killed in
+    between is done over. Of two who register it at once, the lower version stands.
+    """
     client = _client()
-    earlier = client.search_model_versions(f"name = '{model}' and run_id = '{run_id}'")
-    if earlier:
-        return int(earlier[0].version)
-    with mlflow.start_run(run_id=run_id):
-        info = mlflow.sklearn.log_model(
-            calibrated,
-            name="model",
-            serialization_format="skops",
-            skops_trusted_types=list(TRUSTED),
-            pyfunc_predict_fn="predict_proba",
-            signature=_signature(spec),
-            pip_requirements=_requirements(),
-        )
-    if not client.search_registered_models(f"name = '{model}'"):
-        client.create_registered_model(model)
-    version = client.create_model_version(
-        model, info.model_uri, run_id, tags={f"gatelatch.{k}": v for k, v in tags.items()}
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        _write(spec, run_id, calibrated, folder)
+        digest = artifact.digest(folder)
+        found = _versions(spec.model, digest)
+        if not found:
+            (folder / artifact.SUMS).write_text(artifact.sums(folder))
+            client.log_artifacts(run_id, str(folder), "model")
+            _create_version(spec.model, run_id, {**tags, "artifact_digest": digest})
+            found = _versions(spec.model, digest)
+    for double in found[1:]:
+        client.delete_model_version(spec.model, str(double))
+    return Registered(found[0], digest)
+
+
+def _write(spec: ModelSpec, run_id: str, calibrated: Any, folder: Path) -> None:
+    """Write the files of a registered model; the same candidate gives the same bytes."""
+    import mlflow
+    from mlflow.models import Model
+
+    content = model_file.dump(calibrated)
+    started = _client().get_run(run_id).info.start_time / 1000
+    described = Model(
+        run_id=run_id,
+        utc_time_created=datetime.fromtimestamp(started, UTC).replace(tzinfo=None),
+        model_uuid=hashlib.sha256(content).hexdigest()[:32],
     )
-    return int(version.version)
+    mlflow.sklearn.save_model(
+        calibrated,
+        folder,
+        mlflow_model=described,
+        serialization_format="skops",
+        skops_trusted_types=list(model_file.TRUSTED),
+        pyfunc_predict_fn="predict_proba",
+        signature=_signature(spec),
+        pip_requirements=_requirements(),
+    )
+    (folder / _MODEL_FILE).write_bytes(content)
+    described.model_size_bytes = len(content)
+    described.save(folder / "MLmodel")
+
+
+def _versions(model: str, digest: str) -> list[int]:
+    """Return the versions that hold these files, in order; those deleted by hand are not there."""
+    query = f"name = '{model}' and tags.`gatelatch.artifact_digest` = '{digest}'"
+    return sorted(int(v.version) for v in _client().search_model_versions(query))
+
+
+def _create_version(model: str, run_id: str, tags: Mapping[str, str]) -> None:
+    from mlflow.exceptions import MlflowException
+
+    client = _client()
+    try:
+        client.create_registered_model(model)
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            raise
+    source = f"{client.get_run(run_id).info.artifact_uri}/model"
+    named = {f"gatelatch.{name}": value for name, value in tags.items()}
+    client.create_model_version(model, source, run_id, tags=named, await_creation_for=0)
 
 
 def _signature(spec: ModelSpec) -> Any:
@@ -185,15 +229,10 @@ def load(model: str, version: int) -> Any:
 
 
 def _load(path: Path) -> Any:
-    import skops.io as sio
-    from skops.io.exceptions import UntrustedTypesFoundException
-
     try:
-        return sio.load(path, trusted=list(TRUSTED))
-    except UntrustedTypesFoundException as error:
-        raise RegistryError(f"{path.name} holds types that are not trusted: {error}") from None
-    except (BadZipFile, ValueError, OSError, KeyError) as error:
-        raise RegistryError(f"{path.name} is not a readable skops file: {error}") from None
+        return model_file.load(path.read_bytes(), path.name)
+    except model_file.ModelFileError as error:
+        raise RegistryError(str(error)) from None
 
 
 def point_champion(model: str, version: int, previous: int | None) -> None:

@@ -136,15 +136,18 @@ def register(spec: ModelSpec, proposal: str, run_id: str) -> dict[str, Any]:
         "trained_until": asked.trained_until.isoformat(),
         "code_version": _code_version(),
     }
-    version = registry.register(spec, run_id, calibrated, tags)
+    made = registry.register(spec, run_id, calibrated, tags)
     metrics = registry.get_json(run_id, "metrics")
-    shown = evidence.digest([spec.digest, rows["data_digest"], run_id, version, gates, metrics])
+    shown = evidence.digest(
+        [spec.digest, rows["data_digest"], made.artifact_digest, gates, metrics]
+    )
     ledger.add_candidate(
         Candidate(
             spec.model,
             proposal,
-            version,
+            made.version,
             run_id,
+            made.artifact_digest,
             shown,
             spec.digest,
             rows["data_digest"],
@@ -154,7 +157,10 @@ def register(spec: ModelSpec, proposal: str, run_id: str) -> dict[str, Any]:
             registry.get_json(run_id, "reference"),
         )
     )
-    return {"version": version, "registered_version": registry.version_url(spec.model, version)}
+    return {
+        "version": made.version,
+        "registered_version": registry.version_url(spec.model, made.version),
+    }
 
 
 def _interval(proposal: Proposal) -> Window:

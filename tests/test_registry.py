@@ -73,7 +73,7 @@ def plain(spec: Callable[..., ModelSpec]) -> tuple[ModelSpec, Any]:
 
 def registered(spec: ModelSpec, model: Any, proposal: str = "p1") -> tuple[str, int]:
     run = registry.start(spec.model, proposal, {"seed": "7"})
-    return run, registry.register(spec, run, model, {"proposal": proposal})
+    return run, registry.register(spec, run, model, {"proposal": proposal}).version
 
 
 def skops_file(root: Path) -> Path:
@@ -105,7 +105,7 @@ def test_what_is_started_or_registered_twice_is_there_once(
     assert registered(*plain, proposal="p2")[1] == 2
     assert len(mlflow.search_runs(experiment_names=["churn"])) == 2
     (version,) = registry._client().search_model_versions("name = 'churn' and version_number = 1")
-    assert (version.run_id, version.tags) == (first[0], {"gatelatch.proposal": "p1"})
+    assert (version.run_id, version.tags["gatelatch.proposal"]) == (first[0], "p1")
 
 
 def test_a_pickle_in_place_of_the_model_is_refused_and_not_executed(
