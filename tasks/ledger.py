@@ -1,6 +1,7 @@
-"""The only file that knows the ledger's tables: append-only, each row named by its natural key.
+"""The only file that reads and writes the ledger: append-only, each row named by its natural key.
 
-Writing a row twice is a no-op; writing a different one under the same key is a `Conflict`.
+Writing a row twice is a no-op; writing a different one under the same key is a `Conflict`. Every
+row is linked into its model's chain in the transaction that writes it.
 """
 
 from __future__ import annotations
@@ -8,14 +9,15 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import asdict, fields
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any, TypeVar, cast
 
 import sqlalchemy as sa
-from sqlalchemy.types import TypeDecorator
 
+from tasks import append_only, chain
+from tasks.chain import Link, Trail
 from tasks.records import (
     Candidate,
     Decision,
@@ -24,6 +26,7 @@ from tasks.records import (
     Proposal,
     champion_at,
 )
+from tasks.tables import CANDIDATES, CHAIN, DECISIONS, META, OBSERVATIONS, PROMOTIONS, PROPOSALS
 from tasks.windows import Window
 
 _Row = TypeVar("_Row")
@@ -33,124 +36,6 @@ class Conflict(Exception):
     """The ledger says otherwise: another row stands where this one would."""
 
 
-class _Utc(TypeDecorator[datetime]):
-    """Aware datetimes in UTC, also in SQLite, which keeps no zone."""
-
-    impl = sa.DateTime(timezone=True)
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Any) -> datetime | None:
-        return value.astimezone(UTC).replace(tzinfo=None) if value and _lite(dialect) else value
-
-    def process_result_value(self, value: datetime | None, dialect: Any) -> datetime | None:
-        return value and (value if value.tzinfo else value.replace(tzinfo=UTC)).astimezone(UTC)
-
-
-def _lite(dialect: Any) -> bool:
-    return bool(dialect.name == "sqlite")
-
-
-_META = sa.MetaData()
-
-
-def _table(name: str, *columns: sa.Column[Any], unique: tuple[str, ...]) -> sa.Table:
-    return sa.Table(
-        name,
-        _META,
-        sa.Column("id", sa.Integer, primary_key=True),
-        sa.Column("model", sa.String(100), nullable=False),
-        *columns,
-        sa.Column("recorded_at", _Utc, nullable=False),
-        sa.UniqueConstraint("model", *unique),
-    )
-
-
-def _text(name: str, size: int = 250, optional: bool = False) -> sa.Column[Any]:
-    return sa.Column(name, sa.String(size), nullable=optional)
-
-
-def _prose(name: str) -> sa.Column[Any]:
-    return sa.Column(name, sa.Text, nullable=False)
-
-
-def _time(name: str, optional: bool = False) -> sa.Column[Any]:
-    return sa.Column(name, _Utc, nullable=optional)
-
-
-def _number(name: str, optional: bool = False) -> sa.Column[Any]:
-    return sa.Column(name, sa.Integer, nullable=optional)
-
-
-def _json(name: str) -> sa.Column[Any]:
-    return sa.Column(name, sa.JSON, nullable=False)
-
-
-_OBSERVATIONS = _table(
-    "observations",
-    _number("version"),
-    _time("window_start"),
-    _time("window_end"),
-    _number("revision"),
-    _text("spec_digest", 64),
-    _text("data_digest", 64),
-    _text("verdict", 20),
-    _prose("reason"),
-    sa.Column("pressure", sa.Float, nullable=True),
-    _json("figures"),
-    unique=("version", "window_start", "window_end", "revision"),
-)
-_PROPOSALS = _table(
-    "proposals",
-    _text("proposal"),
-    _text("kind", 20),
-    _prose("reason"),
-    _text("episode", optional=True),
-    _number("champion", optional=True),
-    _time("trained_from"),
-    _time("trained_until"),
-    _text("proposer"),
-    _text("spec_digest", 64),
-    unique=("proposal",),
-)
-_DECISIONS = _table(
-    "decisions",
-    _text("proposal"),
-    _text("step", 20),
-    _text("answer", 20),
-    _text("by"),
-    _prose("comment"),
-    _text("evidence", 64),
-    _time("effective_from"),
-    unique=("proposal", "step"),
-)
-_CANDIDATES = _table(
-    "candidates",
-    _text("proposal"),
-    _number("version"),
-    _text("run_id", 64),
-    _text("artifact_digest", 64),
-    _text("evidence", 64),
-    _text("spec_digest", 64),
-    _text("data_digest", 64),
-    _time("trained_until"),
-    _json("metrics"),
-    _json("gates"),
-    _json("reference"),
-    unique=("proposal",),
-)
-_PROMOTIONS = _table(
-    "promotions",
-    _number("number"),
-    _text("proposal"),
-    _number("version"),
-    _number("expected", optional=True),
-    _time("effective_from"),
-    _text("by"),
-    _prose("reason"),
-    unique=("number",),
-)
-
-
 class Ledger:
     """A connection to the ledger, SQLite or PostgreSQL."""
 
@@ -158,6 +43,9 @@ class Ledger:
         self._engine = sa.create_engine(url)
         if self._engine.dialect.name == "sqlite":
             sa.event.listen(self._engine, "connect", _patient)
+        else:
+            # Each statement sees what was committed before it: the chain's head, once it waits.
+            self._engine = self._engine.execution_options(isolation_level="READ COMMITTED")
 
     @classmethod
     def open(cls) -> Ledger:
@@ -165,14 +53,8 @@ class Ledger:
         return _opened(os.environ.get("GATELATCH_LEDGER") or "sqlite:///.run/ledger.db")
 
     def create(self) -> None:
-        """Create the tables that are missing."""
-        try:
-            _META.create_all(self._engine)
-        except (sa.exc.OperationalError, sa.exc.ProgrammingError, sa.exc.IntegrityError):
-            # Another process was first; if it was not that, this fails again and says why.
-            with self._engine.begin() as link:
-                for table in _META.sorted_tables:
-                    link.execute(sa.schema.CreateTable(table, if_not_exists=True))
+        """Create what is missing of the tables, and of the triggers that keep them append-only."""
+        append_only.create(self._engine, META)
 
     def observe(self, observation: Observation) -> Observation:
         """Append an observation; the same data and spec under the same key must say the same.
@@ -190,16 +72,16 @@ class Ledger:
         revision = 0 if earlier is None else earlier.revision + 1
         row = {**_row(observation), "revision": revision}
         try:
-            self._insert(_OBSERVATIONS, row)
+            self._insert(OBSERVATIONS, row)
         except sa.exc.IntegrityError:
             return self.observe(observation)  # another run of this window was first
         return Observation(**row)
 
     def observation(self, model: str, version: int, window: Window) -> Observation | None:
         """Return the newest revision of one window under one version."""
-        t = _OBSERVATIONS.c
+        t = OBSERVATIONS.c
         query = (
-            sa.select(_OBSERVATIONS)
+            sa.select(OBSERVATIONS)
             .where(t.model == model, t.version == version)
             .where(t.window_start == window.start, t.window_end == window.end)
             .order_by(t.revision.desc())
@@ -210,8 +92,8 @@ class Ledger:
 
     def observations(self, model: str) -> list[Observation]:
         """Return the newest revision of every window, each under the champion it belongs to."""
-        t = _OBSERVATIONS.c
-        query = sa.select(_OBSERVATIONS).where(t.model == model).order_by(t.id)
+        t = OBSERVATIONS.c
+        query = sa.select(OBSERVATIONS).where(t.model == model).order_by(t.id)
         newest = {(o.version, o.window): o for o in self._all(query, Observation)}
         promotions = self.promotions(model)
         ruling = [o for o in newest.values() if _rules(promotions, o)]
@@ -219,18 +101,18 @@ class Ledger:
 
     def history(self, model: str) -> list[Observation]:
         """Return every observation ever written, every revision and version, in that order."""
-        t = _OBSERVATIONS.c
+        t = OBSERVATIONS.c
         return self._all(
-            sa.select(_OBSERVATIONS).where(t.model == model).order_by(t.id), Observation
+            sa.select(OBSERVATIONS).where(t.model == model).order_by(t.id), Observation
         )
 
     def propose(self, proposal: Proposal) -> Proposal:
         """Append a proposal, once; a second call returns the first one's row unchanged."""
-        return self._once(_PROPOSALS, proposal, ("proposal",), compare=False)
+        return self._once(PROPOSALS, proposal, ("proposal",), compare=False)
 
     def proposals(self, model: str) -> list[Proposal]:
         """Return a model's proposals, oldest first."""
-        return self._of(_PROPOSALS, model, Proposal)
+        return self._of(PROPOSALS, model, Proposal)
 
     def decide(self, decision: Decision) -> Decision:
         """Append a decision, once.
@@ -241,20 +123,20 @@ class Ledger:
             If the step was decided otherwise before.
         """
         return self._once(
-            _DECISIONS, decision, ("proposal", "step"), but=("effective_from", "comment")
+            DECISIONS, decision, ("proposal", "step"), but=("effective_from", "comment")
         )
 
     def decisions(self, model: str) -> list[Decision]:
         """Return a model's decisions, oldest first."""
-        return self._of(_DECISIONS, model, Decision)
+        return self._of(DECISIONS, model, Decision)
 
     def add_candidate(self, candidate: Candidate) -> Candidate:
         """Append a candidate, once. Raises Conflict if another stands under its proposal."""
-        return self._once(_CANDIDATES, candidate, ("proposal",))
+        return self._once(CANDIDATES, candidate, ("proposal",))
 
     def candidates(self, model: str) -> list[Candidate]:
         """Return a model's candidates, oldest first."""
-        return self._of(_CANDIDATES, model, Candidate)
+        return self._of(CANDIDATES, model, Candidate)
 
     def candidate(self, model: str, version: int) -> Candidate | None:
         """Return the candidate that became this version."""
@@ -262,7 +144,7 @@ class Ledger:
 
     def promotions(self, model: str) -> list[Promotion]:
         """Return a model's promotions in order."""
-        return self._of(_PROMOTIONS, model, Promotion)
+        return self._of(PROMOTIONS, model, Promotion)
 
     def promote(
         self,
@@ -305,7 +187,7 @@ class Ledger:
             model, len(past) + 1, proposal, version, expected, effective_from, by, reason
         )
         try:
-            self._insert(_PROMOTIONS, _row(row))
+            self._insert(PROMOTIONS, _row(row))
         except sa.exc.IntegrityError:
             # Somebody took this number: the comparison above now fails and says who.
             return self.promote(
@@ -318,6 +200,24 @@ class Ledger:
                 reason=reason,
             )
         return row
+
+    def trail(self, model: str) -> Trail:
+        """Return a model's chain and rows, all as they are at one moment."""
+        with self._engine.connect() as link:
+            if self._engine.dialect.name == "sqlite":
+                link.exec_driver_sql("begin")
+            else:
+                link.execution_options(isolation_level="REPEATABLE READ")
+            links = [
+                Link(*found) for found in link.execute(_links(model).order_by(CHAIN.c.position))
+            ]
+            rows = {
+                (table.name, row["id"]): dict(row)
+                for table in META.sorted_tables
+                if table is not CHAIN
+                for row in link.execute(sa.select(table).where(table.c.model == model)).mappings()
+            }
+            return Trail(links, rows)
 
     def _once(
         self,
@@ -340,7 +240,16 @@ class Ledger:
 
     def _insert(self, table: sa.Table, row: Mapping[str, Any]) -> None:
         with self._engine.begin() as link:
-            link.execute(sa.insert(table).values(**row, recorded_at=datetime.now(UTC)))
+            append_only.alone(link, row["model"])
+            writing = sa.insert(table).values(**row, recorded_at=datetime.now(UTC))
+            row_id = link.execute(writing.returning(table.c.id)).scalar_one()
+            # Sealed as it reads from now on; RETURNING gives 1 where SQLite then reads 1.0.
+            reading = sa.select(table).where(table.c.id == row_id)
+            stored = dict(link.execute(reading).mappings().one())
+            newest = _links(row["model"]).order_by(CHAIN.c.position.desc()).limit(1)
+            head = [Link(*found) for found in link.execute(newest)]
+            seal = chain.link(head[0] if head else None, table.name, stored)
+            link.execute(sa.insert(CHAIN).values(model=row["model"], **asdict(seal)))
 
     def _of(self, table: sa.Table, model: str, kind: type[_Row]) -> list[_Row]:
         return self._all(sa.select(table).where(table.c.model == model).order_by(table.c.id), kind)
@@ -356,6 +265,10 @@ def _opened(url: str) -> Ledger:
     ledger = Ledger(url)
     ledger.create()
     return ledger
+
+
+def _links(model: str) -> sa.Select[Any]:
+    return sa.select(*(CHAIN.c[f.name] for f in fields(Link))).where(CHAIN.c.model == model)
 
 
 def _rules(promotions: list[Promotion], observation: Observation) -> bool:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
+import sqlalchemy as sa
 
+from tasks.ledger import Ledger
 from tasks.spec import ModelSpec
+
+POSTGRES = "postgresql+psycopg://postgres@127.0.0.1:5432/test"
 
 CHURN: dict[str, Any] = {
     "model": "churn",
@@ -49,3 +54,32 @@ def stores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     registry._client.cache_clear()
     registry.load.cache_clear()
     return tmp_path
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: Any, tmp_path: Any) -> Iterator[str]:
+    """Return the URL of an empty place for a ledger; in PostgreSQL a schema, dropped afterwards."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'ledger.db'}"
+        return
+    admin = sa.create_engine(
+        POSTGRES, isolation_level="AUTOCOMMIT", connect_args={"connect_timeout": 3}
+    )
+    schema = f"ledger_{uuid4().hex[:12]}"
+    try:
+        with admin.connect() as link:
+            link.execute(sa.text(f"create schema {schema}"))
+    except sa.exc.OperationalError:
+        pytest.skip(f"PostgreSQL does not answer at {POSTGRES}")
+    yield f"{POSTGRES}?options=-csearch_path%3D{schema}"
+    with admin.connect() as link:
+        link.execute(sa.text(f"drop schema {schema} cascade"))
+    admin.dispose()
+
+
+@pytest.fixture
+def ledger(url: str) -> Iterator[Ledger]:
+    ledger = Ledger(url)
+    ledger.create()
+    yield ledger
+    ledger._engine.dispose()

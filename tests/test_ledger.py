@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import multiprocessing
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
-from uuid import uuid4
 
 import pytest
-import sqlalchemy as sa
 
 from tasks.ledger import Conflict, Ledger
 from tasks.records import Candidate, Decision, Observation, Proposal
 
-POSTGRES = "postgresql+psycopg://postgres@127.0.0.1:5432/test"
 PROCESSES = 8
 
 
@@ -60,35 +56,6 @@ def promote(ledger: Ledger, version: int, expected: int | None, since: int = 9) 
         by="ada",
         reason="drift",
     )
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def url(request: Any, tmp_path: Any) -> Iterator[str]:
-    """Return the URL of an empty place for a ledger; in PostgreSQL a schema, dropped afterwards."""
-    if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path / 'ledger.db'}"
-        return
-    admin = sa.create_engine(
-        POSTGRES, isolation_level="AUTOCOMMIT", connect_args={"connect_timeout": 3}
-    )
-    schema = f"ledger_{uuid4().hex[:12]}"
-    try:
-        with admin.connect() as link:
-            link.execute(sa.text(f"create schema {schema}"))
-    except sa.exc.OperationalError:
-        pytest.skip(f"PostgreSQL does not answer at {POSTGRES}")
-    yield f"{POSTGRES}?options=-csearch_path%3D{schema}"
-    with admin.connect() as link:
-        link.execute(sa.text(f"drop schema {schema} cascade"))
-    admin.dispose()
-
-
-@pytest.fixture
-def ledger(url: str) -> Iterator[Ledger]:
-    ledger = Ledger(url)
-    ledger.create()
-    yield ledger
-    ledger._engine.dispose()
 
 
 def test_observing_twice_is_a_no_op(ledger: Ledger) -> None:

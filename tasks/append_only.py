@@ -1,0 +1,92 @@
+"""Make the ledger's tables append-only in the database itself, for whoever writes to it."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+_REFUSAL = "the ledger is append-only"
+_POSTGRESQL_FUNCTION = f"""
+create or replace function gatelatch_append_only() returns trigger language plpgsql as $$
+begin
+  raise exception using
+    errcode = 'restrict_violation',
+    message = '{_REFUSAL}: ' || tg_table_name || ' refuses ' || tg_op;
+end $$
+"""
+_POSTGRESQL_TRIGGER = """
+create trigger {table}_append_only before update or delete or truncate on {table}
+for each statement execute function gatelatch_append_only()
+"""
+_SQLITE_TRIGGERS = {
+    operation: f"""
+create trigger if not exists {{table}}_append_only_{operation} before {operation} on {{table}}
+begin select raise(abort, '{_REFUSAL}: {{table}} refuses {operation.upper()}'); end
+"""
+    for operation in ("update", "delete")
+}
+# INSERT OR REPLACE deletes the earlier row without asking a DELETE trigger.
+_SQLITE_TRIGGERS["replace"] = f"""
+create trigger if not exists {{table}}_append_only_replace before insert on {{table}}
+when {{there_already}}
+begin select raise(abort, '{_REFUSAL}: {{table}} has this row already'); end
+"""
+
+
+def create(engine: sa.Engine, tables: sa.MetaData) -> None:
+    """Create what is missing of the tables and their triggers; safe among many processes."""
+    with engine.connect() as link:
+        if _ddl(tables, link.dialect).keys() <= _found(link):
+            return  # most often; and whoever may only read and insert needs no more
+    with engine.begin() as link:
+        alone(link, "tables")
+        tables.create_all(link)
+        found = _found(link)
+        if link.dialect.name == "postgresql":
+            link.exec_driver_sql(_POSTGRESQL_FUNCTION)
+        for name, ddl in _ddl(tables, link.dialect).items():
+            if name not in found:
+                link.exec_driver_sql(ddl)
+
+
+def alone(link: sa.Connection, what: str) -> None:
+    """Keep others from writing to `what` until this transaction ends; to be called first in it."""
+    if link.dialect.name == "sqlite":
+        link.exec_driver_sql("begin immediate")
+    else:
+        # No right on any table is needed for it, and no other model waits.
+        name = sa.func.hashtextextended(f"gatelatch {what}", 0)
+        link.execute(sa.select(sa.func.pg_advisory_xact_lock(name)))
+
+
+def _ddl(tables: sa.MetaData, dialect: sa.Dialect) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for table in tables.sorted_tables:
+        if dialect.name == "postgresql":
+            found[f"{table.name}_append_only"] = _POSTGRESQL_TRIGGER.format(table=table.name)
+            continue
+        there = " or ".join(_same(table.name, key) for key in _keys(table))
+        for operation, ddl in _SQLITE_TRIGGERS.items():
+            name = f"{table.name}_append_only_{operation}"
+            found[name] = ddl.format(table=table.name, there_already=there)
+    return found
+
+
+def _keys(table: sa.Table) -> list[list[str]]:
+    unique = (sa.PrimaryKeyConstraint, sa.UniqueConstraint)
+    return [[c.name for c in key.columns] for key in table.constraints if isinstance(key, unique)]
+
+
+def _same(table: str, key: list[str]) -> str:
+    equal = " and ".join(f"{column} = new.{column}" for column in key)
+    return f"exists (select 1 from {table} where {equal})"
+
+
+def _found(link: sa.Connection) -> set[str]:
+    if link.dialect.name == "sqlite":
+        query = "select name from sqlite_master where type = 'trigger'"
+    else:
+        query = (
+            "select t.tgname from pg_trigger t join pg_class c on c.oid = t.tgrelid "
+            "where c.relnamespace = current_schema()::regnamespace"
+        )
+    return set(link.execute(sa.text(query)).scalars())
