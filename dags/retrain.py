@@ -65,9 +65,11 @@ def make(spec: ModelSpec) -> DAG:
 
     @task
     def calibrate(candidate_run: str) -> dict[str, Any]:
-        from tasks import retrain
+        from tasks import approval, retrain
+        from tasks.training import TrainingError
 
-        return retrain.calibrate(spec, get_current_context()["dag_run"].run_id, candidate_run)
+        with final(approval.NotApproved, TrainingError):
+            return retrain.calibrate(spec, get_current_context()["dag_run"].run_id, candidate_run)
 
     @task.short_circuit
     def gate(candidate_run: str) -> dict[str, Any] | None:

@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tasks import calibration, gates, scoring, training
+from tasks.calibration_fit import parameters
 from tasks.margins import Floats, Ints, confidence, hinge, margin
 from tasks.reference import Reference, reference_of
 from tasks.spec import ModelSpec
 from tasks.summary import Grid
+from tasks.training import class_names
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -78,6 +80,7 @@ def judge(
         "judged_rows": len(truth),
         "candidate": {**gates.rates(ours), "calibration_error": error},
         "champion": gates.rates(theirs) if theirs is not None else None,
+        "calibration": parameters(candidate, decision[cut.calibrate], class_names(spec)),
         "hinge_gap": float(hinge(ours).mean() - hinge(fitted).mean()),
         "support_vectors": int((fitted <= 1).sum()),
         "fitted_rows": len(fitted),

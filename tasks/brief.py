@@ -229,7 +229,7 @@ def promotion(known: Status, candidate: Candidate, run_link: str) -> tuple[str, 
         f"{against}** on the newest {candidate.metrics['judged_rows']} rows, which neither its fit "
         "nor its calibration saw.",
         table(("judged rows", f"version {candidate.version}", against), _compared(candidate)),
-        _fit(candidate.metrics),
+        f"{_fit(candidate.metrics)} {_calibration(candidate.metrics['calibration'])}",
         table(("gate", "result", "candidate", "champion", "why"), _gates(candidate)),
         f"**If you approve:** version {candidate.version} is champion for windows from "
         f"{since:%Y-%m-%d %H:%M} UTC on, unless the champion has changed by then. "
@@ -253,6 +253,25 @@ def _fit(metrics: Mapping[str, Any]) -> str:
         f"support vectors; the hinge loss of the judged rows is {metrics['hinge_gap']:+.3f} beside "
         "that of the fitted ones."
     )
+
+
+def _calibration(learnt: Mapping[str, Any]) -> str:
+    """Return how the probabilities were learnt, and how sure the parameters are."""
+    said = f"Probabilities by `{learnt['method']}` on {learnt['rows']} rows"
+    if learnt["method"] == "temperature":
+        return f"{said}: β = {learnt['beta']:.3f} ± {learnt['beta_error']:.3f}."
+    each = learnt["classes"]
+    if learnt["method"] == "isotonic":
+        levels = " and ".join(str(c["knots"]) for c in each.values())
+        return (
+            f"{said}: {levels} levels, {min(c['least_rows'] for c in each.values())} rows or more."
+        )
+    pairs = (
+        (f"{as_text(name)}: " if len(each) > 1 else "")
+        + f"a = {c['a']:.3f} ± {c['a_error']:.3f}, b = {c['b']:.3f} ± {c['b_error']:.3f}"
+        for name, c in each.items()
+    )
+    return f"{said}: {'; '.join(pairs)} (standard errors)."
 
 
 def _compared(candidate: Candidate) -> list[tuple[str, ...]]:

@@ -1,8 +1,8 @@
-"""Platt scaling on a slice of its own, and how far probabilities are from frequencies."""
+"""Scores → probabilities, learnt on a slice of their own; how far they are from frequencies."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -10,12 +10,22 @@ from tasks.margins import Floats, Ints
 from tasks.summary import Distribution, Grid
 
 BINS = 10
+Method = Literal["sigmoid", "temperature", "isotonic"]
+_FLAT = 1e-4  # β is searched from exp(-10) on
 
 
-def platt(fitted: Any, frame: Any, label: Ints) -> Any:
-    """Return the fitted model with sigmoids p = 1 / (1 + exp(a·f + b)) learnt on other rows.
+def learn(fitted: Any, frame: Any, label: Ints, method: Method) -> Any:
+    """Return the fitted model with probabilities learnt on other rows; it is not changed itself.
 
-    Platt (1999); one against the rest for more than two classes. The fitted model is not changed.
+    `sigmoid`: p = 1 / (1 + exp(a·f + b)), one against the rest for more than two classes (Platt,
+    1999). `temperature`: softmax(β·f), of two classes 1 / (1 + exp(-2β·f)) (Guo et al., 2017).
+    `isotonic`: the best non-decreasing step function, one against the rest for more than two
+    classes (Zadrozny & Elkan, 2002).
+
+    Parameters
+    ----------
+    label
+        Index of the true class, shape (n,); every class must be there.
     """
     from sklearn.calibration import CalibratedClassifierCV
     from sklearn.frozen import FrozenEstimator
@@ -23,22 +33,65 @@ def platt(fitted: Any, frame: Any, label: Ints) -> Any:
     everything = np.arange(len(label))
     # One fold: what is frozen need not be kept from the rows that it is asked about.
     whole = [(everything, everything)]
-    model = CalibratedClassifierCV(FrozenEstimator(fitted), method="sigmoid", cv=whole)
+    model = CalibratedClassifierCV(FrozenEstimator(fitted), method=method, cv=whole)
     return model.fit(frame, label)
 
 
-def slopes(calibrated: Any) -> tuple[float, ...]:
-    """Return -a of each sigmoid: positive where a larger score means a larger probability."""
+def probabilities(calibrated: Any, decision: Floats) -> Floats:
+    """Return the class probabilities of decision values, shape (n, k).
+
+    What `predict_proba` says of the rows with these values, without scoring them again.
+
+    Parameters
+    ----------
+    decision
+        Decision values, shape (n,) for two classes or (n, k) for k > 2.
+    """
     inner = calibrated.calibrated_classifiers_[0]
-    return tuple(-float(c.a_) for c in inner.calibrators)
+    if not len(decision):
+        return np.empty((0, len(inner.classes)))
+    if inner.method == "temperature":
+        return np.asarray(inner.calibrators[0].predict(decision))
+    if decision.ndim == 1:
+        positive = np.asarray(inner.calibrators[0].predict(decision))
+        return np.column_stack([1 - positive, positive])
+    pairs = zip(inner.calibrators, decision.T, strict=True)
+    each: Floats = np.column_stack([calibrator.predict(scores) for calibrator, scores in pairs])
+    total = each.sum(axis=1, keepdims=True)
+    even: Floats = np.full_like(each, 1 / each.shape[1])
+    return np.asarray(np.divide(each, total, out=even, where=total != 0))
+
+
+def slopes(calibrated: Any) -> tuple[float, ...]:
+    """Return for each calibrator a number that is positive where larger scores are more probable.
+
+    Of a sigmoid -a; of a temperature β, 0 where the fit ran into the end of its search, because
+    the scores say nothing; of an isotonic function its rise, 0 where it is flat.
+    """
+    return tuple(_slope(c) for c in calibrated.calibrated_classifiers_[0].calibrators)
+
+
+def _slope(calibrator: Any) -> float:
+    if hasattr(calibrator, "a_"):
+        return -float(calibrator.a_)
+    if hasattr(calibrator, "beta_"):
+        beta = float(calibrator.beta_)
+        return beta if beta > _FLAT else 0.0
+    return float(calibrator.y_thresholds_[-1] - calibrator.y_thresholds_[0])
 
 
 def sigmoid(calibrated: Any) -> tuple[float, float] | None:
-    """Return (a, b) of p = 1 / (1 + exp(a·f + b)) of two classes; None for more."""
-    calibrators = calibrated.calibrated_classifiers_[0].calibrators
-    if len(calibrators) > 1:
+    """Return (a, b) of p = 1 / (1 + exp(a·f + b)) of two classes.
+
+    None where there is no such pair: for more classes, and for an isotonic function.
+    """
+    inner = calibrated.calibrated_classifiers_[0]
+    if len(inner.classes) > 2 or inner.method == "isotonic":
         return None
-    return float(calibrators[0].a_), float(calibrators[0].b_)
+    (calibrator,) = inner.calibrators
+    if inner.method == "temperature":
+        return -2 * float(calibrator.beta_), 0.0
+    return float(calibrator.a_), float(calibrator.b_)
 
 
 def expected_losses(scores: Distribution, grid: Grid, a: float, b: float) -> dict[str, float]:

@@ -46,7 +46,7 @@ def fit(
     frame, label = history.frame.iloc[places].reset_index(drop=True), history.label[places]
     cut = training.slices(len(label), calibrate=spec.calibration.share, judge=spec.training.judge)
     fitted = training.fit(spec, frame[cut.fit], label[cut.fit])
-    training.need_all_classes(spec, label[cut.calibrate], "calibration")
+    training.need_enough_to_calibrate(spec, label[cut.calibrate])
     return fitted, frame, label, places
 
 
@@ -56,7 +56,9 @@ def train(
     """Return the calibrated and judged candidate of these rows; see `fit`."""
     fitted, frame, label, places = fit(spec, history, end, span)
     cut = training.slices(len(label), calibrate=spec.calibration.share, judge=spec.training.judge)
-    model = calibration.platt(fitted, frame[cut.calibrate], label[cut.calibrate])
+    model = calibration.learn(
+        fitted, frame[cut.calibrate], label[cut.calibrate], spec.calibration.method
+    )
     weight = None if history.weight is None else history.weight[places]
     accepted = acceptance.judge(spec, model, champion, frame, label, span, weight)
     return Candidate(model, accepted, places)

@@ -56,22 +56,22 @@ def train(spec: ModelSpec, proposal: str) -> dict[str, Any]:
 
 
 def calibrate(spec: ModelSpec, proposal: str, run_id: str) -> dict[str, Any]:
-    """Learn the sigmoids on the calibration slice."""
+    """Learn the probabilities on the calibration slice."""
     from tasks import calibration, registry, training
 
     approved(spec, Ledger.open(), proposal, "retrain")
     frame, label, _ = _training_rows(spec, proposal, run_id)
     cut = _slices(spec, label).calibrate
-    training.need_all_classes(spec, label[cut], "calibration")
+    training.need_enough_to_calibrate(spec, label[cut])
     fitted = registry.get_model(run_id, "fitted")
-    calibrated = calibration.platt(fitted, frame[cut], label[cut])
+    calibrated = calibration.learn(fitted, frame[cut], label[cut], spec.calibration.method)
     registry.put_model(run_id, "calibrated", calibrated)
     return {"rows": cut.stop - cut.start, "mlflow_run": registry.run_url(spec.model, run_id)}
 
 
 def gate(spec: ModelSpec, proposal: str, run_id: str) -> dict[str, Any]:
     """Judge candidate against champion on the newest slice; a failure is recorded and ends it."""
-    from tasks import acceptance, reference, registry
+    from tasks import acceptance, calibration_fit, reference, registry
 
     ledger = Ledger.open()
     asked = approved(spec, ledger, proposal, "retrain", again="gates")
@@ -93,7 +93,8 @@ def gate(spec: ModelSpec, proposal: str, run_id: str) -> dict[str, Any]:
     registry.put_json(run_id, "gates", figures)
     registry.put_json(run_id, "reference", reference.to_json(judged.reference))
     registry.put_json(run_id, "metrics", dict(judged.metrics))
-    registry.log_metrics(run_id, judged.metrics["candidate"])
+    learnt = calibration_fit.metrics(judged.metrics["calibration"])
+    registry.log_metrics(run_id, {**judged.metrics["candidate"], **learnt})
     ok = judged.passed
     if not ok:
         failed = "; ".join(f"{r.name} ({r.reason})" for r in results if not r.passed)

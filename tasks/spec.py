@@ -360,7 +360,10 @@ class Training(SpecPart):
 
 
 class Calibration(SpecPart):
-    method: Literal["sigmoid"] = Field(default="sigmoid", description="Platt scaling")
+    method: Literal["sigmoid", "temperature", "isotonic"] = Field(
+        default="sigmoid",
+        description="Platt scaling; one temperature; or a step function, from 1000 rows on",
+    )
     share: Share = Field(
         default=0.15, description="share of the rows before the judged ones, kept for calibration"
     )

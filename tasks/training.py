@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
 
 
+ISOTONIC_ROWS = 1000
+
+
 class TrainingError(Exception):
     """Rows a model cannot be trained on: says why, and the way out."""
 
@@ -121,6 +124,20 @@ def need_all_classes(spec: ModelSpec, label: Ints, purpose: str) -> None:
         raise TrainingError(
             f"the {purpose} slice of {len(label)} rows has no row of class {', '.join(missing)}; "
             "widen training.window"
+        )
+
+
+def need_enough_to_calibrate(spec: ModelSpec, label: Ints) -> None:
+    """Raise TrainingError if the calibration slice lacks a class, or is too small for the method.
+
+    Isotonic functions follow noise on fewer than 1 000 rows (Niculescu-Mizil & Caruana, 2005).
+    """
+    need_all_classes(spec, label, "calibration")
+    if spec.calibration.method == "isotonic" and len(label) < ISOTONIC_ROWS:
+        raise TrainingError(
+            f"the calibration slice of {len(label)} rows is too small for calibration.method "
+            f"isotonic, which needs {ISOTONIC_ROWS}; widen training.window, raise "
+            "calibration.share, or use sigmoid or temperature"
         )
 
 

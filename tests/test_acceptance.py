@@ -31,7 +31,9 @@ def rows(count: int = ROWS, seed: int = 1, turned: bool = False) -> tuple[pd.Dat
 def trained(spec: ModelSpec, frame: pd.DataFrame, label: Ints) -> Any:
     cut = training.slices(len(label), calibrate=spec.calibration.share, judge=spec.training.judge)
     fitted = training.fit(spec, frame[cut.fit], label[cut.fit])
-    return calibration.platt(fitted, frame[cut.calibrate], label[cut.calibrate])
+    return calibration.learn(
+        fitted, frame[cut.calibrate], label[cut.calibrate], spec.calibration.method
+    )
 
 
 def judged(

@@ -113,7 +113,7 @@ def test_a_calibrated_model_is_explained_like_the_one_inside(
 ) -> None:
     model = fitted(spec_of_kind)
     frame, label = rows(2, classes)
-    calibrated = calibration.platt(model, frame, label)
+    calibrated = calibration.learn(model, frame, label, "sigmoid")
     one, two = (of(spec_of_kind, m, frame, label) for m in (model, calibrated))
     assert one.contributions == two.contributions
     assert one.class_contributions == two.class_contributions

@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from tasks import brief, chart, retrain
+from tasks import approval, brief, chart
 from tests.flow import FIRST, MODEL, At, beginning, propose, read, watch
 
 HARM = "<script>alert(1)</script><!-- gone --> [here](https://evil.example) ![p](//evil.example/p)"
@@ -66,7 +66,7 @@ def test_the_first_brief_says_that_there_is_no_champion(at: At) -> None:
 
 def test_the_promotion_brief_lists_every_gate_with_its_reason(at: At) -> None:
     at("registered")
-    asked = retrain.ask_to_promote(MODEL, FIRST, "/dags/here")
+    asked = approval.ask_to_promote(MODEL, FIRST, "/dags/here")
     gates = read().candidates[-1].gates
     assert [g["name"] for g in gates] == ["hinge_loss", "calibration_slope"]
     for g in gates:
@@ -98,7 +98,7 @@ def test_a_page_escapes_title_and_body() -> None:
 
 def test_no_page_links_to_another_host_than_the_mlflow_ui(at: At) -> None:
     at("registered")
-    retrain.ask_to_promote(MODEL, FIRST, "/dags/here")
+    approval.ask_to_promote(MODEL, FIRST, "/dags/here")
     pages = list(Path("store/reports").rglob("*.html"))
     assert {p.name for p in pages} >= {"retrain.html", "promotion.html"}
     assert {h for p in pages for h in hosts(p.read_text())} <= {"", "mlflow.example"}

@@ -63,7 +63,7 @@ def rows(classes: int = 2, count: int = 240) -> tuple[pd.DataFrame, Any]:
 def calibrated(spec: ModelSpec, classes: int = 2) -> tuple[Any, pd.DataFrame]:
     frame, label = rows(classes)
     fitted = training.fit(spec, frame[:160], label[:160])
-    return calibration.platt(fitted, frame[160:], label[160:]), frame
+    return calibration.learn(fitted, frame[160:], label[160:], spec.calibration.method), frame
 
 
 @pytest.fixture
@@ -81,13 +81,21 @@ def skops_file(root: Path) -> Path:
     return path
 
 
-@pytest.mark.parametrize("estimator", ["linear_svc", "sgd_hinge"])
+@pytest.mark.parametrize(
+    ("estimator", "method"),
+    [("linear_svc", "sigmoid"), ("sgd_hinge", "temperature"), ("linear_svc", "isotonic")],
+)
 @pytest.mark.parametrize("classes", [2, 3])
 def test_a_registered_pipeline_comes_back_with_the_same_probabilities(
-    spec: Callable[..., ModelSpec], tracked: Path, estimator: str, classes: int
+    spec: Callable[..., ModelSpec], tracked: Path, estimator: str, method: str, classes: int
 ) -> None:
     label = {"classes": [0, 1, 2][:classes]}
-    wide = spec(features=MIXED, label=label, training={"estimator": estimator})
+    wide = spec(
+        features=MIXED,
+        label=label,
+        training={"estimator": estimator, "window": "5d"},
+        calibration={"method": method},
+    )
     model, frame = calibrated(wide, classes)
     run, version = registered(wide, model)
     registry.put_model(run, "calibrated", model)
