@@ -16,6 +16,7 @@ from rich.table import Table
 from tasks import spec_file
 from tasks.ledger import Ledger
 from tasks.replay_command import replay
+from tasks.rollback_command import rollback
 from tasks.spec import ModelSpec, SpecError
 
 app = typer.Typer(
@@ -171,6 +172,7 @@ def withdraw(
 
 
 app.command()(replay)
+app.command()(rollback)
 
 
 @app.command()

@@ -37,7 +37,8 @@ def explain(
         "diagnoses": [vars(d) for d in diagnose(window, accepted, judgement, hinge_gap)],
     }
     if judgement.labelled:
-        told["losses"] = window.losses.details
+        effective = {"effective_rows": window.losses.effective_rows}
+        told["losses"] = window.losses.details | effective
         told["classes"] = _classes(window, accepted)
         told["moved_by_class"] = {
             name: _largest(change_of_class(window, accepted, name)) for name in accepted.classes

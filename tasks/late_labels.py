@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import timedelta
 
 from tasks import monitor
 from tasks.ledger import Ledger
 from tasks.records import Observation
 from tasks.source import digest_of
 from tasks.spec import ModelSpec
-from tasks.windows import Window
+from tasks.windows import Window, labels_awaited_until
 
 AT_MOST = 8  # windows that one run reads again
-_PATIENCE = 4  # times the delay, and at least as many windows
 
 
 def due(spec: ModelSpec, observations: Iterable[Observation], window: Window) -> list[Observation]:
@@ -31,12 +29,11 @@ def due(spec: ModelSpec, observations: Iterable[Observation], window: Window) ->
     """
     known = sorted(observations, key=lambda o: o.window)
     now = max([window.end, *(o.window_end for o in known)])
-    patience = _PATIENCE * max(spec.label.delay, spec.window.every)
     waiting = [
         o
         for o in known
         if o.window != window
-        and timedelta(0) <= now - (o.window_end + spec.label.delay) <= patience
+        and o.window_end + spec.label.delay <= now <= labels_awaited_until(spec, o.window)
         and _lacks_labels(o)
     ]
     turns = -(-len(waiting) // AT_MOST)

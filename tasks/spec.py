@@ -438,6 +438,14 @@ class Approval(SpecPart):
     )
 
 
+class Shadow(SpecPart):
+    windows: Annotated[int, Field(ge=0)] = Field(
+        default=0,
+        description="windows on which a candidate is scored beside the champion before anybody is "
+        "asked to promote it; 0: none",
+    )
+
+
 class ModelSpec(SpecPart):
     model: Name = Field(description="name of the model: in DAG ids, MLflow and the ledger")
     owner: Owner
@@ -454,6 +462,7 @@ class ModelSpec(SpecPart):
     training: Training
     calibration: Calibration = Calibration()
     gates: Gates = Field(default_factory=_default_gates)
+    shadow: Shadow = Shadow()
     approval: Approval = Approval()
 
     @model_validator(mode="after")

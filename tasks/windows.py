@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from tasks.spec import WindowGrid
+from tasks.spec import ModelSpec, WindowGrid
 
 
 @dataclass(frozen=True, order=True)
@@ -49,6 +49,14 @@ def latest_complete(grid: WindowGrid, now: datetime) -> Window:
         moment = min(moment, grid.end)
     current = window_at(grid, moment)
     return window_at(grid, current.start - timedelta(microseconds=1))
+
+
+def labels_awaited_until(spec: ModelSpec, window: Window) -> datetime:
+    """Return the event time from which on no more labels of a window are expected.
+
+    Four times `label.delay` after they are due, and at least four windows.
+    """
+    return window.end + spec.label.delay + 4 * max(spec.label.delay, spec.window.every)
 
 
 def windows_per_year(grid: WindowGrid) -> float:
