@@ -194,13 +194,12 @@ def bootstrap(_: int) -> None:
     until = START + DAY
     plan = {"reason": "bootstrap", "proposer": "benchmark", "training_window": None}
     approval.propose(model, "first", **plan, until=until, now=until)
-    approval.decide(model, "first", "retrain", None, "")
+    approval.decide(model, "first", "retrain", None)
     run_id = retrain.train(model, "first")["candidate_run"]
     retrain.calibrate(model, "first", run_id)
     retrain.gate(model, "first", run_id)
     retrain.register(model, "first", run_id)
-    brief = approval.ask_to_promote(model, "first", "")
-    approval.decide(model, "first", "promote", None, brief["evidence"])
+    approval.decide(model, "first", "promote", None)
     promotion.promote(model, "first")
 
 

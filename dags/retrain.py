@@ -9,19 +9,11 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from airflow.providers.standard.operators.hitl import HITLOperator
 from airflow.sdk import DAG, Param, get_current_context, task
 
+from dags.ask import ask
 from dags.each_model import DEFAULTS, each_model, final, linked, run_link
 from tasks.spec import ModelSpec, format_duration, parse_duration
-
-COMMENT = Param(
-    None,
-    type=["string", "null"],
-    title="Comment",
-    description="Why; kept in the ledger.",
-    format="multiline",
-)
 
 
 def make(spec: ModelSpec) -> DAG:
@@ -45,12 +37,11 @@ def make(spec: ModelSpec) -> DAG:
         return approval.ask_to_retrain(spec, proposal, run_link(context))
 
     @task.short_circuit
-    def decide(step: str, evidence: str, asked: str | None) -> bool:
+    def decide(step: str) -> bool:
         from tasks import approval
 
-        context = get_current_context()
-        response = context["ti"].xcom_pull(task_ids=asked) if asked else None
-        decision = approval.decide(spec, context["dag_run"].run_id, step, response, evidence)
+        # A person's answer is in the ledger by now; what finds none there is no answer.
+        decision = approval.decide(spec, get_current_context()["dag_run"].run_id, step, None)
         print(f"{step}: {decision.answer} by {decision.by}. {decision.comment}")
         return decision.answer == "approved"
 
@@ -106,12 +97,12 @@ def make(spec: ModelSpec) -> DAG:
         }
 
     def approved(step: str, brief: Any) -> Any:
-        """Ask a person about a brief where the spec says so, and record the answer."""
-        if getattr(spec.approval, step) == "automatic":
-            return decide.override(task_id=f"decide_{step}")(step, brief["evidence"], None)
-        ask = _approval(spec, f"approve_{step}", brief.operator.task_id)
-        decided = decide.override(task_id=f"decide_{step}")(step, brief["evidence"], ask.task_id)
-        brief >> ask >> decided
+        """Ask a person about a brief where the spec says so, and go on if it was approved."""
+        decided = decide.override(task_id=f"decide_{step}")(step)
+        if getattr(spec.approval, step) == "human":
+            brief >> ask(spec, step, brief.operator.task_id) >> decided
+        else:
+            brief >> decided
         return decided
 
     with DAG(
@@ -132,20 +123,6 @@ def make(spec: ModelSpec) -> DAG:
         approved("retrain", brief) >> trained >> calibrated >> gated >> registered
         approved("promote", registered) >> promoted
     return dag
-
-
-def _approval(spec: ModelSpec, task_id: str, brief: str) -> HITLOperator:
-    # Not ApprovalOperator: it skips what follows a rejection, which then could not be recorded.
-    return HITLOperator(
-        task_id=task_id,
-        subject=f"{{{{ ti.xcom_pull('{brief}')['subject'] }}}}",
-        body=f"{{{{ ti.xcom_pull('{brief}')['body'] }}}}",
-        options=["Approve", "Reject"],
-        defaults=["Reject"],  # written when nobody answers; recorded as no answer
-        params={"comment": COMMENT},
-        assigned_users=[{"id": identity, "name": name} for identity, name in spec.owner.users],
-        response_timeout=spec.approval.timeout,
-    )
 
 
 def _form(spec: ModelSpec) -> dict[str, Param]:

@@ -6,12 +6,11 @@ Every later step looks the decision up in the ledger before it acts.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
 
-from tasks import brief, evidence, status
-from tasks.ledger import Ledger
+from tasks import answers, brief, evidence, status
+from tasks.ledger import Conflict, Ledger
 from tasks.records import Candidate, Decision, Proposal
 from tasks.spec import ModelSpec
 from tasks.windows import latest_complete
@@ -52,7 +51,7 @@ def propose(
     episode = None
     if usual and known.due == proposal:
         proposer, episode = PROPOSER, known.history.now.episode
-    if {identity for identity, _ in spec.owner.users} == {proposer} and spec.approval.asks:
+    if spec.approval.asks and not answers.may_answer(spec, proposer):
         raise NotApproved(
             f"{proposer} is the only approver of {spec.model} and cannot approve what they "
             "propose; let somebody else start it, or name another approver"
@@ -76,65 +75,89 @@ def propose(
 def ask_to_retrain(spec: ModelSpec, proposal: Proposal, run_link: str) -> dict[str, str]:
     """Write the brief for the retrain approval; return its subject, body, address and evidence."""
     text = brief.retrain(status.read(spec, Ledger.open()), proposal, run_link)
-    return brief.publish(
-        spec.model, proposal.proposal, "retrain", text, evidence.digest(asdict(proposal))
-    )
+    shown = evidence.of_proposal(spec, proposal)
+    return brief.publish(spec.model, proposal.proposal, "retrain", text, shown)
 
 
 def ask_to_promote(spec: ModelSpec, proposal: str, run_link: str) -> dict[str, str]:
     """Write the brief for the promotion approval; return subject, body, address and evidence."""
     known = status.read(spec, Ledger.open())
-    candidate = candidate_of(known, proposal)
-    text = brief.promotion(known, candidate, run_link)
-    return brief.publish(spec.model, proposal, "promotion", text, candidate.evidence)
+    text = brief.promotion(known, candidate_of(known, proposal), run_link)
+    shown = evidence_of(known, proposal, "promote")
+    return brief.publish(spec.model, proposal, "promotion", text, shown)
+
+
+def question(
+    spec: ModelSpec, proposal: str, step: str
+) -> tuple[Decision | None, list[tuple[str, str]]]:
+    """Return the decision on a step, if there is one, and else whom to ask: (user id, name) each.
+
+    Raises
+    ------
+    NotApproved
+        If nobody may answer, or the proposal is no longer what the answer would be about.
+    """
+    ledger = Ledger.open()
+    if earlier := decided(ledger, spec, proposal, step):
+        return earlier, []
+    asked = still_stands(ledger, spec, proposal)
+    users = answers.may_answer(spec, asked.proposer)
+    if not users:
+        raise NotApproved(
+            f"{proposal}: nobody may approve it: owner.approvers of {spec.model} is empty, or "
+            f"names only {asked.proposer}, who proposed it; name another approver"
+        )
+    return None, users
 
 
 def decide(
-    spec: ModelSpec, proposal: str, step: str, response: Mapping[str, Any] | None, shown: str
+    spec: ModelSpec, proposal: str, step: str, response: Mapping[str, Any] | None
 ) -> Decision:
     """Record what a person answered to one step, or that the spec lets it pass without.
+
+    The first decision on a step stands: whoever comes later, with whatever answer, gets that one.
+    It is recorded with the evidence as the ledger has it, which is what the brief showed.
 
     Parameters
     ----------
     response
-        What Airflow's approval returned; not looked at where the spec says `automatic`.
+        As `answers.read` takes it.
     """
     ledger = Ledger.open()
     known = status.read(spec, ledger)
-    asked = next(p for p in known.proposals if p.proposal == proposal)
-    answer, by, comment = _answer(spec, asked, step, response)
-    return ledger.decide(
-        Decision(
-            spec.model,
-            proposal,
-            step,
-            answer,
-            by,
-            comment,
-            shown,
-            known.effective_from(asked.trained_until),
-        )
+    asked = proposal_of(known, proposal)
+    answer, by, comment = answers.read(spec, asked, step, response)
+    decision = Decision(
+        spec.model,
+        proposal,
+        step,
+        answer,
+        by,
+        comment,
+        evidence_of(known, proposal, step),
+        known.effective_from(asked.trained_until),
     )
+    try:
+        return decided(ledger, spec, proposal, step) or ledger.decide(decision)
+    except Conflict:  # somebody was first, just now
+        return next(d for d in ledger.decisions(spec.model) if _is_on(d, proposal, step))
 
 
-def _answer(
-    spec: ModelSpec, proposal: Proposal, step: str, response: Mapping[str, Any] | None
-) -> tuple[str, str, str]:
-    if getattr(spec.approval, step) == "automatic":
-        return "approved", "policy", "the spec says automatic"
-    # A task that was marked as done by hand returned nothing, and nothing is no answer.
-    response = response or {}
-    user = response.get("responded_by_user")
-    comment = str((response.get("params_input") or {}).get("comment") or "")
-    if not user:
-        return "no_answer", "nobody", "nobody answered"
-    by = str(user.get("name") or user.get("id"))
-    if {str(user.get("id")), by}.isdisjoint(identity for identity, _ in spec.owner.users):
-        return "invalid", by, f"{by} is not in owner.approvers"
-    if by == proposal.proposer:
-        return "invalid", by, f"{by} proposed this and cannot approve it"
-    chosen = response.get("chosen_options") == ["Approve"]
-    return "approved" if chosen else "rejected", by, comment
+def decided(ledger: Ledger, spec: ModelSpec, proposal: str, step: str) -> Decision | None:
+    """Return the decision on a step; None while there is none."""
+    return next((d for d in ledger.decisions(spec.model) if _is_on(d, proposal, step)), None)
+
+
+def _is_on(decision: Decision, proposal: str, step: str) -> bool:
+    return (decision.proposal, decision.step) == (proposal, step)
+
+
+def evidence_of(known: status.Status, proposal: str, step: str) -> str:
+    """Return the digest of what an answer to this step is about, as the ledger has it now."""
+    asked = proposal_of(known, proposal)
+    if step == "retrain":
+        return evidence.of_proposal(known.spec, asked)
+    return evidence.of_candidate(known.spec, asked, candidate_of(known, proposal))
 
 
 def withdraw(spec: ModelSpec, proposal: str, by: str, reason: str) -> Decision:
@@ -158,8 +181,19 @@ def approved(
 
     A refusal by the step `again` does not count: it is that step which runs once more.
     """
+    asked = still_stands(ledger, spec, proposal, again)
+    decision_on(ledger, spec, proposal, step)
+    return asked
+
+
+def still_stands(ledger: Ledger, spec: ModelSpec, proposal: str, again: str = "") -> Proposal:
+    """Return the proposal, if nothing refused it and the spec is the one it was made with."""
+    for decision in ledger.decisions(spec.model):
+        refused = decision.proposal == proposal and decision.answer in status.REFUSALS
+        if refused and decision.step != again:
+            said = f"{decision.step} was {decision.answer} by {decision.by}"
+            raise NotApproved(f"{proposal}: {said}; nothing more comes of it")
     asked = proposal_named(ledger, spec, proposal)
-    decision_on(ledger, spec, proposal, step, again)
     if asked.spec_digest != spec.digest:
         raise NotApproved(
             f"{proposal}: the spec of {spec.model} has changed since it was proposed; withdraw it "
@@ -168,22 +202,20 @@ def approved(
     return asked
 
 
-def decision_on(
-    ledger: Ledger, spec: ModelSpec, proposal: str, step: str, again: str = ""
-) -> Decision:
-    mine = [d for d in ledger.decisions(spec.model) if d.proposal == proposal]
-    for decision in mine:
-        if decision.answer in status.REFUSALS and decision.step != again:
-            said = f"{decision.step} was {decision.answer} by {decision.by}"
-            raise NotApproved(f"{proposal}: {said}; nothing more comes of it")
-    for decision in mine:
-        if decision.step == step:
-            return decision
-    raise NotApproved(f"{proposal}: nobody has decided on {step} yet")
+def decision_on(ledger: Ledger, spec: ModelSpec, proposal: str, step: str) -> Decision:
+    """Return the decision on a step. Raises NotApproved if there is none."""
+    decision = decided(ledger, spec, proposal, step)
+    if decision is None:
+        raise NotApproved(f"{proposal}: nobody has decided on {step} yet")
+    return decision
 
 
 def proposal_named(ledger: Ledger, spec: ModelSpec, proposal: str) -> Proposal:
     return next(p for p in ledger.proposals(spec.model) if p.proposal == proposal)
+
+
+def proposal_of(known: status.Status, proposal: str) -> Proposal:
+    return next(p for p in known.proposals if p.proposal == proposal)
 
 
 def candidate_of(known: status.Status, proposal: str) -> Candidate:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tasks import chart, store
+from tasks.evidence import short
 from tasks.records import Candidate, Observation, Proposal
 from tasks.reference import from_json
 from tasks.spec import ModelSpec, format_duration
@@ -25,7 +26,7 @@ def publish(
 ) -> dict[str, str]:
     """Keep a brief as a page in the store; return subject, body, address and evidence."""
     subject, body = brief
-    body += f"\n\nEvidence `{evidence}`: the answer is valid for exactly this."
+    body = f"Evidence `{short(evidence)}`: the answer is valid for exactly this.\n\n{body}"
     path = f"{model}/{slug(proposal)}/{kind}.html"
     store.write(f"reports/{path}", page(subject, body))
     return {

@@ -1,13 +1,54 @@
-"""The digest that binds an approval to what was shown. Pure."""
+"""The digests that bind an answer to what was shown. Pure.
+
+Each is computed from what is there, never read back: the one that a brief shows, the one that is
+recorded with the answer, and the one at promotion agree only if nothing has changed in between.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import asdict, fields
 from typing import Any
+
+from tasks.records import Candidate, Proposal
+from tasks.spec import ModelSpec
+
+_SHORT = 12
+
+
+def of_proposal(spec: ModelSpec, proposal: Proposal) -> str:
+    """Return the digest of what a retrain approval is about: 64 hex digits.
+
+    It covers the proposal with its rows and champion, the spec, and who decides on what.
+    """
+    return digest({"proposal": asdict(proposal), **_policy(spec)})
+
+
+def of_candidate(spec: ModelSpec, proposal: Proposal, candidate: Candidate) -> str:
+    """Return the digest of what a promotion approval is about: 64 hex digits.
+
+    It covers the proposal, the candidate with its data, artifact, gate results, metrics and
+    reference, the spec, and who decides on what.
+    """
+    shown = {f.name: getattr(candidate, f.name) for f in fields(candidate)}
+    return digest({"proposal": asdict(proposal), "candidate": shown, **_policy(spec)})
+
+
+def _policy(spec: ModelSpec) -> dict[str, Any]:
+    return {
+        "spec": spec.digest,
+        "approval": spec.approval.model_dump(mode="json"),
+        "approvers": spec.owner.approvers,
+    }
 
 
 def digest(content: Any) -> str:
-    """Return 12 hex digits over JSON-ready content; equal for equal content, not layout."""
+    """Return 64 hex digits over JSON-ready content; equal for equal content, not layout."""
     canonical = json.dumps(content, sort_keys=True, default=str)
-    return hashlib.sha256(canonical.encode()).hexdigest()[:12]
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def short(evidence: str) -> str:
+    """Return the part of a digest that people read and compare."""
+    return evidence[:_SHORT]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tasks import status
-from tasks.approval import NotApproved, approved, candidate_of, decision_on
+from tasks import evidence, status
+from tasks.approval import NotApproved, approved, candidate_of, decision_on, evidence_of
 from tasks.ledger import Conflict, Ledger
 from tasks.records import Decision, Promotion
 from tasks.spec import ModelSpec
@@ -24,8 +24,12 @@ def promote(spec: ModelSpec, proposal: str) -> Promotion:
     asked = approved(spec, ledger, proposal, "promote")
     candidate = candidate_of(known, proposal)
     approval = decision_on(ledger, spec, proposal, "promote")
-    if approval.evidence != candidate.evidence:
-        raise NotApproved(f"{proposal}: approved was other evidence than what is to be promoted")
+    shown = evidence_of(known, proposal, "promote")
+    if approval.evidence != shown:
+        raise NotApproved(
+            f"{proposal}: {approval.by} approved evidence {evidence.short(approval.evidence)}, and "
+            f"what is there now is {evidence.short(shown)}; nothing is promoted. Propose again."
+        )
     since = known.effective_from(candidate.trained_until)
     try:
         promotion = ledger.promote(
@@ -46,7 +50,7 @@ def promote(spec: ModelSpec, proposal: str) -> Promotion:
                 "superseded",
                 "ledger",
                 str(conflict),
-                candidate.evidence,
+                shown,
                 since,
             )
         )

@@ -70,7 +70,6 @@ class Candidate:
     version: int
     run_id: str
     artifact_digest: str
-    evidence: str
     spec_digest: str
     data_digest: str
     trained_until: datetime

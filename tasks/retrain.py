@@ -138,10 +138,6 @@ def register(spec: ModelSpec, proposal: str, run_id: str) -> dict[str, Any]:
         "code_version": _code_version(),
     }
     made = registry.register(spec, run_id, calibrated, tags)
-    metrics = registry.get_json(run_id, "metrics")
-    shown = evidence.digest(
-        [spec.digest, rows["data_digest"], made.artifact_digest, gates, metrics]
-    )
     ledger.add_candidate(
         Candidate(
             spec.model,
@@ -149,11 +145,10 @@ def register(spec: ModelSpec, proposal: str, run_id: str) -> dict[str, Any]:
             made.version,
             run_id,
             made.artifact_digest,
-            shown,
             spec.digest,
             rows["data_digest"],
             asked.trained_until,
-            metrics,
+            registry.get_json(run_id, "metrics"),
             gates,
             registry.get_json(run_id, "reference"),
         )

@@ -105,7 +105,6 @@ CANDIDATES = _table(
     _number("version"),
     _text("run_id", 64),
     _text("artifact_digest", 64),
-    _text("evidence", 64),
     _text("spec_digest", 64),
     _text("data_digest", 64),
     _time("trained_until"),

@@ -93,23 +93,23 @@ def propose(name: str = FIRST, **parts: Any) -> dict[str, str]:
     return approval.ask_to_retrain(MODEL, asked, "/dags/here")
 
 
-def gate(name: str, brief: dict[str, str]) -> tuple[str, dict[str, Any]]:
-    approval.decide(MODEL, name, "retrain", answer(), brief["evidence"])
+def gate(name: str) -> tuple[str, dict[str, Any]]:
+    approval.decide(MODEL, name, "retrain", answer())
     run = retrain.train(MODEL, name)["candidate_run"]
     retrain.calibrate(MODEL, name, run)
     return run, retrain.gate(MODEL, name, run)
 
 
-def register(name: str, brief: dict[str, str]) -> str:
-    run, result = gate(name, brief)
+def register(name: str) -> str:
+    run, result = gate(name)
     assert result["passed"], result
     retrain.register(MODEL, name, run)
     return run
 
 
 def promote(name: str) -> Promotion:
-    evidence = approval.ask_to_promote(MODEL, name, "/dags/here")["evidence"]
-    approval.decide(MODEL, name, "promote", answer(), evidence)
+    approval.ask_to_promote(MODEL, name, "/dags/here")
+    approval.decide(MODEL, name, "promote", answer())
     return promotion.promote(MODEL, name)
 
 
@@ -148,13 +148,15 @@ def play(root: Path) -> None:
         for stage in STAGES:
             if stage == "bootstrapped":
                 span = {"training_window": timedelta(days=5), "until": day(6)}
-                register("boot", propose("boot", **span))
+                propose("boot", **span)
+                register("boot")
                 promote("boot")
             elif stage == "drifted":
                 for number in range(6, 11):
                     watch(number)
             elif stage == "registered":
-                register(FIRST, propose())
+                propose()
+                register(FIRST)
             else:
                 promote(FIRST)
             shutil.copytree(now, root / stage)

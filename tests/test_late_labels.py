@@ -320,8 +320,8 @@ def propose(name: str) -> None:
         until=None,
         now=day(20),
     )
-    evidence = approval.ask_to_retrain(LATE, asked, "/dags/here")["evidence"]
-    approval.decide(LATE, name, "retrain", answer(), evidence)
+    approval.ask_to_retrain(LATE, asked, "/dags/here")
+    approval.decide(LATE, name, "retrain", answer())
 
 
 def test_training_takes_the_rows_whose_labels_have_come(at: At) -> None:

@@ -116,9 +116,7 @@ def test_a_step_is_decided_once(ledger: Ledger) -> None:
 def test_a_candidate_is_added_once(ledger: Ledger) -> None:
     gates = [{"name": "hinge_loss", "passed": True}]
     figures = {"metrics": {"rows": 3}, "gates": gates, "reference": {"grid": [0.1, 1e-9]}}
-    candidate = Candidate(
-        "churn", "p1", 1, "run", "artifact", "e", "spec", "data", day(9), **figures
-    )
+    candidate = Candidate("churn", "p1", 1, "run", "artifact", "spec", "data", day(9), **figures)
     for _ in range(2):
         assert ledger.add_candidate(candidate) == candidate
     with pytest.raises(Conflict, match="differs in run_id"):

@@ -1,0 +1,73 @@
+"""The task that asks a person about one step of a proposal: once, and the answer is kept.
+
+Airflow can drop a task right after its answer (see docs/decisions/003-hitl-operator.md) and starts
+it again, as it does a cleared one. So the ledger is asked first: what it has decided is not asked.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow.providers.standard.operators.hitl import HITLOperator
+from airflow.sdk import Context, Param
+
+from dags.each_model import final
+from tasks.answers import APPROVE, REJECT
+from tasks.spec import ModelSpec
+
+COMMENT = Param(
+    None,
+    type=["string", "null"],
+    title="Reason",
+    description="Kept in the ledger. A rejection needs one.",
+    format="multiline",
+)
+
+
+def ask(spec: ModelSpec, step: str, brief: str) -> Ask:
+    """Return the task `approve_<step>`: it asks about the brief that the task `brief` wrote."""
+    return Ask(
+        spec=spec,
+        step=step,
+        task_id=f"approve_{step}",
+        subject=f"{{{{ ti.xcom_pull('{brief}')['subject'] }}}}",
+        body=f"{{{{ ti.xcom_pull('{brief}')['body'] }}}}",
+        options=[APPROVE, REJECT],
+        defaults=[REJECT],  # written when nobody answers; recorded as no answer
+        params={"comment": COMMENT},
+        response_timeout=spec.approval.timeout,
+    )
+
+
+class Ask(HITLOperator):
+    """Waits for a person's answer to one step, and records it in the ledger.
+
+    Not ApprovalOperator: it skips what follows a rejection, which then could not be recorded.
+    """
+
+    def __init__(self, *, spec: ModelSpec, step: str, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.spec = spec
+        self.step = step
+
+    def execute(self, context: Context) -> dict[str, str]:
+        from tasks import approval
+
+        with final(approval.NotApproved):
+            decision, asked = approval.question(self.spec, context["dag_run"].run_id, self.step)
+        if decision:
+            print("decided already; nobody is asked again")
+            return _told(decision)
+        self.assigned_users = [{"id": identity, "name": name} for identity, name in asked]
+        return super().execute(context)
+
+    def execute_complete(self, context: Context, event: dict[str, Any]) -> dict[str, str]:
+        # Not Airflow's own checks of the form: they fail the task, and the answer would be lost.
+        from tasks import approval
+
+        run = context["dag_run"].run_id
+        return _told(approval.decide(self.spec, run, self.step, event))
+
+
+def _told(decision: Any) -> dict[str, str]:
+    return {"answer": decision.answer, "by": decision.by, "comment": decision.comment}

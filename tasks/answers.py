@@ -1,0 +1,74 @@
+"""Who may answer a question about a proposal, and what a response from Airflow means. Pure.
+
+Airflow checks neither the form's values nor who proposed, so nothing in a response is taken on
+trust: whatever it holds, it reads as an answer, and only a plain yes of the right person as yes.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from tasks.records import Proposal
+from tasks.spec import ModelSpec
+
+APPROVE, REJECT = "Approve", "Reject"
+NO_REASON = "no reason given"
+_LONGEST = 2000  # characters of a comment that are kept
+
+
+def may_answer(spec: ModelSpec, proposer: str) -> list[tuple[str, str]]:
+    """Return (Airflow user id, name) of the approvers who did not propose it themselves."""
+    return [user for user in spec.owner.users if proposer not in user]
+
+
+def read(
+    spec: ModelSpec, proposal: Proposal, step: str, response: Mapping[str, Any] | None
+) -> tuple[str, str, str]:
+    """Return (answer, by, comment) of a response to one step.
+
+    Parameters
+    ----------
+    response
+        What Airflow's approval returned; None if it returned nothing, as after a task was marked
+        as done by hand. Not looked at where the spec says `automatic`.
+
+    Returns
+    -------
+    The answer is `approved`, `rejected`, `no_answer`, or `invalid`: one that does not count.
+    """
+    if getattr(spec.approval, step) == "automatic":
+        return "approved", "policy", "the spec says automatic"
+    response = response or {}
+    user = response.get("responded_by_user")
+    if not user:
+        return "no_answer", "nobody", "nobody answered"
+    identity = str(user.get("id"))
+    by = str(user.get("name") or identity)
+    comment = comment_of(response.get("params_input"))
+    if identity not in [known for known, _ in spec.owner.users]:
+        return "invalid", by, f"{by} is not in owner.approvers"
+    if identity not in [known for known, _ in may_answer(spec, proposal.proposer)]:
+        return "invalid", by, f"{by} proposed this and cannot approve it"
+    if response.get("chosen_options") != [APPROVE]:
+        return "rejected", by, comment or NO_REASON
+    if proposal.spec_digest != spec.digest:
+        return "invalid", by, "the spec has changed since it was proposed; propose again"
+    return "approved", by, comment
+
+
+def comment_of(form: Any) -> str:
+    """Return the comment in a form's values, whatever they are; empty if there is none.
+
+    Examples
+    --------
+    >>> comment_of({"comment": " not yet "}), comment_of({"comment": 7}), comment_of([1])
+    ('not yet', '7', '')
+    """
+    given = form.get("comment") if isinstance(form, Mapping) else None
+    if given is None:
+        return ""
+    text = given if isinstance(given, str) else json.dumps(given, default=str)
+    text = text.replace("\0", "").strip()
+    return text if len(text) <= _LONGEST else text[:_LONGEST] + " …"
