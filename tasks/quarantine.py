@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from tasks import store
+from tasks.digest import Digest
 from tasks.readers import SourceChanged, SourceError
-from tasks.source import Digest, batches
+from tasks.source import batches
 from tasks.spec import ModelSpec
 from tasks.windows import Window
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from tasks import label_join
-from tasks.ahead import ahead
+from tasks.digest import Digest
 from tasks.readers import BATCH_ROWS as BATCH_ROWS
 from tasks.readers import Rows, files, read_file, read_table
 from tasks.readers import SourceError as SourceError
@@ -22,33 +21,6 @@ if TYPE_CHECKING:
 
 class NoRows(SourceError):
     """Nothing there yet for a window: no file, or none of its rows."""
-
-
-class Digest:
-    """SHA-256 over the rows of a stream, fed batch by batch."""
-
-    def __init__(self) -> None:
-        self._sha = hashlib.sha256()
-
-    @classmethod
-    def of(cls, problem: str) -> Digest:
-        """Return the digest of rows that could not be read, which is that of the reason."""
-        digest = cls()
-        digest._sha.update(problem.encode())
-        return digest
-
-    def tap(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        """Yield the batches unchanged, each read and digested ahead of being asked for."""
-
-        def digested() -> Generator[pa.RecordBatch, None, None]:
-            for batch in batches:
-                self._sha.update(batch.serialize())
-                yield batch
-
-        return ahead(digested())
-
-    def __str__(self) -> str:
-        return self._sha.hexdigest()[:16]
 
 
 def batches(

@@ -17,9 +17,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tasks import label_join
+from tasks.digest import Digest
 from tasks.keys import repeated_keys
 from tasks.readers import SourceChanged
-from tasks.source import Digest, SourceError, batches
+from tasks.source import SourceError, batches
 from tasks.spec import ModelSpec
 from tasks.validation import validate
 from tasks.windows import Window

@@ -15,7 +15,8 @@ import pyarrow.parquet as pq
 import pytest
 import sqlalchemy as sa
 
-from tasks.source import BATCH_ROWS, Digest, NoRows, SourceError, batches
+from tasks.digest import Digest
+from tasks.source import BATCH_ROWS, NoRows, SourceError, batches
 from tasks.spec import ModelSpec
 from tasks.windows import Window
 
