@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tasks import calibration, gates, scoring, training
+from tasks import calibration, checks, gates, scoring, training
 from tasks.calibration_fit import parameters
+from tasks.gates import GateResult
 from tasks.margins import Floats, Ints, confidence, hinge, margin
 from tasks.reference import Reference, reference_of
+from tasks.scored import Scored, rates
 from tasks.spec import ModelSpec
 from tasks.summary import Grid
 from tasks.training import class_names
@@ -29,7 +31,7 @@ _LEAST_BLOCKS = 8
 class Acceptance:
     """The gates' results, the figures behind them, and the reference of the candidate."""
 
-    gates: tuple[gates.GateResult, ...]
+    gates: tuple[GateResult, ...]
     metrics: Mapping[str, Any]
     reference: Reference
 
@@ -46,6 +48,10 @@ def judge(
     label: Ints,
     span: timedelta,
     weight: Floats | None = None,
+    *,
+    facts: training.Facts | None = None,
+    champion_spec: str | None = None,
+    seconds: tuple[float, float | None] | None = None,
 ) -> Acceptance:
     """Judge a calibrated candidate on the newest rows of its training window.
 
@@ -59,29 +65,33 @@ def judge(
         The event time that they cover.
     weight
         Their sample weights, which weigh the reference's losses; the gates count rows.
+    facts
+        Their times, keys and slice columns; gates that need one which is not given say so.
+    champion_spec
+        Digest of the spec that the champion was trained with, if known.
+    seconds
+        What scoring a row took candidate and champion, if measured.
     """
     cut = training.slices(len(label), calibrate=spec.calibration.share, judge=spec.training.judge)
-    rows = frame[cut.judge]
-    truth = label[cut.judge]
+    rows, truth = frame[cut.judge], label[cut.judge]
     decision, inputs = scoring.score(candidate, frame)
-    ours = margin(decision[cut.judge], truth)
-    theirs = None if champion is None else margin(scoring.decide(champion, rows), truth)
-    error = calibration.expected_calibration_error(candidate.predict_proba(rows), truth)
-    results = gates.judge(
-        spec.gates,
-        ours,
-        theirs,
-        calibration_error=error,
-        slopes=calibration.slopes(candidate),
-        seed=spec.training.seed,
-    )
+    ours = _answers(candidate, decision[cut.judge], truth)
+    theirs = None
+    if champion is not None:
+        theirs = _answers(champion, scoring.decide(champion, rows), truth)
     fitted = margin(decision[cut.fit], label[cut.fit])
+    known = checks.Known(facts, champion_spec, seconds)
+    results = [
+        *checks.compared(spec, ours, theirs, rows, known.at(cut.judge)),
+        *checks.sound(spec, (candidate, champion), (ours, theirs), fitted, known),
+        *checks.unleaked(spec, frame, label, cut, known),
+    ]
     metrics = {
         "judged_rows": len(truth),
-        "candidate": {**gates.rates(ours), "calibration_error": error},
-        "champion": gates.rates(theirs) if theirs is not None else None,
+        "candidate": rates(ours, spec.gates.costs),
+        "champion": None if theirs is None else rates(theirs, spec.gates.costs),
         "calibration": parameters(candidate, decision[cut.calibrate], class_names(spec)),
-        "hinge_gap": float(hinge(ours).mean() - hinge(fitted).mean()),
+        "hinge_gap": float(hinge(ours.margins).mean() - hinge(fitted).mean()),
         "support_vectors": int((fitted <= 1).sum()),
         "fitted_rows": len(fitted),
     }
@@ -102,7 +112,13 @@ def judge(
         ]
         for group in (cut.fit, held_out)
     ]
-    return Acceptance(results, metrics, reference_of(blocks, 1, calibration.sigmoid(candidate)))
+    return Acceptance(
+        tuple(results), metrics, reference_of(blocks, 1, calibration.sigmoid(candidate))
+    )
+
+
+def _answers(model: Any, decision: Floats, truth: Ints) -> Scored:
+    return Scored(decision, calibration.probabilities(model, decision), truth)
 
 
 def _edges(group: slice, size: float) -> Ints:

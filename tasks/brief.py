@@ -286,14 +286,20 @@ def _compared(candidate: Candidate) -> list[tuple[str, ...]]:
 def _gates(candidate: Candidate) -> list[tuple[str, ...]]:
     return [
         (
-            g["name"].replace("_", " "),
-            "passed" if g["passed"] else "**failed**",
+            gate_title(g),
+            "**failed**" if g["verdict"] == "failed" else g["verdict"].replace("_", " "),
             _figure(g["candidate"]),
             _figure(g["champion"]),
             g["reason"],
         )
         for g in candidate.gates
     ]
+
+
+def gate_title(gate: Mapping[str, Any]) -> str:
+    """Return a kept gate's name as people read it, with the slice that it is about."""
+    words = str(gate["name"]).replace("_", " ")
+    return words if gate["slice"] is None else f"{words}, {as_text(gate['slice'])}"
 
 
 def _figure(value: float | None) -> str:

@@ -60,7 +60,9 @@ def train(
         fitted, frame[cut.calibrate], label[cut.calibrate], spec.calibration.method
     )
     weight = None if history.weight is None else history.weight[places]
-    accepted = acceptance.judge(spec, model, champion, frame, label, span, weight)
+    accepted = acceptance.judge(
+        spec, model, champion, frame, label, span, weight, facts=history.facts(places)
+    )
     return Candidate(model, accepted, places)
 
 

@@ -2,117 +2,232 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from typing import Any, Literal
 
 import numpy as np
 
-from tasks.margins import Floats, error, hinge, violation
+from tasks.margins import Floats
+from tasks.resampling import Blocks
+from tasks.scored import LOSSES, NotComputable, Scored, loss
 from tasks.spec import Gate, Gates
 
-_RESAMPLES = 2000
-_LOSSES = {"hinge_loss": hinge, "error_rate": error, "violation_rate": violation}
+Verdict = Literal["passed", "failed", "not_judged"]
+NO_CHAMPION = "no champion yet to compare with"
+_BINNED = ("calibration_error", "max_calibration_error")
 
 
 @dataclass(frozen=True)
 class GateResult:
-    """One comparison: passed or not, with its figures.
+    """One check of a candidate: its verdict, its figures, and why in one line.
 
-    `low` and `high` bound candidate - champion; None where there is nothing to compare with.
+    `low` and `high` bound candidate - champion; a figure is None where there is none. `slice`
+    names the rows where it is not all judged ones, `rows` counts them.
     """
 
     name: str
-    passed: bool
-    candidate: float
-    champion: float | None
-    low: float | None
-    high: float | None
+    verdict: Verdict
     reason: str
+    candidate: float | None = None
+    champion: float | None = None
+    low: float | None = None
+    high: float | None = None
+    slice: str | None = None
+    rows: int | None = None
+
+    @property
+    def passed(self) -> bool:
+        """Return whether it stands in nobody's way: what was not judged does not."""
+        return self.verdict != "failed"
+
+    @property
+    def title(self) -> str:
+        """Return its name as people read it."""
+        words = self.name.replace("_", " ")
+        return words if self.slice is None else f"{words}, {self.slice}"
 
 
-def judge(
-    gates: Gates,
-    candidate: Floats,
-    champion: Floats | None,
-    *,
-    calibration_error: float,
-    slopes: tuple[float, ...],
-    seed: int,
-) -> tuple[GateResult, ...]:
-    """Return each declared gate's result, and that of the calibration slope.
-
-    Parameters
-    ----------
-    candidate, champion
-        Labelled margins of both on the same rows, shape (n,); champion is None at the bootstrap.
-    calibration_error, slopes
-        Of the candidate's probabilities on those rows, and of its sigmoids.
-    """
-    results = []
-    for name, gate in gates.declared():
-        if name == "calibration_error":
-            results.append(_bounded(name, calibration_error, None, gate))
-        else:
-            ours = _LOSSES[name](candidate).astype(np.float64)
-            theirs = None if champion is None else _LOSSES[name](champion).astype(np.float64)
-            results.append(_on_losses(name, gate, ours, theirs, seed))
-    return (*results, _slope(slopes))
-
-
-def passed(results: tuple[GateResult, ...]) -> bool:
+def passed(results: Sequence[GateResult]) -> bool:
     """Return whether every gate passed; without any gate nothing passes."""
     return bool(results) and all(r.passed for r in results)
 
 
-def rates(margins: Floats) -> Mapping[str, float]:
-    """Return the mean of each loss, and the accuracy, of labelled margins."""
-    means = {name: float(loss(margins).mean()) for name, loss in _LOSSES.items()}
-    return {"accuracy": 1 - means["error_rate"], **means}
+def as_json(result: GateResult) -> dict[str, Any]:
+    """Return a result as it is kept and shown."""
+    return {**asdict(result), "passed": result.passed}
 
 
-def _on_losses(name: str, gate: Gate, ours: Floats, theirs: Floats | None, seed: int) -> GateResult:
-    candidate = float(ours.mean())
-    if theirs is None:
-        if gate.at_most is not None:
-            return _bounded(name, candidate, None, gate)
-        reason = "no champion yet to compare with"
-        return GateResult(name, True, candidate, None, None, None, reason)
-    champion = float(theirs.mean())
-    if gate.at_most is not None:
-        return _bounded(name, candidate, champion, gate)
-    low, high = paired_interval(ours - theirs, gate.confidence, seed)
-    bound = gate.by or 0.0
-    ok = high < bound if gate.better_than else high <= bound
-    wish = "better than the champion" if gate.better_than else f"not worse by {bound:g}"
-    reason = f"{wish}: interval {low:+.3f} … {high:+.3f} at {gate.confidence:.0%}"
-    return GateResult(name, ok, candidate, champion, low, high, reason)
+def verdict(ok: bool) -> Verdict:
+    return "passed" if ok else "failed"
 
 
-def _bounded(name: str, value: float, champion: float | None, gate: Gate) -> GateResult:
-    assert gate.at_most is not None
-    reason = f"at most {gate.at_most:g}"
-    return GateResult(name, value <= gate.at_most, value, champion, None, None, reason)
+def guarded(name: str, compute: Callable[[], Iterable[GateResult]]) -> list[GateResult]:
+    """Return what is computed; a failure of that name where it cannot be, or is no number."""
+    try:
+        results = list(compute())
+    except NotComputable as error:
+        return [GateResult(name, "failed", f"cannot be computed: {error}")]
+    except Exception as error:  # whatever goes wrong, the candidate has not shown that it is good
+        why = f"cannot be computed: {type(error).__name__}: {error}"
+        return [GateResult(name, "failed", why)]
+    return [_finite(result) for result in results]
 
 
-def _slope(slopes: tuple[float, ...]) -> GateResult:
-    least = min(slopes)
-    reason = "a larger margin means a larger probability"
-    return GateResult("calibration_slope", least > 0, least, None, None, None, reason)
+def _finite(result: GateResult) -> GateResult:
+    figures = {n: getattr(result, n) for n in ("candidate", "champion", "low", "high")}
+    wrong = [n for n, value in figures.items() if value is not None and not np.isfinite(value)]
+    if not wrong:
+        return result
+    why = f"cannot be computed: {', '.join(wrong)} is no finite number"
+    kept = {n: None if n in wrong else value for n, value in figures.items()}
+    return GateResult(result.name, "failed", why, slice=result.slice, rows=result.rows, **kept)
 
 
-def paired_interval(difference: Floats, confidence: float, seed: int) -> tuple[float, float]:
-    """Return the bootstrap interval of the mean of paired differences (Efron, 1979; percentile).
+def judge(
+    gates: Gates,
+    candidate: Scored,
+    champion: Scored | None,
+    classes: Sequence[str],
+    *,
+    seed: int,
+) -> list[GateResult]:
+    """Return the result of each declared gate that compares answers on the judged rows.
 
     Parameters
     ----------
-    difference
-        Candidate's loss minus champion's, row by row, shape (n,).
+    candidate, champion
+        What both say of the same rows; champion is None at the bootstrap.
+    classes
+        Names in the order of their index.
     """
-    rng = np.random.default_rng(seed)
-    n = len(difference)
-    means = np.empty(_RESAMPLES)
-    for i in range(_RESAMPLES):
-        means[i] = difference[rng.integers(0, n, n)].mean()
-    tail = (1 - confidence) / 2
-    low, high = np.quantile(means, [tail, 1 - tail])
-    return float(low), float(high)
+
+    def of(name: str, gate: Gate) -> Iterable[GateResult]:
+        if name in LOSSES or name == "cost":
+            return [_of_loss(name, gate, gates, candidate, champion, seed)]
+        if name in _BINNED:
+            return [_of_bins(name, gate, candidate, champion, seed)]
+        if name == "per_class_recall":
+            return _of_recall(gate, candidate, champion, classes, seed)
+        return []
+
+    return [
+        result
+        for name, gate in gates.declared()
+        for result in guarded(name, partial(of, name, gate))
+    ]
+
+
+def bounded(name: str, value: float, gate: Gate, champion: float | None = None) -> GateResult:
+    """Return whether a figure stays within an absolute bound."""
+    if gate.at_least is not None:
+        ok, reason = value >= gate.at_least, f"at least {gate.at_least:g}"
+    else:
+        assert gate.at_most is not None
+        ok, reason = value <= gate.at_most, f"at most {gate.at_most:g}"
+    return GateResult(name, verdict(ok), reason, value, champion)
+
+
+def _of_loss(
+    name: str, gate: Gate, gates: Gates, candidate: Scored, champion: Scored | None, seed: int
+) -> GateResult:
+    ours = loss(name, candidate, gates.costs)
+    if champion is None:
+        return _compared(name, gate, float(ours.mean()), None, None)
+    theirs = loss(name, champion, gates.costs)
+    gap = ours - theirs
+    blocks = Blocks.for_series(gap, seed)
+    interval = blocks.interval(gap, gate.confidence)
+    return _compared(name, gate, float(ours.mean()), float(theirs.mean()), interval, blocks)
+
+
+def _of_bins(
+    name: str, gate: Gate, candidate: Scored, champion: Scored | None, seed: int
+) -> GateResult:
+    def figure(scored: Scored) -> float:
+        found = scored.reliability
+        return found.expected_error if name == "calibration_error" else found.maximum_error
+
+    ours = figure(candidate)
+    if champion is None:
+        return _compared(name, gate, ours, None, None)
+    theirs = figure(champion)
+    blocks = Blocks.for_series(candidate.reliability.excess - champion.reliability.excess, seed)
+    drawn = [_resampled_error(name, scored, blocks) for scored in (candidate, champion)]
+    gap = drawn[0] - drawn[1]
+    # Absolute gaps grow by the noise of drawing; taken off, the draws lie around what was found.
+    low, high = blocks.between(gap - gap.mean() + (ours - theirs), gate.confidence)
+    return _compared(name, gate, ours, theirs, (low, high), blocks)
+
+
+def _resampled_error(name: str, scored: Scored, blocks: Blocks) -> Floats:
+    found = scored.reliability
+    gaps = []
+    for number in range(len(found.rows)):
+        here = (found.bin == number).astype(np.float64)
+        total, count = blocks.sums(found.excess * here), np.rint(blocks.sums(here))
+        gaps.append((np.abs(total), count))
+    totals, counts = np.array([g[0] for g in gaps]), np.array([g[1] for g in gaps])
+    if name == "calibration_error":
+        return np.asarray(totals.sum(axis=0) / counts.sum(axis=0))
+    return np.asarray(np.divide(totals, np.maximum(counts, 1)).max(axis=0))
+
+
+def _of_recall(
+    gate: Gate, candidate: Scored, champion: Scored | None, classes: Sequence[str], seed: int
+) -> Iterable[GateResult]:
+    ours = 1 - LOSSES["error_rate"](candidate)
+    theirs = None if champion is None else 1 - LOSSES["error_rate"](champion)
+    blocks = None if theirs is None else Blocks.for_series(ours - theirs, seed)
+    for index, name in enumerate(classes):
+        among = candidate.truth == index
+        if not among.any():
+            raise NotComputable(f"no judged row is of class {name}; widen training.window")
+        champions, interval = None, None
+        if theirs is not None and blocks is not None:
+            champions = float(theirs[among].mean())
+            interval = blocks.interval(ours - theirs, gate.confidence, among.astype(np.float64))
+        recall = float(ours[among].mean())
+        yield _compared(
+            "per_class_recall",
+            gate,
+            recall,
+            champions,
+            interval,
+            blocks,
+            rising=True,
+            among=f"class {name}",
+            rows=int(among.sum()),
+        )
+
+
+def _compared(
+    name: str,
+    gate: Gate,
+    candidate: float,
+    champion: float | None,
+    interval: tuple[float, float] | None,
+    blocks: Blocks | None = None,
+    *,
+    rising: bool = False,
+    among: str | None = None,
+    rows: int | None = None,
+) -> GateResult:
+    """Return the verdict on a figure of which less is better, or more if `rising`."""
+    low, high = interval or (None, None)
+    parts: dict[str, Any] = {"champion": champion, "low": low, "high": high, "slice": among}
+    if gate.at_most is not None or gate.at_least is not None:
+        absolute = bounded(name, candidate, gate)
+        ok, reason = absolute.passed, absolute.reason
+    elif low is None or high is None:
+        ok, reason = True, NO_CHAMPION
+    else:
+        bound = gate.by or 0.0
+        worst = -low if rising else high
+        ok = worst < bound if gate.better_than else worst <= bound
+        wish = "better than the champion" if gate.better_than else f"not worse by {bound:g}"
+        reason = f"{wish}: interval {low:+.3f} … {high:+.3f} at {gate.confidence:.0%}"
+        if blocks is not None and blocks.length > 1:
+            reason += f", blocks of {blocks.length} rows"
+    return GateResult(name, verdict(ok), reason, candidate, rows=rows, **parts)

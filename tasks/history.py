@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tasks.keys import Mask
 from tasks.margins import Floats, Ints, error, hinge, margin, violation
 from tasks.source import SourceError, batches
 from tasks.spec import ModelSpec, Validation, format_duration
+from tasks.training import Facts
 from tasks.windows import Window, windows_between
 
 if TYPE_CHECKING:
@@ -29,7 +31,7 @@ class History:
 
     `problems` says of each window why the monitor would not measure it, or None. `times` are
     microseconds since 1970, UTC; `label` is -1 where it is not known; `weight` are the rows' sample
-    weights, None if all are equal.
+    weights, None if all are equal; `columns` those that `gates.slices.over` names.
     """
 
     windows: tuple[Window, ...]
@@ -39,6 +41,11 @@ class History:
     frame: pd.DataFrame
     label: Ints
     weight: Floats | None = None
+    columns: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+
+    def facts(self, places: Ints) -> Facts:
+        """Return what the gates may know of these rows; keys are not kept."""
+        return Facts(self.times, None, self.columns).at(places)
 
     def rows(self, index: int) -> slice:
         """Return the rows of a window."""
@@ -207,7 +214,7 @@ def _tolerant(spec: ModelSpec) -> Callable[[pa.Table, Ints], str | None]:
 def _cut(
     spec: ModelSpec, tiles: list[Window], problems: tuple[str | None, ...], table: pa.Table
 ) -> History:
-    from tasks.training import features, labels
+    from tasks.training import facts_of, features, labels
 
     table = table.sort_by([(spec.source.time, "ascending"), (spec.source.key, "ascending")])
     batch = table.combine_chunks().to_batches()[0]
@@ -222,6 +229,7 @@ def _cut(
         features(spec, batch),
         labels(spec, batch),
         None if weight is None else batch.column(weight).to_numpy().astype(np.float64),
+        facts_of(spec, batch).columns,
     )
 
 

@@ -157,7 +157,7 @@ class _Run:
             refusal = str(error)
         else:
             gates, trained = candidate.accepted.gates, candidate.trained
-            failed = [f"{g.name} ({g.reason})" for g in gates if not g.passed]
+            failed = [f"{g.title} ({g.reason})" for g in gates if not g.passed]
             refusal = "; ".join(failed) or None
         measured = next(s for s in reversed(self.steps) if s.judgement.pressure is not None)
         self.retrains.append(

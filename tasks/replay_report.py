@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 from rich import box
@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from tasks import gates
 from tasks.attribution import INTERCEPT
 from tasks.oracle import stride
 from tasks.replay import Retrain, Step
@@ -55,7 +56,7 @@ def as_json(report: Report) -> dict[str, Any]:
         "bootstrap": {
             "rows": len(trained.trained),
             "passed": trained.accepted.passed,
-            "gates": [asdict(gate) for gate in trained.accepted.gates],
+            "gates": [gates.as_json(gate) for gate in trained.accepted.gates],
         },
         "windows": [_window(tried, step) for step in tried.played.steps],
         "retrains": [
@@ -113,7 +114,7 @@ def _retrain(tried: Trial, retrain: Retrain, known: Hindsight) -> dict[str, Any]
         "rows": len(retrain.trained),
         "above": list(retrain.above),
         "features": [{"name": name, "change": change} for name, change in retrain.causes.items()],
-        "gates": [asdict(gate) for gate in retrain.gates],
+        "gates": [gates.as_json(gate) for gate in retrain.gates],
         "accuracy_old": known.old,
         "accuracy_new": known.new,
         "false_alarm": known.false_alarm,
@@ -159,7 +160,7 @@ def show(report: Report, out: Console) -> None:
         out.print(f"  [yellow]{times} ×[/] {escape(reason)}")
     failed = [g for g in tried.played.bootstrap.accepted.gates if not g.passed]
     if failed:
-        names = ", ".join(f"{g.name} ({g.reason})" for g in failed)
+        names = ", ".join(f"{g.title} ({g.reason})" for g in failed)
         out.print(f"[yellow]The first champion would not have passed its gates:[/] {escape(names)}")
     out.print(_retrains(tried) if tried.played.retrains else "\nThe latch never opened.\n")
     out.print(_policies(report))
@@ -175,7 +176,7 @@ def _retrains(tried: Trial) -> Table:
     table.add_column("accuracy until the next: old → new", justify="right", no_wrap=True)
     for retrain, known in zip(tried.played.retrains, hindsight(tried.played), strict=True):
         moved = [(n, c) for n, c in retrain.causes.items() if n != INTERCEPT][:2]
-        failed = [gate.name for gate in retrain.gates if not gate.passed]
+        failed = [gate.title for gate in retrain.gates if not gate.passed]
         gates = "[green]passed[/]"
         if retrain.version is None:
             gates = f"[yellow]{escape(', '.join(failed) or retrain.refusal or '')}[/]"

@@ -6,7 +6,6 @@ again after a crash.
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from tasks import evidence, quarantine, status
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from tasks.margins import Floats, Ints
+    from tasks.training import Facts
 
 
 def train(spec: ModelSpec, proposal: str) -> dict[str, Any]:
@@ -31,7 +31,7 @@ def train(spec: ModelSpec, proposal: str) -> dict[str, Any]:
     rows = quarantine.check_rows(spec, _interval(asked), {})
     if rows["problem"]:
         raise training.TrainingError(f"{spec.model} {_interval(asked)}: {rows['problem']}")
-    frame, label, _ = _gather(spec, asked, rows)
+    frame, label, *_ = _gather(spec, asked, rows)
     cut = _slices(spec, label)
     fitted = training.fit(spec, frame[cut.fit], label[cut.fit])
     tags = {
@@ -60,7 +60,7 @@ def calibrate(spec: ModelSpec, proposal: str, run_id: str) -> dict[str, Any]:
     from tasks import calibration, registry, training
 
     approved(spec, Ledger.open(), proposal, "retrain")
-    frame, label, _ = _training_rows(spec, proposal, run_id)
+    frame, label, *_ = _training_rows(spec, proposal, run_id)
     cut = _slices(spec, label).calibrate
     training.need_enough_to_calibrate(spec, label[cut])
     fitted = registry.get_model(run_id, "fitted")
@@ -72,11 +72,12 @@ def calibrate(spec: ModelSpec, proposal: str, run_id: str) -> dict[str, Any]:
 def gate(spec: ModelSpec, proposal: str, run_id: str) -> dict[str, Any]:
     """Judge candidate against champion on the newest slice; a failure is recorded and ends it."""
     from tasks import acceptance, calibration_fit, reference, registry
+    from tasks.gates import as_json
 
     ledger = Ledger.open()
     asked = approved(spec, ledger, proposal, "retrain", again="gates")
     known = status.read(spec, ledger)
-    frame, label, weight = _training_rows(spec, proposal, run_id)
+    frame, label, weight, facts = _training_rows(spec, proposal, run_id)
     calibrated = registry.get_model(run_id, "calibrated")
     champion = registry.load(spec.model, asked.champion) if asked.champion is not None else None
     judged = acceptance.judge(
@@ -87,9 +88,11 @@ def gate(spec: ModelSpec, proposal: str, run_id: str) -> dict[str, Any]:
         label,
         asked.trained_until - asked.trained_from,
         weight,
+        facts=facts,
+        champion_spec=_spec_of(known, asked.champion),
     )
     results = judged.gates
-    figures = [asdict(r) for r in results]
+    figures = [as_json(r) for r in results]
     registry.put_json(run_id, "gates", figures)
     registry.put_json(run_id, "reference", reference.to_json(judged.reference))
     registry.put_json(run_id, "metrics", dict(judged.metrics))
@@ -97,7 +100,7 @@ def gate(spec: ModelSpec, proposal: str, run_id: str) -> dict[str, Any]:
     registry.log_metrics(run_id, {**judged.metrics["candidate"], **learnt})
     ok = judged.passed
     if not ok:
-        failed = "; ".join(f"{r.name} ({r.reason})" for r in results if not r.passed)
+        failed = "; ".join(f"{r.title} ({r.reason})" for r in results if not r.passed)
         since = known.effective_from(asked.trained_until)
         ledger.decide(
             Decision(
@@ -113,7 +116,7 @@ def gate(spec: ModelSpec, proposal: str, run_id: str) -> dict[str, Any]:
         )
     return {
         "passed": ok,
-        "gates": {r.name: "passed" if r.passed else f"failed: {r.reason}" for r in results},
+        "gates": {r.title: f"{r.verdict}: {r.reason}" for r in results},
         "mlflow_run": registry.run_url(spec.model, run_id),
     }
 
@@ -165,7 +168,7 @@ def _interval(proposal: Proposal) -> Window:
 
 def _training_rows(
     spec: ModelSpec, proposal: str, run_id: str
-) -> tuple[pd.DataFrame, Ints, Floats | None]:
+) -> tuple[pd.DataFrame, Ints, Floats | None, Facts]:
     from tasks import registry
 
     asked = proposal_named(Ledger.open(), spec, proposal)
@@ -174,10 +177,15 @@ def _training_rows(
 
 def _gather(
     spec: ModelSpec, asked: Proposal, rows: dict[str, Any]
-) -> tuple[pd.DataFrame, Ints, Floats | None]:
-    from tasks.training import gather
+) -> tuple[pd.DataFrame, Ints, Floats | None, Facts]:
+    from tasks.training import gather_all
 
-    return gather(spec, quarantine.accepted(spec, _interval(asked), rows))
+    return gather_all(spec, quarantine.accepted(spec, _interval(asked), rows))
+
+
+def _spec_of(known: status.Status, version: int | None) -> str | None:
+    """Return the digest of the spec that a version was trained with, if it is in the ledger."""
+    return next((c.spec_digest for c in known.candidates if c.version == version), None)
 
 
 def _slices(spec: ModelSpec, label: Ints) -> Any:

@@ -7,67 +7,18 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
-from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    PlainSerializer,
-    field_validator,
-    model_validator,
-)
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-_UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
-
-
-class SpecError(ValueError):
-    """A model spec that cannot be used: names file, each YAML path, the value and the remedy."""
-
-
-def parse_duration(text: object) -> timedelta:
-    """Return the duration that `7d`, `12h`, `30m` or `2w` means.
-
-    Raises
-    ------
-    ValueError
-        If the text is not a whole number followed by one of m, h, d, w.
-    """
-    if isinstance(text, timedelta):
-        return text
-    match = re.fullmatch(r"(\d+)([mhdw])", str(text))
-    if match is None:
-        raise ValueError("write a whole number and a unit: 30m, 12h, 7d or 2w")
-    return timedelta(**{_UNITS[match[2]]: int(match[1])})
-
-
-def format_duration(span: timedelta) -> str:
-    """Return the shortest spec notation of a duration; the inverse of `parse_duration`."""
-    minutes = int(span.total_seconds() // 60)
-    for unit, size in (("d", 1440), ("h", 60)):
-        if minutes % size == 0:
-            return f"{minutes // size}{unit}"
-    return f"{minutes}m"
-
-
-Duration = Annotated[
-    timedelta, BeforeValidator(parse_duration), PlainSerializer(format_duration, return_type=str)
-]
-Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
-Share = Annotated[float, Field(gt=0, lt=1)]
-Rate = Annotated[float, Field(ge=0, le=1)]
-Positive = Annotated[float, Field(gt=0)]
-Count = Annotated[int, Field(ge=1)]
-Label = int | str
-
-
-class SpecPart(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+from tasks.spec_gates import Gate as Gate
+from tasks.spec_gates import Gates as Gates
+from tasks.spec_part import Count, Duration, Label, Name, Positive, Rate, Share, SpecPart
+from tasks.spec_part import SpecError as SpecError
+from tasks.spec_part import format_duration as format_duration
+from tasks.spec_part import parse_duration as parse_duration
 
 
 class Owner(SpecPart):
@@ -369,57 +320,6 @@ class Calibration(SpecPart):
     )
 
 
-class Gate(SpecPart):
-    better_than: Literal["champion"] | None = Field(
-        default=None, description="the interval of candidate − champion lies below 0"
-    )
-    not_worse_than: Literal["champion"] | None = Field(
-        default=None, description="… lies below `by`"
-    )
-    by: Rate | None = Field(default=None, description="how much worse is still accepted")
-    at_most: Positive | None = Field(default=None, description="absolute upper bound")
-    confidence: Annotated[float, Field(gt=0.5, lt=1)] = Field(
-        default=0.95, description="of the paired bootstrap interval"
-    )
-
-    @model_validator(mode="after")
-    def _one_meaning(self) -> Self:
-        given = [self.better_than, self.not_worse_than, self.at_most]
-        if sum(g is not None for g in given) != 1:
-            raise ValueError("give one of `better_than`, `not_worse_than`, `at_most`")
-        if (self.not_worse_than is None) != (self.by is None):
-            raise ValueError("`not_worse_than` and `by` go together")
-        return self
-
-
-def _default_gates() -> Gates:
-    return Gates(hinge_loss=Gate(better_than="champion"))
-
-
-class Gates(SpecPart):
-    """Which metric must pass what. The calibration slope's sign is always checked."""
-
-    hinge_loss: Gate | None = Field(default=None, description="mean hinge loss")
-    error_rate: Gate | None = Field(default=None, description="share of wrong decisions")
-    violation_rate: Gate | None = Field(default=None, description="share with y·f < 1")
-    calibration_error: Gate | None = Field(
-        default=None, description="expected calibration error, 10 equal-mass bins"
-    )
-
-    @field_validator("calibration_error")
-    @classmethod
-    def _absolute(cls, value: Gate | None) -> Gate | None:
-        if value is not None and value.at_most is None:
-            raise ValueError("calibration_error takes `at_most`")
-        return value
-
-    def declared(self) -> Iterator[tuple[str, Gate]]:
-        for name in type(self).model_fields:
-            gate = getattr(self, name)
-            if gate is not None:
-                yield name, gate
-
-
 class Approval(SpecPart):
     retrain: Literal["human", "automatic"] = Field(
         default="human", description="who decides whether to retrain"
@@ -461,7 +361,7 @@ class ModelSpec(SpecPart):
     latch: LatchPolicy = LatchPolicy()
     training: Training
     calibration: Calibration = Calibration()
-    gates: Gates = Field(default_factory=_default_gates)
+    gates: Gates = Field(default_factory=Gates.default)
     shadow: Shadow = Shadow()
     approval: Approval = Approval()
 
@@ -476,6 +376,7 @@ class ModelSpec(SpecPart):
                 f"label.column {self.label.column!r} must not be a feature; "
                 "take it out of `features`"
             )
+        self.gates.fit(len(self.label.classes))
         if self.source.margin is not None and len(self.label.classes) > 2:
             raise ValueError("source.margin is for models with two classes; leave it out")
         return self
@@ -489,6 +390,11 @@ class ModelSpec(SpecPart):
     @property
     def columns(self) -> tuple[str, ...]:
         """Return every column of a window's rows, each once; the label may be joined to them."""
+        return tuple(dict.fromkeys([*self.needed_columns, *self.gates.slices.columns]))
+
+    @property
+    def needed_columns(self) -> tuple[str, ...]:
+        """Return the columns without which a window is not measured."""
         wanted = (self.source.time, self.source.key, *self.features.columns, self.label.column)
         logged = [name for name in (self.source.margin, self.source.weight) if name]
         extra = [name for e in self.expectations for name in e.columns]

@@ -10,12 +10,14 @@ from collections.abc import Iterator
 from datetime import timedelta
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import Any, get_origin
 
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from tasks.spec import Effect, Gate, Gates, ModelSpec, SpecError, SpecPart, format_duration
+from tasks.spec import Effect, ModelSpec
+from tasks.spec_gates import Gate, Gates
+from tasks.spec_part import SpecError, SpecPart, format_duration
 
 
 def load(path: Path) -> ModelSpec:
@@ -119,7 +121,9 @@ def _options(part: type[BaseModel], prefix: str) -> Iterator[tuple[str, str, str
     for name, field in part.model_fields.items():
         kinds = [field.annotation, *getattr(field.annotation, "__args__", ())]
         inner = [k for k in kinds if isinstance(k, type) and issubclass(k, SpecPart)]
-        if inner == [Gate]:
+        if get_origin(field.annotation) is tuple:
+            yield f"{prefix}{name}", _shown_default(field), field.description or ""
+        elif inner == [Gate]:
             yield f"{prefix}{name}", "see below", field.description or ""
         elif inner == [Effect]:
             yield f"{prefix}{name}.effect", str(field.default.effect), field.description or ""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tasks.margins import Floats, Ints
 from tasks.spec import ModelSpec
@@ -31,6 +32,24 @@ class Slices:
     fit: slice
     calibrate: slice
     judge: slice
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is known of rows beside their features: no model sees it, gates do.
+
+    `time` is microseconds since 1970, UTC, shape (n,); `key` names rows, shape (n,), None if not
+    known; `columns` are those that `gates.slices.over` names, each of shape (n,).
+    """
+
+    time: Ints
+    key: NDArray[Any] | None
+    columns: Mapping[str, NDArray[Any]]
+
+    def at(self, rows: Any) -> Facts:
+        """Return the facts of some rows: a slice, a mask, or places."""
+        key = None if self.key is None else self.key[rows]
+        return Facts(self.time[rows], key, {n: values[rows] for n, values in self.columns.items()})
 
 
 def slices(rows: int, *, calibrate: float, judge: float) -> Slices:
@@ -92,6 +111,14 @@ def gather(
     spec: ModelSpec, batches: Iterable[pa.RecordBatch]
 ) -> tuple[pd.DataFrame, Ints, Floats | None]:
     """Return features, labels and weights of all labelled rows, ordered by time, then by key."""
+    frame, label, weight, _ = gather_all(spec, batches)
+    return frame, label, weight
+
+
+def gather_all(
+    spec: ModelSpec, batches: Iterable[pa.RecordBatch]
+) -> tuple[pd.DataFrame, Ints, Floats | None, Facts]:
+    """Return what `gather` does, and the facts of the same rows."""
     import pyarrow as pa
 
     # A label that some files do not have yet, or have as a float, is still one column.
@@ -102,7 +129,27 @@ def gather(
     label, weight = labels(spec, batch), weights(spec, batch)
     known = label >= 0
     frame = features(spec, batch)[known].reset_index(drop=True)
-    return frame, label[known], None if weight is None else weight[known]
+    facts = facts_of(spec, batch).at(known)
+    return frame, label[known], None if weight is None else weight[known], facts
+
+
+def facts_of(spec: ModelSpec, batch: pa.RecordBatch) -> Facts:
+    """Return the facts of a batch; a slice column that it does not have is left out."""
+    import pyarrow as pa
+
+    def column(name: str) -> NDArray[Any]:
+        values = batch.column(name)
+        if pa.types.is_dictionary(values.type):
+            values = values.cast(values.type.value_type)
+        return np.asarray(values.to_numpy(zero_copy_only=False))
+
+    time = batch.column(spec.source.time).cast(pa.timestamp("us"), safe=False).cast(pa.int64())
+    there = [name for name in spec.gates.slices.columns if name in batch.schema.names]
+    return Facts(
+        time.to_numpy(zero_copy_only=False),
+        column(spec.source.key),
+        {name: column(name) for name in there},
+    )
 
 
 def fit(spec: ModelSpec, frame: pd.DataFrame, label: Ints) -> Pipeline:

@@ -11,9 +11,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tasks import acceptance, calibration, gates, reference, scoring, training
+from tasks import acceptance, calibration, reference, scoring, training
 from tasks.acceptance import Acceptance
 from tasks.margins import Ints, hinge, margin
+from tasks.scored import Scored, rates
 from tasks.spec import ModelSpec
 
 Make = Callable[..., ModelSpec]
@@ -34,6 +35,10 @@ def trained(spec: ModelSpec, frame: pd.DataFrame, label: Ints) -> Any:
     return calibration.learn(
         fitted, frame[cut.calibrate], label[cut.calibrate], spec.calibration.method
     )
+
+
+def answers(model: Any, frame: pd.DataFrame, truth: Ints) -> Scored:
+    return Scored(scoring.decide(model, frame), model.predict_proba(frame), truth)
 
 
 def judged(
@@ -124,9 +129,11 @@ def test_the_metrics_are_those_of_the_judged_and_the_fitted_rows(
     fitted, ours = margins[:FITTED], margins[-JUDGED:]
     metrics = accepted.metrics
     assert (metrics["judged_rows"], metrics["fitted_rows"]) == (JUDGED, FITTED)
-    error = metrics["candidate"]["calibration_error"]
-    assert metrics["candidate"] == {**gates.rates(ours), "calibration_error": error}
-    assert 0 <= error < 0.1
+    judged_frame, truth = frame[-JUDGED:], label[-JUDGED:]
+    expected = rates(answers(candidate, judged_frame, truth))
+    assert metrics["candidate"] == expected
+    assert expected["hinge_loss"] == pytest.approx(hinge(ours).mean())
+    assert 0 <= expected["calibration_error"] < 0.1
     assert metrics["champion"] is None
     assert metrics["hinge_gap"] == pytest.approx(hinge(ours).mean() - hinge(fitted).mean())
     assert metrics["support_vectors"] == (fitted <= 1).sum()
@@ -157,7 +164,20 @@ def test_the_first_candidate_passes_without_a_champion_to_compare_with(
     plain: tuple[ModelSpec, Any, Acceptance],
 ) -> None:
     accepted = plain[2]
-    assert [r.name for r in accepted.gates] == ["hinge_loss", "calibration_slope"]
+    assert [r.title for r in accepted.gates] == [
+        "hinge loss",
+        "error rate, class 0",
+        "error rate, class 1",
+        "another model",
+        "judged classes",
+        "calibration slope",
+        "ranking kept",
+        "preprocessing",
+        "time order",
+        "separating features",
+        "shared keys",
+        "shared content",
+    ]
     assert accepted.passed
     assert accepted.gates[0].reason == "no champion yet to compare with"
 
@@ -167,18 +187,23 @@ def test_a_champion_of_other_days_is_judged_on_the_same_rows_and_loses(spec: Mak
     frame, label = rows()
     _, accepted = judged(spec(), frame, label, champion)
     theirs = margin(scoring.decide(champion, frame[-JUDGED:]), label[-JUDGED:])
-    assert accepted.metrics["champion"] == gates.rates(theirs)
+    same_rows = answers(champion, frame[-JUDGED:], label[-JUDGED:])
+    assert accepted.metrics["champion"] == rates(same_rows)
     assert accepted.passed
     result = accepted.gates[0]
     assert result.champion == pytest.approx(hinge(theirs).mean())
     assert (result.high or 0) < 0
 
 
-def test_a_candidate_like_its_champion_is_not_better(spec: Make) -> None:
-    champion = trained(spec(), *rows())
-    _, accepted = judged(spec(), *rows(), champion)
+def test_a_candidate_identical_to_its_champion_is_refused_by_name(spec: Make) -> None:
+    same = spec(gates={"error_rate": {"not_worse_than": "champion", "by": 0.01}})
+    champion = trained(same, *rows())
+    _, accepted = judged(same, *rows(), champion)
     assert not accepted.passed
     assert (accepted.gates[0].low, accepted.gates[0].high) == (0, 0)
+    (failed,) = [r for r in accepted.gates if not r.passed]
+    assert failed.name == "another_model"
+    assert failed.reason.startswith("identical to the champion on every judged row")
 
 
 def test_the_calibration_is_kept_with_the_reference_of_two_classes(

@@ -137,7 +137,7 @@ def test_failed_gates_are_recorded_and_nothing_is_registered(at: At) -> None:
     assert retrain.gate(MODEL, FIRST, run) == result
     decision = read().decisions[-1]
     assert (decision.step, decision.answer) == ("gates", "failed")
-    assert "calibration_slope" in decision.comment
+    assert "calibration slope" in decision.comment
     with pytest.raises(NotApproved, match="gates"):
         retrain.register(MODEL, FIRST, run)
     assert len(registry._client().search_model_versions("name = 'churn'")) == 1

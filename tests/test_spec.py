@@ -133,6 +133,22 @@ MISTAKES: dict[str, tuple[dict[str, object], list[str]]] = {
     "end": ({"window.end": "2025-01-01"}, ["window: `end` 2025-01-01", "not after", "move one"]),
     "classes": ({"label.classes": [0, "0"]}, ["label.classes: [0, '0']: each class once"]),
     "gate": ({"gates.hinge_loss": {}}, ["gates.hinge_loss: give one of `better_than`, `not_w"]),
+    "recall": ({"gates.per_class_recall": {"at_most": 0.9}}, ["recall: more is better: give `at_"]),
+    "at least": ({"gates.brier": {"at_least": 0.9}}, ["gates: brier: less is better: give `at_m"]),
+    "bound": (
+        {"gates.hinge_gap": {"better_than": "champion"}},
+        ["gates.hinge_gap: takes `at_most` alone"],
+    ),
+    "costs": ({"gates.costs": [[0, 1, 2]]}, ["gates.costs has to have 2 rows of 2 columns"]),
+    "no costs": ({"gates.cost": {"at_most": 1}}, ["gates: `cost` needs `costs`: one row for"]),
+    "slice": (
+        {"gates.slices": {"over": [{"column": "x", "values": [1], "edges": [2]}]}},
+        ["gates.slices.over.0: give `values` or `edges`, not both"],
+    ),
+    "edges": (
+        {"gates.slices": {"over": [{"column": "x", "edges": [2, 1]}]}},
+        ["gates.slices.over.0: `edges` rise, each once"],
+    ),
     "name": ({"model": "other"}, ["model: 'other': differs from the file's name", "rename the"]),
 }
 

@@ -9,11 +9,12 @@ import numpy as np
 
 from benchmarks.detection.detectors import Peer, PeerName
 from benchmarks.detection.study import Candidate, Study
-from tasks import gates
+from tasks import gates, slices, soundness
 from tasks.drift import judge
 from tasks.latch import Pause, Reading, fold
-from tasks.margins import margin
+from tasks.margins import Ints
 from tasks.oracle import best
+from tasks.scored import Scored
 from tasks.summary import summarise
 from tasks.training import class_names
 
@@ -67,17 +68,24 @@ def gatelatch(study: Study, labelled: bool) -> Schedule:
 
 
 def _passes(study: Study, candidate: Candidate, champion: Candidate) -> bool:
-    spec, history = study.scenario.spec, study.scenario.history
-    label = history.label[candidate.judged]
-    results = gates.judge(
-        spec.gates,
-        margin(candidate.of(candidate.judged), label),
-        margin(champion.of(candidate.judged), label),
-        calibration_error=candidate.accepted.metrics["candidate"]["calibration_error"],
-        slopes=candidate.slopes,
-        seed=spec.training.seed,
-    )
+    spec, rows = study.scenario.spec, candidate.judged
+    truth = study.scenario.history.label[rows]
+    ours, theirs = (_scored(model, rows, truth) for model in (candidate, champion))
+    classes, seed = class_names(spec), spec.training.seed
+    results = [
+        *gates.judge(spec.gates, ours, theirs, classes, seed=seed),
+        *slices.judge(spec.gates, ours, theirs, classes, {}, {}, seed=seed),
+        *soundness.calibration_slope(candidate.slopes),
+    ]
     return gates.passed(results)
+
+
+def _scored(model: Candidate, rows: slice, truth: Ints) -> Scored:
+    """Return the answers of a model of two classes."""
+    decision, sigmoid = model.of(rows), model.accepted.reference.sigmoid
+    assert sigmoid is not None
+    positive = 1 / (1 + np.exp(np.clip(sigmoid[0] * decision + sigmoid[1], -700, 700)))
+    return Scored(decision, np.stack([1 - positive, positive], axis=1), truth)
 
 
 def glued(study: Study, name: PeerName, advance: Advance) -> Schedule:

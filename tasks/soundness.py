@@ -1,0 +1,141 @@
+"""What a candidate must be whoever is champion: another model, ranked, within bounds. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from tasks.gates import NO_CHAMPION, GateResult, bounded, verdict
+from tasks.margins import Floats, hinge
+from tasks.scored import NotComputable, Scored
+from tasks.spec_gates import Gates
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """What a model does to its features: digest of its structure, and of its statistics too."""
+
+    structure: str
+    whole: str
+    spec_digest: str | None
+
+
+def judged_classes(scored: Scored, classes: Sequence[str]) -> list[GateResult]:
+    """Return whether the judged rows hold more than one class; with one they tell nothing."""
+    there = [name for i, name in enumerate(classes) if (scored.truth == i).any()]
+    missing = [name for name in classes if name not in there]
+    reason = "every class is among the judged rows"
+    if missing:
+        reason = f"no judged row is of class {', '.join(missing)}"
+    if len(there) < 2:
+        reason += f", all are of class {', '.join(there)}; widen training.window or training.judge"
+    return [GateResult("judged_classes", verdict(len(there) > 1), reason, float(len(there)))]
+
+
+def another_model(candidate: Scored, champion: Scored | None) -> list[GateResult]:
+    """Return whether the candidate says anything else than the champion."""
+    name = "another_model"
+    if champion is None:
+        return [GateResult(name, "passed", NO_CHAMPION)]
+    same = np.array_equal(candidate.decision, champion.decision) and np.array_equal(
+        candidate.probability, champion.probability
+    )
+    reason = "its answers differ from the champion's"
+    if same:
+        reason = "identical to the champion on every judged row: there is nothing to promote"
+    return [GateResult(name, verdict(not same), reason)]
+
+
+def calibration_slope(slopes: Sequence[float]) -> list[GateResult]:
+    least = min(slopes)
+    reason = "a larger margin means a larger probability"
+    if least <= 0:
+        reason = f"a larger margin means a smaller probability: slope {least:.3g}"
+    return [GateResult("calibration_slope", verdict(least > 0), reason, least)]
+
+
+def ranking_kept(scored: Scored) -> list[GateResult]:
+    """Return whether calibrated probabilities rank rows as their scores do.
+
+    Of two classes no row may change its place; ties are fine. Of more, probabilities are made to
+    sum to 1, which moves rows a little: each class's rank correlation must be positive.
+    """
+    name = "ranking_kept"
+    if scored.decision.ndim == 1:
+        ranked = scored.probability[np.argsort(scored.decision, kind="stable"), 1]
+        turned = int((np.diff(ranked) < -1e-12).sum())
+        reason = "probabilities rank rows as scores do"
+        if turned:
+            reason = f"{turned} neighbours by score stand the other way round by probability"
+        return [GateResult(name, verdict(turned == 0), reason, float(turned))]
+    from scipy.stats import spearmanr
+
+    pairs = zip(scored.decision.T, scored.probability.T, strict=True)
+    least = min(float(spearmanr(f, p).statistic) for f, p in pairs)
+    reason = "least rank correlation of a class's scores and probabilities, above 0"
+    return [GateResult(name, verdict(least > 0), reason, least)]
+
+
+def bounds(gates: Gates, candidate: Scored, fitted: Floats) -> list[GateResult]:
+    """Return the declared bounds on how the candidate fits its rows.
+
+    Parameters
+    ----------
+    fitted
+        Labelled margins of the rows that it was fitted on.
+    """
+    vectors = int((fitted <= 1).sum())
+    figures = {
+        "hinge_gap": float(hinge(candidate.margins).mean() - hinge(fitted).mean()),
+        "support_vectors": float(vectors),
+        "support_vector_share": vectors / max(len(fitted), 1),
+    }
+    return [bounded(n, figures[n], gate) for n, gate in gates.declared() if n in figures]
+
+
+def scoring_time(gates: Gates, seconds: tuple[float, float | None] | None) -> list[GateResult]:
+    """Return the verdict on the time for 1 000 rows of candidate and champion, where declared.
+
+    Parameters
+    ----------
+    seconds
+        Both, measured side by side; None where nothing was measured, as in a replay.
+    """
+    gate, name = gates.scoring_time, "scoring_time"
+    if gate is None or gate.at_most is None:
+        return []
+    if seconds is None:
+        return [GateResult(name, "not_judged", "not measured in a replay")]
+    ours, theirs = (None if s is None else 1000 * s for s in seconds)
+    if theirs is None:
+        return [GateResult(name, "passed", NO_CHAMPION, ours)]
+    if not theirs > 0:
+        raise NotComputable("the champion took no time")
+    assert ours is not None
+    reason = f"{ours / theirs:.2f} times the champion's, at most {gate.at_most:g}; ms a 1 000 rows"
+    return [GateResult(name, verdict(ours <= gate.at_most * theirs), reason, ours, theirs)]
+
+
+def preprocessing(ours: Preprocessing, theirs: Preprocessing | None) -> list[GateResult]:
+    """Return whether features are prepared as the champion's are, or why not."""
+    name = "preprocessing"
+    if theirs is None:
+        return [GateResult(name, "passed", f"{NO_CHAMPION}; digest {ours.whole}")]
+    if ours.whole == theirs.whole:
+        reason = f"the champion's, digest {ours.whole}"
+    elif ours.structure == theirs.structure:
+        reason = f"the champion's steps, with statistics of newer rows, digest {ours.whole}"
+    elif theirs.spec_digest not in (None, ours.spec_digest):
+        reason = (
+            f"other steps or features than the champion's, as the spec changed from "
+            f"{theirs.spec_digest} to {ours.spec_digest}"
+        )
+    else:
+        reason = (
+            f"other steps or features than the champion's ({theirs.structure} → {ours.structure}) "
+            "under the same spec; say in the spec what changed, or train with the code of before"
+        )
+        return [GateResult(name, "failed", reason)]
+    return [GateResult(name, "passed", reason)]
