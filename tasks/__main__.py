@@ -14,6 +14,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from tasks import spec_file
+from tasks.audit_command import audit
 from tasks.ledger import Ledger
 from tasks.replay_command import replay
 from tasks.rollback_command import rollback
@@ -171,6 +172,7 @@ def withdraw(
     out.print(f"{escape(proposal)} is withdrawn")
 
 
+app.command()(audit)
 app.command()(replay)
 app.command()(rollback)
 

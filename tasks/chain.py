@@ -68,8 +68,8 @@ def fault(trail: Trail, kept: Mapping[str, str] | None = None) -> str | None:
     Parameters
     ----------
     kept
-        Digests that once were the chain's head, each under where it was kept. Without one, rows
-        taken off the end together with their links are not missed.
+        Digests that once were the chain's head → where each was kept. Without one, rows taken off
+        the end together with their links are not missed.
     """
     before: Link | None = None
     seen: set[tuple[str, int]] = set()
@@ -88,7 +88,7 @@ def fault(trail: Trail, kept: Mapping[str, str] | None = None) -> str | None:
         before = found
     for table, row_id in sorted(trail.rows.keys() - seen):
         return f"row {row_id} of {table} has no link: it was not written by the ledger"
-    for where, digest in (kept or {}).items():
+    for digest, where in (kept or {}).items():
         if digest not in heads:
             return (
                 f"the head {digest[:12]}… kept {where} is not in the chain: rows up to it were "

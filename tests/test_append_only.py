@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict
-from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
 from tasks.chain import fault, link
 from tasks.ledger import Ledger
-from tasks.records import Candidate
 from tasks.tables import META
-from tests.test_ledger import day, decision, observation, promote, proposal
+from tests.test_ledger import decision, observation, promote, proposal, registered
 
 TABLES = sorted(META.tables)
 Tamper = Callable[[str], None]
@@ -27,10 +25,7 @@ def written(ledger: Ledger) -> Ledger:
     ledger.observe(observation(2, pressure=None, reason="'quoted'\n" * 100))
     ledger.propose(proposal())
     ledger.decide(decision())
-    nested: dict[str, Any] = {"metrics": figures, "gates": [figures], "reference": {"g": [[0.1]]}}
-    ledger.add_candidate(
-        Candidate("churn", "p1", 1, "run", "artifact", "shown", "spec", "data", day(9), **nested)
-    )
+    ledger.add_candidate(registered(metrics=figures, gates=[figures], reference={"g": [[0.1]]}))
     promote(ledger, 1, None)
     return ledger
 
@@ -126,7 +121,7 @@ def test_what_somebody_did_past_the_triggers_is_found_and_the_row_named(
 def test_a_truncated_tail_is_found_with_a_head_that_was_kept(
     written: Ledger, tamper: Tamper
 ) -> None:
-    head = {"elsewhere": str(written.trail("churn").head)}
+    head = {str(written.trail("churn").head): "elsewhere"}
     assert fault(written.trail("churn"), head) is None
     tamper("delete from promotions")
     tamper("delete from chain where position = 6")

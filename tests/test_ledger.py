@@ -46,6 +46,15 @@ def decision(answer: str = "approved", **parts: Any) -> Decision:
     return replace(plain, **parts)
 
 
+def registered(**parts: Any) -> Candidate:
+    gates = [{"name": "hinge_loss", "passed": True}]
+    figures: dict[str, Any] = {"metrics": {"rows": 3}, "reference": {"grid": [0.1, 1e-9]}}
+    plain = Candidate(
+        "churn", "p1", 1, "run", "files", "spec", "data", day(9), gates=gates, **figures
+    )
+    return replace(plain, **parts)
+
+
 def promote(ledger: Ledger, version: int, expected: int | None, since: int = 9) -> Any:
     return ledger.promote(
         "churn",
@@ -114,9 +123,7 @@ def test_a_step_is_decided_once(ledger: Ledger) -> None:
 
 
 def test_a_candidate_is_added_once(ledger: Ledger) -> None:
-    gates = [{"name": "hinge_loss", "passed": True}]
-    figures = {"metrics": {"rows": 3}, "gates": gates, "reference": {"grid": [0.1, 1e-9]}}
-    candidate = Candidate("churn", "p1", 1, "run", "artifact", "spec", "data", day(9), **figures)
+    candidate = registered()
     for _ in range(2):
         assert ledger.add_candidate(candidate) == candidate
     with pytest.raises(Conflict, match="differs in run_id"):
