@@ -1,8 +1,7 @@
-"""The ledger on SQLite and PostgreSQL: natural keys, revisions, compare-and-set among processes."""
+"""The ledger on SQLite and PostgreSQL: natural keys, revisions, compare-and-set."""
 
 from __future__ import annotations
 
-import multiprocessing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
@@ -11,8 +10,6 @@ import pytest
 
 from tasks.ledger import Conflict, Ledger
 from tasks.records import Candidate, Decision, Observation, Proposal
-
-PROCESSES = 8
 
 
 def day(number: int) -> datetime:
@@ -162,47 +159,3 @@ def test_reasons_and_comments_of_any_length_are_kept(ledger: Ledger) -> None:
     ledger.observe(observation(reason=long))
     ledger.decide(decision(comment=long))
     assert ledger.history("churn")[0].reason == ledger.decisions("churn")[0].comment == long
-
-
-def _together(gate: Any) -> None:
-    global _GATE
-    _GATE = gate
-
-
-def _create(url: str, number: int) -> str:
-    ledger = Ledger(url)
-    _GATE.wait()
-    ledger.create()
-    return ledger.observe(observation(data_digest=f"data {number}")).data_digest
-
-
-def _promote(url: str, version: int, expected: int | None) -> tuple[int, str | None]:
-    ledger = Ledger(url)
-    _GATE.wait()
-    try:
-        promote(ledger, version, expected)
-    except Conflict as conflict:
-        return version, str(conflict)
-    return version, None
-
-
-def test_of_eight_processes_promoting_at_once_exactly_one_wins(url: str) -> None:
-    context = multiprocessing.get_context("spawn")
-    gate = context.Barrier(PROCESSES, timeout=60)
-    champion = None
-    with context.Pool(PROCESSES, _together, (gate,)) as pool:
-        # Nobody has created the tables yet, so that the processes meet there too.
-        created = pool.starmap(_create, [(url, n) for n in range(PROCESSES)], chunksize=1)
-        for turn in range(3):
-            tries = [(url, 1 + turn * PROCESSES + n, champion) for n in range(PROCESSES)]
-            ends = pool.starmap(_promote, tries, chunksize=1)
-            (champion,) = [version for version, conflict in ends if conflict is None]
-            told = [conflict for _, conflict in ends if conflict is not None]
-            winner = f"champion is version {champion} (promoted by ada, p{champion})"
-            assert all(winner in conflict for conflict in told)
-    ledger = Ledger(url)
-    assert [p.number for p in ledger.promotions("churn")] == [1, 2, 3]
-    history = ledger.history("churn")
-    assert sorted(o.data_digest for o in history) == sorted(created)
-    assert sorted(o.revision for o in history) == list(range(PROCESSES))
-    ledger._engine.dispose()
