@@ -36,8 +36,8 @@ down: $(VENV)/.ready ## stop the stack; MODELS=dir for your own models
 status: $(VENV)/.ready ## where a model stands: MODEL=name, and MODELS=dir for your own
 	@$(BIN)/python -m ops.stack tasks --home $(HOME_DIR) status $(MODEL)
 
-backfill: $(VENV)/.ready ## MODEL=name FROM=date TO=date: observe its windows; OPTIONS="--run-backwards …"
-	@$(BIN)/python -m ops.backfill --home $(HOME_DIR) $(MODEL) $(FROM) $(TO) $(OPTIONS)
+backfill: $(VENV)/.ready ## MODEL=name FROM=date TO=date: observe its windows; PROPOSE=yes asks at its end; OPTIONS="--run-backwards …"
+	@$(BIN)/python -m ops.backfill --home $(HOME_DIR) $(if $(filter yes,$(PROPOSE)),--propose) $(MODEL) $(FROM) $(TO) $(OPTIONS)
 
 test: $(VENV)/.ready-dev ## lint, types and every test
 	@$(MAKE) --no-print-directory lint

@@ -10,6 +10,8 @@ from typing import Any
 
 from airflow.providers.standard.operators.hitl import HITLOperator
 from airflow.sdk import Context, Param
+from airflow.sdk.configuration import conf
+from airflow.sdk.exceptions import AirflowFailException
 
 from dags.each_model import final
 from tasks.answers import APPROVE, REJECT
@@ -22,6 +24,8 @@ COMMENT = Param(
     description="Kept in the ledger. A rejection needs one.",
     format="multiline",
 )
+
+_UNKNOWN = "Named in owner.approvers, but not a user of this Airflow, and so cannot answer: {}."
 
 
 def ask(spec: ModelSpec, step: str, brief: str) -> Ask:
@@ -58,6 +62,12 @@ class Ask(HITLOperator):
         if decision:
             print("decided already; nobody is asked again")
             return _told(decision)
+        strangers = _strangers(asked)
+        if strangers:
+            print(f"not a user of this Airflow: {', '.join(strangers)}")
+            self.body = f"{self.body}\n\n{_UNKNOWN.format(', '.join(strangers))}"
+        if len(strangers) == len(asked):
+            raise AirflowFailException(f"{self.task_id}: {_UNKNOWN.format('all who may answer')}")
         self.assigned_users = [{"id": identity, "name": name} for identity, name in asked]
         return super().execute(context)
 
@@ -67,6 +77,18 @@ class Ask(HITLOperator):
 
         run = context["dag_run"].run_id
         return _told(approval.decide(self.spec, run, self.step, event))
+
+
+def _strangers(asked: list[tuple[str, str]]) -> list[str]:
+    """Return who of them is no user of Airflow, where its configuration says who is one.
+
+    Users of other auth managers are in Airflow's database, which no task may read: for them there
+    is `python -m tasks check --users`.
+    """
+    if not conf.get("core", "auth_manager").endswith("SimpleAuthManager"):
+        return []
+    users = {user.split(":")[0] for user in conf.getlist("core", "simple_auth_manager_users")}
+    return [name for identity, name in asked if identity not in users]
 
 
 def _told(decision: Any) -> dict[str, str]:

@@ -3,7 +3,8 @@
 Where labels come late, `relabel` then measures the windows again whose labels have come since.
 
 A normal run acts on what the ledger folds to: if an episode is open and nobody was asked yet, it
-triggers the retrain DAG, whose run id is the proposal. A backfill and a what-if only observe.
+triggers the retrain DAG, whose run id is the proposal. A what-if only observes, and so does a
+backfill, unless it was told to `propose` after its last window.
 """
 
 from __future__ import annotations
@@ -94,6 +95,14 @@ def make(spec: ModelSpec) -> DAG:
                 description="Measure with this version instead of the window's champion. "
                 "Observed under that version; opens no episode.",
             ),
+            "propose": Param(
+                None,
+                type=["string", "null"],
+                pattern=r"^\d{4}-\d\d-\d\d[^/]*/\d{4}-\d\d-\d\d[^/]*$",
+                title="Propose after",
+                description="For a backfill: the starts of its first and last window, FROM/TO. "
+                "Once all of them are observed, the open episode is proposed; empty: it advises.",
+            ),
         },
         doc_md=__doc__,
     ) as dag:
@@ -106,7 +115,7 @@ def make(spec: ModelSpec) -> DAG:
             task_id="propose",
             trigger_dag_id=f"retrain.{spec.model}",
             trigger_run_id=f"{{{{ ti.xcom_pull('{last.operator.task_id}') }}}}",
-            conf={"reason": "drift"},
+            conf={"reason": "drift", "backfill": "{{ params.propose or '' }}"},
             skip_when_already_exists=True,
         )
     return dag
@@ -120,9 +129,12 @@ def _proposal(spec: ModelSpec, context: Context) -> str | None:
     """Return the proposal to start; None if none is due, or the run only observes."""
     from tasks import monitor
 
-    advises = context["dag_run"].run_type == "backfill"
-    what_if = context["params"]["model_version"] is not None
-    return None if advises or what_if else monitor.due(spec)
+    params = context["params"]
+    if params["model_version"] is not None:
+        return None
+    if params["propose"]:
+        return monitor.due_after(spec, params["propose"])
+    return None if context["dag_run"].run_type == "backfill" else monitor.due(spec)
 
 
 globals().update(each_model(make))

@@ -28,7 +28,7 @@ def make(spec: ModelSpec) -> DAG:
             proposal = approval.propose(
                 spec,
                 run.run_id,
-                reason=params["reason"],
+                reason=_reason(params),
                 proposer=run.triggering_user_name or "unknown",
                 training_window=parse_duration(params["training_window"]),
                 until=until.replace(tzinfo=until.tzinfo or UTC) if until else None,
@@ -125,6 +125,11 @@ def make(spec: ModelSpec) -> DAG:
     return dag
 
 
+def _reason(params: Any) -> str:
+    found = params["backfill"]
+    return f"{params['reason']}, found by the backfill of {found}" if found else params["reason"]
+
+
 def _form(spec: ModelSpec) -> dict[str, Param]:
     return {
         "reason": Param(
@@ -144,6 +149,12 @@ def _form(spec: ModelSpec) -> dict[str, Param]:
             type=["string", "null"],
             format="date-time",
             description="End of those rows (UTC); empty: the newest observed window's end.",
+        ),
+        "backfill": Param(
+            "",
+            type="string",
+            maxLength=100,
+            description="The backfilled range that led here; such a backfill fills it in.",
         ),
     }
 

@@ -8,6 +8,7 @@ Airflow refuses a second backfill beside it.
 
 from __future__ import annotations
 
+import json
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -69,13 +70,18 @@ def main(
     first: Annotated[str, typer.Argument(metavar="FROM", help="start of the first window")],
     last: Annotated[str, typer.Argument(metavar="TO", help="start of the last window")],
     options: Annotated[list[str] | None, typer.Argument(help="more options of Airflow's")] = None,
+    propose: Annotated[
+        bool, typer.Option(help="ask for a retrain after the last window, if the latch is open")
+    ] = False,
     home: stack.Home = Path(".run/demo"),
 ) -> None:
     """Observe the windows of MODEL from FROM to TO, again or for the first time."""
     home = home.resolve()
     settings = stack.settings_of(home)
     client = Airflow(settings.airflow_url, stack.OPERATOR, settings.passwords[stack.OPERATOR])
-    span = ("--from-date", first, "--to-date", last)
+    span = ["--from-date", first, "--to-date", last]
+    if propose:
+        span += ["--dag-run-conf", json.dumps({"propose": f"{first}/{last}"})]
     try:
         create(home, client, f"monitor.{model}", *span, *(options or ()))
     except (stack.StackError, httpx.HTTPError) as error:

@@ -36,9 +36,19 @@ def check(
     files: Annotated[
         list[Path] | None, typer.Argument(help="model specs; default: all in the models folder")
     ] = None,
+    users: Annotated[
+        typer.FileText | None,
+        typer.Option(help="what `airflow users list --output json` printed; `-` reads it"),
+    ] = None,
 ) -> None:
-    """Check model specs; name each mistake's YAML path, value, reason and remedy."""
+    """Check model specs; name each mistake's YAML path, value, reason and remedy.
+
+    With `--users` also whether each approver is a user of Airflow.
+    """
+    from tasks import answers
     from tasks.expectations import check_expectations
+
+    known = users and _users(users.read())
 
     wanted = files or sorted(spec_file.models_folder().glob("*.yaml"))
     if not wanted:
@@ -48,6 +58,8 @@ def check(
         try:
             spec = spec_file.load(path)
             check_expectations(spec)
+            if known and (strangers := answers.strangers(spec, known)):
+                raise SpecError(f"{path}:\n  owner.approvers: " + "\n  ".join(strangers))
             out.print(f"{path}: [green]good[/], digest {spec.digest}")
         except SpecError as error:
             bad += 1
@@ -194,6 +206,16 @@ def options() -> None:
     print("| option | default | meaning |\n| --- | --- | --- |")
     for path, default, meaning in spec_file.options():
         print(f"| `{path}` | {default} | {meaning} |")
+
+
+def _users(printed: str) -> dict[str, str]:
+    """Return id → name of the users that Airflow listed; it may print log lines before them."""
+    try:
+        _, bracket, rest = printed.rpartition("\n[")
+        listed = json.loads(bracket + rest)
+        return {str(user["id"]): str(user["username"]) for user in listed}
+    except (ValueError, LookupError, TypeError):
+        _fail("--users: this is not what `airflow users list --output json` prints")
 
 
 def _find(model: str) -> ModelSpec:

@@ -23,6 +23,22 @@ def may_answer(spec: ModelSpec, proposer: str) -> list[tuple[str, str]]:
     return [user for user in spec.owner.users if proposer not in user]
 
 
+def strangers(spec: ModelSpec, users: Mapping[str, str]) -> list[str]:
+    """Return what is wrong with each approver who is no user of Airflow; `users` is id → name."""
+    ids = {name: identity for identity, name in users.items()}
+    told = []
+    for identity, name in spec.owner.users:
+        if users.get(identity) == name or (identity in users and identity == name):
+            continue
+        if identity in users:
+            told.append(f"{identity}:{name}: user {identity} is {users[identity]}")
+        elif name in ids:
+            told.append(f'{name}: known by another id; write "{ids[name]}:{name}"')
+        else:
+            told.append(f"{name}: no such user; there are: {', '.join(sorted(ids)) or 'none'}")
+    return told
+
+
 def read(
     spec: ModelSpec, proposal: Proposal, step: str, response: Mapping[str, Any] | None
 ) -> tuple[str, str, str]:
@@ -70,5 +86,5 @@ def comment_of(form: Any) -> str:
     if given is None:
         return ""
     text = given if isinstance(given, str) else json.dumps(given, default=str)
-    text = text.replace("\0", "").strip()
+    text = text.encode(errors="replace").decode().replace("\0", "").strip()  # as databases need it
     return text if len(text) <= _LONGEST else text[:_LONGEST] + " …"

@@ -34,9 +34,9 @@ def propose(
 ) -> Proposal:
     """Append the proposal; run again, return the first one unchanged.
 
-    It belongs to the open episode, and nobody in particular proposed it, if it is exactly what the
-    monitor would propose: the ledger waits for this name, and the rows are the spec's. Else it is
-    the `proposer`'s own.
+    It belongs to the open episode if it is exactly what the monitor would propose: the ledger waits
+    for this name, and the rows are the spec's. Then nobody in particular proposed it, or whom the
+    spec names in `approval.proposer`. Else it is the `proposer`'s own.
 
     `until` (event time) defaults to the end of the newest observed window, and where nothing was
     observed yet, of the newest complete one.
@@ -50,12 +50,10 @@ def propose(
     start = until - (training_window or spec.training.window)
     episode = None
     if usual and known.due == proposal:
-        proposer, episode = PROPOSER, known.history.now.episode
-    if spec.approval.asks and not answers.may_answer(spec, proposer):
-        raise NotApproved(
-            f"{proposer} is the only approver of {spec.model} and cannot approve what they "
-            "propose; let somebody else start it, or name another approver"
-        )
+        proposer = spec.approval.proposer or PROPOSER
+        episode = known.history.now.episode
+    if spec.approval.asks:
+        _whom_to_ask(spec, proposer)
     return ledger.propose(
         Proposal(
             spec.model,
@@ -101,13 +99,19 @@ def question(
     if earlier := decided(ledger, spec, proposal, step):
         return earlier, []
     asked = still_stands(ledger, spec, proposal)
-    users = answers.may_answer(spec, asked.proposer)
+    return None, _whom_to_ask(spec, asked.proposer)
+
+
+def _whom_to_ask(spec: ModelSpec, proposer: str) -> list[tuple[str, str]]:
+    users = answers.may_answer(spec, proposer)
+    if not spec.owner.users:
+        raise NotApproved(f"owner.approvers of {spec.model} is empty: nobody can approve; name one")
     if not users:
         raise NotApproved(
-            f"{proposal}: nobody may approve it: owner.approvers of {spec.model} is empty, or "
-            f"names only {asked.proposer}, who proposed it; name another approver"
+            f"{proposer} is the only approver of {spec.model} and cannot approve what they "
+            "propose; let somebody else start it, or name another approver"
         )
-    return None, users
+    return users
 
 
 def decide(

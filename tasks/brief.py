@@ -77,8 +77,14 @@ def _what_drifted(known: Status, proposal: Proposal) -> str:
     return (
         f"**The margins of `{known.spec.model}` version {proposal.champion} have drifted since "
         f"{first.window_start:%Y-%m-%d}**: {breaches} of the last {len(judged)} windows are above "
-        "their limit."
+        f"their limit.{_found_by(proposal)}"
     )
+
+
+def _found_by(proposal: Proposal) -> str:
+    if "backfill" not in proposal.reason:
+        return ""
+    return f" This is past drift: {as_text(proposal.reason)}."
 
 
 def _windows(known: Status, proposal: Proposal) -> list[Observation]:

@@ -5,8 +5,10 @@ Each step returns a small JSON-ready dict for the next; rows and summaries stay 
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
+from tasks import status
 from tasks.ledger import Ledger
 from tasks.measuring import measure as measure
 from tasks.observing import constants_of, observation
@@ -14,7 +16,7 @@ from tasks.quarantine import check_rows
 from tasks.readers import SourceChanged as SourceChanged
 from tasks.records import Observation, champion_at
 from tasks.spec import ModelSpec
-from tasks.windows import Window
+from tasks.windows import Window, window_at, windows_between
 
 
 def validate(spec: ModelSpec, window: Window, *, version: int | None = None) -> dict[str, Any]:
@@ -64,6 +66,39 @@ def due(spec: ModelSpec) -> str | None:
     Read from the newest state of the fold, whichever window the caller just observed: so the last
     of several parallel runs finds what they saw together.
     """
-    from tasks import status
-
     return status.read(spec, Ledger.open()).due
+
+
+def due_after(spec: ModelSpec, span: str) -> str | None:
+    """Return what `due` does, once every window of a backfilled range is observed; else None.
+
+    So the last of its runs asks, whichever that is; should two see the end of it at once, they
+    name the same proposal.
+
+    Parameters
+    ----------
+    span
+        Starts of the first and the last window, in ISO 8601: `2026-01-05/2026-03-30`.
+
+    Raises
+    ------
+    ValueError
+        If it is no such range.
+    """
+    known = status.read(spec, Ledger.open())
+    first, last = (window_at(spec.window, moment) for moment in _moments(span))
+    seen = {o.window for o in known.observations}
+    # Before the first champion there is nothing to observe.
+    expected = [
+        window
+        for window in windows_between(spec.window, first.start, last.end)
+        if champion_at(known.promotions, window.start)
+    ]
+    return known.due if expected and seen.issuperset(expected) else None
+
+
+def _moments(span: str) -> list[datetime]:
+    moments = [datetime.fromisoformat(part) for part in span.split("/")]
+    if len(moments) != 2:
+        raise ValueError(f"{span!r} is no range; write FROM/TO, such as 2026-01-05/2026-03-30")
+    return [m if m.tzinfo else m.replace(tzinfo=UTC) for m in moments]

@@ -336,6 +336,11 @@ class Approval(SpecPart):
     timeout: Duration = Field(
         default=timedelta(days=3), description="wall-clock wait; then recorded as no answer"
     )
+    proposer: str | None = Field(
+        default=None,
+        description="Airflow user name of who counts as the proposer of what an episode leads to, "
+        "such as the last committer of this spec, and so cannot approve it; left out: nobody does",
+    )
 
 
 class Shadow(SpecPart):
@@ -370,6 +375,11 @@ class ModelSpec(SpecPart):
         if self.approval.asks and not self.owner.approvers:
             raise ValueError(
                 "owner.approvers is empty, so nobody could ever approve; name at least one user"
+            )
+        if self.approval.asks and all(self.approval.proposer in u for u in self.owner.users):
+            raise ValueError(
+                f"approval.proposer {self.approval.proposer!r} is the only one of owner.approvers "
+                "and cannot approve what they propose; name another approver"
             )
         if self.label.column in self.features.columns:
             raise ValueError(
