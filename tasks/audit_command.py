@@ -52,7 +52,7 @@ def audit(
         print(json.dumps(_as_json(model, trail, told, checked, fault), indent=2))
     else:
         _OUT.print(_table(model, told))
-        _OUT.print(_seal(trail, checked and fault is None))
+        _OUT.print(_seal(trail, checked, fault))
     if fault:
         _ERR.print(f"{model}: {fault}", markup=False)
         raise typer.Exit(1)
@@ -102,11 +102,12 @@ def _plain(text: str) -> str:
     return "".join(sign if sign.isprintable() else "�" for sign in line)
 
 
-def _seal(trail: chain.Trail, verified: bool) -> str:
-    count = f"{len(trail.links)} rows"
-    said = f"[green]verified[/]: {count} are as they were recorded" if verified else count
-    hint = "" if verified else ", not verified"
-    return f"{said}{hint}\nhead: {trail.head or 'none yet'}"
+def _seal(trail: chain.Trail, checked: bool, fault: str | None) -> str:
+    said = f"{len(trail.links)} rows, not verified (--verify)"
+    if checked:
+        said = "[red]not as it was recorded[/]" if fault else "[green]verified[/]"
+        said = f"{len(trail.links)} rows, {said}"
+    return f"{said}\nhead: {trail.head or 'none yet'}"
 
 
 def _as_json(

@@ -57,7 +57,9 @@ def link(before: Link | None, table_name: str, row: Row) -> Link:
         If a value is neither JSON nor a datetime.
     """
     position = before.position + 1 if before else 1
-    sealed = [before.digest if before else "", position, table_name, row]
+    # An empty column is left out, so that a column added later does not break older links.
+    filled = {name: value for name, value in row.items() if value is not None}
+    sealed = [before.digest if before else "", position, table_name, filled]
     canonical = json.dumps(sealed, sort_keys=True, separators=(",", ":"), default=_moment)
     return Link(position, table_name, row["id"], hashlib.sha256(canonical.encode()).hexdigest())
 

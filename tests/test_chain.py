@@ -138,6 +138,11 @@ def test_a_moment_seals_alike_in_every_zone_and_a_float_to_its_last_bit() -> Non
     assert link(None, "t", row) != link(None, "t", {**row, "value": 0.3})
 
 
+def test_a_column_that_was_added_later_and_is_empty_leaves_the_link_as_it_was() -> None:
+    assert link(None, "t", {"id": 1}) == link(None, "t", {"id": 1, "new": None})
+    assert link(None, "t", {"id": 1}) != link(None, "t", {"id": 1, "new": ""})
+
+
 def test_a_value_without_a_canonical_form_is_refused() -> None:
     with pytest.raises(TypeError, match="holds JSON and datetimes"):
         link(None, "t", {"id": 1, "value": object()})
