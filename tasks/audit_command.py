@@ -105,7 +105,7 @@ def _plain(text: str) -> str:
 def _seal(trail: chain.Trail, checked: bool, fault: str | None) -> str:
     said = f"{len(trail.links)} rows, not verified (--verify)"
     if checked:
-        said = "[red]not as it was recorded[/]" if fault else "[green]verified[/]"
+        said = "[red]not as they were recorded[/]" if fault else "[green]verified[/]"
         said = f"{len(trail.links)} rows, {said}"
     return f"{said}\nhead: {trail.head or 'none yet'}"
 

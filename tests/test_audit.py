@@ -119,7 +119,7 @@ def test_an_altered_row_ends_with_code_1_and_is_named(told: Ledger) -> None:
         result = run("churn", "--verify", *words)
         assert result.exit_code == 1
         assert "churn: row 2 of decisions (link 4) is not as it was recorded" in result.stderr
-    assert "11 rows, not as it was recorded" in run("churn", "--verify").stdout
+    assert "11 rows, not as they were recorded" in run("churn", "--verify").stdout
     assert json.loads(result.stdout)["verified"] is False
     assert run("churn").exit_code == 0
 
