@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict
+from uuid import uuid4
 
 import pytest
 import sqlalchemy as sa
@@ -146,6 +147,33 @@ def test_triggers_that_were_taken_away_are_back_when_the_ledger_is_opened_again(
         written._engine.begin() as db,
     ):
         db.execute(sa.text("delete from decisions"))
+
+
+@pytest.mark.parametrize("url", ["postgresql"], indirect=True)
+def test_a_role_that_may_only_read_and_insert_is_enough(written: Ledger, url: str) -> None:
+    role = f"writer_{uuid4().hex[:12]}"
+    with written._engine.begin() as db:
+        schema = db.execute(sa.text("select current_schema()")).scalar_one()
+        db.execute(sa.text(f"create role {role} login"))
+        for right in ("usage on schema", "select, insert on all tables in schema"):
+            db.execute(sa.text(f"grant {right} {schema} to {role}"))
+        db.execute(sa.text(f"grant usage on all sequences in schema {schema} to {role}"))
+    writer = Ledger(url.replace("postgres@", f"{role}@"))
+    try:
+        writer.create()
+        writer.propose(proposal("p2"))
+        assert fault(writer.trail("churn")) is None
+        for change in ("delete from decisions", "drop trigger decisions_append_only on decisions"):
+            with (
+                pytest.raises(sa.exc.ProgrammingError, match=r"permission denied|must be owner"),
+                writer._engine.begin() as db,
+            ):
+                db.execute(sa.text(change))
+    finally:
+        writer._engine.dispose()
+        with written._engine.begin() as db:
+            db.execute(sa.text(f"drop owned by {role}"))
+            db.execute(sa.text(f"drop role {role}"))
 
 
 def test_a_row_has_the_digest_of_its_plain_values_on_either_database(written: Ledger) -> None:
