@@ -123,6 +123,7 @@ def spec() -> ModelSpec:
         "GATELATCH_LEDGER": "sqlite:///ledger.db",
         "GATELATCH_STORE": "store",
         "GATELATCH_ARTIFACTS": "artifacts",
+        "GATELATCH_SIGNING_KEY": "signing.pem",
         "MLFLOW_TRACKING_URI": "sqlite:///mlflow.db",
     }
     return ModelSpec.model_validate(
@@ -187,10 +188,11 @@ def judge(_: int) -> None:
 
 def bootstrap(_: int) -> None:
     """Train and promote the first champion on the first day."""
-    from tasks import approval, promotion, registry, retrain
+    from tasks import approval, promotion, retrain, signing_keys, tracking
 
     model = spec()
-    registry.prepare()
+    tracking.prepare()
+    signing_keys.prepare()
     until = START + DAY
     plan = {"reason": "bootstrap", "proposer": "benchmark", "training_window": None}
     approval.propose(model, "first", **plan, until=until, now=until)

@@ -113,6 +113,7 @@ def environment(home: Path, settings: Settings) -> dict[str, str]:
         "GATELATCH_LEDGER": f"sqlite:///{home / 'ledger.db'}",
         "GATELATCH_STORE": str(home / "store"),
         "GATELATCH_ARTIFACTS": str(home / "artifacts"),
+        "GATELATCH_SIGNING_KEY": str(home / "signing.pem"),
         "GATELATCH_MLFLOW_UI": settings.mlflow_url,
         "MLFLOW_TRACKING_URI": f"sqlite:///{home / 'mlflow.db'}",
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",

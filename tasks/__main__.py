@@ -192,11 +192,12 @@ app.command()(rollback)
 @app.command()
 def init() -> None:
     """Create the ledger's tables and check the stores; safe to repeat."""
-    from tasks import registry, store
+    from tasks import signing_keys, store, tracking
 
     Ledger.open()
     store.write("reports/.ready", "")
-    registry.prepare()
+    tracking.prepare()
+    signing_keys.prepare()
     out.print("ledger, store and registry are ready")
 
 

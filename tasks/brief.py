@@ -219,7 +219,7 @@ def address_of(report: str) -> str:
 
 def promotion(known: Status, candidate: Candidate, run_link: str) -> tuple[str, str]:
     """Return subject and body of the request to promote."""
-    from tasks import registry
+    from tasks import registry, tracking
 
     spec = known.spec
     asked = next(p for p in known.proposals if p.proposal == candidate.proposal)
@@ -244,7 +244,7 @@ def promotion(known: Status, candidate: Candidate, run_link: str) -> tuple[str, 
         " · ".join(
             [
                 f"[this run]({run_link})",
-                f"[MLflow run]({registry.run_url(spec.model, candidate.run_id)})",
+                f"[MLflow run]({tracking.run_url(spec.model, candidate.run_id)})",
                 f"[version {candidate.version} in MLflow]"
                 f"({registry.version_url(spec.model, candidate.version)})",
             ]

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 from tasks import store
 from tasks.ledger import Ledger
 from tasks.observing import reference_of
+from tasks.promotion import follow
 from tasks.quarantine import accepted
 from tasks.spec import ModelSpec
+from tasks.versions import model_of
 from tasks.windows import Window
 
 if TYPE_CHECKING:
@@ -26,6 +28,7 @@ def measure(spec: ModelSpec, window: Window, validated: dict[str, Any]) -> dict[
     if validated["problem"]:
         return {**validated, "summary": None}
     summary = _measure(spec, window, validated)
+    follow(spec, Ledger.open())
     path = f"summaries/{spec.model}/v{validated['version']}/{window.name}-"
     path += f"{spec.digest}-{validated['data_digest']}.json"
     store.write(path, json.dumps(to_json(summary), separators=(",", ":")))
@@ -67,9 +70,9 @@ def _scores(spec: ModelSpec, version: int, *, logged: bool) -> Any:
     """Return what gives a batch's model, decision values and inputs; logged ones go first."""
     import numpy as np
 
-    from tasks import registry, scoring
+    from tasks import scoring
 
-    model = registry.load(spec.model, version)
+    model = model_of(spec, Ledger.open(), version)
     column = spec.source.margin if logged else None
 
     def score(batch: pa.RecordBatch, frame: Any) -> tuple[Any, Any, Any]:

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import logging
+from typing import TYPE_CHECKING
+
 from tasks import evidence, status
 from tasks.approval import NotApproved, approved, candidate_of, decision_on, evidence_of
 from tasks.ledger import Conflict, Ledger
 from tasks.records import Decision, Promotion
 from tasks.spec import ModelSpec
+
+if TYPE_CHECKING:
+    from tasks.registry import Alias
+
+_LOG = logging.getLogger(__name__)
+_ROUNDS = 5
 
 
 def promote(spec: ModelSpec, proposal: str) -> Promotion:
@@ -60,8 +69,49 @@ def promote(spec: ModelSpec, proposal: str) -> Promotion:
 
 
 def follow(spec: ModelSpec, ledger: Ledger) -> None:
-    """Let MLflow's aliases follow the ledger's newest promotion, whichever step asks for it."""
+    """Let MLflow's aliases follow the ledger, whichever step asks; one request if they do.
+
+    So a crash between the two is finished by whatever runs next. What somebody changed in MLflow
+    by hand is named as a warning in the log, and put back where it can be.
+    """
     from tasks import registry
 
-    newest = ledger.promotions(spec.model)[-1]
-    registry.point_champion(spec.model, newest.version, newest.expected)
+    # The ledger may move on while the aliases are moved: look again until both agree.
+    for _ in range(_ROUNDS):
+        known = status.read(spec, ledger)
+        behind = registry.point(spec.model, aliases(known))
+        for alias in behind:
+            if warning := _by_hand(known, alias):
+                _LOG.warning(warning)
+        if not any(alias.moved for alias in behind):
+            return
+
+
+def aliases(known: status.Status) -> dict[str, int | None]:
+    """Return where the ledger has each alias: the champion, the one before, and who waits."""
+    live = {p.proposal for p in known.live}
+    waiting = [c.version for c in known.candidates if c.proposal in live]
+    return {
+        "champion": known.champion,
+        "previous": known.promotions[-1].expected if known.promotions else None,
+        "challenger": waiting[-1] if waiting else None,
+    }
+
+
+def _by_hand(known: status.Status, alias: Alias) -> str | None:
+    """Return what somebody did to an alias behind the ledger's back; None if nobody did."""
+    model = known.spec.model
+    if not alias.moved:
+        return (
+            f"{model} version {alias.wanted} ({alias.name}) was deleted in MLflow; go back to "
+            f"another version (DAG rollback.{model}), or retrain"
+        )
+    # It stands where the last promotion found it: that one is only now followed.
+    behind = known.promotions[-1].expected if known.promotions else None
+    if alias.name != "champion" or alias.found == behind:
+        return None
+    found = "removed" if alias.found is None else f"moved to version {alias.found}"
+    return (
+        f"{model}: the alias champion was {found} in MLflow by hand; the ledger says version "
+        f"{alias.wanted}, and it is back there"
+    )

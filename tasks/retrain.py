@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any
 from tasks import evidence, quarantine, status
 from tasks.approval import NotApproved, approved, proposal_named
 from tasks.ledger import Ledger
+from tasks.promotion import follow
 from tasks.records import Candidate, Decision, Proposal
 from tasks.spec import ModelSpec
+from tasks.versions import model_of
 from tasks.windows import Window
 
 if TYPE_CHECKING:
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
 
 def train(spec: ModelSpec, proposal: str) -> dict[str, Any]:
     """Fit the pipeline on the oldest slice of the proposal's rows; keep it under its run."""
-    from tasks import registry, training
+    from tasks import tracking, training
 
     ledger = Ledger.open()
     asked = approved(spec, ledger, proposal, "retrain")
@@ -44,42 +46,42 @@ def train(spec: ModelSpec, proposal: str) -> dict[str, Any]:
         "reason": asked.reason,
         "code_version": _code_version(),
     }
-    run_id = registry.start(spec.model, proposal, tags)
-    registry.put_model(run_id, "fitted", fitted)
-    registry.put_json(run_id, "rows", rows)
+    run_id = tracking.start(spec.model, proposal, tags)
+    tracking.put_model(run_id, "fitted", fitted)
+    tracking.put_json(run_id, "rows", rows)
     return {
         "candidate_run": run_id,
         "rows": len(label),
         "report": rows["report"],
-        "mlflow_run": registry.run_url(spec.model, run_id),
+        "mlflow_run": tracking.run_url(spec.model, run_id),
     }
 
 
 def calibrate(spec: ModelSpec, proposal: str, run_id: str) -> dict[str, Any]:
     """Learn the probabilities on the calibration slice."""
-    from tasks import calibration, registry, training
+    from tasks import calibration, tracking, training
 
     approved(spec, Ledger.open(), proposal, "retrain")
     frame, label, *_ = _training_rows(spec, proposal, run_id)
     cut = _slices(spec, label).calibrate
     training.need_enough_to_calibrate(spec, label[cut])
-    fitted = registry.get_model(run_id, "fitted")
+    fitted = tracking.get_model(run_id, "fitted")
     calibrated = calibration.learn(fitted, frame[cut], label[cut], spec.calibration.method)
-    registry.put_model(run_id, "calibrated", calibrated)
-    return {"rows": cut.stop - cut.start, "mlflow_run": registry.run_url(spec.model, run_id)}
+    tracking.put_model(run_id, "calibrated", calibrated)
+    return {"rows": cut.stop - cut.start, "mlflow_run": tracking.run_url(spec.model, run_id)}
 
 
 def gate(spec: ModelSpec, proposal: str, run_id: str) -> dict[str, Any]:
     """Judge candidate against champion on the newest slice; a failure is recorded and ends it."""
-    from tasks import acceptance, calibration_fit, reference, registry
+    from tasks import acceptance, calibration_fit, reference, tracking
     from tasks.gates import as_json
 
     ledger = Ledger.open()
     asked = approved(spec, ledger, proposal, "retrain", again="gates")
     known = status.read(spec, ledger)
     frame, label, weight, facts = _training_rows(spec, proposal, run_id)
-    calibrated = registry.get_model(run_id, "calibrated")
-    champion = registry.load(spec.model, asked.champion) if asked.champion is not None else None
+    calibrated = tracking.get_model(run_id, "calibrated")
+    champion = None if asked.champion is None else model_of(spec, ledger, asked.champion)
     judged = acceptance.judge(
         spec,
         calibrated,
@@ -93,11 +95,11 @@ def gate(spec: ModelSpec, proposal: str, run_id: str) -> dict[str, Any]:
     )
     results = judged.gates
     figures = [as_json(r) for r in results]
-    registry.put_json(run_id, "gates", figures)
-    registry.put_json(run_id, "reference", reference.to_json(judged.reference))
-    registry.put_json(run_id, "metrics", dict(judged.metrics))
+    tracking.put_json(run_id, "gates", figures)
+    tracking.put_json(run_id, "reference", reference.to_json(judged.reference))
+    tracking.put_json(run_id, "metrics", dict(judged.metrics))
     learnt = calibration_fit.metrics(judged.metrics["calibration"])
-    registry.log_metrics(run_id, {**judged.metrics["candidate"], **learnt})
+    tracking.log_metrics(run_id, {**judged.metrics["candidate"], **learnt})
     ok = judged.passed
     if not ok:
         failed = "; ".join(f"{r.title} ({r.reason})" for r in results if not r.passed)
@@ -117,21 +119,21 @@ def gate(spec: ModelSpec, proposal: str, run_id: str) -> dict[str, Any]:
     return {
         "passed": ok,
         "gates": {r.title: f"{r.verdict}: {r.reason}" for r in results},
-        "mlflow_run": registry.run_url(spec.model, run_id),
+        "mlflow_run": tracking.run_url(spec.model, run_id),
     }
 
 
 def register(spec: ModelSpec, proposal: str, run_id: str) -> dict[str, Any]:
     """Register the gated candidate and append it, with its reference, to the ledger."""
-    from tasks import registry
+    from tasks import registry, tracking
 
     ledger = Ledger.open()
     asked = approved(spec, ledger, proposal, "retrain")
-    gates = registry.get_json(run_id, "gates")
+    gates = tracking.get_json(run_id, "gates")
     if not all(g["passed"] for g in gates):
         raise NotApproved(f"{proposal}: the gates did not pass; nothing is registered")
-    rows = registry.get_json(run_id, "rows")
-    calibrated = registry.get_model(run_id, "calibrated")
+    rows = tracking.get_json(run_id, "rows")
+    calibrated = tracking.get_model(run_id, "calibrated")
     tags = {
         "proposal": proposal,
         "spec_digest": spec.digest,
@@ -151,11 +153,12 @@ def register(spec: ModelSpec, proposal: str, run_id: str) -> dict[str, Any]:
             spec.digest,
             rows["data_digest"],
             asked.trained_until,
-            registry.get_json(run_id, "metrics"),
+            tracking.get_json(run_id, "metrics"),
             gates,
-            registry.get_json(run_id, "reference"),
+            tracking.get_json(run_id, "reference"),
         )
     )
+    follow(spec, ledger)
     return {
         "version": made.version,
         "registered_version": registry.version_url(spec.model, made.version),
@@ -169,10 +172,10 @@ def _interval(proposal: Proposal) -> Window:
 def _training_rows(
     spec: ModelSpec, proposal: str, run_id: str
 ) -> tuple[pd.DataFrame, Ints, Floats | None, Facts]:
-    from tasks import registry
+    from tasks import tracking
 
     asked = proposal_named(Ledger.open(), spec, proposal)
-    return _gather(spec, asked, registry.get_json(run_id, "rows"))
+    return _gather(spec, asked, tracking.get_json(run_id, "rows"))
 
 
 def _gather(

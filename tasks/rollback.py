@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from tasks import registry, status
+from tasks import status
 from tasks.ledger import Ledger
 from tasks.promotion import follow
 from tasks.records import Promotion
 from tasks.spec import ModelSpec
+from tasks.versions import model_of
 
 
 class RollbackError(Exception):
@@ -28,7 +29,8 @@ def target(spec: ModelSpec, version: int | None) -> tuple[int, int]:
     tasks.registry.RegistryError
         If its model cannot be loaded safely.
     """
-    known = status.read(spec, Ledger.open())
+    ledger = Ledger.open()
+    known = status.read(spec, ledger)
     if known.champion is None:
         raise RollbackError(f"{spec.model} has no champion yet; there is nothing to roll back")
     wanted = known.promotions[-1].expected if version is None else version
@@ -37,7 +39,7 @@ def target(spec: ModelSpec, version: int | None) -> tuple[int, int]:
         there = ", ".join(map(str, sorted(reigned))) or "none"
         asked = "an earlier champion" if wanted is None else f"version {wanted}"
         raise RollbackError(f"{spec.model} cannot go back to {asked}; earlier champions: {there}")
-    registry.load(spec.model, wanted)
+    model_of(spec, ledger, wanted)
     return known.champion, wanted
 
 

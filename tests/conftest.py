@@ -45,15 +45,28 @@ def spec() -> Callable[..., ModelSpec]:
 @pytest.fixture
 def stores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Point the ledger, the store and MLflow at this test's own folder, and return it."""
-    from tasks import registry
+    from tasks import registry, tracking
 
     monkeypatch.setenv("GATELATCH_LEDGER", f"sqlite:///{tmp_path / 'ledger.db'}")
     monkeypatch.setenv("GATELATCH_STORE", str(tmp_path / "store"))
     monkeypatch.setenv("GATELATCH_ARTIFACTS", str(tmp_path / "artifacts"))
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path / 'mlflow.db'}")
-    registry._client.cache_clear()
+    tracking.connect.cache_clear()
     registry.load.cache_clear()
     return tmp_path
+
+
+@pytest.fixture(scope="session", autouse=True)
+def signing_key(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Sign with one key of the session's own, and return where its private part is."""
+    from tasks import signing_keys
+
+    with pytest.MonkeyPatch.context() as patch:
+        key = tmp_path_factory.getbasetemp() / "keys" / "signing.pem"
+        patch.setenv("GATELATCH_SIGNING_KEY", str(key))
+        patch.delenv("GATELATCH_VERIFY_KEY", raising=False)
+        signing_keys.prepare()
+        yield key
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tasks import approval, monitor, promotion, registry, retrain, status
+from tasks import approval, monitor, promotion, registry, retrain, status, tracking
 from tasks.ledger import Ledger
 from tasks.records import Observation, Promotion
 from tasks.spec import ModelSpec
@@ -122,7 +122,7 @@ def told() -> dict[str, Any]:
 
 
 def alias() -> int:
-    return int(registry._client().get_model_version_by_alias("churn", "champion").version)
+    return int(tracking.connect().get_model_version_by_alias("churn", "champion").version)
 
 
 def enter(patch: pytest.MonkeyPatch, folder: Path) -> None:
@@ -132,7 +132,7 @@ def enter(patch: pytest.MonkeyPatch, folder: Path) -> None:
     patch.setenv("GATELATCH_ARTIFACTS", str(folder.parent / "artifacts"))
     patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{folder / 'mlflow.db'}")
     patch.setenv("GATELATCH_MLFLOW_UI", "https://mlflow.example/ui/")
-    registry._client.cache_clear()
+    tracking.connect.cache_clear()
     registry.load.cache_clear()
 
 
@@ -142,7 +142,7 @@ def play(root: Path) -> None:
     (now / "data").mkdir(parents=True)
     with pytest.MonkeyPatch.context() as patch:
         enter(patch, now)
-        registry.prepare()
+        tracking.prepare()
         for number in range(1, 15):
             land(number)
         for stage in STAGES:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tasks import approval, monitor, promotion, registry, retrain, rollback
+from tasks import approval, monitor, promotion, retrain, rollback, tracking
 from tasks.approval import NotApproved
 from tasks.ledger import Conflict
 from tasks.spec import Owner, Training
@@ -140,7 +140,7 @@ def test_failed_gates_are_recorded_and_nothing_is_registered(at: At) -> None:
     assert "calibration slope" in decision.comment
     with pytest.raises(NotApproved, match="gates"):
         retrain.register(MODEL, FIRST, run)
-    assert len(registry._client().search_model_versions("name = 'churn'")) == 1
+    assert len(tracking.connect().search_model_versions("name = 'churn'")) == 1
 
 
 def test_no_step_acts_without_a_recorded_approval(at: At) -> None:
@@ -171,9 +171,9 @@ def test_each_step_run_twice_doubles_nothing(at: At) -> None:
     assert [p.version for p in known.promotions] == [1, 2]
     assert [c.run_id for c in known.candidates][1:] == [run]
     assert len(known.decisions) == 4
-    experiment = registry._client().get_experiment_by_name("churn").experiment_id
-    assert len(registry._client().search_runs([experiment])) == 2
-    assert len(registry._client().search_model_versions("name = 'churn'")) == 2
+    experiment = tracking.connect().get_experiment_by_name("churn").experiment_id
+    assert len(tracking.connect().search_runs([experiment])) == 2
+    assert len(tracking.connect().search_model_versions("name = 'churn'")) == 2
 
 
 def test_a_candidate_compared_with_an_earlier_champion_is_superseded(at: At) -> None:

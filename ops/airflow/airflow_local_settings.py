@@ -14,6 +14,7 @@ if sys.argv[1:2] == ["scheduler"] and os.environ.get("AIRFLOW__CORE__EXECUTOR") 
     import great_expectations
     import matplotlib.figure
     import mlflow.sklearn
+    import model_signing.signing
     import pandas
     import pyarrow.dataset
     import sklearn.calibration
