@@ -6,7 +6,7 @@ contributions, and its change the sum of theirs.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -27,13 +27,13 @@ def of_scores(model: Any, inputs: Any, decision: Floats) -> dict[str, float]:
     model
         A fitted pipeline of a ColumnTransformer and a linear model, or a calibrated one.
     inputs, decision
-        What `training.score` returned for the rows.
+        What `scoring.score` returned for the rows.
     """
-    toward, against = np.ones(len(decision), int), np.zeros(len(decision), int)
-    if decision.ndim > 1:
-        order = np.argsort(decision, axis=1)
-        toward, against = order[:, -1], order[:, -2]
-    return _sums(model, inputs, toward, against, np.ones(len(decision), bool))
+    everything = np.ones(len(decision), dtype=bool)
+    if decision.ndim == 1:
+        return _sums(model, inputs, [(1, 0, everything)])
+    order = np.argsort(decision, axis=1)
+    return _sums(model, inputs, _pairs(order[:, -1], order[:, -2], everything, decision.shape[1]))
 
 
 def of_classes(
@@ -42,35 +42,55 @@ def of_classes(
     """Return each feature's contribution to the labelled margins, summed over each class's rows."""
     found = {}
     for index, name in enumerate(classes):
+        rows = label == index
         if decision.ndim == 1:
-            rival = np.full(len(decision), 1 - index)
-        else:
-            others = decision.copy()
-            others[:, index] = -np.inf
-            rival = others.argmax(axis=1)
+            found[name] = _sums(model, inputs, [(index, 1 - index, rows)])
+            continue
+        others = decision.copy()
+        others[:, index] = -np.inf
         toward = np.full(len(decision), index)
-        found[name] = _sums(model, inputs, toward, rival, label == index)
+        pairs = _pairs(toward, others.argmax(axis=1), rows, len(classes))
+        found[name] = _sums(model, inputs, pairs)
     return found
 
 
-def _sums(model: Any, inputs: Any, toward: Ints, against: Ints, rows: Mask) -> dict[str, float]:
-    """Return Σ (w_toward - w_against)·x over those rows, by feature."""
-    inner = getattr(model, "estimator", model)
-    weights, intercepts = inner[-1].coef_, inner[-1].intercept_
-    if len(weights) == 1:  # of two classes, only the positive one has a score
-        weights = np.vstack([np.zeros_like(weights), weights])
+def _pairs(
+    toward: Ints, against: Ints, rows: Mask, classes: int
+) -> Iterator[tuple[int, int, Mask]]:
+    """Yield each pair of classes, and which of those rows are between them."""
+    pairs = toward * classes + against
+    for pair in np.flatnonzero(np.bincount(pairs[rows])):
+        plus, minus = divmod(int(pair), classes)
+        yield plus, minus, rows & (pairs == pair)
+
+
+def _sums(model: Any, inputs: Any, pairs: Iterable[tuple[int, int, Mask]]) -> dict[str, float]:
+    """Return Σ (w_plus - w_minus)·x over the rows of each pair (plus, minus), by feature."""
+    pipeline = getattr(model, "estimator", model)
+    coefficients, intercepts = weights(pipeline)
+    if len(coefficients) == 1:  # of two classes, only the positive one has a score
+        coefficients = np.vstack([np.zeros_like(coefficients), coefficients])
         intercepts = np.r_[0.0, intercepts]
-    total, intercept = np.zeros(weights.shape[1]), 0.0
-    pairs = toward * len(weights) + against
-    counts = np.bincount(pairs[rows])
-    for pair in np.flatnonzero(counts):
-        plus, minus = divmod(int(pair), len(weights))
+    total, intercept = np.zeros(coefficients.shape[1]), 0.0
+    for plus, minus, rows in pairs:
         # A product with 0 and 1 sums the rows without copying them.
-        chosen = (rows & (pairs == pair)).astype(np.float64)
-        total += (chosen @ inputs) * (weights[plus] - weights[minus])
-        intercept += float(counts[pair] * (intercepts[plus] - intercepts[minus]))
-    sums = {name: float(total[columns].sum()) for name, columns in _inputs_of(inner).items()}
+        total += (rows.astype(np.float64) @ inputs) * (coefficients[plus] - coefficients[minus])
+        intercept += float(rows.sum() * (intercepts[plus] - intercepts[minus]))
+    sums = {name: float(total[columns].sum()) for name, columns in _inputs_of(pipeline).items()}
     return {**sums, INTERCEPT: intercept}
+
+
+def weights(pipeline: Any) -> tuple[Floats, Floats]:
+    """Return weights, shape (k, d) or (1, d), and intercepts of what `scoring.score` weighs."""
+    scaler, linear = scaler_alone(pipeline), pipeline[-1]
+    coefficients = linear.coef_ if scaler is None else linear.coef_ / scaler.scale_
+    return coefficients, np.atleast_1d(linear.intercept_)
+
+
+def scaler_alone(pipeline: Any) -> Any:
+    """Return the StandardScaler of a model that has numeric features only; None for others."""
+    steps = pipeline[0].transformers_
+    return steps[0][1] if [name for name, _, _ in steps] == ["numeric"] else None
 
 
 def _inputs_of(pipeline: Any) -> dict[str, slice]:

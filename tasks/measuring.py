@@ -38,6 +38,8 @@ def measure(spec: ModelSpec, window: Window, validated: dict[str, Any]) -> dict[
 def _measure(spec: ModelSpec, window: Window, validated: dict[str, Any]) -> Summary:
     from functools import reduce
 
+    from threadpoolctl import threadpool_limits
+
     from tasks import scoring
     from tasks.summary import merge
     from tasks.training import features, labels, weights
@@ -45,25 +47,27 @@ def _measure(spec: ModelSpec, window: Window, validated: dict[str, Any]) -> Summ
     version = validated["version"]
     grid = reference_of(spec, Ledger.open(), version).summary.grid
     score = _scores(spec, version, logged=not validated["what_if"])
-    return reduce(
-        merge,
-        (
-            scoring.summarise_rows(
-                spec,
-                grid,
-                model,
-                frame,
-                labels(spec, batch),
-                decision,
-                inputs,
-                weights(spec, batch),
-            )
-            for batch in accepted(spec, window, validated)
-            if batch.num_rows
-            for frame in [features(spec, batch)]
-            for model, decision, inputs in [score(batch, frame)]
-        ),
-    )
+    # The other core reads ahead; threads of BLAS that wait for it by spinning only take it away.
+    with threadpool_limits(1, "blas"):
+        return reduce(
+            merge,
+            (
+                scoring.summarise_rows(
+                    spec,
+                    grid,
+                    model,
+                    frame,
+                    labels(spec, batch),
+                    decision,
+                    inputs,
+                    weights(spec, batch),
+                )
+                for batch in accepted(spec, window, validated)
+                if batch.num_rows
+                for frame in [features(spec, batch)]
+                for model, decision, inputs in [score(batch, frame)]
+            ),
+        )
 
 
 def _scores(spec: ModelSpec, version: int, *, logged: bool) -> Any:

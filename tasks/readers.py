@@ -33,10 +33,29 @@ class SourceChanged(SourceError):
 
 @dataclass(frozen=True)
 class Rows:
-    """Which rows of a file are wanted: those whose `column` passes the test."""
+    """Which rows of a file are wanted: those with `column` in [start, end), or also without it."""
 
     column: str
-    test: pc.Expression
+    start: pa.Scalar
+    end: pa.Scalar
+    missing: bool
+
+    @property
+    def test(self) -> pc.Expression:
+        import pyarrow.compute as pc
+
+        column = pc.field(self.column)
+        inside = (column >= self.start) & (column < self.end)
+        return inside | column.is_null() if self.missing else inside
+
+    def of(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        """Return those rows of a batch."""
+        import pyarrow.compute as pc
+
+        column = batch.column(self.column)
+        after, before = pc.greater_equal(column, self.start), pc.less(column, self.end)
+        inside = pc.fill_null(pc.and_(after, before), self.missing)
+        return batch if inside.true_count == batch.num_rows else batch.filter(inside)
 
 
 def files(place: Place, option: str, start: datetime, last: datetime, timezone: str) -> list[str]:
@@ -127,22 +146,7 @@ def _parquet(
     memory: Any = {"buffer_size": _PAGE_BYTES} if "file" in fs.protocol else {"pre_buffer": True}
     with pq.ParquetFile(path, filesystem=fs, **memory) as file:
         for batch in file.iter_batches(BATCH_ROWS, row_groups=groups, columns=wanted):
-            yield (batch if rows is None else _only(batch, rows)).select(columns)
-
-
-def _only(batch: pa.RecordBatch, rows: Rows) -> pa.RecordBatch:
-    import pyarrow as pa
-    from pyarrow import acero
-
-    table = pa.Table.from_batches([batch.select([rows.column])])
-    mask = acero.Declaration.from_sequence(
-        [
-            acero.Declaration("table_source", acero.TableSourceNodeOptions(table)),
-            acero.Declaration("project", acero.ProjectNodeOptions([rows.test], ["inside"])),
-        ]
-    ).to_table(use_threads=False)
-    inside = mask.column("inside").combine_chunks()
-    return batch if inside.true_count == batch.num_rows else batch.filter(inside)
+            yield (batch if rows is None else rows.of(batch)).select(columns)
 
 
 def _without_content(error: Exception) -> str:

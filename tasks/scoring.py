@@ -17,28 +17,29 @@ if TYPE_CHECKING:
 
 
 def score(model: Any, frame: pd.DataFrame) -> tuple[Floats, Any]:
-    """Return decision values, shape (n,) or (n, k), and the model's inputs, shape (n, d).
+    """Return decision values, shape (n,) or (n, k), and what the model weighs, shape (n, d).
 
     `model` is a fitted pipeline, or a calibrated one.
     """
-    inner = getattr(model, "estimator", model)
-    inputs = _inputs(inner, frame)
-    return np.asarray(inner[-1].decision_function(inputs), dtype=np.float64), inputs
+    pipeline = getattr(model, "estimator", model)
+    inputs = _inputs(pipeline, frame)
+    weights, intercepts = attribution.weights(pipeline)
+    decision = np.asarray(inputs @ weights.T, dtype=np.float64)
+    decision += intercepts
+    return decision.ravel() if len(weights) == 1 else decision, inputs
 
 
 def _inputs(pipeline: Any, frame: pd.DataFrame) -> Any:
-    """Return what the pipeline makes of the features, shape (n, d).
+    """Return what the linear model weighs, shape (n, d).
 
-    Numbers alone are scaled here, as `StandardScaler` does it: a ColumnTransformer copies them
-    several times over, which took longer than all of the rest.
+    Numbers alone are centred here; `attribution.weights` holds their scale. A ColumnTransformer
+    copies them several times over, which took longer than all of the rest.
     """
-    transform = pipeline[0]
-    if [name for name, _, _ in transform.transformers_] != ["numeric"]:
-        return transform.transform(frame)
-    (_, scaler, columns), *_ = transform.transformers_
-    inputs = np.subtract(frame[columns].to_numpy(np.float64), scaler.mean_, order="F")
-    inputs /= scaler.scale_
-    return inputs
+    scaler = attribution.scaler_alone(pipeline)
+    if scaler is None:
+        return pipeline[0].transform(frame)
+    columns = frame[scaler.feature_names_in_].to_numpy(np.float64)
+    return np.subtract(columns, scaler.mean_, order="F")
 
 
 def decide(model: Any, frame: pd.DataFrame) -> Floats:

@@ -104,7 +104,6 @@ def _roomy(spec: ModelSpec, schema: pa.Schema) -> pa.Schema:
 def _rows_of(spec: ModelSpec, window: Window, schema: pa.Schema, name: str) -> Rows:
     """Return which rows are a window's, by the time column in its own type."""
     import pyarrow as pa
-    import pyarrow.compute as pc
 
     time = spec.source.time
     if time not in schema.names:
@@ -114,11 +113,8 @@ def _rows_of(spec: ModelSpec, window: Window, schema: pa.Schema, name: str) -> R
         raise SourceError(
             f"{name}: column {time!r} (source.time) is {kind}, not a timestamp; write it as one"
         )
-    column = pc.field(time)
     start, end = (pa.scalar(_in_type(moment, kind), kind) for moment in (window.start, window.end))
-    inside = (column >= start) & (column < end)
-    whole_days = "{date}" in (spec.source.path or "")
-    return Rows(time, inside | column.is_null() if whole_days else inside)
+    return Rows(time, start, end, missing="{date}" in (spec.source.path or ""))
 
 
 def _in_type(moment: datetime, kind: pa.TimestampType) -> datetime:

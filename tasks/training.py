@@ -90,12 +90,18 @@ def features(spec: ModelSpec, batch: pa.RecordBatch) -> pd.DataFrame:
 
 def labels(spec: ModelSpec, batch: pa.RecordBatch) -> Ints:
     """Return the index of each row's class, -1 where it is not known; shape (n,)."""
+    import pyarrow as pa
+
     column = spec.label.column
     index = np.full(batch.num_rows, -1, dtype=np.int64)
     if column in batch.schema.names:
-        values = batch.column(column).to_pandas()
+        values = batch.column(column)
+        # pandas knows a missing value of any type to be equal to no class; NumPy is faster.
+        plain = pa.types.is_integer(values.type) and not values.null_count
+        values = values.to_numpy() if plain else values.to_pandas()
         for position, name in enumerate(spec.label.classes):
-            index[(values == name).to_numpy(dtype=bool, na_value=False)] = position
+            same = values == name
+            index[same if plain else same.to_numpy(dtype=bool, na_value=False)] = position
     return index
 
 
