@@ -43,7 +43,7 @@ test: $(VENV)/.ready-dev ## lint, types and every test
 	@$(MAKE) --no-print-directory lint
 	@$(BIN)/python -m pytest
 
-bench-speed: $(VENV)/.ready ## rows per second and memory of a window against the bound; ROWS="…" for other sizes
+bench-speed: $(VENV)/.ready ## rows per second and memory of a window against the bound, and the margins against peers; ROWS="…" for other sizes
 	@$(BIN)/python -m benchmarks.speed $(ROWS)
 
 bench-detection: $(VENV)/.ready ## false alarms, delays and retrains against other detectors, in environments of their own

@@ -131,7 +131,7 @@ def test_the_metrics_are_those_of_the_judged_and_the_fitted_rows(
     assert (metrics["judged_rows"], metrics["fitted_rows"]) == (JUDGED, FITTED)
     judged_frame, truth = frame[-JUDGED:], label[-JUDGED:]
     expected = rates(answers(candidate, judged_frame, truth))
-    assert metrics["candidate"] == expected
+    assert metrics["candidate"] == pytest.approx(expected, rel=1e-12)
     assert expected["hinge_loss"] == pytest.approx(hinge(ours).mean())
     assert 0 <= expected["calibration_error"] < 0.1
     assert metrics["champion"] is None

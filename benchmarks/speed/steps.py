@@ -1,8 +1,7 @@
-"""Rows per second and peak memory from Parquet to observation: `make bench-speed`.
+"""The steps that are timed, each in a process of its own: `python -m benchmarks.speed.steps`.
 
-Each step runs in a process of its own, as in Airflow, on Parquet files made for it: 20 numeric
-features and a label. The bound is what plain pyarrow and NumPy need to read the same columns and
-multiply them with a vector. Sizes on the command line replace the usual ones.
+Called with a step and a number of rows. They work in the current folder, on Parquet files made
+there: 20 numeric features and a label.
 """
 
 from __future__ import annotations
@@ -10,9 +9,7 @@ from __future__ import annotations
 import json
 import os
 import resource
-import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -22,12 +19,10 @@ from typing import Any
 
 from tasks.spec import ModelSpec
 
-SIZES = (1_000_000, 4_000_000, 16_000_000)
 FEATURES = [f"x{i}" for i in range(20)]
 ROWS_PER_FILE = 1_000_000
 START = datetime(2026, 1, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
-TIMED = ("bound", "validate", "measure", "judge")
 PRELOADED = (
     "duckdb",
     "great_expectations",
@@ -42,41 +37,19 @@ PRELOADED = (
 )
 
 
-def main(sizes: tuple[int, ...]) -> None:
-    """Print a table: each step's rows per second, its share of the bound and its peak memory."""
-    env = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parent.parent)}
-    print(f"{'rows':>12} {'step':>9} {'seconds':>9} {'rows/s':>12} {'of bound':>9} {'peak MB':>8}")
-    for rows in sizes:
-        with tempfile.TemporaryDirectory() as folder:
-            bound = 0.0
-            for step in ("land", "bootstrap", *TIMED):
-                command = [sys.executable, "-m", "benchmarks.speed", step, str(rows)]
-                done = subprocess.run(
-                    command, env=env, cwd=folder, check=True, capture_output=True, text=True
-                )
-                if step not in TIMED:
-                    continue
-                told = json.loads(done.stdout.splitlines()[-1])
-                rate = rows / told["seconds"]
-                bound = rate if step == "bound" else bound
-                # The verdict takes two summaries, whatever the rows behind them.
-                speed = "" if step == "judge" else f"{rate:,.0f}"
-                share = "" if step == "judge" else f"{rate / bound:.2f}"
-                print(
-                    f"{rows:>12,} {step:>9} {told['seconds']:>9.4f} {speed:>12} {share:>9} "
-                    f"{told['peak']:>8,.0f}",
-                    flush=True,
-                )
-
-
 def timed(work: Callable[[], Any]) -> Any:
-    """Run the work, then print its seconds and this process's peak memory in MB."""
-    begun = time.perf_counter()
+    """Run the work, then print its seconds, and this process's seconds of CPU and peak in MB."""
+    begun, before = time.perf_counter(), _cpu()
     result = work()
-    seconds = time.perf_counter() - begun
+    seconds, cpu = time.perf_counter() - begun, _cpu() - before
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(json.dumps({"seconds": seconds, "peak": peak}))
+    print(json.dumps({"seconds": seconds, "cpu": cpu, "peak": peak}))
     return result
+
+
+def _cpu() -> float:
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime
 
 
 def land(rows: int) -> None:
@@ -104,13 +77,15 @@ def bound(_: int) -> None:
     import numpy as np
     import pyarrow.dataset as ds
 
-    weights = np.ones(len(FEATURES))
+    weights, block = np.ones(len(FEATURES)), np.empty((131_072, len(FEATURES)), order="F")
 
     def work() -> float:
         total = 0.0
         data = ds.dataset(f"date={START + DAY:%Y-%m-%d}", format="parquet")
-        for batch in data.to_batches(columns=[*FEATURES, "y"], batch_size=131_072):
-            x = np.column_stack([batch.column(i).to_numpy() for i in range(len(FEATURES))])
+        for batch in data.to_batches(columns=[*FEATURES, "y"], batch_size=len(block)):
+            x = block[: batch.num_rows]
+            for place in range(len(FEATURES)):
+                x[:, place] = batch.column(place).to_numpy()
             total += float((x @ weights).sum())
         return total
 
@@ -205,10 +180,7 @@ def bootstrap(_: int) -> None:
     promotion.promote(model, "first")
 
 
+STEPS = {f.__name__: f for f in (land, bootstrap, bound, validate, measure, judge)}
+
 if __name__ == "__main__":
-    steps = {f.__name__: f for f in (land, bootstrap, bound, validate, measure, judge)}
-    given = sys.argv[1:]
-    if given[:1] and given[0] in steps:
-        steps[given[0]](int(given[1]))
-    else:
-        main(tuple(int(n) for n in given) or SIZES)
+    STEPS[sys.argv[1]](int(sys.argv[2]))

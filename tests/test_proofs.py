@@ -1,0 +1,78 @@
+"""What aggregates prove is what Great Expectations finds row by row."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tasks import validation
+from tasks.expectations import Rule, suite_of
+from tasks.proofs import Column
+from tests.test_validation import rows, run
+
+NULL, BETWEEN, IN_SET = (
+    f"expect_column_values_to_{what}" for what in ("not_be_null", "be_between", "be_in_set")
+)
+LARGEST = float(np.finfo(np.float64).max)
+RULES = [
+    Rule(name, "a", "", {"column": "a", **arguments})
+    for name, arguments in [
+        (NULL, {}),
+        (BETWEEN, {"min_value": -LARGEST, "max_value": LARGEST}),
+        (BETWEEN, {"min_value": 0, "max_value": 1}),
+        (BETWEEN, {"min_value": 0, "max_value": 1, "strict_max": True}),
+        (BETWEEN, {"max_value": 1}),
+        (IN_SET, {"value_set": [0, 1]}),
+        (IN_SET, {"value_set": [0, 1.0, "a"]}),
+    ]
+]
+VALUES = {
+    pa.float64(): [0.0, 0.5, 1.0, 2.0, -1e308, 1e308, np.inf, -np.inf, np.nan, None],
+    pa.int8(): [0, 1, 2, -1, None],
+    pa.uint64(): [0, 1, 2**64 - 1, None],
+    pa.timestamp("us"): [0, 1, None],
+    pa.string(): ["", "a", None],
+    pa.null(): [None],
+}
+JUDGE = suite_of(RULES)
+
+
+@settings(deadline=None, max_examples=60)
+@given(kind=st.sampled_from(list(VALUES)), data=st.data())
+def test_a_proof_is_never_wrong(kind: pa.DataType, data: st.DataObject) -> None:
+    good = data.draw(st.lists(st.sampled_from(VALUES[kind]), min_size=1, max_size=4))
+    table = pa.table({"a": pa.array(good, kind)})
+    frame = validation._frame(table)
+    column = Column(table.column("a"))
+    proven = [i for i, rule in enumerate(RULES) if column.proves(rule.expectation, rule.arguments)]
+    before = [rule.judged for rule in RULES]
+    for rule, mask in JUDGE(frame, tuple(proven)):
+        assert not mask.any()
+        assert rule.error is None
+    assert all(RULES[i].judged - before[i] == len(good) for i in proven)
+
+
+def test_whole_good_columns_need_no_row_by_row_judgement() -> None:
+    numbers, classes = (Column(pa.chunked_array([values])) for values in ([0.0, 0.5], [0, 1]))
+    proven = [numbers.proves(rule.expectation, rule.arguments) for rule in RULES]
+    assert proven == [True, True, True, False, False, False, False]
+    assert classes.proves(IN_SET, RULES[5].arguments)
+
+
+@settings(deadline=None, max_examples=8)
+@given(
+    price=st.dictionaries(st.integers(0, 39), st.sampled_from([None, np.nan, np.inf, 2.0])),
+    up=st.dictionaries(st.integers(0, 39), st.sampled_from([None, 2])),
+)
+def test_a_window_is_judged_as_it_is_without_proofs(
+    price: dict[int, float | None], up: dict[int, int | None]
+) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(validation, "CHUNK_ROWS", 1)
+        batches = rows(40, price=price, up=up).to_batches(max_chunksize=10)
+        found = run(batches)
+        patch.setattr(Column, "proves", lambda *_: False)
+        assert repr(found) == repr(run(batches))  # a NaN does not equal itself
