@@ -71,6 +71,7 @@ def make(spec: ModelSpec) -> DAG:
         context["ti"].xcom_push("gates", judged["gates"])
         for name, result in judged["gates"].items():
             print(f"{name}: {result}")
+        print(f"all of it, with pictures: {judged['gate_page']}")
         return judged if judged["passed"] else None
 
     @task
@@ -117,7 +118,7 @@ def make(spec: ModelSpec) -> DAG:
         brief = linked(propose(), "brief")
         trained = linked(train(), "mlflow_run", "validation_report")
         calibrated = linked(calibrate(trained["candidate_run"]), "mlflow_run")
-        gated = linked(gate(trained["candidate_run"]), "mlflow_run")
+        gated = linked(gate(trained["candidate_run"]), "gate_page", "mlflow_run")
         registered = linked(register(trained["candidate_run"]), "brief", "registered_version")
         promoted = linked(promote(), "registered_version")
         approved("retrain", brief) >> trained >> calibrated >> gated >> registered

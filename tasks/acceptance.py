@@ -13,6 +13,7 @@ import numpy as np
 
 from tasks import calibration, checks, gates, scoring, training
 from tasks.calibration_fit import parameters
+from tasks.gate_figures import Figures, figures
 from tasks.gates import GateResult
 from tasks.margins import Floats, Ints, confidence, hinge, margin
 from tasks.reference import Reference, reference_of
@@ -29,11 +30,12 @@ _LEAST_BLOCKS = 8
 
 @dataclass(frozen=True)
 class Acceptance:
-    """The gates' results, the figures behind them, and the reference of the candidate."""
+    """The gates' results, figures behind them, the candidate's reference, and what is drawn."""
 
     gates: tuple[GateResult, ...]
     metrics: Mapping[str, Any]
     reference: Reference
+    figures: Figures
 
     @property
     def passed(self) -> bool:
@@ -113,7 +115,10 @@ def judge(
         for group in (cut.fit, held_out)
     ]
     return Acceptance(
-        tuple(results), metrics, reference_of(blocks, 1, calibration.sigmoid(candidate))
+        tuple(results),
+        metrics,
+        reference_of(blocks, 1, calibration.sigmoid(candidate)),
+        figures(ours, theirs),
     )
 
 

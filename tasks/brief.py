@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tasks import chart, store
+from tasks import chart, gate_page, store
 from tasks.evidence import short
 from tasks.records import Candidate, Observation, Proposal
 from tasks.reference import from_json
@@ -237,7 +237,9 @@ def promotion(known: Status, candidate: Candidate, run_link: str) -> tuple[str, 
         "nor its calibration saw.",
         table(("judged rows", f"version {candidate.version}", against), _compared(candidate)),
         f"{_fit(candidate.metrics)} {_calibration(candidate.metrics['calibration'])}",
-        table(("gate", "result", "candidate", "champion", "why"), _gates(candidate)),
+        table(("declared gate", "result", "why"), _declared(spec, candidate)),
+        f"{_others(spec, candidate)} [All gates, with reliability and margins of both models]"
+        f"({address_of(gate_page.page_path(spec.model, slug(asked.proposal)))}).",
         f"**If you approve:** version {candidate.version} is champion for windows from "
         f"{since:%Y-%m-%d %H:%M} UTC on, unless the champion has changed by then. "
         "**If you reject, or nobody answers:** the champion stays.",
@@ -289,17 +291,42 @@ def _compared(candidate: Candidate) -> list[tuple[str, ...]]:
     ]
 
 
-def _gates(candidate: Candidate) -> list[tuple[str, ...]]:
+def _declared(spec: ModelSpec, candidate: Candidate) -> list[tuple[str, ...]]:
+    """Return what the spec asks for; every other gate only where it failed."""
+    declared = {name for name, _ in spec.gates.declared()}
+    shown = [g for g in candidate.gates if g["name"] in declared and not _of_slice(g)]
+    shown += [g for g in candidate.gates if not g["passed"] and g not in shown]
     return [
         (
             gate_title(g),
             "**failed**" if g["verdict"] == "failed" else g["verdict"].replace("_", " "),
-            _figure(g["candidate"]),
-            _figure(g["champion"]),
-            g["reason"],
+            f"{_figure(g['candidate'])} against {_figure(g['champion'])}: {as_text(g['reason'])}"
+            if g["champion"] is not None
+            else as_text(g["reason"]),
         )
-        for g in candidate.gates
+        for g in shown
     ]
+
+
+def _others(spec: ModelSpec, candidate: Candidate) -> str:
+    """Return a sentence on the gates that are not in the table."""
+    declared = {name for name, _ in spec.gates.declared()}
+    slices = [g for g in candidate.gates if _of_slice(g)]
+    others = [g for g in candidate.gates if g["name"] not in declared and not _of_slice(g)]
+    judged = [g for g in slices if g["verdict"] != "not_judged"]
+    said = f"{sum(g['verdict'] == 'passed' for g in others)} checks of soundness and leaks passed."
+    if judged and all(g["champion"] is not None for g in judged):
+        worst = max(judged, key=lambda g: g["candidate"] - g["champion"])
+        change = worst["candidate"] - worst["champion"]
+        said += (
+            f" Of {len(slices)} slices {len(judged)} had rows enough; the least favourable, "
+            f"{as_text(worst['slice'])}: {worst['name'].replace('_', ' ')} {change:+.3f}."
+        )
+    return said
+
+
+def _of_slice(gate: Mapping[str, Any]) -> bool:
+    return gate["slice"] is not None and gate["name"] != "per_class_recall"
 
 
 def gate_title(gate: Mapping[str, Any]) -> str:

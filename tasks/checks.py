@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from tasks import calibration, gates, leakage, lineage, slices, soundness, training
+from tasks.evidence import short
 from tasks.gates import GateResult, guarded
 from tasks.margins import Floats, Ints
 from tasks.scored import Scored
@@ -119,9 +120,9 @@ def unleaked(
 
 
 def _preparation(model: Any, spec_digest: str | None) -> soundness.Preprocessing:
-    return soundness.Preprocessing(
-        lineage.preprocessing_structure(model), lineage.preprocessing_digest(model), spec_digest
-    )
+    made = lineage.preprocessing_structure(model), lineage.preprocessing_digest(model)
+    structure, whole = map(short, made)
+    return soundness.Preprocessing(structure, whole, spec_digest)
 
 
 def _all(checks: Checks) -> list[GateResult]:

@@ -8,7 +8,7 @@ from tasks.evidence import digest
 
 
 def preprocessing_structure(model: Any) -> str:
-    """Return 12 hex digits over the transformations' kinds, features and their order.
+    """Return the digest of the transformations' kinds, features and their order.
 
     Parameters
     ----------
@@ -19,7 +19,7 @@ def preprocessing_structure(model: Any) -> str:
 
 
 def preprocessing_digest(model: Any) -> str:
-    """Return 12 hex digits over the transformations, features, their order, and what was fitted."""
+    """Return the digest of the transformations, features, their order, and what was fitted."""
     fitted = [_fitted(step) for _, step, _ in _transform(model).transformers_]
     return digest([_steps(model), fitted])
 

@@ -20,6 +20,7 @@ from tasks.windows import Window
 if TYPE_CHECKING:
     import pandas as pd
 
+    from tasks.acceptance import Acceptance
     from tasks.margins import Floats, Ints
     from tasks.training import Facts
 
@@ -73,7 +74,7 @@ def calibrate(spec: ModelSpec, proposal: str, run_id: str) -> dict[str, Any]:
 
 def gate(spec: ModelSpec, proposal: str, run_id: str) -> dict[str, Any]:
     """Judge candidate against champion on the newest slice; a failure is recorded and ends it."""
-    from tasks import acceptance, calibration_fit, reference, tracking
+    from tasks import acceptance, calibration_fit, reference, timing, tracking
     from tasks.gates import as_json
 
     ledger = Ledger.open()
@@ -82,6 +83,9 @@ def gate(spec: ModelSpec, proposal: str, run_id: str) -> dict[str, Any]:
     frame, label, weight, facts = _training_rows(spec, proposal, run_id)
     calibrated = tracking.get_model(run_id, "calibrated")
     champion = None if asked.champion is None else model_of(spec, ledger, asked.champion)
+    timed = None
+    if spec.gates.scoring_time is not None:
+        timed = timing.seconds_per_row(calibrated, champion, frame)
     judged = acceptance.judge(
         spec,
         calibrated,
@@ -92,10 +96,12 @@ def gate(spec: ModelSpec, proposal: str, run_id: str) -> dict[str, Any]:
         weight,
         facts=facts,
         champion_spec=_spec_of(known, asked.champion),
+        seconds=timed,
     )
     results = judged.gates
     figures = [as_json(r) for r in results]
     tracking.put_json(run_id, "gates", figures)
+    page = _publish(spec, asked, run_id, judged)
     tracking.put_json(run_id, "reference", reference.to_json(judged.reference))
     tracking.put_json(run_id, "metrics", dict(judged.metrics))
     learnt = calibration_fit.metrics(judged.metrics["calibration"])
@@ -119,6 +125,7 @@ def gate(spec: ModelSpec, proposal: str, run_id: str) -> dict[str, Any]:
     return {
         "passed": ok,
         "gates": {r.title: f"{r.verdict}: {r.reason}" for r in results},
+        "gate_page": page,
         "mlflow_run": tracking.run_url(spec.model, run_id),
     }
 
@@ -163,6 +170,18 @@ def register(spec: ModelSpec, proposal: str, run_id: str) -> dict[str, Any]:
         "version": made.version,
         "registered_version": registry.version_url(spec.model, made.version),
     }
+
+
+def _publish(spec: ModelSpec, asked: Proposal, run_id: str, judged: Acceptance) -> str:
+    """Keep the gates' page with the run and in the store; return its address in the Airflow UI."""
+    from tasks import brief, gate_page, store, tracking
+
+    page = gate_page.page_html(spec, asked, judged)
+    tracking.put_page(run_id, "gates", page)
+    tracking.put_json(run_id, "gate_page", gate_page.page_json(judged))
+    path = gate_page.page_path(spec.model, brief.slug(asked.proposal))
+    store.write(f"reports/{path}", page)
+    return brief.address_of(path)
 
 
 def _interval(proposal: Proposal) -> Window:

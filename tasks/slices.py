@@ -8,7 +8,7 @@ above it. The intervals hold all at once: with m slices that are judged each has
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
@@ -65,7 +65,9 @@ def judge(
             found.extend(_declared(over, columns, policy))
             return []
 
-        results += guarded(f"slices of {over.column}", declared)
+        results += [
+            replace(failure, slice=over.column) for failure in guarded(policy.metric, declared)
+        ]
     unique = list({s.name: s for s in found}.values())
     return [*results, *guarded("slices", lambda: _judged(gates, candidate, champion, unique, seed))]
 

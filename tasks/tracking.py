@@ -143,6 +143,11 @@ def put_json(run_id: str, name: str, content: Any) -> None:
     _put(run_id, f"{name}.json", json.dumps(content, indent=1).encode())
 
 
+def put_page(run_id: str, name: str, page: str) -> None:
+    """Keep a page for people, sealed, as `<name>.html` of the run."""
+    _put(run_id, f"{name}.html", page.encode())
+
+
 def get_json(run_id: str, name: str) -> Any:
     """Return what `put_json` kept. Raises RegistryError if it was changed."""
     return json.loads(_get(run_id, f"{name}.json"))

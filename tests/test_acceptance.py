@@ -240,3 +240,43 @@ def test_sample_weights_weigh_the_losses_of_the_reference(spec: Make) -> None:
     expected = float(np.average(held, weights=near[FITTED:]))
     assert weighted.reference.summary.losses.hinge_loss == pytest.approx(expected)
     assert abs(expected - held.mean()) > 0.1
+
+
+def test_one_class_among_the_judged_rows_fails_by_name_and_the_rest_is_still_judged(
+    spec: Make,
+) -> None:
+    frame, label = rows()
+    label[-JUDGED:] = 1
+    champion = trained(spec(), *rows(seed=2))
+    _, accepted = judged(spec(), frame, label, champion)
+    assert not accepted.passed
+    (result,) = [r for r in accepted.gates if r.name == "judged_classes"]
+    assert "all are of class 1" in result.reason
+    assert next(r for r in accepted.gates if r.slice == "class 0").verdict == "not_judged"
+
+
+def test_a_feature_that_is_the_label_fails_the_candidate(spec: Make) -> None:
+    frame, label = rows()
+    frame["z"] = label * 4.0
+    _, accepted = judged(spec(), frame, label)
+    assert [r.name for r in accepted.gates if not r.passed] == ["separating_features"]
+    known = spec(gates={"hinge_loss": {"at_most": 1}, "may_separate": ["z"]})
+    assert judged(known, frame, label)[1].passed
+
+
+def test_times_and_keys_that_are_known_are_judged(spec: Make) -> None:
+    frame, label = rows()
+    sliced = spec(gates={"hinge_loss": {"at_most": 1}, "slices": {"over": [{"column": "shop"}]}})
+    candidate = trained(sliced, frame, label)
+    keys = np.arange(ROWS)
+    shops = np.where(keys % 2 == 0, "east", "west")
+    for key, ok in ((keys, True), (np.where(keys == ROWS - 1, 0, keys), False)):
+        facts = training.Facts(np.arange(ROWS), key, {"shop": shops})
+        accepted = acceptance.judge(
+            sliced, candidate, None, frame, label, timedelta(days=20), facts=facts
+        )
+        assert accepted.passed is ok
+        found = {r.title: r for r in accepted.gates}
+        assert found["time order"].verdict == "passed"
+        assert found["shared keys"].passed is ok
+        assert found["error rate, shop east"].rows == JUDGED / 2

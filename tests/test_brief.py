@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -64,19 +65,34 @@ def test_the_first_brief_says_that_there_is_no_champion(at: At) -> None:
     assert "<strong><code>churn</code> has no champion yet.</strong>" in page
 
 
-def test_the_promotion_brief_lists_every_gate_with_its_reason(at: At) -> None:
+def test_the_promotion_brief_has_the_declared_gates_and_a_link_to_all(at: At) -> None:
     at("registered")
     asked = approval.ask_to_promote(MODEL, FIRST, "/dags/here")
     gates = read().candidates[-1].gates
-    assert len(gates) == 12
+    loss = next(g for g in gates if g["name"] == "hinge_loss")
+    line = next(row for row in asked["body"].splitlines() if row.startswith("| hinge loss | p"))
+    assert brief.as_text(loss["reason"]) in line
+    assert f"{loss['candidate']:.3f} against {loss['champion']:.3f}" in line
+    assert "Of 2 slices " in asked["body"] or "checks of soundness" in asked["body"]
+    (address,) = re.findall(r"\[All gates[^]]*\]\(([^)]+)\)", asked["body"])
+    page = shown(address)
+    assert FIRST in page
     for g in gates:
-        verdict = g["verdict"].replace("_", " ")
-        start = f"| {brief.gate_title(g)} | {verdict} | {brief._figure(g['candidate'])} |"
-        line = next(row for row in asked["body"].splitlines() if row.startswith(start))
-        assert g["reason"] in line
+        assert (g["slice"] or g["name"].replace("_", " ")) in page
     assert asked["subject"] == "churn: promote version 2?"
     assert "for windows from 2026-01-11 00:00 UTC on" in asked["body"]
     assert asked["evidence"][:12] in shown(asked["brief"])
+
+
+def test_a_failed_gate_stands_in_the_table_though_the_spec_does_not_name_it(at: At) -> None:
+    at("registered")
+    candidate = read().candidates[-1]
+    failed = [{**g, "verdict": "failed", "passed": False} for g in candidate.gates[-2:]]
+    rows = brief._declared(MODEL, replace(candidate, gates=[*candidate.gates[:-2], *failed]))
+    assert [row[:2] for row in rows[1:]] == [
+        ("shared keys", "**failed**"),
+        ("shared content", "**failed**"),
+    ]
 
 
 def test_what_people_write_is_shown_as_text(at: At) -> None:

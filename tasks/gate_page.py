@@ -1,0 +1,84 @@
+"""A candidate's gates as one self-contained page for people, and as JSON for programs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tasks import gate_chart, gates
+
+if TYPE_CHECKING:
+    from tasks.acceptance import Acceptance
+    from tasks.gates import GateResult
+    from tasks.records import Proposal
+    from tasks.spec import ModelSpec
+
+_GRAVITY = ("failed", "passed", "not_judged")
+
+
+def page_path(model: str, folder: str) -> str:
+    """Return the place of the page below the store's `reports/`."""
+    return f"{model}/{folder}/gates.html"
+
+
+def page_json(judged: Acceptance) -> dict[str, Any]:
+    """Return everything that the page shows."""
+    return {
+        "passed": judged.passed,
+        "gates": [gates.as_json(result) for result in judged.gates],
+        "figures": asdict(judged.figures),
+        "metrics": dict(judged.metrics),
+    }
+
+
+def page_html(spec: ModelSpec, proposal: Proposal, judged: Acceptance) -> str:
+    """Return the page: it loads nothing from anywhere and holds no row."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    declared = {name for name, _ in spec.gates.declared()}
+    groups = {
+        "Declared in the spec": [g for g in judged.gates if g.name in declared and not _part(g)],
+        "Slices": [g for g in judged.gates if _part(g)],
+        "Sound, and no leak": [g for g in judged.gates if g.name not in declared and not _part(g)],
+    }
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("gates.html").render(
+        spec=spec,
+        proposal=proposal,
+        judged=judged,
+        failed=[g for g in judged.gates if not g.passed],
+        groups={name: _sorted(found) for name, found in groups.items() if found},
+        metrics=judged.metrics,
+        reliability=gate_chart.reliability(judged.figures),
+        margins=gate_chart.margins(judged.figures),
+        interval=gate_chart.interval,
+        figure=figure,
+        plain=plain,
+    )
+
+
+def figure(value: float | None) -> str:
+    """Return a figure as people read it; a dash where there is none."""
+    return "–" if value is None else f"{value:.3f}"
+
+
+def plain(value: float | None) -> str:
+    """Return a figure that may be a count: without decimals that say nothing."""
+    return "–" if value is None else f"{value:.4g}"
+
+
+def _part(result: GateResult) -> bool:
+    """Return whether it is about a slice, other than a class's recall, which is declared."""
+    return result.slice is not None and result.name != "per_class_recall"
+
+
+def _sorted(found: Sequence[GateResult]) -> list[GateResult]:
+    return sorted(found, key=lambda g: _GRAVITY.index(g.verdict))
