@@ -1,7 +1,8 @@
 """The task that asks a person about one step of a proposal: once, and the answer is kept.
 
-Airflow can drop a task right after its answer (see docs/decisions/003-hitl-operator.md) and starts
-it again, as it does a cleared one. So the ledger is asked first: what it has decided is not asked.
+Airflow may fail a task that was just answered and start it again, as it does a cleared one. So the
+ledger is asked first: what is decided there is not asked. See
+docs/decisions/010-answers-are-kept-when-given.md.
 """
 
 from __future__ import annotations

@@ -203,9 +203,8 @@ class _Story:
         return True
 
     def _answer(self, run: str, step: str, option: str, comment: str) -> None:
-        question = (RETRAIN, run, f"approve_{step}")
-        recorded = partial(self._decision, run, step)
-        self.approver.answer_until(lambda: bool(recorded()), question, option, comment)
+        self.approver.answer(self._asked(run, step), option, {"comment": comment})
+        self.operator.until(partial(self._decision, run, step), "the answer to be recorded")
 
     def _decision(self, run: str, step: str) -> str | None:
         """Return what the ledger has on a step of a proposal."""

@@ -80,35 +80,11 @@ class Airflow:
         found = self.call("GET", f"dags/{dag}/dagRuns/~/hitlDetails", params=asked)
         return list(found["hitl_details"])
 
-    def answer_until(
-        self,
-        recorded: Callable[[], bool],
-        question: tuple[str, str, str],
-        option: str,
-        comment: str,
-    ) -> None:
-        """Answer the approval (dag, run, task) until the answer is recorded.
-
-        Airflow 3.3 may discard an answer given within a scheduler loop of the question, and ask
-        again.
-        """
-        dag, *wanted = question
-
-        def ask_again() -> bool:
-            for detail in self.waiting(dag):
-                task = detail["task_instance"]
-                if [task["dag_run_id"], task["task_id"]] == wanted:
-                    self.answer(detail, option, comment)
-            return recorded()
-
-        self.until(ask_again, f"the answer to {' '.join(question)}")
-
-    def answer(self, detail: dict[str, Any], option: str, comment: str) -> None:
+    def answer(self, detail: dict[str, Any], option: str, form: dict[str, Any]) -> None:
         """Answer an approval that `waiting` returned; nothing happens if it was answered."""
         task = detail["task_instance"]
         path = f"dags/{task['dag_id']}/dagRuns/{task['dag_run_id']}/taskInstances/{task['task_id']}"
-        time.sleep(2)  # see answer_until
-        body = {"chosen_options": [option], "params_input": {"comment": comment}}
+        body = {"chosen_options": [option], "params_input": form}
         try:
             self.call("PATCH", f"{path}/-1/hitlDetails", json=body)
         except httpx.HTTPStatusError as error:

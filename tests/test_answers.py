@@ -105,3 +105,12 @@ def test_a_comment_is_kept_as_it_was_written_up_to_its_longest() -> None:
     assert answers.comment_of({"comment": "\ud800\0"}) == "?"
     assert answers.comment_of({"comment": {"a": [1]}}) == '{"a": [1]}'
     assert answers.comment_of({"comment": "x" * 10_000}) == "x" * 2000 + " …"
+
+
+def test_an_approver_who_is_no_user_of_airflow_is_named_with_the_way_out() -> None:
+    assert answers.strangers(SPEC, {"ada": "ada", "2": "grace"}) == []
+    assert answers.strangers(SPEC, {"1": "ada", "2": "joan"}) == [
+        'ada: known by another id; write "1:ada"',
+        "2:grace: user 2 is joan",
+    ]
+    assert answers.strangers(SPEC, {"7": "joan"})[0] == "ada: no such user; there are: joan"

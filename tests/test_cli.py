@@ -95,6 +95,19 @@ def test_a_bad_expectation_fails_the_check(models: Path) -> None:
     assert "expect_column_values_to_be_between" in result.stderr
 
 
+def test_the_check_compares_approvers_with_the_users_that_airflow_lists(models: Path) -> None:
+    listed = models.parent / "users.json"
+    listed.write_text('[warning  ] noise\n[{"id": "1", "username": "ada", "roles": ["Admin"]}]\n')
+    result = run("check", "--users", str(listed))
+    assert result.exit_code == 1
+    assert 'owner.approvers: ada: known by another id; write "1:ada"' in result.stderr
+    named = CHURN | {"owner": {"name": "team", "approvers": ["1:ada"]}}
+    (models / "churn.yaml").write_text(yaml.safe_dump(named))
+    assert run("check", "--users", str(listed)).exit_code == 0
+    listed.write_text("no users")
+    assert "airflow users list --output json" in run("check", "--users", str(listed)).stderr
+
+
 def test_a_missing_file_or_an_empty_folder_fails_the_check(models: Path) -> None:
     result = run("check", str(models / "absent.yaml"))
     assert (result.exit_code, "cannot be read" in result.stderr) == (1, True)

@@ -24,6 +24,7 @@ ACCEPTED = START + timedelta(days=8)  # the first champion is trained on what is
 SHIFT = START + timedelta(days=14)  # from here on the labels follow another rule
 DAY = timedelta(days=1)
 ORDERS = ("forwards", "backwards", "twice", "half_again")
+ASKING = ("asking", "hasty")
 
 
 @dataclass(frozen=True)
@@ -67,10 +68,10 @@ class Running:
 
     def answer(self, model: str, run: str, step: str, option: str, comment: str) -> None:
         """Answer an approval of a retrain run over REST, until the ledger has the answer."""
-        self.asked(model, run, step)
-        question = (f"retrain.{model}", run, f"approve_{step}")
-        recorded = partial(self.recorded, model, run, step)
-        self.approver.answer_until(recorded, question, option, comment)
+        self.approver.answer(self.asked(model, run, step), option, {"comment": comment})
+        self.operator.until(
+            partial(self.recorded, model, run, step), f"the answer to {step} of {run}"
+        )
 
     def recorded(self, model: str, run: str, step: str) -> bool:
         """Return whether the ledger has a decision on a step of a proposal."""
@@ -99,7 +100,8 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     land(home / "landing")
     for name in ORDERS:
         write_spec(models, home, name, approval="automatic")
-    write_spec(models, home, "asking", approval="human")
+    for name in ASKING:
+        write_spec(models, home, name, approval="human")
     (models / "broken.yaml").write_text("model: broken\ndrift: {ks: {efect: 0.1}}\n")
     settings = stack.settings_of(home, models)
     try:
@@ -108,7 +110,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
             Airflow(settings.airflow_url, user, settings.passwords[user])
             for user in (stack.OPERATOR, stack.APPROVER)
         ]
-        clients[0].wait_for_dags([f"retrain.{name}" for name in (*ORDERS, "asking")])
+        clients[0].wait_for_dags([f"retrain.{name}" for name in (*ORDERS, *ASKING)])
         yield Running(home, settings, *clients)
         for client in clients:
             client.close()
