@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+from collections.abc import Mapping
 from dataclasses import asdict
 from textwrap import shorten
 from typing import Annotated, Any
@@ -42,20 +44,34 @@ def audit(
     Ends with exit code 1 and names the row where the ledger is not as it was recorded.
     """
     trail = Ledger.open().trail(model)
-    kept = dict.fromkeys(head or [], "by you")
-    if not trail.links and not trail.rows and not kept:
+    checked = verify or bool(head)
+    if not trail.links and not trail.rows and not head:
         _know(model)
-    checked = verify or bool(kept)
+    kept = (_registered(model) if checked else {}) | dict.fromkeys(head or [], "by you")
     fault = chain.fault(trail, kept) if checked else None
     told = trails.events(trail, each_window=each_window)
     if as_json:
         print(json.dumps(_as_json(model, trail, told, checked, fault), indent=2))
     else:
         _OUT.print(_table(model, told))
-        _OUT.print(_seal(trail, checked, fault))
+        _OUT.print(_seal(trail, kept, checked, fault))
     if fault:
         _ERR.print(f"{model}: {fault}", markup=False)
         raise typer.Exit(1)
+
+
+def _registered(model: str) -> dict[str, str]:
+    # Without an address MLflow would make a store of its own here.
+    if not os.environ.get("MLFLOW_TRACKING_URI"):
+        _ERR.print("MLFLOW_TRACKING_URI is not set: the heads kept in MLflow are not looked at")
+        return {}
+    from tasks import registry, tracking
+
+    try:
+        return registry.kept_heads(model)
+    except tracking.RegistryError as error:
+        _ERR.print(f"{error}; they are not looked at", markup=False)
+        return {}
 
 
 def _know(model: str) -> None:
@@ -102,10 +118,14 @@ def _plain(text: str) -> str:
     return "".join(sign if sign.isprintable() else "�" for sign in line)
 
 
-def _seal(trail: chain.Trail, checked: bool, fault: str | None) -> str:
+def _seal(trail: chain.Trail, kept: Mapping[str, str], checked: bool, fault: str | None) -> str:
     said = f"{len(trail.links)} rows, not verified (--verify)"
     if checked:
-        said = "[red]not as they were recorded[/]" if fault else "[green]verified[/]"
+        said = (
+            "[red]not as they were recorded[/]"
+            if fault
+            else (f"[green]verified[/] against {len(kept)} kept heads")
+        )
         said = f"{len(trail.links)} rows, {said}"
     return f"{said}\nhead: {trail.head or 'none yet'}"
 

@@ -201,6 +201,18 @@ class Ledger:
             )
         return row
 
+    def head_at(self, promotion: Promotion) -> str:
+        """Return the digest of a promotion's link: the chain's head when it was written."""
+        c, t = CHAIN.c, PROMOTIONS.c
+        query = (
+            sa.select(c.digest)
+            .join(PROMOTIONS, (c.model == t.model) & (c.row_id == t.id))
+            .where(c.table_name == PROMOTIONS.name)
+            .where(t.model == promotion.model, t.number == promotion.number)
+        )
+        with self._engine.connect() as link:
+            return str(link.execute(query).scalar_one())
+
     def trail(self, model: str) -> Trail:
         """Return a model's chain and rows, all as they are at one moment."""
         with self._engine.connect() as link:

@@ -64,8 +64,17 @@ def promote(spec: ModelSpec, proposal: str) -> Promotion:
             )
         )
         raise
-    follow(spec, ledger)
+    settle(spec, ledger, promotion)
     return promotion
+
+
+def settle(spec: ModelSpec, ledger: Ledger, promotion: Promotion) -> None:
+    """Let MLflow follow a promotion, and keep the ledger's head out of the ledger's reach."""
+    from tasks import registry
+
+    follow(spec, ledger)
+    head = ledger.head_at(promotion)
+    registry.keep_head(spec.model, promotion.version, promotion.number, head)
 
 
 def follow(spec: ModelSpec, ledger: Ledger) -> None:

@@ -23,6 +23,7 @@ from tasks.tracking import asking, connect, read_model, ui, unless
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
+_HEAD = "gatelatch.ledger_head."  # and the number of the promotion
 _WAY_OUT = (
     "Restore its files from a backup, go back to another version (DAG rollback.{model}), or retrain"
 )
@@ -196,6 +197,31 @@ def _move(client: MlflowClient, model: str, name: str, version: int | None) -> b
         client.set_registered_model_alias(model, name, str(version))
         return True
     return False
+
+
+def keep_head(model: str, version: int, promotion: int, head: str) -> None:
+    """Keep the ledger's head at a promotion with the version that it made champion.
+
+    What is there stays, so that whoever owns the ledger alone cannot write it anew unseen.
+    """
+    key = f"{_HEAD}{promotion}"
+    with (
+        asking(f"the ledger's head cannot be kept with {model} version {version}") as client,
+        unless("RESOURCE_DOES_NOT_EXIST"),  # the version was deleted
+    ):
+        if key not in client.get_model_version(model, str(version)).tags:
+            client.set_model_version_tag(model, str(version), key, head)
+
+
+def kept_heads(model: str) -> dict[str, str]:
+    """Return each head of the ledger that is kept with a version, and where."""
+    with asking(f"the heads kept for {model} cannot be read") as client:
+        return {
+            head: f"in MLflow with version {version.version}"
+            for version in client.search_model_versions(f"name = '{model}'")
+            for key, head in version.tags.items()
+            if key.startswith(_HEAD)
+        }
 
 
 def version_url(model: str, version: int) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tasks import status
 from tasks.ledger import Ledger
-from tasks.promotion import follow
+from tasks.promotion import settle
 from tasks.records import Promotion
 from tasks.spec import ModelSpec
 from tasks.versions import model_of
@@ -65,5 +65,5 @@ def promote_back(
         by=by,
         reason=f"rollback: {reason}",
     )
-    follow(spec, ledger)
+    settle(spec, ledger, promotion)
     return promotion

@@ -9,9 +9,11 @@ import pytest
 import sqlalchemy as sa
 from typer.testing import CliRunner, Result
 
+from tasks import tracking
 from tasks.__main__ import app
 from tasks.audit import events
 from tasks.ledger import Ledger
+from tests import flow
 from tests.test_ledger import day, decision, observation, promote, proposal, registered
 
 
@@ -23,6 +25,7 @@ def run(*words: str) -> Result:
 def told(stores: Path, monkeypatch: pytest.MonkeyPatch) -> Ledger:
     """Return a ledger with a promotion, three windows, a rejection and a rollback."""
     monkeypatch.setenv("COLUMNS", "100")
+    monkeypatch.delenv("MLFLOW_TRACKING_URI")
     ledger = Ledger.open()
     ledger.propose(proposal())
     ledger.decide(decision())
@@ -111,7 +114,7 @@ def test_the_json_says_the_same_to_a_program(told: Ledger) -> None:
 
 
 def test_an_altered_row_ends_with_code_1_and_is_named(told: Ledger) -> None:
-    assert "11 rows, verified" in run("churn", "--verify").stdout
+    assert "11 rows, verified against 0 kept heads" in run("churn", "--verify").stdout
     with told._engine.begin() as db:
         db.execute(sa.text("drop trigger decisions_append_only_update"))
         db.execute(sa.text("update decisions set by = 'mallory' where id = 2"))
@@ -139,3 +142,31 @@ def test_a_model_that_nobody_knows_is_named_and_a_new_one_has_no_trail_yet(
     result = run("electricity", "--verify")
     assert (result.exit_code, "head: none yet" in result.stdout) == (0, True)
     assert run("nobody", "--head", "0" * 64).exit_code == 1
+
+
+def test_a_registry_that_is_not_there_is_said_and_the_chain_verified_alone(
+    told: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "MLFLOW_TRACKING_URI is not set" in run("churn", "--verify").stderr
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    tracking.connect.cache_clear()
+    result = run("churn", "--verify")
+    assert (result.exit_code, "they are not looked at" in result.stderr) == (0, True)
+    assert "verified against 0 kept heads" in result.stdout
+
+
+def test_a_promotion_cut_off_the_ledger_is_missed_by_the_head_that_mlflow_kept(
+    stores: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flow.beginning(tmp_path_factory.getbasetemp() / "stages", stores, monkeypatch)("promoted")
+    assert "verified against 2 kept heads" in run("churn", "--verify").stdout
+    ledger = Ledger.open()
+    with ledger._engine.begin() as db:
+        for table in ("chain", "promotions"):
+            db.execute(sa.text(f"drop trigger {table}_append_only_delete"))
+        (last,) = db.execute(sa.text("select max(position) from chain")).one()
+        db.execute(sa.text(f"delete from chain where position = {last}"))
+        db.execute(sa.text("delete from promotions where number = 2"))
+    result = run("churn", "--verify")
+    assert result.exit_code == 1
+    assert "kept in MLflow with version 2 is not in the chain" in result.stderr

@@ -1,0 +1,105 @@
+"""Eight processes promoting at once through a real MLflow: its aliases end where the ledger is."""
+
+from __future__ import annotations
+
+import multiprocessing
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tasks import approval, promotion, registry, tracking
+from tasks.chain import fault
+from tasks.ledger import Conflict, Ledger
+from tests.flow import MODEL, At, answer, beginning, day, read
+
+PROCESSES = 8
+RACES, STORMS = 3, 2
+
+_GATE: Any = None
+
+
+@pytest.fixture
+def at(stores: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: Any) -> At:
+    return beginning(tmp_path_factory.getbasetemp() / "stages", stores, monkeypatch)
+
+
+def together(gate: Any) -> None:
+    global _GATE
+    _GATE = gate
+
+
+def prepare(turn: int) -> None:
+    """Let eight candidates wait, all compared with the champion of now and all approved."""
+    ledger, known, client = Ledger.open(), read(), tracking.connect()
+    asked, first = known.proposals[0], known.candidates[0]
+    source = client.get_model_version("churn", str(first.version)).source
+    for number in range(PROCESSES):
+        name = f"race {turn}.{number}"
+        ledger.propose(replace(asked, proposal=name, champion=known.champion))
+        approval.decide(MODEL, name, "retrain", answer())
+        version = int(client.create_model_version("churn", source, first.run_id).version)
+        ledger.add_candidate(replace(first, proposal=name, version=version))
+        approval.decide(MODEL, name, "promote", answer())
+
+
+def race(number: int) -> list[str | None]:
+    """Promote one candidate a round; return what the ledger refused each time."""
+    refused: list[str | None] = []
+    for turn in range(RACES):
+        _GATE.wait()
+        try:
+            promotion.promote(MODEL, f"race {turn}.{number}")
+            refused.append(None)
+        except Conflict as conflict:
+            refused.append(str(conflict))
+        _GATE.wait()
+    for turn in range(STORMS):
+        _GATE.wait()
+        insist(f"storm {turn}.{number}", 2 + number)
+        _GATE.wait()
+    return refused
+
+
+def insist(name: str, version: int) -> None:
+    """Promote in place of whoever is champion, again and again until that is done; then follow."""
+    ledger = Ledger.open()
+    while True:
+        expected = ledger.promotions("churn")[-1].version
+        usual: dict[str, Any] = {"effective_from": day(20), "by": "ada", "reason": "drift"}
+        try:
+            done = ledger.promote("churn", name, version=version, expected=expected, **usual)
+        except Conflict:
+            continue
+        return promotion.settle(MODEL, ledger, done)
+
+
+def test_the_aliases_end_at_the_ledgers_champion_after_every_round(at: At) -> None:
+    at("bootstrapped")
+    context = multiprocessing.get_context("spawn")
+    gate = context.Barrier(PROCESSES + 1, timeout=120)
+    with context.Pool(PROCESSES, together, (gate,)) as pool:
+        running = pool.map_async(race, range(PROCESSES), chunksize=1)
+        for turn in range(RACES + STORMS):
+            if turn < RACES:
+                prepare(turn)
+            gate.wait()
+            gate.wait()
+            known = read()
+            there = tracking.connect().get_registered_model("churn").aliases
+            before = known.promotions[-1].expected
+            assert (there["champion"], there["previous"]) == (known.champion, before)
+        ends = running.get(60)
+    known = read()
+    assert len(known.promotions) == 1 + RACES + STORMS * PROCESSES
+    for turn, refused in enumerate(zip(*ends, strict=True)):
+        assert refused.count(None) == 1
+        winner = known.promotions[1 + turn]
+        told = f"champion is version {winner.version} (promoted by ada, {winner.proposal})"
+        assert all(told in said for said in refused if said is not None)
+    superseded = [d for d in known.decisions if d.answer == "superseded"]
+    assert len(superseded) == RACES * (PROCESSES - 1)
+    heads = registry.kept_heads("churn")
+    assert len(heads) == len(known.promotions)
+    assert fault(Ledger.open().trail("churn"), heads) is None
