@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from tasks.registry import Alias
 
 _LOG = logging.getLogger(__name__)
-_ROUNDS = 5
+_ROUNDS = 50  # each ends a promotion of somebody else; to stop in between would leave a stale alias
 
 
 def promote(spec: ModelSpec, proposal: str) -> Promotion:
