@@ -6,14 +6,17 @@ the recorded decision from the ledger: no trigger rule, retry or cleared task ca
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from airflow.sdk import DAG, Param, get_current_context, task
+from airflow.sdk import DAG, Param, PokeReturnValue, get_current_context, task
+from airflow.sdk.exceptions import AirflowSkipException
 
 from dags.ask import ask
 from dags.each_model import DEFAULTS, each_model, final, linked, run_link
 from tasks.spec import ModelSpec, format_duration, parse_duration
+
+_FOR_EVER = timedelta(days=3650)  # event time decides: insufficient windows end a shadow
 
 
 def make(spec: ModelSpec) -> DAG:
@@ -81,7 +84,25 @@ def make(spec: ModelSpec) -> DAG:
         context = get_current_context()
         proposal = context["dag_run"].run_id
         registered = retrain.register(spec, proposal, candidate_run)
+        if spec.shadow.windows:  # what is asked includes what these will say
+            return registered
         return {**registered, **approval.ask_to_promote(spec, proposal, run_link(context))}
+
+    @task.sensor(mode="reschedule", poke_interval=_poke_interval(spec), timeout=_FOR_EVER)
+    def shadow() -> PokeReturnValue:
+        from tasks import approval, shadowing
+
+        context = get_current_context()
+        proposal = context["dag_run"].run_id
+        with final(approval.NotApproved):
+            outcome = shadowing.look(spec, proposal)
+        print(f"{outcome.answer}: {outcome.reason}")
+        if outcome.answer == "waiting":
+            return PokeReturnValue(is_done=False)
+        if outcome.answer != "passed":
+            raise AirflowSkipException(outcome.reason)
+        brief = approval.ask_to_promote(spec, proposal, run_link(context), outcome)
+        return PokeReturnValue(is_done=True, xcom_value=brief)
 
     @task
     def promote() -> dict[str, Any]:
@@ -109,7 +130,7 @@ def make(spec: ModelSpec) -> DAG:
     with DAG(
         f"retrain.{spec.model}",
         schedule=None,
-        max_active_runs=4,
+        max_active_runs=16,  # a run that waits, for a person or for windows, counts as active
         default_args=DEFAULTS,
         tags=["gatelatch", spec.model],
         params=_form(spec),
@@ -122,13 +143,22 @@ def make(spec: ModelSpec) -> DAG:
         registered = linked(register(trained["candidate_run"]), "brief", "registered_version")
         promoted = linked(promote(), "registered_version")
         approved("retrain", brief) >> trained >> calibrated >> gated >> registered
-        approved("promote", registered) >> promoted
+        asked = registered
+        if spec.shadow.windows:
+            asked = linked(shadow(), "brief")
+            registered >> asked
+        approved("promote", asked) >> promoted
     return dag
 
 
 def _reason(params: Any) -> str:
     found = params["backfill"]
     return f"{params['reason']}, found by the backfill of {found}" if found else params["reason"]
+
+
+def _poke_interval(spec: ModelSpec) -> timedelta:
+    """Return how often the ledger is asked for shadow windows, which come once per window."""
+    return min(max(spec.window.every / 50, timedelta(seconds=15)), timedelta(minutes=10))
 
 
 def _form(spec: ModelSpec) -> dict[str, Param]:

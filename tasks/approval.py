@@ -12,6 +12,7 @@ from typing import Any
 from tasks import answers, brief, evidence, status
 from tasks.ledger import Conflict, Ledger
 from tasks.records import Candidate, Decision, Proposal
+from tasks.shadow import Outcome
 from tasks.spec import ModelSpec
 from tasks.windows import latest_complete
 
@@ -77,10 +78,12 @@ def ask_to_retrain(spec: ModelSpec, proposal: Proposal, run_link: str) -> dict[s
     return brief.publish(spec.model, proposal.proposal, "retrain", text, shown)
 
 
-def ask_to_promote(spec: ModelSpec, proposal: str, run_link: str) -> dict[str, str]:
+def ask_to_promote(
+    spec: ModelSpec, proposal: str, run_link: str, shadow: Outcome | None = None
+) -> dict[str, str]:
     """Write the brief for the promotion approval; return subject, body, address and evidence."""
     known = status.read(spec, Ledger.open())
-    text = brief.promotion(known, candidate_of(known, proposal), run_link)
+    text = brief.promotion(known, candidate_of(known, proposal), run_link, shadow)
     shown = evidence_of(known, proposal, "promote")
     return brief.publish(spec.model, proposal, "promotion", text, shown)
 
@@ -159,9 +162,10 @@ def _is_on(decision: Decision, proposal: str, step: str) -> bool:
 def evidence_of(known: status.Status, proposal: str, step: str) -> str:
     """Return the digest of what an answer to this step is about, as the ledger has it now."""
     asked = proposal_of(known, proposal)
-    if step == "retrain":
+    if step != "promote":
         return evidence.of_proposal(known.spec, asked)
-    return evidence.of_candidate(known.spec, asked, candidate_of(known, proposal))
+    said = [d.evidence for d in known.decisions if _is_on(d, proposal, "shadow")]
+    return evidence.of_candidate(known.spec, asked, candidate_of(known, proposal), said)
 
 
 def withdraw(spec: ModelSpec, proposal: str, by: str, reason: str) -> Decision:

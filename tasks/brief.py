@@ -8,14 +8,15 @@ from typing import Any
 
 from tasks import chart, gate_page, store
 from tasks.evidence import short
+from tasks.markdown import as_text, beside, sparkline, table
 from tasks.records import Candidate, Observation, Proposal
 from tasks.reference import from_json
+from tasks.shadow import Outcome
 from tasks.spec import ModelSpec, format_duration
 from tasks.status import Status
 from tasks.windows import Window
 
 REPORTS = "/gatelatch/reports"  # where plugins/reports.py serves the store's `reports/`
-_BARS = "▁▂▃▄▅▆▇█"
 _SHOWN_WINDOWS = 26
 _SHOWN = 0.0005  # what three digits do not round to nothing
 _UNITS = {"wasserstein": " σ"}
@@ -217,8 +218,10 @@ def address_of(report: str) -> str:
     return f"{REPORTS}/{report.removeprefix('reports/')}"
 
 
-def promotion(known: Status, candidate: Candidate, run_link: str) -> tuple[str, str]:
-    """Return subject and body of the request to promote."""
+def promotion(
+    known: Status, candidate: Candidate, run_link: str, shadow: Outcome | None = None
+) -> tuple[str, str]:
+    """Return subject and body of the request to promote; `shadow`: what its windows said."""
     from tasks import registry, tracking
 
     spec = known.spec
@@ -240,6 +243,7 @@ def promotion(known: Status, candidate: Candidate, run_link: str) -> tuple[str, 
         table(("declared gate", "result", "why"), _declared(spec, candidate)),
         f"{_others(spec, candidate)} [All gates, with reliability and margins of both models]"
         f"({address_of(gate_page.page_path(spec.model, slug(asked.proposal)))}).",
+        *(_shadow(shadow) if shadow else []),
         f"**If you approve:** version {candidate.version} is champion for windows from "
         f"{since:%Y-%m-%d %H:%M} UTC on, unless the champion has changed by then. "
         "**If you reject, or nobody answers:** the champion stays.",
@@ -253,6 +257,11 @@ def promotion(known: Status, candidate: Candidate, run_link: str) -> tuple[str, 
         ),
     ]
     return subject, "\n\n".join(parts)
+
+
+def _shadow(shadow: Outcome) -> list[str]:
+    told = f"**In shadow beside the champion:** {shadow.reason}."
+    return [told, beside(shadow.compared)] if shadow.compared else [told]
 
 
 def _fit(metrics: Mapping[str, Any]) -> str:
@@ -341,35 +350,3 @@ def _figure(value: float | None) -> str:
 
 def _days(window: Window) -> str:
     return f"{window.start:%Y-%m-%d} → {window.end:%Y-%m-%d}"
-
-
-def as_text(written: str) -> str:
-    """Return what a person wrote as Markdown that shows it as it is: no link, image or heading.
-
-    Examples
-    --------
-    >>> print(as_text("[see](https://elsewhere)"))
-    \\[see\\](https://elsewhere)
-    """
-    return re.sub(r"([\\`*_\[\]<>|!&~])", r"\\\1", " ".join(written.split()))
-
-
-def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Return a Markdown table, figures to the right, unless one column says why."""
-    figures = "why" not in head
-    lines = [head, ["---", *["---:" if figures else "---"] * (len(head) - 1)], *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
-
-
-def sparkline(pressures: Sequence[float | None]) -> str:
-    """Return one character a window: ▅ and higher is above the limit, `·` is insufficient.
-
-    Examples
-    --------
-    >>> sparkline([0.1, 0.5, None, 0.99, 1.01, 2.4])
-    '▁▃·▄▅█'
-    """
-    top = len(_BARS) - 1
-    return "".join(
-        "·" if p is None else _BARS[min(int(p / 2 * len(_BARS)), top)] for p in pressures
-    )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, fields
 from typing import Any
 
@@ -25,14 +26,17 @@ def of_proposal(spec: ModelSpec, proposal: Proposal) -> str:
     return digest({"proposal": asdict(proposal), **_policy(spec)})
 
 
-def of_candidate(spec: ModelSpec, proposal: Proposal, candidate: Candidate) -> str:
+def of_candidate(
+    spec: ModelSpec, proposal: Proposal, candidate: Candidate, shadow: Sequence[str] = ()
+) -> str:
     """Return the digest of what a promotion approval is about: 64 hex digits.
 
     It covers the proposal, the candidate with its data, artifact, gate results, metrics and
-    reference, the spec, and who decides on what.
+    reference, the evidence of its shadow windows, the spec, and who decides on what.
     """
     shown = {f.name: getattr(candidate, f.name) for f in fields(candidate)}
-    return digest({"proposal": asdict(proposal), "candidate": shown, **_policy(spec)})
+    about = {"proposal": asdict(proposal), "candidate": shown, "shadow": shadow}
+    return digest({**about, **_policy(spec)})
 
 
 def _policy(spec: ModelSpec) -> dict[str, Any]:

@@ -99,6 +99,13 @@ class Ledger:
         ruling = [o for o in newest.values() if _rules(promotions, o)]
         return sorted(ruling, key=lambda o: o.window)
 
+    def observations_of(self, model: str, version: int) -> list[Observation]:
+        """Return the newest revision of every window under one version, oldest window first."""
+        t = OBSERVATIONS.c
+        query = sa.select(OBSERVATIONS).where(t.model == model, t.version == version)
+        newest = {o.window: o for o in self._all(query.order_by(t.id), Observation)}
+        return [newest[window] for window in sorted(newest)]
+
     def history(self, model: str) -> list[Observation]:
         """Return every observation ever written, every revision and version, in that order."""
         t = OBSERVATIONS.c

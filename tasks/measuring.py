@@ -1,7 +1,10 @@
-"""Score a window's accepted rows batch by batch into a summary, in constant memory."""
+"""Score a window's accepted rows batch by batch into summaries, in constant memory."""
 
 from __future__ import annotations
 
+import json
+from functools import partial
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from tasks import store
@@ -9,80 +12,101 @@ from tasks.ledger import Ledger
 from tasks.observing import reference_of
 from tasks.promotion import follow
 from tasks.quarantine import accepted
+from tasks.scored_by import of_version
 from tasks.spec import ModelSpec
 from tasks.versions import model_of
 from tasks.windows import Window
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import pyarrow as pa
 
     from tasks.summary import Summary
 
 
 def measure(spec: ModelSpec, window: Window, validated: dict[str, Any]) -> dict[str, Any]:
-    """Score the accepted rows batch by batch into a summary, and keep that in the store."""
-    import json
+    """Summarise the window under its version and those beside it, and keep that in the store.
 
+    The rows are read once, whatever the number of versions.
+    """
+    versions = [validated, *validated["beside"]]
+    summaries = _summaries(spec, window, [v for v in versions if not v["problem"]])
+    if summaries:
+        follow(spec, Ledger.open())
+    first, *others = (_kept(spec, window, v, summaries.get(v["version"])) for v in versions)
+    return {**first, "beside": others}
+
+
+def _kept(
+    spec: ModelSpec, window: Window, validated: dict[str, Any], summary: Summary | None
+) -> dict[str, Any]:
     from tasks.summary import to_json
 
-    if validated["problem"]:
-        return {**validated, "summary": None}
-    summary = _measure(spec, window, validated)
-    follow(spec, Ledger.open())
-    path = f"summaries/{spec.model}/v{validated['version']}/{window.name}-"
+    version = validated["version"]
+    if summary is None:
+        problem = validated["problem"] or (
+            f"none of the {validated['accepted']:,} accepted rows was scored by version {version}, "
+            f"says {spec.source.version_column!r} (source.version_column); let production score "
+            f"with it, or roll it back"
+        )
+        return {**validated, "problem": problem, "summary": None}
+    path = f"summaries/{spec.model}/v{version}/{window.name}-"
     path += f"{spec.digest}-{validated['data_digest']}.json"
     store.write(path, json.dumps(to_json(summary), separators=(",", ":")))
     return {**validated, "summary": path}
 
 
-def _measure(spec: ModelSpec, window: Window, validated: dict[str, Any]) -> Summary:
-    from functools import reduce
-
+def _summaries(
+    spec: ModelSpec, window: Window, versions: list[dict[str, Any]]
+) -> dict[int, Summary]:
+    """Return the summary of each version's rows; of a version without a row there is none."""
     from threadpoolctl import threadpool_limits
 
-    from tasks import scoring
     from tasks.summary import merge
     from tasks.training import features, labels, weights
 
-    version = validated["version"]
-    grid = reference_of(spec, Ledger.open(), version).summary.grid
-    score = _scores(spec, version, logged=not validated["what_if"])
+    if not versions:
+        return {}
+    summarise = {v["version"]: _summariser(spec, v["version"], v["logged"]) for v in versions}
+    found: dict[int, Summary] = {}
     # The other core reads ahead; threads of BLAS that wait for it by spinning only take it away.
     with threadpool_limits(1, "blas"):
-        return reduce(
-            merge,
-            (
-                scoring.summarise_rows(
-                    spec,
-                    grid,
-                    model,
-                    frame,
-                    labels(spec, batch),
-                    decision,
-                    inputs,
-                    weights(spec, batch),
-                )
-                for batch in accepted(spec, window, validated)
-                if batch.num_rows
-                for frame in [features(spec, batch)]
-                for model, decision, inputs in [score(batch, frame)]
-            ),
-        )
+        for batch in accepted(spec, window, versions[0]):
+            for rows_of, group in groupby(versions, key=lambda v: v["rows_of"]):
+                rows = of_version(spec, batch, rows_of)
+                if not rows.num_rows:
+                    continue
+                read = features(spec, rows), labels(spec, rows), weights(spec, rows)
+                for version in (v["version"] for v in group):
+                    summary = summarise[version](rows, *read)
+                    found[version] = merge(found[version], summary) if version in found else summary
+    return found
 
 
-def _scores(spec: ModelSpec, version: int, *, logged: bool) -> Any:
-    """Return what gives a batch's model, decision values and inputs; logged ones go first."""
+def _summariser(spec: ModelSpec, version: int, logged: bool) -> Callable[..., Summary]:
+    """Return what summarises a batch of rows; logged decision values go before our own."""
+    ledger = Ledger.open()
+    model = model_of(spec, ledger, version)
+    grid = reference_of(spec, ledger, version).summary.grid
+    return partial(_summarise, spec, grid, model, spec.source.margin if logged else None)
+
+
+def _summarise(
+    spec: ModelSpec,
+    grid: Any,
+    model: Any,
+    column: str | None,
+    rows: pa.RecordBatch,
+    frame: Any,
+    label: Any,
+    weight: Any,
+) -> Summary:
     import numpy as np
 
     from tasks import scoring
 
-    model = model_of(spec, Ledger.open(), version)
-    column = spec.source.margin if logged else None
-
-    def score(batch: pa.RecordBatch, frame: Any) -> tuple[Any, Any, Any]:
-        decision, inputs = scoring.score(model, frame)
-        if column is not None:
-            decision = batch.column(column).to_numpy().astype(np.float64)
-        return model, decision, inputs
-
-    return score
+    decision, inputs = scoring.score(model, frame)
+    if column is not None:
+        decision = rows.column(column).to_numpy().astype(np.float64)
+    return scoring.summarise_rows(spec, grid, model, frame, label, decision, inputs, weight)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from tasks import status
+from tasks import scored_by, shadow, status
 from tasks.ledger import Ledger
 from tasks.measuring import measure as measure
 from tasks.observing import constants_of, observation
@@ -25,18 +25,62 @@ def validate(spec: ModelSpec, window: Window, *, version: int | None = None) -> 
     Returns
     -------
     `version` the window is to be measured with (None: there was no champion), `problem` (why it
-    cannot be measured, or None), counts, `data_digest`, `warnings`, and paths in the store.
+    cannot be measured, or None), counts, `data_digest`, `warnings`, and paths in the store;
+    `rows_of` the version whose rows count (None: all), and whether their margins may be `logged`
+    ones. `beside`: the same for each further version: candidates in shadow, and versions that
+    scored rows of this window. With a `version` (what if) there is none. `remark` names rows that
+    no known version scored.
     """
     ledger = Ledger.open()
+    period = champion_at(ledger.promotions(spec.model), window.start)
+    champion = period.version if period else None
     what_if = version is not None
-    if version is None:
-        period = champion_at(ledger.promotions(spec.model), window.start)
-        if period is None:
-            return {"version": None, "problem": no_champion(spec, window)}
-        version = period.version
-    constants = constants_of(spec, ledger, version)
-    checked = check_rows(spec, window, constants, version)
-    return {"version": version, "what_if": what_if, **checked}
+    asked = champion if version is None else version
+    if asked is None:
+        return {"version": None, "problem": no_champion(spec, window)}
+    constants = constants_of(spec, ledger, asked)
+    checked = check_rows(spec, window, constants, asked)
+    served = _served(spec, checked)
+    known = {c.version for c in ledger.candidates(spec.model)}
+    beside = {}
+    for other in sorted(known & _beside(spec, window, served) - {champion}) if not what_if else ():
+        theirs = constants_of(spec, ledger, other)
+        # What was constant for the champion need not have been for another version.
+        beside[other] = (
+            checked if theirs == constants else check_rows(spec, window, theirs, other, page=False)
+        )
+    if "scored_by" in checked:
+        checked["remark"] = scored_by.unknown(checked["scored_by"], known)
+    told = {
+        v: {"version": v, **_rows_of(spec, v, champion, served), **found}
+        for v, found in {asked: checked, **beside}.items()
+    }
+    others = [told[v] for v in beside]
+    return {**told[asked], "what_if": what_if, "beside": others}
+
+
+def _beside(spec: ModelSpec, window: Window, served: set[int]) -> set[int]:
+    if not spec.shadow.windows:
+        return served
+    return served | shadow.watched(status.read(spec, Ledger.open()), window)
+
+
+def _served(spec: ModelSpec, checked: dict[str, Any]) -> set[int]:
+    """Return the versions that scored enough of a window's rows to be measured on their own."""
+    if spec.source.version_column is None:
+        return set()
+    rows = checked["scored_by"]["versions"].items()
+    return {int(version) for version, count in rows if count >= spec.window.min_rows}
+
+
+def _rows_of(
+    spec: ModelSpec, version: int, champion: int | None, served: set[int]
+) -> dict[str, Any]:
+    """Return whose rows a version is measured on: its own if it has any, else the champion's."""
+    if spec.source.version_column is None:
+        return {"rows_of": None, "logged": version == champion}
+    own = version == champion or version in served
+    return {"rows_of": version if own else champion, "logged": own}
 
 
 def no_champion(spec: ModelSpec, window: Window) -> str:
@@ -48,16 +92,20 @@ def no_champion(spec: ModelSpec, window: Window) -> str:
 
 
 def judge(spec: ModelSpec, window: Window, measured: dict[str, Any]) -> Observation:
-    """Hold the summary against the reference and append the observation.
+    """Hold each summary against its version's reference and append the observations.
 
-    If the champion of the window changed since it was validated, the window is measured again.
+    Returns the one of the window's own version. If the champion of the window changed since it was
+    validated, the window is measured again.
     """
     ledger = Ledger.open()
     if not measured["what_if"]:
         champion = champion_at(ledger.promotions(spec.model), window.start)
         if champion is not None and champion.version != measured["version"]:
             measured = measure(spec, window, validate(spec, window))
-    return ledger.observe(observation(spec, window, measured, ledger))
+    seen = ledger.observe(observation(spec, window, measured, ledger))
+    for other in measured["beside"]:
+        ledger.observe(observation(spec, window, other, ledger))
+    return seen
 
 
 def due(spec: ModelSpec) -> str | None:

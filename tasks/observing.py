@@ -28,7 +28,8 @@ def observation(
     from tasks.reference import from_json as reference_from_json
     from tasks.summary import from_json
 
-    counts = {k: measured[k] for k in ("rows", "accepted", "quarantined", "warnings")}
+    kept = ("rows", "accepted", "quarantined", "warnings", "scored_by")
+    counts = {name: measured[name] for name in kept if name in measured}
     told: dict[str, Any] = {}
     if measured["problem"]:
         judgement = drift.insufficient(measured["problem"])
@@ -43,6 +44,7 @@ def observation(
         elif summary.labelled:
             counts["warnings"] = [*counts["warnings"], _WEIGHTLESS]
         counts["labelled"] = summary.labelled
+        counts["accepted"] = summary.rows  # of this version, where rows say which scored them
     statistics = [
         {**asdict(s), "limit": s.limit, "pressure": s.pressure} for s in judgement.statistics
     ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from tasks import evidence, status
+from tasks import evidence, shadowing, status
 from tasks.approval import NotApproved, approved, candidate_of, decision_on, evidence_of
 from tasks.ledger import Conflict, Ledger
 from tasks.records import Decision, Promotion
@@ -24,13 +24,14 @@ def promote(spec: ModelSpec, proposal: str) -> Promotion:
     Raises
     ------
     NotApproved
-        If no approval of exactly this evidence is recorded.
+        If no approval of exactly this evidence is recorded, or its shadow windows did not pass.
     Conflict
         If another version became champion meanwhile; recorded, nothing is changed.
     """
     ledger = Ledger.open()
     known = status.read(spec, ledger)
     asked = approved(spec, ledger, proposal, "promote")
+    shadowing.require(spec, ledger, proposal)
     candidate = candidate_of(known, proposal)
     approval = decision_on(ledger, spec, proposal, "promote")
     shown = evidence_of(known, proposal, "promote")

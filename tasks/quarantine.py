@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from tasks import store
 from tasks.digest import Digest
 from tasks.readers import SourceChanged, SourceError
+from tasks.scored_by import Count
 from tasks.source import batches
 from tasks.spec import ModelSpec
 from tasks.windows import Window
@@ -20,21 +21,26 @@ if TYPE_CHECKING:
 
 
 def check_rows(
-    spec: ModelSpec, window: Window, constants: dict[str, float], version: int | None = None
+    spec: ModelSpec,
+    window: Window,
+    constants: dict[str, float],
+    version: int | None = None,
+    *,
+    page: bool = True,
 ) -> dict[str, Any]:
-    """Validate the rows of any interval, quarantine the bad ones, write the report.
+    """Validate the rows of any interval, quarantine the bad ones, write the report's page.
 
     Returns
     -------
-    `problem` (why they cannot be measured, or None), counts, `data_digest`, `warnings`, and paths
-    in the store.
+    `problem` (why they cannot be measured, or None), counts, `scored_by` (see `scored_by.Count`,
+    where the spec names that column), `data_digest`, `warnings`, and paths in the store.
     """
     import pyarrow.parquet as pq
 
     from tasks import keys, report, validation
 
     place = f"{spec.model}/{window.name}"
-    digest = Digest()
+    digest, scored = Digest(), Count(spec.source.version_column)
     with tempfile.TemporaryDirectory() as folder:
         # Files of one window may type a column differently: one quarantine file for each schema.
         writers: dict[pa.Schema, pq.ParquetWriter] = {}
@@ -50,7 +56,7 @@ def check_rows(
             result = validation.validate(
                 spec,
                 window,
-                digest.tap(batches(spec, window)),
+                scored.tap(digest.tap(batches(spec, window))),
                 repeated=repeated,
                 constants=constants,
                 quarantine=quarantine,
@@ -66,13 +72,17 @@ def check_rows(
             bad.append(f"quarantine/{place}/{digest}-{number}.parquet")
             store.put(bad[-1], f"{folder}/{number}.parquet")
     address = f"reports/{place}/validation-{digest}.html"
-    page = report.report_html(spec, window, result, model_version=version, data_digest=str(digest))
-    store.write(address, page)
+    if page:
+        told = report.report_html(
+            spec, window, result, model_version=version, data_digest=str(digest)
+        )
+        store.write(address, told)
     return {
         "problem": result.problem,
         "rows": result.rows,
         "accepted": result.accepted,
         "quarantined": result.quarantined,
+        **({"scored_by": scored.figures()} if spec.source.version_column else {}),
         "warnings": list(result.warnings),
         "data_digest": str(digest),
         "quarantine": bad,

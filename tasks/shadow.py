@@ -18,31 +18,31 @@ from tasks.windows import Window, labels_awaited_until
 CONFIDENCE = 0.95  # that a candidate which is as good as the champion passes, all windows together
 PATIENCE = 3  # times `shadow.windows` of insufficient windows, then nothing is expected of it
 
+Answer = Literal["waiting", "passed", "failed", "superseded"]
+
 
 @dataclass(frozen=True)
 class Outcome:
     """What the shadow windows say so far; `compared` are those that counted."""
 
-    answer: Literal["waiting", "passed", "failed", "superseded"]
+    answer: Answer
     reason: str
     compared: tuple[Pair, ...] = ()
 
 
-def watched(known: Status, window: Window) -> list[int]:
+def watched(known: Status, window: Window) -> set[int]:
     """Return the versions to score beside the champion in a window.
 
     Candidates whose proposal is live and whose shadow is not decided, in windows after the rows
     that they were trained on.
     """
-    if not known.spec.shadow.windows:
-        return []
-    waiting = {p.proposal for p in known.live}
-    waiting -= {d.proposal for d in known.decisions if d.step == "shadow"}
-    return sorted(
+    decided = {d.proposal for d in known.decisions if d.step == "shadow"}
+    waiting = {p.proposal for p in known.live} - decided
+    return {
         c.version
         for c in known.candidates
         if c.proposal in waiting and c.trained_until <= window.start
-    )
+    }
 
 
 def judge(

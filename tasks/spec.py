@@ -72,6 +72,11 @@ class Source(Place):
         description="column with sample weights, none negative; they weigh a window's losses, "
         "and training does not use them",
     )
+    version_column: str | None = Field(
+        default=None,
+        description="column with the model version that scored the row (`3` or `v3`); each version "
+        "is then measured on its own rows",
+    )
 
 
 class WindowGrid(SpecPart):
@@ -406,6 +411,7 @@ class ModelSpec(SpecPart):
     def needed_columns(self) -> tuple[str, ...]:
         """Return the columns without which a window is not measured."""
         wanted = (self.source.time, self.source.key, *self.features.columns, self.label.column)
-        logged = [name for name in (self.source.margin, self.source.weight) if name]
+        source = self.source
+        logged = [n for n in (source.margin, source.weight, source.version_column) if n]
         extra = [name for e in self.expectations for name in e.columns]
         return tuple(dict.fromkeys([*wanted, *logged, *extra]))

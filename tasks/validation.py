@@ -171,6 +171,9 @@ def _schema_findings(
         text = (t.is_string, t.is_large_string, t.is_string_view)
         return any(f(kind) for f in (*text, t.is_integer, t.is_boolean, t.is_null))
 
+    def plain(kind: pa.DataType) -> bool:
+        return number(kind) or word(kind)
+
     def key(kind: pa.DataType) -> bool:
         return comparable(table.column(spec.source.key), key_type) is not None
 
@@ -185,6 +188,8 @@ def _schema_findings(
     for logged in (spec.source.margin, spec.source.weight):
         if logged:
             wanted.append((logged, "number", number))
+    if spec.source.version_column:
+        wanted.append((spec.source.version_column, "version number", plain))
     found = []
     # Windows are measured without them; a gate that needs one says so.
     beside = set(spec.gates.slices.columns) - set(spec.needed_columns)

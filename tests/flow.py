@@ -172,7 +172,9 @@ def beginning(stages: Path, stores: Path, patch: pytest.MonkeyPatch) -> At:
         play(stages)
 
     def begin(stage: str) -> None:
-        shutil.copytree(stages / stage, stores / stage)
-        enter(patch, stores / stage)
+        # A folder of its own each time: the ledger of an earlier beginning is still open.
+        place = stores / f"{stage}-{len(list(stores.iterdir()))}"
+        shutil.copytree(stages / stage, place)
+        enter(patch, place)
 
     return begin
