@@ -90,7 +90,7 @@ def validate(
         start, rows = rows, rows + table.num_rows
         key_type = _type(table, spec.source.key) if key_type in (None, "null") else key_type
         schema = _schema_findings(spec, table, key_type)
-        broken = not all(check.passed for check, _ in schema)
+        broken = any(check.effect == "stop" and not check.passed for check, _ in schema)
         if not broken:
             doubtful = _doubtful(rules, table)
             judged = judge(_frame(table), doubtful) if doubtful else []

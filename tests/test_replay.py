@@ -150,7 +150,7 @@ def test_a_refused_candidate_makes_the_latch_rest_and_it_asks_again() -> None:
     assert asked[:3] == [15, 18, 21]
     assert {r.version for r in mine.retrains} == {None}
     assert len({r.episode for r in mine.retrains}) == 1
-    assert "hinge_loss (at most 0.01)" in str(mine.retrains[0].refusal)
+    assert "hinge loss (at most 0.01)" in str(mine.retrains[0].refusal)
     assert [s.latch.state for s in mine.steps][5:9] == ["open", "resting", "resting", "open"]
     tried = trial.trial(strict, found, found.windows[10].start, 8 * HOURS, silent)
     assert (tried.ours.retrains, tried.ours.false_alarms) == ((), 1)

@@ -132,6 +132,17 @@ def test_a_missing_column_ends_the_stream_and_is_named() -> None:
         assert not check_of(verdict, "expect_column_to_exist", "demand").passed
 
 
+def test_a_column_that_only_slices_name_may_be_missing_and_is_warned_of() -> None:
+    over = [{"column": "shop"}, {"column": "demand", "edges": [7]}]
+    spec = spec_of(gates={"hinge_loss": {"at_most": 1}, "slices": {"over": over}})
+    verdict, _ = run(rows(), spec)
+    assert (verdict.problem, verdict.accepted) == (None, 100)
+    assert check_of(verdict, "expect_column_to_exist", "shop").effect == "warn"
+    assert "shop" in verdict.warnings[0]
+    without, _ = run(rows().drop_columns(["demand"]), spec)
+    assert "column 'demand'" in str(without.problem)
+
+
 def test_a_missing_key_column_is_named_too() -> None:
     verdict, _ = run(rows().drop_columns(["key"]))
     assert verdict.problem is not None
