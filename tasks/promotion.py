@@ -10,6 +10,7 @@ from tasks.approval import NotApproved, approved, candidate_of, decision_on, evi
 from tasks.ledger import Conflict, Ledger
 from tasks.records import Decision, Promotion
 from tasks.spec import ModelSpec
+from tasks.versions import model_of
 
 if TYPE_CHECKING:
     from tasks.registry import Alias
@@ -25,6 +26,8 @@ def promote(spec: ModelSpec, proposal: str) -> Promotion:
     ------
     NotApproved
         If no approval of exactly this evidence is recorded, or its shadow windows did not pass.
+    tasks.registry.RegistryError
+        If the registered files are not those that were approved.
     Conflict
         If another version became champion meanwhile; recorded, nothing is changed.
     """
@@ -40,6 +43,7 @@ def promote(spec: ModelSpec, proposal: str) -> Promotion:
             f"{proposal}: {approval.by} approved evidence {evidence.short(approval.evidence)}, and "
             f"what is there now is {evidence.short(shown)}; nothing is promoted. Propose again."
         )
+    model_of(spec, ledger, candidate.version)  # the files, too, are those that were approved
     since = known.effective_from(candidate.trained_until)
     try:
         promotion = ledger.promote(

@@ -6,11 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from mlflow import MlflowClient
 
 from tasks import approval, evidence, monitor, promotion
 from tasks.approval import NotApproved
 from tasks.ledger import Ledger
 from tasks.records import Decision
+from tasks.registry import RegistryError
 from tasks.spec import Approval, Owner
 from tests.flow import FIRST, MODEL, At, answer, beginning, propose, read, watch, window
 
@@ -68,6 +70,22 @@ def test_an_approval_of_anything_else_promotes_nothing(at: At) -> None:
         promotion.promote(MODEL, FIRST)
     assert approval.evidence_of(read(), FIRST, "promote")[:12] in str(told.value)
     assert read().champion == 1
+
+
+def test_an_artifact_that_was_changed_after_its_approval_is_not_promoted(at: At) -> None:
+    at("registered")
+    approval.decide(MODEL, FIRST, "promote", answer())
+    source = MlflowClient().get_model_version_download_uri("churn", "2").removeprefix("file://")
+    file = Path(source) / "model.skops"
+    kept = file.read_bytes()
+    file.write_bytes(kept + b"0")
+    try:
+        with pytest.raises(RegistryError, match=r"model\.skops"):
+            promotion.promote(MODEL, FIRST)
+    finally:
+        file.write_bytes(kept)  # other tests share it
+    assert read().champion == 1
+    assert promotion.promote(MODEL, FIRST).version == 2
 
 
 def test_the_evidence_changes_with_whatever_it_is_about(at: At) -> None:
