@@ -17,6 +17,7 @@ from tasks import spec_file
 from tasks.audit_command import audit
 from tasks.ledger import Ledger
 from tasks.replay_command import replay
+from tasks.reproduce_command import reproduce
 from tasks.rollback_command import rollback
 from tasks.spec import ModelSpec, SpecError
 
@@ -187,6 +188,7 @@ def withdraw(
 app.command()(audit)
 app.command()(replay)
 app.command()(rollback)
+app.command()(reproduce)
 
 
 @app.command()

@@ -93,7 +93,7 @@ def follow(spec: ModelSpec, ledger: Ledger) -> None:
     # The ledger may move on while the aliases are moved: look again until both agree.
     for _ in range(_ROUNDS):
         known = status.read(spec, ledger)
-        behind = registry.point(spec.model, aliases(known))
+        behind = registry.point(spec.model, aliases(known), _promoted(known))
         for alias in behind:
             if warning := _by_hand(known, alias):
                 _LOG.warning(warning)
@@ -109,6 +109,20 @@ def aliases(known: status.Status) -> dict[str, int | None]:
         "champion": known.champion,
         "previous": known.promotions[-1].expected if known.promotions else None,
         "challenger": waiting[-1] if waiting else None,
+    }
+
+
+def _promoted(known: status.Status) -> dict[str, str]:
+    """Return what the newest promotion adds to the lineage of its version."""
+    if not known.promotions:
+        return {}
+    newest = known.promotions[-1]
+    return {
+        "promotion": str(newest.number),
+        "promoted_by": newest.by,
+        "promoted_by_proposal": newest.proposal,
+        "effective_from": newest.effective_from.isoformat(),
+        "promotion_reason": newest.reason[:500],
     }
 
 

@@ -7,15 +7,17 @@ against their signature and against the ledger's digest of them before anything 
 from __future__ import annotations
 
 import hashlib
+import json
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tasks import artifact, model_file, signing
+from tasks import artifact, lineage, model_card, model_file, signing
 from tasks.spec import ModelSpec
 from tasks.tracking import RegistryError as RegistryError
 from tasks.tracking import asking, connect, read_model, ui, unless
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
 
 _HEAD = "gatelatch.ledger_head."  # and the number of the promotion
 _WAY_OUT = (
-    "Restore its files from a backup, go back to another version (DAG rollback.{model}), or retrain"
+    "restore its files from a backup, go back to another version (DAG rollback.{model}), or retrain"
 )
 
 
@@ -37,11 +39,14 @@ class Registered:
     artifact_digest: str
 
 
-def register(spec: ModelSpec, run_id: str, calibrated: Any, tags: Mapping[str, str]) -> Registered:
+def register(
+    spec: ModelSpec, run_id: str, calibrated: Any, record: Mapping[str, Any]
+) -> Registered:
     """Register the run's candidate, signed; it is registered once, whoever asks again.
 
-    Its files are artifacts of the run first, then a version points to them: what was killed in
-    between is done over. Of two who register it at once, the lower version stands.
+    Its lineage `record` is one of its files, and its model card the version's description. Files
+    are artifacts of the run first, then a version points to them: what was killed in between is
+    done over. Of two who register it at once, the lower version stands.
     """
     with (
         tempfile.TemporaryDirectory() as name,
@@ -49,13 +54,17 @@ def register(spec: ModelSpec, run_id: str, calibrated: Any, tags: Mapping[str, s
     ):
         folder = Path(name)
         _write(spec, run_id, calibrated, folder)
+        (folder / artifact.LINEAGE).write_text(json.dumps(record, indent=1))
         digest = artifact.digest(folder)
         found = _versions(spec.model, digest)
         if not found:
             (folder / artifact.SUMS).write_text(artifact.sums(folder))
             signing.sign(folder)
             client.log_artifacts(run_id, str(folder), "model")
-            _create_version(spec.model, run_id, {**tags, "artifact_digest": digest})
+            card = model_card.card(record, digest)
+            client.log_text(run_id, card, "model_card.md")
+            tags = {**lineage.tags(record), "artifact_digest": digest}
+            _create_version(spec.model, run_id, tags, card)
             found = _versions(spec.model, digest)
         for double in found[1:]:
             with unless("RESOURCE_DOES_NOT_EXIST"):
@@ -96,13 +105,18 @@ def _versions(model: str, digest: str) -> list[int]:
     return sorted(int(v.version) for v in connect().search_model_versions(query))
 
 
-def _create_version(model: str, run_id: str, tags: Mapping[str, str]) -> None:
+def _create_version(model: str, run_id: str, tags: Mapping[str, str], card: str) -> None:
     client = connect()
     with unless("RESOURCE_ALREADY_EXISTS"):
         client.create_registered_model(model)
     source = f"{client.get_run(run_id).info.artifact_uri}/model"
-    named = {f"gatelatch.{name}": value for name, value in tags.items()}
-    client.create_model_version(model, source, run_id, tags=named, await_creation_for=0)
+    client.create_model_version(
+        model, source, run_id, tags=_named(tags), description=card, await_creation_for=0
+    )
+
+
+def _named(tags: Mapping[str, str]) -> dict[str, str]:
+    return {f"gatelatch.{name}": value for name, value in tags.items()}
 
 
 def _signature(spec: ModelSpec) -> Any:
@@ -137,22 +151,36 @@ def load(model: str, version: int, artifact_digest: str) -> Any:
         another key or not at all, or if it is another candidate, no skops file, or holds a type
         that is not trusted. Names the file and the way out.
     """
+    with _verified(model, version, artifact_digest) as folder:
+        return read_model((folder / artifact.MODEL).read_bytes(), artifact.MODEL)
+
+
+def lineage_of(model: str, version: int, artifact_digest: str) -> dict[str, Any]:
+    """Return the lineage of a registered version, verified like its model."""
+    with _verified(model, version, artifact_digest) as folder:
+        record: dict[str, Any] = json.loads((folder / artifact.LINEAGE).read_text())
+        return record
+
+
+@contextmanager
+def _verified(model: str, version: int, artifact_digest: str) -> Iterator[Path]:
+    """Yield a private copy of a version's files, after signature and digest held."""
     import mlflow
 
     named = f"{model} version {version}"
-    with tempfile.TemporaryDirectory() as folder:
-        with asking(f"{named} cannot be fetched") as client:
+    with tempfile.TemporaryDirectory() as name:
+        way_out = _WAY_OUT.format(model=model)
+        with asking(f"{named} cannot be fetched; {way_out}") as client:
             source = client.get_model_version_download_uri(model, str(version))
-            path = Path(mlflow.artifacts.download_artifacts(source, dst_path=folder))
+            folder = Path(mlflow.artifacts.download_artifacts(source, dst_path=name))
         # Not ours: MLflow leaves it where a local store was read.
-        (path / "registered_model_meta").unlink(missing_ok=True)
+        (folder / "registered_model_meta").unlink(missing_ok=True)
         try:
-            signing.verify(path)
-            artifact.require(path, artifact_digest)
-            return read_model((path / artifact.MODEL).read_bytes(), artifact.MODEL)
+            signing.verify(folder)
+            artifact.require(folder, artifact_digest)
+            yield folder
         except (signing.SignatureRefused, artifact.WrongFiles, RegistryError) as error:
-            way_out = _WAY_OUT.format(model=model)
-            raise RegistryError(f"{named} is refused: {error}. {way_out}") from None
+            raise RegistryError(f"{named} is refused: {error}; {way_out}") from None
 
 
 @dataclass(frozen=True)
@@ -168,16 +196,24 @@ class Alias:
     moved: bool
 
 
-def point(model: str, wanted: Mapping[str, int | None]) -> list[Alias]:
+def point(
+    model: str, wanted: Mapping[str, int | None], promoted: Mapping[str, str] | None = None
+) -> list[Alias]:
     """Put MLflow's aliases where they are wanted; one request if they are there already.
 
-    Returns those that were not.
+    Returns those that were not. What is said of a promotion becomes tags of the champion before
+    the alias moves, so that whoever finishes after a crash does both.
     """
     with asking(f"the aliases of {model} cannot be followed") as client:
         aliases: Mapping[str, Any] = {}
         with unless("RESOURCE_DOES_NOT_EXIST"):  # nothing is registered yet
             aliases = client.get_registered_model(model).aliases
         there = {name: int(version) for name, version in aliases.items()}
+        champion = wanted.get("champion")
+        if promoted and champion is not None and there.get("champion") != champion:
+            with unless("RESOURCE_DOES_NOT_EXIST"):
+                for key, value in _named(promoted).items():
+                    client.set_model_version_tag(model, str(champion), key, value)
         return [
             Alias(name, there.get(name), version, _move(client, model, name, version))
             for name, version in wanted.items()
@@ -196,6 +232,9 @@ def _move(client: MlflowClient, model: str, name: str, version: int | None) -> b
             return True
         client.set_registered_model_alias(model, name, str(version))
         return True
+    # No alias is better than one on another version than people think.
+    with unless("RESOURCE_DOES_NOT_EXIST"):
+        client.delete_registered_model_alias(model, name)
     return False
 
 

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 from tasks import evidence, quarantine, status
 from tasks.approval import NotApproved, approved, proposal_named
 from tasks.ledger import Ledger
+from tasks.lineage import lineage
+from tasks.made_with import made_with
 from tasks.promotion import follow
 from tasks.records import Candidate, Decision, Proposal
 from tasks.spec import ModelSpec
@@ -45,7 +47,7 @@ def train(spec: ModelSpec, proposal: str) -> dict[str, Any]:
         "champion": str(asked.champion or ""),
         "seed": str(spec.training.seed),
         "reason": asked.reason,
-        "code_version": _code_version(),
+        "code_version": made_with()["code"],
     }
     run_id = tracking.start(spec.model, proposal, tags)
     tracking.put_model(run_id, "fitted", fitted)
@@ -141,15 +143,9 @@ def register(spec: ModelSpec, proposal: str, run_id: str) -> dict[str, Any]:
         raise NotApproved(f"{proposal}: the gates did not pass; nothing is registered")
     rows = tracking.get_json(run_id, "rows")
     calibrated = tracking.get_model(run_id, "calibrated")
-    tags = {
-        "proposal": proposal,
-        "spec_digest": spec.digest,
-        "data_digest": rows["data_digest"],
-        "trained_from": asked.trained_from.isoformat(),
-        "trained_until": asked.trained_until.isoformat(),
-        "code_version": _code_version(),
-    }
-    made = registry.register(spec, run_id, calibrated, tags)
+    metrics = tracking.get_json(run_id, "metrics")
+    record = lineage(spec, asked, rows, calibrated, metrics, gates, made_with())
+    made = registry.register(spec, run_id, calibrated, record)
     ledger.add_candidate(
         Candidate(
             spec.model,
@@ -160,7 +156,7 @@ def register(spec: ModelSpec, proposal: str, run_id: str) -> dict[str, Any]:
             spec.digest,
             rows["data_digest"],
             asked.trained_until,
-            tracking.get_json(run_id, "metrics"),
+            metrics,
             gates,
             tracking.get_json(run_id, "reference"),
         )
@@ -214,9 +210,3 @@ def _slices(spec: ModelSpec, label: Ints) -> Any:
     from tasks.training import slices
 
     return slices(len(label), calibrate=spec.calibration.share, judge=spec.training.judge)
-
-
-def _code_version() -> str:
-    from tasks import __version__
-
-    return __version__

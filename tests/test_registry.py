@@ -116,7 +116,39 @@ def plain(spec: Callable[..., ModelSpec]) -> tuple[ModelSpec, Any]:
 
 def registered(spec: ModelSpec, model: Any, proposal: str = "p1") -> tuple[str, Registered]:
     run = tracking.start(spec.model, proposal, {"seed": "7"})
-    return run, registry.register(spec, run, model, {"proposal": proposal})
+    return run, registry.register(spec, run, model, record(proposal))
+
+
+def record(proposal: str = "p1") -> dict[str, Any]:
+    """Return a lineage as of a trained candidate."""
+    return {
+        "model": "churn",
+        "owner": "team",
+        "proposal": proposal,
+        "kind": "retrain",
+        "reason": "drift",
+        "proposer": "otto",
+        "champion": None,
+        "spec_digest": "5bec",
+        "data": {
+            "digest": "da7a",
+            "from": "2026-01-01",
+            "until": "2026-01-06",
+            "rows": 240,
+            "accepted": 240,
+        },
+        "features": {"numeric": ["x", "z"]},
+        "label": {"column": "y", "classes": [0, 1]},
+        "training": {"estimator": "linear_svc", "seed": 7},
+        "calibration": {"method": "sigmoid", "share": 0.15},
+        "preprocessing": {"structure": "aa", "digest": "bb"},
+        "metrics": {"judged_rows": 48, "candidate": {"hinge_loss": 0.25}, "champion": None},
+        "gates": [{"name": "hinge_loss", "passed": True, "reason": "at most 0.5 | bound"}],
+        "code": "0.1.0",
+        "commit": None,
+        "python": "3.11",
+        "packages": {"skops": "0.16"},
+    }
 
 
 def load(spec: ModelSpec, made: Registered) -> Any:
@@ -166,10 +198,11 @@ def test_a_candidate_that_is_registered_twice_is_there_once(
     assert len(mlflow.search_runs(experiment_names=[spec.model])) == 2
     version = tracking.connect().get_model_version(spec.model, "1")
     assert version.run_id == first[0]
-    assert version.tags == {
-        "gatelatch.proposal": "p1",
-        "gatelatch.artifact_digest": first[1].artifact_digest,
-    }
+    assert version.tags["gatelatch.artifact_digest"] == first[1].artifact_digest
+    assert (version.tags["gatelatch.proposal"], version.tags["gatelatch.seed"]) == ("p1", "7")
+    assert version.description.startswith("# churn\n")
+    assert r"| hinge loss | passed | at most 0.5 \| bound |" in version.description
+    assert registry.lineage_of(spec.model, 1, first[1].artifact_digest) == record()
     load(spec, first[1])
 
 
@@ -179,7 +212,7 @@ def test_two_who_register_the_same_candidate_at_once_get_the_same_version(
     run, _ = registered(*plain, proposal="before")
     run = tracking.start(plain[0].model, "p1", {})
     with ThreadPoolExecutor(4) as pool:
-        again = [lambda: registry.register(plain[0], run, plain[1], {})] * 4
+        again = [lambda: registry.register(plain[0], run, plain[1], record())] * 4
         made = set(pool.map(lambda register: register(), again))
     assert len(made) == 1
     name = f"name = '{plain[0].model}' and run_id = '{run}'"
