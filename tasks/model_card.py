@@ -39,7 +39,7 @@ def card(record: Mapping[str, Any], artifact_digest: str) -> str:
             ),
             "## How it was made\n\n" + _table(("part", "value"), _made(record)),
             "## Metrics on the newest rows\n\n" + _metrics(record["metrics"]),
-            "## Gates\n\n" + _table(("gate", "", "why"), map(_gate, record["gates"])),
+            "## Gates\n\n" + _table(("gate", "verdict", "why"), map(_gate, record["gates"])),
             "## Who let it pass\n\n"
             f"`python -m tasks audit {model}` tells who approved and promoted it, and on which "
             "evidence; a promotion is in the tags of this version too.",
@@ -73,8 +73,8 @@ def _metrics(metrics: Mapping[str, Any]) -> str:
 
 def _gate(gate: Mapping[str, Any]) -> tuple[str, str, str]:
     where = f" ({gate['slice']})" if gate.get("slice") else ""
-    passed = {True: "passed", False: "**failed**"}[bool(gate["passed"])]
-    return f"{gate['name'].replace('_', ' ')}{where}", passed, gate["reason"]
+    verdict = "**failed**" if gate["verdict"] == "failed" else gate["verdict"]
+    return f"{gate['name'].replace('_', ' ')}{where}", verdict, gate["reason"]
 
 
 def _features(features: Mapping[str, Any]) -> str:

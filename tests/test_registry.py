@@ -143,7 +143,7 @@ def record(proposal: str = "p1") -> dict[str, Any]:
         "calibration": {"method": "sigmoid", "share": 0.15},
         "preprocessing": {"structure": "aa", "digest": "bb"},
         "metrics": {"judged_rows": 48, "candidate": {"hinge_loss": 0.25}, "champion": None},
-        "gates": [{"name": "hinge_loss", "passed": True, "reason": "at most 0.5 | bound"}],
+        "gates": [{"name": "hinge_loss", "verdict": "passed", "reason": "at most 0.5 | bound"}],
         "code": "0.1.0",
         "commit": None,
         "python": "3.11",
