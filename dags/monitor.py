@@ -3,8 +3,9 @@
 Where labels come late, `relabel` then measures the windows again whose labels have come since.
 
 A normal run acts on what the ledger folds to: if an episode is open and nobody was asked yet, it
-triggers the retrain DAG, whose run id is the proposal. A what-if only observes, and so does a
-backfill, unless it was told to `propose` after its last window.
+triggers the retrain DAG, or the rollback DAG if the champion is worse than a version that still
+serves; the run id is the proposal. A what-if only observes, and so does a backfill, unless it was
+told to `propose` after its last window.
 """
 
 from __future__ import annotations
@@ -31,8 +32,9 @@ def make(spec: ModelSpec) -> DAG:
         found = monitor.validate(
             spec, window_of(spec, context), version=context["params"]["model_version"]
         )
-        if found["problem"]:
-            print(found["problem"])
+        for told in ("problem", "remark"):
+            if found.get(told):
+                print(found[told])
         if "report" in found:
             found["validation_report"] = brief.address_of(found["report"])
         return found
@@ -48,7 +50,7 @@ def make(spec: ModelSpec) -> DAG:
         return {**measured, "registered_version": version}
 
     @(task if spec.label.late else task.short_circuit)
-    def judge(measured: dict[str, Any]) -> str | None:
+    def judge(measured: dict[str, Any]) -> dict[str, Any] | None:
         from tasks import monitor
 
         if measured["version"] is None:
@@ -58,10 +60,10 @@ def make(spec: ModelSpec) -> DAG:
         seen = monitor.judge(spec, window_of(spec, context), measured)
         print(_line(seen))
         context["ti"].xcom_push("verdict", {"verdict": seen.verdict, "reason": seen.reason})
-        return None if spec.label.late else _proposal(spec, context)
+        return None if spec.label.late else _action(spec, context)
 
     @task.short_circuit
-    def relabel() -> str | None:
+    def relabel() -> dict[str, Any] | None:
         from tasks import late_labels
 
         context = get_current_context()
@@ -69,7 +71,7 @@ def make(spec: ModelSpec) -> DAG:
             return None
         for seen in late_labels.measure_again(spec, window_of(spec, context)):
             print(f"{_line(seen)}; revision {seen.revision}")
-        return _proposal(spec, context)
+        return _action(spec, context)
 
     with DAG(
         f"monitor.{spec.model}",
@@ -111,11 +113,12 @@ def make(spec: ModelSpec) -> DAG:
         last = relabel() if spec.label.late else judged
         if spec.label.late:
             judged >> last
+        due = f"ti.xcom_pull('{last.operator.task_id}')"
         last >> TriggerDagRunOperator(
             task_id="propose",
-            trigger_dag_id=f"retrain.{spec.model}",
-            trigger_run_id=f"{{{{ ti.xcom_pull('{last.operator.task_id}') }}}}",
-            conf={"reason": "drift", "backfill": "{{ params.propose or '' }}"},
+            trigger_dag_id=f"{{{{ {due}['flow'] }}}}.{spec.model}",
+            trigger_run_id=f"{{{{ {due}['proposal'] }}}}",
+            conf=f"{{{{ {due}['conf'] | tojson }}}}",
             skip_when_already_exists=True,
         )
     return dag
@@ -125,16 +128,15 @@ def _line(seen: Observation) -> str:
     return f"{seen.model} v{seen.version} {seen.window}: {seen.verdict}, {seen.reason}"
 
 
-def _proposal(spec: ModelSpec, context: Context) -> str | None:
-    """Return the proposal to start; None if none is due, or the run only observes."""
+def _action(spec: ModelSpec, context: Context) -> dict[str, Any] | None:
+    """Return which run to start; None if none is due, or this run only observes."""
     from tasks import monitor
 
     params = context["params"]
-    if params["model_version"] is not None:
+    advises = context["dag_run"].run_type == "backfill" and not params["propose"]
+    if params["model_version"] is not None or advises:
         return None
-    if params["propose"]:
-        return monitor.due_after(spec, params["propose"])
-    return None if context["dag_run"].run_type == "backfill" else monitor.due(spec)
+    return monitor.action(spec, params["propose"] or "")
 
 
 globals().update(each_model(make))

@@ -1,41 +1,54 @@
-"""The rollback DAG of each model: verify an earlier champion, then make it champion again."""
+"""The rollback DAG of each model: verify an earlier champion, then make it champion again.
+
+By hand with a reason, or started by the monitor where a version is worse than one that still
+serves: then a person is asked first, unless the spec says `approval.rollback: automatic`.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
 from airflow.sdk import DAG, Param, get_current_context, task
+from airflow.sdk.exceptions import AirflowSkipException
 
-from dags.each_model import DEFAULTS, each_model, final, linked
+from dags.ask import ask
+from dags.each_model import DEFAULTS, each_model, final, linked, run_link
 from tasks.spec import ModelSpec
 
 
 def make(spec: ModelSpec) -> DAG:
     @task
-    def verify() -> dict[str, int]:
+    def verify() -> dict[str, Any]:
         from tasks import rollback
         from tasks.registry import RegistryError
 
-        wanted = get_current_context()["params"]["version"]
+        context = get_current_context()
+        run, params = context["dag_run"], context["params"]
         with final(rollback.RollbackError, RegistryError):
-            champion, version = rollback.target(spec, wanted)
-        return {"expected": champion, "version": version}
+            if params["proposed"]:
+                proposal = rollback.propose(spec, run.run_id)
+            else:
+                proposal = rollback.by_hand(
+                    spec,
+                    run.run_id,
+                    version=params["version"],
+                    by=run.triggering_user_name or "unknown",
+                    reason=params["reason"],
+                )
+        return rollback.ask(spec, proposal, run_link(context))
 
     @task
-    def promote_back(move: dict[str, int]) -> dict[str, Any]:
-        from tasks import registry, rollback
+    def promote_back() -> dict[str, Any]:
+        from tasks import approval, registry, rollback
         from tasks.ledger import Conflict
 
-        context = get_current_context()
-        run = context["dag_run"]
-        with final(Conflict):
-            done = rollback.promote_back(
-                spec,
-                run.run_id,
-                **move,
-                by=run.triggering_user_name or "unknown",
-                reason=context["params"]["reason"],
-            )
+        run = get_current_context()["dag_run"].run_id
+        # A person's answer is in the ledger by now; what finds none there is no answer.
+        decision = approval.decide(spec, run, rollback.STEP, None)
+        if decision.answer != "approved":
+            raise AirflowSkipException(f"{decision.answer} by {decision.by}. {decision.comment}")
+        with final(Conflict, approval.NotApproved):
+            done = rollback.promote_back(spec, run)
         print(f"version {done.version} is champion for windows from {done.effective_from} on")
         return {
             "version": done.version,
@@ -45,7 +58,7 @@ def make(spec: ModelSpec) -> DAG:
     with DAG(
         f"rollback.{spec.model}",
         schedule=None,
-        max_active_runs=1,
+        max_active_runs=4,  # one that waits for an answer must not hold up one by hand
         default_args=DEFAULTS,
         tags=["gatelatch", spec.model],
         params={
@@ -55,10 +68,20 @@ def make(spec: ModelSpec) -> DAG:
                 description="Version to go back to; empty: the champion before this one.",
             ),
             "reason": Param(type="string", minLength=3, description="Why; kept in the ledger."),
+            "proposed": Param(
+                False,
+                type="boolean",
+                description="Set by the monitor: a person is asked before anything happens.",
+            ),
         },
         doc_md=__doc__,
     ) as dag:
-        linked(promote_back(verify()), "registered_version")
+        verified = linked(verify(), "brief")
+        promoted = linked(promote_back(), "registered_version")
+        if spec.source.version_column and spec.approval.rollback == "human":
+            verified >> ask(spec, "rollback", "verify") >> promoted
+        else:
+            verified >> promoted
     return dag
 
 

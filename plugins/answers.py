@@ -19,8 +19,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 _LARGEST = 1_000_000  # bytes of an answer; a form holds one comment
 _QUESTION = re.compile(
-    r"/api/v2/dags/retrain\.(?P<model>[^/]+)/dagRuns/(?P<proposal>[^/]+)"
-    r"/taskInstances/approve_(?P<step>retrain|promote)/-1/hitlDetails/?$"
+    r"/api/v2/dags/(?P<flow>retrain|rollback)\.(?P<model>[^/]+)/dagRuns/(?P<proposal>[^/]+)"
+    r"/taskInstances/approve_(?P<step>retrain|promote|rollback)/-1/hitlDetails/?$"
 )
 _log = logging.getLogger(__name__)
 
@@ -138,7 +138,7 @@ def _resume(asked: dict[str, str]) -> None:
     parked = (
         select(TaskInstance)
         .where(
-            TaskInstance.dag_id == f"retrain.{asked['model']}",
+            TaskInstance.dag_id == f"{asked['flow']}.{asked['model']}",
             TaskInstance.run_id == asked["proposal"],
             TaskInstance.task_id == f"approve_{asked['step']}",
             TaskInstance.state == TaskInstanceState.AWAITING_INPUT,

@@ -65,7 +65,7 @@ def retrain(known: Status, proposal: Proposal, run_link: str) -> tuple[str, str]
         if proposal.episode:
             subject = f"{spec.model}: the margins drifted, retrain version {proposal.champion}?"
     parts.append(_proposed(spec, proposal))
-    return subject, "\n\n".join([*parts, _links(known, proposal, run_link)])
+    return subject, "\n\n".join([*parts, links(known, proposal, run_link)])
 
 
 def _what_drifted(known: Status, proposal: Proposal) -> str:
@@ -198,7 +198,8 @@ def _proposed(spec: ModelSpec, proposal: Proposal) -> str:
     )
 
 
-def _links(known: Status, proposal: Proposal, run_link: str) -> str:
+def links(known: Status, proposal: Proposal, run_link: str) -> str:
+    """Return the line of links that ends a brief."""
     from tasks import registry
 
     parts = [f"Owner {as_text(known.spec.owner.name)}"]

@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from tasks import scored_by, shadow, status
+from tasks import rollback, scored_by, shadow, status
 from tasks.ledger import Ledger
 from tasks.measuring import measure as measure
 from tasks.observing import constants_of, observation
@@ -106,6 +106,26 @@ def judge(spec: ModelSpec, window: Window, measured: dict[str, Any]) -> Observat
     for other in measured["beside"]:
         ledger.observe(observation(spec, window, other, ledger))
     return seen
+
+
+def action(spec: ModelSpec, span: str = "") -> dict[str, Any] | None:
+    """Return which DAG's run to start: `flow`, its run id `proposal`, and `conf`; None if none.
+
+    A rollback goes before a retrain: it takes seconds, and what is retrained would be measured
+    against a champion that is on its way out. With the `span` of a backfill, see `due_after`.
+    """
+    worse = None if span else rollback.due(spec)
+    if worse is not None:
+        conf: dict[str, Any] = {"reason": worse.reason, "proposed": True}
+        return {"flow": "rollback", "proposal": worse.proposal, "conf": conf}
+    proposal = due_after(spec, span) if span else due(spec)
+    if proposal is None:
+        return None
+    return {
+        "flow": "retrain",
+        "proposal": proposal,
+        "conf": {"reason": "drift", "backfill": span},
+    }
 
 
 def due(spec: ModelSpec) -> str | None:

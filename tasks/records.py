@@ -33,7 +33,10 @@ class Observation:
 
 @dataclass(frozen=True)
 class Proposal:
-    """The request to retrain (or to roll back). `champion` is the version it was made against."""
+    """The request to retrain or, to a `target`, to roll back. `champion`: whom it was made against.
+
+    The rows between `trained_from` and `trained_until` are those that it rests on.
+    """
 
     model: str
     proposal: str
@@ -45,6 +48,7 @@ class Proposal:
     trained_until: datetime
     proposer: str
     spec_digest: str
+    target: int | None = None
 
 
 @dataclass(frozen=True)

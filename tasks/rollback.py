@@ -1,17 +1,30 @@
-"""What the rollback DAG does: verify the target, then promote backwards."""
+"""What the rollback DAG does: propose, verify the target, then promote backwards."""
 
 from __future__ import annotations
 
-from tasks import status
+from tasks import approval, canary, evidence, rollback_brief, status
+from tasks.approval import NotApproved
+from tasks.canary import KIND
 from tasks.ledger import Ledger
 from tasks.promotion import settle
-from tasks.records import Promotion
+from tasks.records import Decision, Promotion, Proposal
 from tasks.spec import ModelSpec
 from tasks.versions import model_of
+
+STEP = "rollback"
 
 
 class RollbackError(Exception):
     """A rollback that cannot be done: says why, and the way out."""
+
+
+def due(spec: ModelSpec) -> canary.Worse | None:
+    """Return the rollback that the ledger's observations ask for; None if they ask for none."""
+    if spec.source.version_column is None:
+        return None
+    ledger = Ledger.open()
+    known = status.read(spec, ledger)
+    return canary.due(known, lambda version: ledger.observations_of(spec.model, version))
 
 
 def target(spec: ModelSpec, version: int | None) -> tuple[int, int]:
@@ -43,27 +56,131 @@ def target(spec: ModelSpec, version: int | None) -> tuple[int, int]:
     return known.champion, wanted
 
 
-def promote_back(
-    spec: ModelSpec, proposal: str, *, expected: int, version: int, by: str, reason: str
-) -> Promotion:
+def propose(spec: ModelSpec, proposal: str) -> Proposal:
+    """Append the rollback that the monitor proposes, after its target could be loaded, once.
+
+    Raises
+    ------
+    RollbackError
+        If no rollback of this name is due any more.
+    tasks.registry.RegistryError
+        If the target's model cannot be loaded safely.
+    """
+    ledger = Ledger.open()
+    if earlier := _named(spec, ledger, proposal):
+        return earlier
+    found = due(spec)
+    if found is None or found.proposal != proposal:
+        raise RollbackError(f"{spec.model}: no rollback named {proposal} is due any more")
+    target(spec, found.target)
+    return ledger.propose(
+        Proposal(
+            spec.model,
+            proposal,
+            KIND,
+            found.reason,
+            found.episode,
+            found.champion,
+            found.compared[0].window.start,
+            found.compared[-1].window.end,
+            approval.PROPOSER,
+            spec.digest,
+            found.target,
+        )
+    )
+
+
+def by_hand(
+    spec: ModelSpec,
+    proposal: str,
+    *,
+    version: int | None,
+    by: str,
+    reason: str,
+    expected: int | None = None,
+) -> Proposal:
+    """Append a rollback that a person asks for, and with it their decision, once.
+
+    Parameters
+    ----------
+    version, expected
+        As `target` takes and returns them; None takes the champion as it is.
+
+    Raises
+    ------
+    RollbackError
+        As `target`; if the champion is not `expected`; if the name is that of another proposal.
+    tasks.registry.RegistryError
+        If the target's model cannot be loaded safely.
+    """
+    ledger = Ledger.open()
+    known = status.read(spec, ledger)
+    row = _named(spec, ledger, proposal)
+    if row is None and not proposal.startswith(f"{spec.model}.v"):  # those are the monitor's names
+        champion, wanted = target(spec, version)
+        if expected not in (None, champion):
+            raise RollbackError(f"the champion of {spec.model} is version {champion} by now")
+        since = known.promotions[-1].effective_from
+        until = known.effective_from(since)
+        asked = (KIND, reason, None, champion, since, until, by, spec.digest, wanted)
+        row = ledger.propose(Proposal(spec.model, proposal, *asked))
+    if row is None or (row.proposer, row.kind) != (by, KIND):
+        raise RollbackError(f"{proposal} is the name of another proposal; take one of your own")
+    if approval.decided(ledger, spec, proposal, STEP) is None:
+        shown, since = evidence.of_proposal(spec, row), row.trained_until
+        ledger.decide(
+            Decision(spec.model, proposal, STEP, "approved", by, row.reason, shown, since)
+        )
+    return row
+
+
+def ask(spec: ModelSpec, proposal: Proposal, run_link: str) -> dict[str, str]:
+    """Write the brief for the rollback approval; return its subject, body, address, evidence.
+
+    Of a rollback by hand there is no brief, as nobody else is asked.
+    """
+    if proposal.proposer != approval.PROPOSER:
+        return {"subject": "by hand", "body": proposal.reason}
+    ledger = Ledger.open()
+    new, old = (
+        ledger.observations_of(spec.model, version or 0)
+        for version in (proposal.champion, proposal.target)
+    )
+    text = rollback_brief.rollback(status.read(spec, ledger), proposal, new, old, run_link)
+    shown = evidence.of_proposal(spec, proposal)
+    return rollback_brief.publish(spec.model, proposal.proposal, KIND, text, shown)
+
+
+def promote_back(spec: ModelSpec, proposal: str) -> Promotion:
     """Make an earlier champion champion again, with its own reference; compare-and-set.
 
     Raises
     ------
+    NotApproved
+        If nobody approved exactly this rollback.
     tasks.ledger.Conflict
-        If the champion is no longer `expected`.
+        If the champion is no longer the one that it was asked for.
     """
     ledger = Ledger.open()
     known = status.read(spec, ledger)
-    newest = known.promotions[-1].effective_from
+    asked = approval.approved(spec, ledger, proposal, STEP)
+    decision = approval.decision_on(ledger, spec, proposal, STEP)
+    if asked.kind != KIND or asked.target is None or decision.answer != "approved":
+        raise NotApproved(f"{proposal}: no rollback was approved under this name")
+    if decision.evidence != evidence.of_proposal(spec, asked):
+        raise NotApproved(f"{proposal}: {decision.by} approved another rollback; propose again")
     promotion = ledger.promote(
         spec.model,
         proposal,
-        version=version,
-        expected=expected,
-        effective_from=known.effective_from(newest),
-        by=by,
-        reason=f"rollback: {reason}",
+        version=asked.target,
+        expected=asked.champion,
+        effective_from=known.effective_from(known.promotions[-1].effective_from),
+        by=decision.by,
+        reason=f"rollback: {asked.reason}",
     )
     settle(spec, ledger, promotion)
     return promotion
+
+
+def _named(spec: ModelSpec, ledger: Ledger, proposal: str) -> Proposal | None:
+    return next((p for p in ledger.proposals(spec.model) if p.proposal == proposal), None)

@@ -31,8 +31,9 @@ def rollback(
 
     Exit code 0: it is champion. 1: nothing was changed, and the message says why.
     """
+    from tasks.approval import NotApproved
     from tasks.registry import RegistryError
-    from tasks.rollback import RollbackError, promote_back, target
+    from tasks.rollback import RollbackError, by_hand, promote_back, target
 
     try:
         spec = spec_file.find(model)
@@ -40,15 +41,16 @@ def rollback(
         if not (yes or _confirmed(model, champion, earlier)):
             raise RollbackError("not confirmed, nothing was changed; --yes does not ask")
         now = datetime.now(UTC)
-        done = promote_back(
+        proposal = by_hand(
             spec,
             f"terminal.{now:%Y%m%dT%H%M%S.%f}",
-            expected=champion,
             version=earlier,
             by=by or getpass.getuser(),
             reason=reason,
+            expected=champion,
         )
-    except (SpecError, RollbackError, RegistryError, Conflict) as error:
+        done = promote_back(spec, proposal.proposal)
+    except (SpecError, RollbackError, RegistryError, NotApproved, Conflict) as error:
         err.print(str(error), markup=False)
         raise typer.Exit(1) from None
     typer.echo(

@@ -333,9 +333,14 @@ class Approval(SpecPart):
         default="human", description="who decides whether a gated candidate becomes champion"
     )
 
+    rollback: Literal["human", "automatic"] = Field(
+        default="human",
+        description="who decides on a rollback that the monitor proposes (`source.version_column`)",
+    )
+
     @property
     def asks(self) -> bool:
-        """Return whether a person decides on anything."""
+        """Return whether a person decides on anything that makes a candidate champion."""
         return "human" in (self.retrain, self.promote)
 
     timeout: Duration = Field(
@@ -377,7 +382,8 @@ class ModelSpec(SpecPart):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        if self.approval.asks and not self.owner.approvers:
+        rolls_back = self.source.version_column is not None and self.approval.rollback == "human"
+        if (self.approval.asks or rolls_back) and not self.owner.approvers:
             raise ValueError(
                 "owner.approvers is empty, so nobody could ever approve; name at least one user"
             )

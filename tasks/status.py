@@ -62,16 +62,23 @@ def read(spec: ModelSpec, ledger: Ledger) -> Status:
     """Return the status of a model as the ledger has it now."""
     observations = ledger.observations(spec.model)
     decisions = ledger.decisions(spec.model)
+    proposals = ledger.proposals(spec.model)
     promotions = ledger.promotions(spec.model)
     readings = [
         Reading(o.window, o.version, cast(Verdict, o.verdict), o.pressure) for o in observations
     ]
     pauses = [Pause(p.effective_from, promotion=True) for p in promotions]
-    pauses += [Pause(d.effective_from, promotion=False) for d in decisions if d.answer in REFUSALS]
+    # Who refuses a rollback says nothing about a retrain.
+    others = {p.proposal for p in proposals if p.kind != "rollback"}
+    pauses += [
+        Pause(d.effective_from, promotion=False)
+        for d in decisions
+        if d.answer in REFUSALS and d.proposal in others
+    ]
     return Status(
         spec,
         observations,
-        ledger.proposals(spec.model),
+        proposals,
         decisions,
         ledger.candidates(spec.model),
         promotions,

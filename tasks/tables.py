@@ -86,6 +86,7 @@ PROPOSALS = _table(
     _time("trained_until"),
     _text("proposer"),
     _text("spec_digest", 64),
+    _number("target", optional=True),
     unique=("proposal",),
 )
 DECISIONS = _table(

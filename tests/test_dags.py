@@ -17,7 +17,7 @@ import pytest
 import yaml
 
 from ops import stack
-from tests.flow import MODEL, At, beginning, rows
+from tests.flow import MODEL, At, beginning, read, rows
 
 PARSE = """
 import json, sys
@@ -67,10 +67,14 @@ def models(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def late_models(models: Path) -> Path:
-    spec = yaml.safe_load((models / "churn.yaml").read_text())
-    spec["label"] |= {"delay": "2d", "source": {"path": "labels/{date}.parquet"}}
-    (models / "churn.yaml").write_text(yaml.safe_dump(spec))
+    label = MODEL.label.model_dump(mode="json", exclude_none=True)
+    _change(models, label={**label, "delay": "2d", "source": {"path": "labels/{date}.parquet"}})
     return models
+
+
+def _change(models: Path, **parts: Any) -> None:
+    spec = yaml.safe_load((models / "churn.yaml").read_text())
+    (models / "churn.yaml").write_text(yaml.safe_dump(spec | parts))
 
 
 def _parsed(home: Path, models: Path) -> Any:
@@ -107,6 +111,38 @@ def test_where_labels_come_late_windows_are_measured_again_before_anything_is_pr
     assert chains["monitor.churn"] == ["validate", "measure", "judge", "relabel", "propose"]
 
 
+def test_a_spec_with_shadow_windows_waits_for_them_before_anybody_is_asked_to_promote(
+    tmp_path: Path, models: Path
+) -> None:
+    _change(models, shadow={"windows": 3})
+    chains, errors, heavy = _parsed(tmp_path, models)
+    assert (errors, heavy) == ({}, [])
+    assert chains["retrain.churn"][-5:] == [
+        "register",
+        "shadow",
+        "approve_promote",
+        "decide_promote",
+        "promote",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("decides", "chain"),
+    [
+        ("human", ["verify", "approve_rollback", "promote_back"]),
+        ("automatic", ["verify", "promote_back"]),
+    ],
+)
+def test_where_versions_are_logged_a_rollback_asks_unless_the_spec_says_automatic(
+    tmp_path: Path, models: Path, decides: str, chain: list[str]
+) -> None:
+    source = MODEL.source.model_dump(mode="json", exclude_none=True)
+    _change(models, source={**source, "version_column": "by"}, approval={"rollback": decides})
+    chains, errors, heavy = _parsed(tmp_path, models)
+    assert (errors, heavy) == ({}, [])
+    assert chains["rollback.churn"] == chain
+
+
 def test_a_spec_with_a_mistake_is_an_import_error_of_a_file_of_its_own(
     tmp_path: Path, models: Path
 ) -> None:
@@ -134,6 +170,22 @@ def test_a_monitor_run_observes_its_window(
     ended = _python(Path.cwd(), models, RUN, dag="monitor.churn", conf=conf)
     assert "STATE success" in ended
     assert "churn v1 [2026-01-06 00:00, 2026-01-07 00:00): steady" in ended
+
+
+def test_a_rollback_by_hand_asks_nobody_else_and_moves_the_champion_back(
+    models: Path, stores: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: Any
+) -> None:
+    at: At = beginning(tmp_path_factory.getbasetemp() / "stages", stores, monkeypatch)
+    at("promoted")
+    source = MODEL.source.model_dump(mode="json", exclude_none=True)
+    _change(models, source={**source, "version_column": "by"})  # so there is a task that asks
+    ended = _python(
+        Path.cwd(), models, RUN, dag="rollback.churn", conf={"reason": "many complaints"}
+    )
+    assert "STATE success" in ended
+    assert "decided already; nobody is asked again" in ended
+    (*_, last) = read().promotions
+    assert (last.version, last.expected, last.reason) == (1, 2, "rollback: many complaints")
 
 
 def test_a_run_measures_the_windows_again_whose_labels_have_come(

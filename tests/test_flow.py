@@ -115,11 +115,10 @@ def test_after_a_rollback_windows_meet_the_old_version_and_its_reference(
     at("promoted")
     assert (read().champion, alias()) == (2, 2)
     assert watch(11).verdict == "steady"
-    champion, earlier = rollback.target(MODEL, version)
-    assert (champion, earlier) == (2, 1)
-    move = {"expected": champion, "version": earlier, "by": "ada", "reason": "complaints"}
+    assert rollback.target(MODEL, version) == (2, 1)
     for _ in range(2):
-        rollback.promote_back(MODEL, "rollback 1", **move)
+        rollback.by_hand(MODEL, "rollback 1", version=version, by="ada", reason="complaints")
+        rollback.promote_back(MODEL, "rollback 1")
     assert (read().champion, alias(), len(read().promotions)) == (1, 1, 3)
     observed = watch(12)
     assert (observed.version, observed.verdict) == (1, "drifting")

@@ -123,7 +123,8 @@ def test_a_proposal_is_bound_to_the_spec_it_was_made_with(at: At) -> None:
 
 def test_an_old_promotion_that_is_run_again_leaves_the_champion_of_today(at: At) -> None:
     at("promoted")
-    rollback.promote_back(MODEL, "back", expected=2, version=1, by="otto", reason="worse")
+    rollback.by_hand(MODEL, "back", version=1, by="otto", reason="worse")
+    rollback.promote_back(MODEL, "back")
     assert promotion.promote(MODEL, FIRST).version == 2
     assert alias() == 1
 

@@ -10,8 +10,23 @@ import pytest
 import yaml
 from typer.testing import CliRunner, Result
 
+from tasks import approval, monitor, rollback
 from tasks.__main__ import app
-from tests.flow import MODEL, At, alias, beginning, read, watch
+from tasks.approval import NotApproved
+from tasks.rollback import RollbackError
+from tasks.spec import ModelSpec
+from tests.flow import (
+    MODEL,
+    At,
+    alias,
+    answer,
+    beginning,
+    land,
+    read,
+    rows,
+    watch,
+    window,
+)
 
 
 @pytest.fixture
@@ -66,3 +81,99 @@ def test_a_rollback_to_what_never_was_champion_before_names_those_that_were(
     done = run("--version", str(version), "--yes")
     assert (done.exit_code, done.stdout) == (1, "")
     assert f"cannot go back to version {version}; earlier champions: 1" in done.stderr
+
+
+LOGGED = ModelSpec.model_validate(
+    {
+        **MODEL.model_dump(mode="json"),
+        "source": {**MODEL.source.model_dump(mode="json"), "version_column": "scored_by"},
+    }
+)
+WORSE = "churn.v2.20260111T0000.rollback.1"
+
+
+def serve(number: int, spec: ModelSpec = LOGGED) -> None:
+    """Watch a day on which the labels follow version 1's rule again; each scored half of it."""
+    land(number, y=1 - rows(number)["y"], scored_by=["v1", "v2"] * 150)
+    validated = monitor.validate(spec, window(number))
+    monitor.judge(spec, window(number), monitor.measure(spec, window(number), validated))
+
+
+def test_a_champion_worse_than_what_still_serves_is_rolled_back_after_an_approval(at: At) -> None:
+    at("promoted")
+    serve(11)
+    assert monitor.action(LOGGED) is None
+    serve(12)
+    action = monitor.action(LOGGED)
+    assert action is not None
+    assert (action["flow"], action["proposal"], action["conf"]["proposed"]) == (
+        "rollback",
+        WORSE,
+        True,
+    )
+    asked = rollback.propose(LOGGED, WORSE)
+    assert (asked.proposer, asked.champion, asked.target) == ("gatelatch", 2, 1)
+    brief = rollback.ask(LOGGED, asked, "/dags/here")
+    assert brief["subject"] == "churn: roll back version 2 to 1?"
+    assert brief["body"].count("steady → drifting") == 2
+    assert monitor.action(LOGGED) is None
+    with pytest.raises(NotApproved, match="nobody has decided on rollback"):
+        rollback.promote_back(LOGGED, WORSE)
+    assert approval.decide(LOGGED, WORSE, "rollback", answer()).evidence == brief["evidence"]
+    done = rollback.promote_back(LOGGED, WORSE)
+    assert (done.version, done.expected, done.by) == (1, 2, "ada")
+    known = read()
+    assert (known.champion, alias(), known.history.now.state) == (1, 1, "resting")
+    for number in (13, 14):
+        serve(number)
+    assert monitor.action(LOGGED) is None
+
+
+def test_a_refused_rollback_leaves_the_champion_and_the_latch_of_retrains(at: At) -> None:
+    at("promoted")
+    for number in (11, 12):
+        serve(number)
+    rests = read().history.now.rests_until
+    rollback.propose(LOGGED, WORSE)
+    approval.decide(LOGGED, WORSE, "rollback", answer(option="Reject"))
+    with pytest.raises(NotApproved, match="rollback was rejected by ada"):
+        rollback.promote_back(LOGGED, WORSE)
+    assert (read().champion, read().history.now.rests_until) == (2, rests)
+    assert rollback.due(LOGGED) is None
+
+
+def test_a_spec_may_roll_back_by_itself(at: At) -> None:
+    at("promoted")
+    policy = {"approval": {"rollback": "automatic"}}
+    spec = ModelSpec.model_validate({**LOGGED.model_dump(mode="json"), **policy})
+    for number in (11, 12):
+        serve(number, spec)
+    rollback.propose(spec, WORSE)
+    assert approval.decide(spec, WORSE, "rollback", None).by == "policy"
+    assert rollback.promote_back(spec, WORSE).version == 1
+
+
+def test_a_rollback_that_is_not_due_cannot_be_proposed(at: At) -> None:
+    at("promoted")
+    with pytest.raises(RollbackError, match="is due any more"):
+        rollback.propose(LOGGED, WORSE)
+
+
+def test_a_person_cannot_take_the_name_of_a_proposal_of_the_monitor(at: At) -> None:
+    at("promoted")
+    with pytest.raises(RollbackError, match="take one of your own"):
+        rollback.by_hand(LOGGED, WORSE, version=1, by="otto", reason="worse")
+
+
+def test_a_rollback_that_was_confirmed_for_another_champion_is_refused(at: At) -> None:
+    at("promoted")
+    with pytest.raises(RollbackError, match="is version 2 by now"):
+        rollback.by_hand(MODEL, "mine", version=1, by="otto", reason="worse", expected=3)
+
+
+def test_a_rollback_run_again_moves_nothing_more(at: At) -> None:
+    at("promoted")
+    for _ in range(2):
+        rollback.by_hand(MODEL, "mine", version=None, by="otto", reason="worse")
+        rollback.promote_back(MODEL, "mine")
+    assert [p.version for p in read().promotions] == [1, 2, 1]

@@ -1,0 +1,106 @@
+"""A champion that serves only a share yet, beside the version that served before it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from tasks.comparison import Pair, pairs, rise
+from tasks.drift import Verdict
+from tasks.latch import Pause, Reading, fold
+from tasks.limits import critical_value
+from tasks.records import Candidate, Observation
+from tasks.spec import ModelSpec
+from tasks.status import REFUSALS, Status
+from tasks.windows import windows_per_year
+
+KIND = "rollback"
+
+
+@dataclass(frozen=True)
+class Worse:
+    """A champion that is worse than an earlier one which still serves, by the latch's policy.
+
+    `proposal` is the name of the request to go back to `target`; it ends in its number.
+    """
+
+    proposal: str
+    episode: str
+    champion: int
+    target: int
+    reason: str
+    compared: tuple[Pair, ...]
+
+
+def due(known: Status, observations_of: Callable[[int], Iterable[Observation]]) -> Worse | None:
+    """Return the rollback that is to be proposed; None if none is, or one is live already.
+
+    Only a version with a lower number is gone back to, so that two versions never take turns.
+
+    Parameters
+    ----------
+    observations_of
+        Returns what stands for the windows under a version.
+    """
+    if known.champion is None or any(p.kind == KIND for p in known.live):
+        return None
+    reigned = [p.version for p in reversed(known.promotions) if p.version < known.champion]
+    for target in dict.fromkeys(reigned):
+        worse = _worse_than(target, known, observations_of)
+        if worse:
+            return worse
+    return None
+
+
+def _worse_than(
+    target: int, known: Status, observations_of: Callable[[int], Iterable[Observation]]
+) -> Worse | None:
+    spec, newest = known.spec, known.promotions[-1]
+    versions = {c.version: c for c in known.candidates}
+    new, old = versions[newest.version], versions[target]
+    since = newest.effective_from
+    both = pairs(observations_of(new.version), observations_of(target), since)
+    judged = [(pair, reading(spec, pair, new, old)) for pair in both]
+    latch = fold(spec.model, [r for _, r in judged], _refusals(known), spec.latch).now
+    if latch.state != "open" or latch.episode is None:
+        return None
+    episode = f"{latch.episode}.{KIND}"
+    earlier = [p for p in known.proposals if p.episode == episode]
+    breaches = [pair for pair, found in judged if found.verdict == "drifting"]
+    kind = "the hinge loss" if breaches[-1].labelled else "the margins"
+    reason = (
+        f"{kind} of version {new.version} breached beside version {target} in {len(breaches)} of "
+        f"{len(judged)} windows that both served"
+    )
+    name = f"{episode}.{len(earlier) + 1}"
+    return Worse(name, episode, new.version, target, reason, tuple(pair for pair, _ in judged))
+
+
+def reading(spec: ModelSpec, pair: Pair, new: Candidate, old: Candidate) -> Reading:
+    """Return what a window that both served says against the new version.
+
+    With labels it breaches if the hinge loss is above the old one's by what matters to the owner
+    and by more than chance shows; without, if only its own margins breach: what breaches under both
+    has changed for both, and is for a retrain.
+    """
+    if "insufficient" in (pair.new.verdict, pair.old.verdict):
+        return Reading(pair.window, new.version, "insufficient", None)
+    if pair.labelled:
+        found = rise([pair], new, old)
+        openings = spec.drift.false_alarms_per_year / windows_per_year(spec.window)
+        degrees = min(c.reference["spread"]["degrees"] for c in (new, old))
+        chance = critical_value(openings, spec.latch, 0.0, degrees, sides=1) * found.error
+        pressure = max(found.value, 0.0) / max(spec.drift.hinge_loss.effect, chance)
+    else:
+        pressure = 0.0 if pair.old.verdict == "drifting" else pair.new.pressure or 0.0
+    verdict: Verdict = "drifting" if pressure > 1 else "steady"
+    return Reading(pair.window, new.version, verdict, pressure)
+
+
+def _refusals(known: Status) -> list[Pause]:
+    mine = {p.proposal for p in known.proposals if p.kind == KIND}
+    return [
+        Pause(d.effective_from, promotion=False)
+        for d in known.decisions
+        if d.proposal in mine and d.answer in REFUSALS
+    ]
