@@ -78,12 +78,16 @@ def judge(
     rows, truth = frame[cut.judge], label[cut.judge]
     decision, inputs = scoring.score(candidate, frame)
     ours = _answers(candidate, decision[cut.judge], truth)
-    theirs = None
+    theirs, unanswered = None, []
     if champion is not None:
-        theirs = _answers(champion, scoring.decide(champion, rows), truth)
+        try:
+            theirs = _answers(champion, scoring.decide(champion, rows), truth)
+        except Exception as error:  # such as a feature that the spec no longer reads
+            unanswered = [_unanswered(error)]
     fitted = margin(decision[cut.fit], label[cut.fit])
     known = checks.Known(facts, champion_spec, seconds)
     results = [
+        *unanswered,
         *checks.compared(spec, ours, theirs, rows, known.at(cut.judge)),
         *checks.sound(spec, (candidate, champion), (ours, theirs), fitted, known),
         *checks.unleaked(spec, frame, label, cut, known),
@@ -124,6 +128,14 @@ def judge(
 
 def _answers(model: Any, decision: Floats, truth: Ints) -> Scored:
     return Scored(decision, calibration.probabilities(model, decision), truth)
+
+
+def _unanswered(error: Exception) -> GateResult:
+    why = (
+        f"cannot be computed: the champion cannot score these rows ({type(error).__name__}: "
+        f"{error}); keep its features in the spec until another is champion"
+    )
+    return GateResult("champion_answers", "failed", why)
 
 
 def _edges(group: slice, size: float) -> Ints:

@@ -280,3 +280,15 @@ def test_times_and_keys_that_are_known_are_judged(spec: Make) -> None:
         assert found["time order"].verdict == "passed"
         assert found["shared keys"].passed is ok
         assert found["error rate, shop east"].rows == JUDGED / 2
+
+
+def test_a_champion_that_cannot_score_the_rows_is_a_failed_gate(spec: Make) -> None:
+    wider = spec(features={"numeric": ["x", "z", "w"]})
+    frame, label = rows()
+    champion = trained(wider, frame.assign(w=0.5 * frame["x"] ** 2), label)
+    _, accepted = judged(spec(), frame, label, champion)
+    (failed,) = [r for r in accepted.gates if r.name == "champion_answers"]
+    assert not accepted.passed
+    assert "the champion cannot score these rows (KeyError: " in failed.reason
+    assert "keep its features in the spec" in failed.reason
+    assert accepted.metrics["champion"] is None
