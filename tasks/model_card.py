@@ -50,10 +50,10 @@ def card(record: Mapping[str, Any], artifact_digest: str) -> str:
 
 
 def _made(record: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
-    yield "estimator", _options(record["training"])
+    yield "training", _options(record["training"])
     yield "calibration", _options(record["calibration"])
     yield "spec", f"`{record['spec_digest']}`"
-    yield "preprocessing", f"`{record['preprocessing']['digest']}`"
+    yield "preprocessing", f"`{record['preprocessing']['digest'][:12]}`"
     commit = f", commit `{record['commit'][:12]}`" if record["commit"] else ""
     yield "gatelatch", f"{record['code']}{commit}"
     packages = record["packages"].items()
@@ -73,7 +73,7 @@ def _metrics(metrics: Mapping[str, Any]) -> str:
 
 def _gate(gate: Mapping[str, Any]) -> tuple[str, str, str]:
     where = f" ({gate['slice']})" if gate.get("slice") else ""
-    verdict = "**failed**" if gate["verdict"] == "failed" else gate["verdict"]
+    verdict = "**failed**" if gate["verdict"] == "failed" else gate["verdict"].replace("_", " ")
     return f"{gate['name'].replace('_', ' ')}{where}", verdict, gate["reason"]
 
 
@@ -100,7 +100,11 @@ def _listed(words: Iterable[Any]) -> str:
 
 
 def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
-    lines = [head, ("---",) * len(head), *rows]
+    # MLflow's page sets no space between columns, so the cells bring their own.
+    named = [
+        tuple(f"{cell}\N{NO-BREAK SPACE}\N{EM SPACE}" for cell in row) for row in [head, *rows]
+    ]
+    lines = [named[0], (":---",) * len(head), *named[1:]]
     return "\n".join(
         "| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in lines
     )

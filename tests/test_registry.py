@@ -201,7 +201,8 @@ def test_a_candidate_that_is_registered_twice_is_there_once(
     assert version.tags["gatelatch.artifact_digest"] == first[1].artifact_digest
     assert (version.tags["gatelatch.proposal"], version.tags["gatelatch.seed"]) == ("p1", "7")
     assert version.description.startswith("# churn\n")
-    assert r"| hinge loss | passed | at most 0.5 \| bound |" in version.description
+    assert "hinge loss" in version.description
+    assert r"at most 0.5 \| bound" in version.description
     assert registry.lineage_of(spec.model, 1, first[1].artifact_digest) == record()
     load(spec, first[1])
 
