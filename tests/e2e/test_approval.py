@@ -82,6 +82,7 @@ def page(running: Running) -> Iterator[Page]:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=options)
         page = browser.new_page(viewport={"width": 1400, "height": 1300})
         page.set_default_timeout(30_000)
+        expect.set_options(timeout=30_000)
         page.goto(running.settings.airflow_url)
         page.locator("input[name=username]").fill("ada")
         page.locator("input[name=password]").fill(running.settings.passwords["ada"])
@@ -114,7 +115,8 @@ def test_in_a_browser_a_person_reads_the_brief_approves_twice_and_sees_the_promo
     expect(chart).to_be_visible()
     assert chart.evaluate("image => image.naturalWidth") > 100
     page.get_by_test_id("hitl-option-Reject").click()
-    expect(page.get_by_text("A rejection needs a reason").first).to_be_visible()
+    expect(page.get_by_text("A rejection needs one").first).to_be_visible()
+    expect(page.get_by_text("Response failed").first).to_be_visible()
     assert not running.recorded(MODEL, second, "retrain")
     click_approve("retrain")
     open_question("promote", "passed all")

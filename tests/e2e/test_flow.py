@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import httpx
@@ -48,6 +49,17 @@ def test_a_backfill_over_drifting_windows_asks_nobody(running: Running, champion
     verdicts = [o.verdict for o in running.ledger.observations("forwards")]
     assert verdicts[-3:] == ["drifting"] * 3
     assert len(running.operator.runs("retrain.forwards")) == 1  # the bootstrap
+
+
+def test_a_backfill_that_was_told_to_ends_in_one_proposal(
+    running: Running, champions: None
+) -> None:
+    last = SHIFT + 2 * DAY
+    told = ("--dag-run-conf", json.dumps({"propose": f"{SHIFT:%Y-%m-%d}/{last:%Y-%m-%d}"}))
+    running.backfill(SHIFT, last, {"twice": ("--run-backwards", *told)})
+    _, proposal = running.operator.runs("retrain.twice")
+    assert proposal["dag_run_id"] == f"twice.v1.{SHIFT:%Y%m%dT%H%M}.1"
+    assert proposal["conf"]["backfill"] == json.loads(told[1])["propose"]
 
 
 def test_a_spec_with_a_mistake_is_an_import_error_and_the_other_models_run_on(
