@@ -21,10 +21,11 @@ def make(spec: ModelSpec) -> DAG:
     def verify() -> dict[str, Any]:
         from tasks import rollback
         from tasks.registry import RegistryError
+        from tasks.signing_keys import KeyUnusable
 
         context = get_current_context()
         run, params = context["dag_run"], context["params"]
-        with final(rollback.RollbackError, RegistryError):
+        with final(rollback.RollbackError, RegistryError, KeyUnusable):
             if params["proposed"]:
                 proposal = rollback.propose(spec, run.run_id)
             else:

@@ -34,6 +34,7 @@ def rollback(
     from tasks.approval import NotApproved
     from tasks.registry import RegistryError
     from tasks.rollback import RollbackError, by_hand, promote_back, target
+    from tasks.signing_keys import KeyUnusable
 
     try:
         spec = spec_file.find(model)
@@ -50,7 +51,7 @@ def rollback(
             expected=champion,
         )
         done = promote_back(spec, proposal.proposal)
-    except (SpecError, RollbackError, RegistryError, NotApproved, Conflict) as error:
+    except (SpecError, RollbackError, NotApproved, Conflict, RegistryError, KeyUnusable) as error:
         err.print(str(error), markup=False)
         raise typer.Exit(1) from None
     typer.echo(

@@ -6,6 +6,7 @@ Each test starts a fresh interpreter, as Airflow reads its settings on import.
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -41,6 +42,7 @@ def _python(home: Path, models: Path, code: str, **values: Any) -> str:
     env = stack.environment(home, settings)
     env |= {"GATELATCH_STORE": "store", "GATELATCH_LEDGER": "sqlite:///ledger.db"}
     env |= {"MLFLOW_TRACKING_URI": "sqlite:///mlflow.db"}
+    env |= {"GATELATCH_SIGNING_KEY": os.environ["GATELATCH_SIGNING_KEY"]}  # who signed the stages
     (home / "airflow").mkdir(exist_ok=True)
     code = code.format(dags=str(stack.ROOT / "dags"), **values)
     done = subprocess.run(

@@ -68,6 +68,16 @@ def test_after_a_rollback_windows_meet_the_old_reference_and_the_latch_rests(at:
     assert (known.promotions[-1].by, known.history.now.state) == ("grace", "resting")
 
 
+def test_without_a_key_to_verify_the_target_nothing_is_changed(
+    at: At, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at("promoted")
+    monkeypatch.setenv("GATELATCH_SIGNING_KEY", "absent.pem")
+    done = run("--yes")
+    assert (done.exit_code, read().champion) == (1, 2)
+    assert "no key to verify with" in done.stderr
+
+
 def test_a_terminal_that_cannot_answer_changes_nothing(at: At) -> None:
     at("promoted")
     assert (run().exit_code, read().champion) == (1, 2)
