@@ -31,6 +31,7 @@ def make(spec: ModelSpec) -> DAG:
             proposal = approval.propose(
                 spec,
                 run.run_id,
+                action=params["action"],
                 reason=_reason(params),
                 proposer=run.triggering_user_name or "unknown",
                 training_window=parse_duration(params["training_window"]),
@@ -163,6 +164,13 @@ def _poke_interval(spec: ModelSpec) -> timedelta:
 
 def _form(spec: ModelSpec) -> dict[str, Param]:
     return {
+        "action": Param(
+            "retrain",
+            type="string",
+            enum=["retrain", "recalibrate"],
+            description="`recalibrate` keeps the champion's decisions and learns its "
+            "probabilities anew.",
+        ),
         "reason": Param(
             "manual",
             type="string",

@@ -88,6 +88,9 @@ def status(
     out.print(f"[bold]{model}[/]  champion: {champion}  latch: [bold]{latch.state}[/]{rest}")
     if latch.episode:
         out.print(f"episode: {latch.episode}")
+    if known.calibration.now.episode:
+        probabilities = known.calibration.now
+        out.print(f"calibration: [bold]{probabilities.state}[/]  episode: {probabilities.episode}")
     if told["windows"]:
         out.print(_windows(told["windows"][-windows:]))
     if told["proposals"]:

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from tasks import answers, brief, evidence, status
+from tasks.latch import Kind, kind_of
 from tasks.ledger import Conflict, Ledger
 from tasks.records import Candidate, Decision, Proposal
 from tasks.shadow import Outcome
@@ -32,12 +33,15 @@ def propose(
     training_window: timedelta | None,
     until: datetime | None,
     now: datetime,
+    action: Kind = "retrain",
 ) -> Proposal:
     """Append the proposal; run again, return the first one unchanged.
 
     It belongs to the open episode if it is exactly what the monitor would propose: the ledger waits
     for this name, and the rows are the spec's. Then nobody in particular proposed it, or whom the
     spec names in `approval.proposer`. Else it is the `proposer`'s own.
+
+    To recalibrate it takes the newest rows only, see `_unseen`.
 
     `until` (event time) defaults to the end of the newest observed window, and where nothing was
     observed yet, of the newest complete one.
@@ -48,18 +52,21 @@ def propose(
     if until is None:
         ends = [o.window_end for o in known.observations]
         until = max(ends) if ends else latest_complete(spec.window, now).end
-    start = until - (training_window or spec.training.window)
+    span = training_window or spec.training.window
     episode = None
-    if usual and known.due == proposal:
+    if usual and known.due == proposal and kind_of(proposal) == action:
         proposer = spec.approval.proposer or PROPOSER
-        episode = known.history.now.episode
+        episode = known.latch.episode
+    start = until - span
+    if action == "recalibrate":
+        start = _unseen(known, until, span, episode)
     if spec.approval.asks:
         _whom_to_ask(spec, proposer)
     return ledger.propose(
         Proposal(
             spec.model,
             proposal,
-            "retrain",
+            action,
             reason,
             episode,
             known.champion,
@@ -69,6 +76,31 @@ def propose(
             spec.digest,
         )
     )
+
+
+def _unseen(
+    known: status.Status, until: datetime, span: timedelta, episode: str | None
+) -> datetime:
+    """Return the start of the rows to recalibrate on, which end at `until`.
+
+    As much time as a retrain would calibrate and judge on, but no row that the champion was made
+    of, and of an episode none before its first breach: those are what no longer holds.
+    """
+    champion = next((c for c in known.candidates if c.version == known.champion), None)
+    if champion is None:
+        raise NotApproved(f"{known.spec.model} has no champion to recalibrate; retrain first")
+    held_out = known.spec.calibration.share + known.spec.training.judge
+    start = max(until - held_out * span, champion.trained_until)
+    if episode:
+        seen = (o.window_start for o in known.observations if episode.endswith(o.window.name))
+        start = max([start, *seen])
+    if start >= until:
+        raise NotApproved(
+            f"{known.spec.model} version {champion.version} was made of rows until "
+            f"{champion.trained_until:%Y-%m-%d %H:%M} UTC, and none are newer: nothing to "
+            "recalibrate on yet"
+        )
+    return start
 
 
 def ask_to_retrain(spec: ModelSpec, proposal: Proposal, run_link: str) -> dict[str, str]:

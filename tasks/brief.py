@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tasks import chart, gate_page, store
+from tasks import brief_calibration, chart, gate_page, store
 from tasks.evidence import short
 from tasks.markdown import as_text, beside, sparkline, table
 from tasks.records import Candidate, Observation, Proposal
@@ -56,6 +56,9 @@ def page(title: str, markdown: str) -> str:
 def retrain(known: Status, proposal: Proposal, run_link: str) -> tuple[str, str]:
     """Return subject and body of the request to retrain."""
     spec = known.spec
+    if proposal.kind == "recalibrate":
+        subject, parts = brief_calibration.what_failed(spec, proposal, _windows(known, proposal))
+        return subject, "\n\n".join([*parts, links(known, proposal, run_link)])
     if proposal.champion is None:
         subject = f"{spec.model}: train the first champion?"
         parts = [f"**`{spec.model}` has no champion yet.** Monitoring starts with the first one."]
@@ -165,6 +168,8 @@ def _unlabelled(newest: Observation) -> list[str]:
             f"and its hinge loss {expected['hinge_loss']:.3f}; a change of the labels themselves "
             "does not show in that."
         )
+    else:
+        told += " What accuracy to expect is not available: its calibration is no single sigmoid."
     return [told]
 
 
@@ -240,7 +245,7 @@ def promotion(
         f"{against}** on the newest {candidate.metrics['judged_rows']} rows, which neither its fit "
         "nor its calibration saw.",
         table(("judged rows", f"version {candidate.version}", against), _compared(candidate)),
-        f"{_fit(candidate.metrics)} {_calibration(candidate.metrics['calibration'])}",
+        f"{_fit(candidate.metrics)} {brief_calibration.learnt(candidate.metrics['calibration'])}",
         table(("declared gate", "result", "why"), _declared(spec, candidate)),
         f"{_others(spec, candidate)} [All gates, with reliability and margins of both models]"
         f"({address_of(gate_page.page_path(spec.model, slug(asked.proposal)))}).",
@@ -274,25 +279,6 @@ def _fit(metrics: Mapping[str, Any]) -> str:
     )
 
 
-def _calibration(learnt: Mapping[str, Any]) -> str:
-    """Return how the probabilities were learnt, and how sure the parameters are."""
-    said = f"Probabilities by `{learnt['method']}` on {learnt['rows']} rows"
-    if learnt["method"] == "temperature":
-        return f"{said}: β = {learnt['beta']:.3f} ± {learnt['beta_error']:.3f}."
-    each = learnt["classes"]
-    if learnt["method"] == "isotonic":
-        levels = " and ".join(str(c["knots"]) for c in each.values())
-        return (
-            f"{said}: {levels} levels, {min(c['least_rows'] for c in each.values())} rows or more."
-        )
-    pairs = (
-        (f"{as_text(name)}: " if len(each) > 1 else "")
-        + f"a = {c['a']:.3f} ± {c['a_error']:.3f}, b = {c['b']:.3f} ± {c['b_error']:.3f}"
-        for name, c in each.items()
-    )
-    return f"{said}: {'; '.join(pairs)} (standard errors)."
-
-
 def _compared(candidate: Candidate) -> list[tuple[str, ...]]:
     theirs: Mapping[str, float] = candidate.metrics["champion"] or {}
     return [
@@ -303,7 +289,7 @@ def _compared(candidate: Candidate) -> list[tuple[str, ...]]:
 
 def _declared(spec: ModelSpec, candidate: Candidate) -> list[tuple[str, ...]]:
     """Return what the spec asks for; every other gate only where it failed."""
-    declared = {name for name, _ in spec.gates.declared()}
+    declared = {name for name, _ in spec.gates.declared()} | brief_calibration.GATES
     shown = [g for g in candidate.gates if g["name"] in declared and not _of_slice(g)]
     shown += [g for g in candidate.gates if not g["passed"] and g not in shown]
     return [
@@ -320,7 +306,7 @@ def _declared(spec: ModelSpec, candidate: Candidate) -> list[tuple[str, ...]]:
 
 def _others(spec: ModelSpec, candidate: Candidate) -> str:
     """Return a sentence on the gates that are not in the table."""
-    declared = {name for name, _ in spec.gates.declared()}
+    declared = {name for name, _ in spec.gates.declared()} | brief_calibration.GATES
     slices = [g for g in candidate.gates if _of_slice(g)]
     others = [g for g in candidate.gates if g["name"] not in declared and not _of_slice(g)]
     judged = [g for g in slices if g["verdict"] != "not_judged"]

@@ -1,4 +1,4 @@
-"""Scores → probabilities, learnt on a slice of their own; how far they are from frequencies."""
+"""Scores → probabilities, learnt on a slice of their own."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import numpy as np
 from tasks.margins import Floats, Ints
 from tasks.summary import Distribution, Grid
 
-BINS = 10
 Method = Literal["sigmoid", "temperature", "isotonic"]
 _FLAT = 1e-4  # β is searched from exp(-10) on
 
@@ -106,24 +105,3 @@ def expected_losses(scores: Distribution, grid: Grid, a: float, b: float) -> dic
     right = np.where(f > 0, positive, 1 - positive)
     shares = scores.counts / scores.moments.n
     return {"accuracy": float(shares @ right), "hinge_loss": float(shares @ loss)}
-
-
-def expected_calibration_error(probability: Floats, label: Ints) -> float:
-    """Return the mean gap between confidence and accuracy over 10 bins of equal mass.
-
-    Naeini, Cooper & Hauskrecht (2015), on the predicted class.
-
-    Parameters
-    ----------
-    probability
-        Class probabilities, shape (n, k).
-    label
-        Index of the true class, shape (n,).
-    """
-    top = probability.max(axis=1)
-    right = probability.argmax(axis=1) == label
-    gap = 0.0
-    for rows in np.array_split(np.argsort(top, kind="stable"), BINS):
-        if len(rows):
-            gap += abs(float(top[rows].mean() - right[rows].mean())) * len(rows)
-    return gap / len(label)

@@ -13,6 +13,7 @@ from tasks.spec import LatchPolicy
 from tasks.windows import Window
 
 State = Literal["closed", "open", "resting"]
+Kind = Literal["retrain", "recalibrate"]
 
 
 @dataclass(frozen=True)
@@ -53,10 +54,21 @@ class History:
     now: Latch
 
 
+def kind_of(name: str) -> Kind:
+    """Return what an episode, or a proposal for one, asks for: `retrain` or `recalibrate`."""
+    return "recalibrate" if ".recalibrate." in name else "retrain"
+
+
 def fold(
-    model: str, readings: Iterable[Reading], pauses: Iterable[Pause], policy: LatchPolicy
+    model: str,
+    readings: Iterable[Reading],
+    pauses: Iterable[Pause],
+    policy: LatchPolicy,
+    kind: Kind = "retrain",
 ) -> History:
     """Return the latch after each reading, whatever order they come in.
+
+    The episodes of `recalibrate` say so in their names.
 
     It opens when `open.breaches` of the last `open.of` windows breach, unless it rests; it closes
     when `close.steady` windows in a row stay below `close.at` of their limit. An `insufficient`
@@ -74,7 +86,7 @@ def fold(
     Latch(state='open', episode='churn.v1.20260112T0000', rests_until=None)
     """
     waiting = deque(sorted(pauses, key=lambda p: (p.since, p.promotion)))
-    machine = _Machine(model, policy)
+    machine = _Machine(model, policy, kind)
     steps = []
     for reading in sorted(readings, key=lambda r: r.window):
         while waiting and waiting[0].since <= reading.window.start:
@@ -90,8 +102,9 @@ def fold(
 class _Machine:
     """The fold's running values; they live for one fold and are never stored."""
 
-    def __init__(self, model: str, policy: LatchPolicy) -> None:
+    def __init__(self, model: str, policy: LatchPolicy, kind: Kind) -> None:
         self.model = model
+        self.asks = "" if kind == "retrain" else f"{kind}."
         self.policy = policy
         self.recent: deque[Reading] = deque(maxlen=policy.open.of)
         self.calm = 0
@@ -114,7 +127,7 @@ class _Machine:
         if self.episode is None:
             if len(breaches) >= self.policy.open.breaches and not self._rests(reading.window.end):
                 first = breaches[0]
-                self.episode = f"{self.model}.v{first.version}.{first.window.name}"
+                self.episode = f"{self.model}.v{first.version}.{self.asks}{first.window.name}"
         elif self.calm >= self.policy.close.steady:
             self._forget()
 

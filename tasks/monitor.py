@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from tasks import rollback, scored_by, shadow, status
+from tasks.latch import kind_of
 from tasks.ledger import Ledger
 from tasks.measuring import measure as measure
 from tasks.observing import constants_of, observation
@@ -124,7 +125,7 @@ def action(spec: ModelSpec, span: str = "") -> dict[str, Any] | None:
     return {
         "flow": "retrain",
         "proposal": proposal,
-        "conf": {"reason": "drift", "backfill": span},
+        "conf": {"reason": "drift", "action": kind_of(proposal), "backfill": span},
     }
 
 

@@ -23,7 +23,7 @@ def observation(
     """Return what a measured window says under one version; nothing is written yet."""
     import json
 
-    from tasks import drift
+    from tasks import calibration_drift, drift
     from tasks.explanation import explain
     from tasks.reference import from_json as reference_from_json
     from tasks.summary import from_json
@@ -45,6 +45,8 @@ def observation(
             counts["warnings"] = [*counts["warnings"], _WEIGHTLESS]
         counts["labelled"] = summary.labelled
         counts["accepted"] = summary.rows  # of this version, where rows say which scored them
+        held = calibration_drift.judge(summary, reference, spec)
+        told["calibration"] = calibration_drift.figures(summary, reference, held)
     statistics = [
         {**asdict(s), "limit": s.limit, "pressure": s.pressure} for s in judgement.statistics
     ]

@@ -102,10 +102,17 @@ def spread_of(groups: Sequence[Sequence[Summary]], whole: Summary) -> Spread:
             )
         )
 
+    table = whole.reliability
+    gaps = {}
+    if all(b.reliability.weight_squared for b in blocks):
+        for name in ("overconfidence", "bias"):
+            variance = table.brier - getattr(table, name) ** 2
+            gaps[name] = effect(partial(_gap, name), variance)
     return Spread(
         rows,
         max(degrees, 1),
         {
+            **gaps,
             "scores": below("scores"),
             "margins": below("margins"),
             "mean": effect(lambda b: b.scores.moments.mean, whole.scores.moments.variance),
@@ -133,6 +140,10 @@ def design_effect(groups: Sequence[Sequence[tuple[int, float]]], variance: float
 def _below(kind: str, edge: int, block: Summary) -> float:
     distribution: Distribution = getattr(block, kind)
     return float(distribution.counts[: edge + 1].sum() / distribution.moments.n)
+
+
+def _gap(name: str, block: Summary) -> float:
+    return float(getattr(block.reliability, name))
 
 
 def _binary(share: float) -> float:

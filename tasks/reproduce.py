@@ -54,8 +54,8 @@ def reproduce(spec: ModelSpec, version: int) -> Reproduction:
         If the version cannot be loaded.
     """
     ledger = Ledger.open()
-    digest = candidate_of(spec, ledger, version).artifact_digest
-    record = registry.lineage_of(spec.model, version, digest)
+    candidate = candidate_of(spec, ledger, version)
+    record = registry.lineage_of(spec.model, version, candidate.artifact_digest)
     if record["spec_digest"] != spec.digest:
         raise CannotReproduce(
             f"{spec.model} version {version} was trained with the spec {record['spec_digest']}, "
@@ -71,8 +71,14 @@ def reproduce(spec: ModelSpec, version: int) -> Reproduction:
             + (f" ({rows['problem']})" if rows["problem"] else "")
         )
     frame, label, *_ = training.gather_all(spec, quarantine.accepted(spec, window, rows))
-    cut = training.slices(len(label), calibrate=spec.calibration.share, judge=spec.training.judge)
-    fitted = training.fit(spec, frame[cut.fit], label[cut.fit])
+    share = {"calibrate": spec.calibration.share, "judge": spec.training.judge}
+    asked = next(p for p in ledger.proposals(spec.model) if p.proposal == candidate.proposal)
+    if asked.kind == "recalibrate" and asked.champion is not None:
+        cut = training.unfitted_slices(len(label), **share)
+        fitted = model_of(spec, ledger, asked.champion).estimator.estimator
+    else:
+        cut = training.slices(len(label), **share)
+        fitted = training.fit(spec, frame[cut.fit], label[cut.fit])
     ours = learn(fitted, frame[cut.calibrate], label[cut.calibrate], spec.calibration.method)
     theirs = model_of(spec, ledger, version)
     return Reproduction(

@@ -28,7 +28,10 @@ if TYPE_CHECKING:
 
 
 def train(spec: ModelSpec, proposal: str) -> dict[str, Any]:
-    """Fit the pipeline on the oldest slice of the proposal's rows; keep it under its run."""
+    """Fit the pipeline on the oldest slice of the proposal's rows; keep it under its run.
+
+    To recalibrate nothing is fit: the champion's pipeline is taken as it is.
+    """
     from tasks import tracking, training
 
     ledger = Ledger.open()
@@ -37,9 +40,14 @@ def train(spec: ModelSpec, proposal: str) -> dict[str, Any]:
     if rows["problem"]:
         raise training.TrainingError(f"{spec.model} {_interval(asked)}: {rows['problem']}")
     frame, label, *_ = _gather(spec, asked, rows)
-    cut = _slices(spec, label)
-    fitted = training.fit(spec, frame[cut.fit], label[cut.fit])
+    cut = _slices(spec, asked, label)
+    if asked.kind == "recalibrate":
+        training.need_enough_to_calibrate(spec, label[cut.calibrate])
+        fitted = model_of(spec, ledger, asked.champion or 0).estimator.estimator
+    else:
+        fitted = training.fit(spec, frame[cut.fit], label[cut.fit])
     tags = {
+        "kind": asked.kind,
         "spec_digest": spec.digest,
         "data_digest": rows["data_digest"],
         "trained_from": asked.trained_from.isoformat(),
@@ -64,9 +72,9 @@ def calibrate(spec: ModelSpec, proposal: str, run_id: str) -> dict[str, Any]:
     """Learn the probabilities on the calibration slice."""
     from tasks import calibration, tracking, training
 
-    approved(spec, Ledger.open(), proposal, "retrain")
+    asked = approved(spec, Ledger.open(), proposal, "retrain")
     frame, label, *_ = _training_rows(spec, proposal, run_id)
-    cut = _slices(spec, label).calibrate
+    cut = _slices(spec, asked, label).calibrate
     training.need_enough_to_calibrate(spec, label[cut])
     fitted = tracking.get_model(run_id, "fitted")
     calibrated = calibration.learn(fitted, frame[cut], label[cut], spec.calibration.method)
@@ -76,7 +84,7 @@ def calibrate(spec: ModelSpec, proposal: str, run_id: str) -> dict[str, Any]:
 
 def gate(spec: ModelSpec, proposal: str, run_id: str) -> dict[str, Any]:
     """Judge candidate against champion on the newest slice; a failure is recorded and ends it."""
-    from tasks import acceptance, calibration_fit, reference, timing, tracking
+    from tasks import calibration_fit, reference, tracking
     from tasks.gates import as_json
 
     ledger = Ledger.open()
@@ -85,21 +93,7 @@ def gate(spec: ModelSpec, proposal: str, run_id: str) -> dict[str, Any]:
     frame, label, weight, facts = _training_rows(spec, proposal, run_id)
     calibrated = tracking.get_model(run_id, "calibrated")
     champion = None if asked.champion is None else model_of(spec, ledger, asked.champion)
-    timed = None
-    if spec.gates.scoring_time is not None:
-        timed = timing.seconds_per_row(calibrated, champion, frame)
-    judged = acceptance.judge(
-        spec,
-        calibrated,
-        champion,
-        frame,
-        label,
-        asked.trained_until - asked.trained_from,
-        weight,
-        facts=facts,
-        champion_spec=_spec_of(known, asked.champion),
-        seconds=timed,
-    )
+    judged = _judged(spec, known, asked, (calibrated, champion), (frame, label, weight, facts))
     results = judged.gates
     figures = [as_json(r) for r in results]
     tracking.put_json(run_id, "gates", figures)
@@ -180,6 +174,45 @@ def _publish(spec: ModelSpec, asked: Proposal, run_id: str, judged: Acceptance) 
     return brief.address_of(path)
 
 
+def _judged(
+    spec: ModelSpec,
+    known: status.Status,
+    asked: Proposal,
+    models: tuple[Any, Any | None],
+    rows: tuple[pd.DataFrame, Ints, Floats | None, Facts],
+) -> Acceptance:
+    from tasks import acceptance, recalibration, reference, timing
+
+    (candidate, champion), (frame, label, weight, facts) = models, rows
+    before = next((c for c in known.candidates if c.version == asked.champion), None)
+    if asked.kind == "recalibrate" and before is not None:
+        return recalibration.judge(
+            spec,
+            candidate,
+            champion,
+            frame,
+            label,
+            reference.from_json(before.reference),
+            before.metrics,
+            weight,
+            facts=facts,
+        )
+    return acceptance.judge(
+        spec,
+        candidate,
+        champion,
+        frame,
+        label,
+        asked.trained_until - asked.trained_from,
+        weight,
+        facts=facts,
+        champion_spec=None if before is None else before.spec_digest,
+        seconds=None
+        if spec.gates.scoring_time is None
+        else timing.seconds_per_row(candidate, champion, frame),
+    )
+
+
 def _interval(proposal: Proposal) -> Window:
     return Window(proposal.trained_from, proposal.trained_until)
 
@@ -201,12 +234,8 @@ def _gather(
     return gather_all(spec, quarantine.accepted(spec, _interval(asked), rows))
 
 
-def _spec_of(known: status.Status, version: int | None) -> str | None:
-    """Return the digest of the spec that a version was trained with, if it is in the ledger."""
-    return next((c.spec_digest for c in known.candidates if c.version == version), None)
+def _slices(spec: ModelSpec, asked: Proposal, label: Ints) -> Any:
+    from tasks.training import slices, unfitted_slices
 
-
-def _slices(spec: ModelSpec, label: Ints) -> Any:
-    from tasks.training import slices
-
-    return slices(len(label), calibrate=spec.calibration.share, judge=spec.training.judge)
+    cut = unfitted_slices if asked.kind == "recalibrate" else slices
+    return cut(len(label), calibrate=spec.calibration.share, judge=spec.training.judge)

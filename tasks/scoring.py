@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tasks import attribution
+from tasks import attribution, calibration
 from tasks.margins import Floats, Ints
+from tasks.reliability_table import ReliabilityTable
 from tasks.spec import ModelSpec
 from tasks.summary import Grid, Summary, summarise
 from tasks.training import class_names, numeric_columns
@@ -57,8 +58,16 @@ def summarise_rows(
     inputs: Any,
     weight: Floats | None = None,
 ) -> Summary:
-    """Return the summary of scored rows, with the contributions of their features."""
+    """Return the summary of scored rows, with the contributions of their features.
+
+    The probabilities of a calibrated model are held against the labels that are there.
+    """
     classes = class_names(spec)
+    known = label >= 0
+    table = None
+    if known.any() and hasattr(model, "calibrated_classifiers_"):
+        chance = calibration.probabilities(model, decision[known])
+        table = ReliabilityTable.of(chance, label[known], None if weight is None else weight[known])
     return summarise(
         grid,
         decision,
@@ -68,4 +77,5 @@ def summarise_rows(
         weight=weight,
         contributions=attribution.of_scores(model, inputs, decision),
         class_contributions=attribution.of_classes(model, inputs, decision, label, classes),
+        reliability=table,
     )

@@ -12,6 +12,8 @@ from tasks.margins import Floats, hinge
 from tasks.scored import NotComputable, Scored
 from tasks.spec_gates import Gates
 
+_OF_THE_FIT = ("hinge_gap", "support_vectors", "support_vector_share")
+
 
 @dataclass(frozen=True)
 class Preprocessing:
@@ -84,15 +86,18 @@ def bounds(gates: Gates, candidate: Scored, fitted: Floats) -> list[GateResult]:
     Parameters
     ----------
     fitted
-        Labelled margins of the rows that it was fitted on.
+        Labelled margins of the rows that it was fitted on; may be empty if nothing is declared.
     """
+    asked = [(name, gate) for name, gate in gates.declared() if name in _OF_THE_FIT]
+    if not asked:
+        return []
     vectors = int((fitted <= 1).sum())
     figures = {
         "hinge_gap": float(hinge(candidate.margins).mean() - hinge(fitted).mean()),
         "support_vectors": float(vectors),
         "support_vector_share": vectors / max(len(fitted), 1),
     }
-    return [bounded(n, figures[n], gate) for n, gate in gates.declared() if n in figures]
+    return [bounded(name, figures[name], gate) for name, gate in asked]
 
 
 def scoring_time(gates: Gates, seconds: tuple[float, float | None] | None) -> list[GateResult]:

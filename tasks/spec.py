@@ -240,6 +240,19 @@ class Effect(SpecPart):
     effect: Positive = Field(description="the least change that matters")
 
 
+class CalibrationDrift(SpecPart):
+    effect: Positive = Field(
+        default=0.05,
+        description="change of the mean gap between probability and frequency (labelled)",
+    )
+    false_alarms_per_year: Positive = Field(
+        default=0.5, description="openings a year on a healthy model, beside those of the drift"
+    )
+    propose: bool = Field(
+        default=True, description="whether it proposes to recalibrate, or is only written down"
+    )
+
+
 class Drift(SpecPart):
     false_alarms_per_year: Positive = Field(
         default=1.0,
@@ -265,6 +278,7 @@ class Drift(SpecPart):
         description="a window is `insufficient` if chance alone shows more than so many times its "
         "effect in every statistic",
     )
+    calibration: CalibrationDrift = CalibrationDrift()
     confirm: Literal["never", "if_labelled", "required"] = Field(
         default="if_labelled",
         description="whether a breach needs a risen hinge loss: never, where labels are there, or "

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, cast
 
 from tasks.drift import Verdict
-from tasks.latch import History, Pause, Reading, fold
+from tasks.latch import History, Latch, Pause, Reading, fold
 from tasks.ledger import Ledger
 from tasks.records import Candidate, Decision, Observation, Promotion, Proposal
 from tasks.spec import ModelSpec
@@ -18,7 +18,10 @@ REFUSALS = ("rejected", "no_answer", "invalid", "failed", "superseded", "withdra
 
 @dataclass(frozen=True)
 class Status:
-    """A model's observations under its champions, its proposals, and what they fold to."""
+    """A model's observations under its champions, its proposals, and what they fold to.
+
+    `history` is the latch of the drift, `calibration` that of the calibrated probabilities.
+    """
 
     spec: ModelSpec
     observations: list[Observation]
@@ -27,6 +30,7 @@ class Status:
     candidates: list[Candidate]
     promotions: list[Promotion]
     history: History
+    calibration: History
 
     @property
     def champion(self) -> int | None:
@@ -40,16 +44,25 @@ class Status:
         return [p for p in self.proposals if p.proposal not in promoted | refused]
 
     @property
+    def latch(self) -> Latch:
+        """Return the latch that is acted on: the drift's, unless only the calibration's is open.
+
+        A retrain calibrates anyway, so while the margins drift nobody is asked to recalibrate.
+        """
+        drift, calibration = self.history.now, self.calibration.now
+        acts = self.spec.drift.calibration.propose and calibration.state == "open"
+        return calibration if acts and drift.episode is None else drift
+
+    @property
     def due(self) -> str | None:
         """Return the proposal that an open episode waits for: its name and the next number.
 
         None while the latch is closed or rests, or another proposal is live.
         """
-        latch = self.history.now
-        if latch.state != "open" or self.live:
+        if self.latch.state != "open" or self.live:
             return None
-        earlier = [p for p in self.proposals if p.episode == latch.episode]
-        return f"{latch.episode}.{len(earlier) + 1}"
+        earlier = [p for p in self.proposals if p.episode == self.latch.episode]
+        return f"{self.latch.episode}.{len(earlier) + 1}"
 
     def effective_from(self, until: datetime) -> datetime:
         """Return the start of the first window after all observed ones and after `until`."""
@@ -67,14 +80,18 @@ def read(spec: ModelSpec, ledger: Ledger) -> Status:
     readings = [
         Reading(o.window, o.version, cast(Verdict, o.verdict), o.pressure) for o in observations
     ]
-    pauses = [Pause(p.effective_from, promotion=True) for p in promotions]
-    # Who refuses a rollback says nothing about a retrain.
-    others = {p.proposal for p in proposals if p.kind != "rollback"}
-    pauses += [
-        Pause(d.effective_from, promotion=False)
-        for d in decisions
-        if d.answer in REFUSALS and d.proposal in others
+    held = [
+        Reading(o.window, o.version, said["verdict"], said["pressure"])
+        for o in observations
+        if (said := o.figures.get("calibration")) is not None
     ]
+    promoted = [Pause(p.effective_from, promotion=True) for p in promotions]
+
+    def pauses(*kinds: str) -> list[Pause]:
+        asked = {p.proposal for p in proposals if p.kind in kinds}
+        refused = (d for d in decisions if d.answer in REFUSALS and d.proposal in asked)
+        return [*promoted, *(Pause(d.effective_from, promotion=False) for d in refused)]
+
     return Status(
         spec,
         observations,
@@ -82,7 +99,9 @@ def read(spec: ModelSpec, ledger: Ledger) -> Status:
         decisions,
         ledger.candidates(spec.model),
         promotions,
-        fold(spec.model, readings, pauses, spec.latch),
+        # Who refuses a rollback, or to recalibrate, says nothing about a retrain.
+        fold(spec.model, readings, pauses("retrain"), spec.latch),
+        fold(spec.model, held, pauses("retrain", "recalibrate"), spec.latch, "recalibrate"),
     )
 
 
@@ -97,6 +116,10 @@ def as_json(status: Status) -> dict[str, Any]:
             "state": now.state,
             "episode": now.episode,
             "rests_until": rests.isoformat() if rests else None,
+        },
+        "calibration": {
+            "state": status.calibration.now.state,
+            "episode": status.calibration.now.episode,
         },
         "windows": [
             {
@@ -115,6 +138,7 @@ def as_json(status: Status) -> dict[str, Any]:
         "proposals": [
             {
                 "proposal": p.proposal,
+                "kind": p.kind,
                 "reason": p.reason,
                 "episode": p.episode,
                 "proposer": p.proposer,

@@ -10,7 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from tasks import reliability_table
 from tasks.margins import Floats, Ints, confidence, error, hinge, margin, violation
+from tasks.reliability_table import ReliabilityTable
 
 
 @dataclass(frozen=True)
@@ -192,6 +194,7 @@ class Summary:
     `scores` are margins without labels, of all rows; `margins` are those of the labelled rows;
     `inside` counts rows with |score| < 1. `contributions` sums each feature's share of the scores
     over all rows, `class_contributions` its share of the labelled margins over each class's rows.
+    `reliability` holds the calibrated probabilities of the labelled rows against their labels.
     """
 
     grid: Grid
@@ -203,6 +206,7 @@ class Summary:
     features: Mapping[str, Moments] = field(default_factory=dict)
     contributions: Mapping[str, float] = field(default_factory=dict)
     class_contributions: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    reliability: ReliabilityTable = field(default_factory=ReliabilityTable)
 
     @property
     def rows(self) -> int:
@@ -223,6 +227,7 @@ def summarise(
     weight: Floats | None = None,
     contributions: Mapping[str, float] | None = None,
     class_contributions: Mapping[str, Mapping[str, float]] | None = None,
+    reliability: ReliabilityTable | None = None,
 ) -> Summary:
     """Return the summary of one batch.
 
@@ -238,8 +243,8 @@ def summarise(
         Numeric feature columns, each of shape (n,).
     weight
         Sample weights of the losses, shape (n,), none negative; distributions count rows.
-    contributions, class_contributions
-        As in Summary, from `training.contributions`.
+    contributions, class_contributions, reliability
+        As in Summary, from `attribution` and `ReliabilityTable.of`.
 
     Raises
     ------
@@ -267,6 +272,7 @@ def summarise(
         features={name: Moments.of(values) for name, values in features.items()},
         contributions=contributions or {},
         class_contributions=class_contributions or {},
+        reliability=reliability or ReliabilityTable(),
     )
 
 
@@ -284,6 +290,7 @@ def merge(left: Summary, right: Summary) -> Summary:
         features=_merge_by_name(left.features, right.features, NOTHING),
         contributions=_add(left.contributions, right.contributions),
         class_contributions=_add_by_class(left.class_contributions, right.class_contributions),
+        reliability=left.reliability.merge(right.reliability),
     )
 
 
@@ -319,6 +326,7 @@ def to_json(summary: Summary) -> dict[str, Any]:
         "features": {name: vars(moments) for name, moments in summary.features.items()},
         "contributions": dict(summary.contributions),
         "class_contributions": {n: dict(c) for n, c in summary.class_contributions.items()},
+        "reliability": reliability_table.to_json(summary.reliability),
     }
 
 
@@ -335,6 +343,7 @@ def from_json(raw: Mapping[str, Any]) -> Summary:
         features={name: Moments(**moments) for name, moments in raw["features"].items()},
         contributions=raw["contributions"],
         class_contributions=raw["class_contributions"],
+        reliability=reliability_table.from_json(raw["reliability"]),
     )
 
 

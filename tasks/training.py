@@ -70,6 +70,22 @@ def slices(rows: int, *, calibrate: float, judge: float) -> Slices:
     return Slices(slice(0, middle), slice(middle, last), slice(last, rows))
 
 
+def unfitted_slices(rows: int, *, calibrate: float, judge: float) -> Slices:
+    """Return the slices where nothing is fit: the same shares, of each other.
+
+    Raises
+    ------
+    TrainingError
+        If a slice would be empty.
+    """
+    last = rows - round(rows * judge / (calibrate + judge))
+    if not 0 < last < rows:
+        raise TrainingError(
+            f"{rows} labelled rows cannot be cut into calibrate and judge; wait for more labels"
+        )
+    return Slices(slice(0, 0), slice(0, last), slice(last, rows))
+
+
 def features(spec: ModelSpec, batch: pa.RecordBatch) -> pd.DataFrame:
     """Return the feature columns of a batch, in the spec's order, in the types of training."""
     import pandas as pd

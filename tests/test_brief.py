@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from tasks import approval, brief, chart
+from tasks import approval, brief, chart, markdown
 from tests.flow import FIRST, MODEL, At, beginning, propose, read, watch
 
 HARM = "<script>alert(1)</script><!-- gone --> [here](https://evil.example) ![p](//evil.example/p)"
@@ -107,7 +107,7 @@ def test_what_people_write_is_shown_as_text(at: At) -> None:
 
 
 def test_a_page_escapes_title_and_body() -> None:
-    page = brief.page(HARM, f"{HARM}\n\n{brief.table(('a', 'b'), [(HARM, '1')])}")
+    page = brief.page(HARM, f"{HARM}\n\n{markdown.table(('a', 'b'), [(HARM, '1')])}")
     assert page.count("&lt;script&gt;") == 4  # the title stands twice
     assert "<script" not in page
     assert "<!--" not in page
@@ -135,8 +135,8 @@ def test_the_chart_is_an_svg_that_stands_alone(at: At) -> None:
 
 
 def test_a_sparkline_has_one_character_a_window() -> None:
-    assert brief.sparkline([]) == ""
-    assert brief.sparkline([0.0, None, 0.99, 1.0, 99.0]) == "▁·▄▅█"
+    assert markdown.sparkline([]) == ""
+    assert markdown.sparkline([0.0, None, 0.99, 1.0, 99.0]) == "▁·▄▅█"
 
 
 @pytest.mark.parametrize("name", ["../../etc/passwd", "manual__2026-01-01T00:00:00+00:00", "a b/c"])

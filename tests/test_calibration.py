@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from scipy.special import expit
 
 from tasks import calibration, scoring, training
-from tasks.calibration import expected_calibration_error
+from tasks.reliability import reliability
 from tasks.spec import ModelSpec
 
 
@@ -85,13 +85,13 @@ def two(confidences: list[float]) -> np.ndarray:
 def test_the_calibration_error_is_what_a_hand_works_out(
     confidences: list[float], labels: list[int], error: float
 ) -> None:
-    assert expected_calibration_error(two(confidences), np.array(labels)) == pytest.approx(error)
+    assert reliability(two(confidences), np.array(labels)).expected_error == pytest.approx(error)
 
 
 @given(st.lists(st.tuples(st.floats(0.5, 1), st.integers(0, 1)), min_size=1, max_size=60))
 def test_the_calibration_error_lies_between_0_and_1(rows: list[tuple[float, int]]) -> None:
     confidences, labels = zip(*rows, strict=True)
-    assert 0 <= expected_calibration_error(two(list(confidences)), np.array(labels)) <= 1
+    assert 0 <= reliability(two(list(confidences)), np.array(labels)).expected_error <= 1
 
 
 def test_a_slice_with_one_row_of_a_class_is_enough(spec: Callable[..., ModelSpec]) -> None:
@@ -131,7 +131,7 @@ def test_every_method_is_close_to_the_frequencies_and_keeps_the_ranking(
     assert chance == pytest.approx(model.predict_proba(held), abs=1e-12)
     assert chance.shape == (1000, classes)
     # One against the rest, then made to sum to 1, is a little off for three classes.
-    assert expected_calibration_error(chance, label) < (0.03 if classes == 2 else 0.08)
+    assert reliability(chance, label).expected_error < (0.03 if classes == 2 else 0.08)
     assert min(calibration.slopes(model)) > 0
     assert calibration.probabilities(model, decision[:0]).shape == (0, classes)
     if classes == 2:

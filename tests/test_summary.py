@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from tasks.margins import Floats, Ints
+from tasks.reliability_table import ReliabilityTable
 from tasks.summary import (
     Distribution,
     Grid,
@@ -281,6 +282,9 @@ def test_a_summary_of_a_billion_rows_and_twenty_features_fits_in_64_kilobytes() 
         {name: Moments.of(rng.normal(size=9)) for name in names},
         some(),
         {name: some() for name in CLASSES},
+        ReliabilityTable.of(
+            rng.dirichlet([1, 1], 1000), rng.integers(0, 2, 1000), rng.random(1000)
+        ),
     )
     assert len(json.dumps(to_json(summary))) < 64 * 1024
 

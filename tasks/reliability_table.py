@@ -1,0 +1,119 @@
+"""How often what a model called probable happened: a mergeable table of sums, no row. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from tasks.margins import Floats, Ints
+
+BINS = 20  # an even number, so that no bin holds both sides of one half
+
+
+def _zeros() -> Floats:
+    return np.zeros(BINS)
+
+
+@dataclass(frozen=True)
+class ReliabilityTable:
+    """Weighted sums over labelled rows in equal bins of the probability p, each of shape (20,).
+
+    Of two classes p is the positive one's probability and y whether the row has it; of more
+    (`top`), p is the largest probability and y whether it was right. `squared` sums (p - y)².
+    """
+
+    rows: Floats = field(default_factory=_zeros)
+    weight: Floats = field(default_factory=_zeros)
+    probability: Floats = field(default_factory=_zeros)
+    happened: Floats = field(default_factory=_zeros)
+    squared: Floats = field(default_factory=_zeros)
+    weight_squared: float = 0.0
+    top: bool = False
+
+    @classmethod
+    def of(cls, probability: Floats, label: Ints, weight: Floats | None = None) -> ReliabilityTable:
+        """Return the table of class probabilities, shape (n, k), labels and weights, (n,)."""
+        top = probability.shape[1] > 2
+        p = probability.max(axis=1) if top else probability[:, 1]
+        y = (probability.argmax(axis=1) == label) if top else label == 1
+        w = np.ones(len(p)) if weight is None else weight
+        place = np.minimum((p * BINS).astype(np.intp), BINS - 1)
+
+        def total(values: Floats) -> Floats:
+            return np.asarray(np.bincount(place, weights=values, minlength=BINS), np.float64)
+
+        return cls(
+            total(np.ones(len(p))),
+            total(w),
+            total(w * p),
+            total(w * y),
+            total(w * (p - y) ** 2),
+            float(w @ w),
+            top,
+        )
+
+    def merge(self, other: ReliabilityTable) -> ReliabilityTable:
+        return ReliabilityTable(
+            self.rows + other.rows,
+            self.weight + other.weight,
+            self.probability + other.probability,
+            self.happened + other.happened,
+            self.squared + other.squared,
+            self.weight_squared + other.weight_squared,
+            self.top or other.top,
+        )
+
+    @property
+    def effective_rows(self) -> float:
+        """Return how many equally weighted rows tell as much (Kish, 1965)."""
+        return float(self.weight.sum()) ** 2 / self.weight_squared if self.weight_squared else 0.0
+
+    @property
+    def brier(self) -> float:
+        """Return the mean of (p - y)² (Brier, 1950); of more than two classes, the top one's."""
+        return float(self.squared.sum() / self.weight.sum())
+
+    @property
+    def calibration_error(self) -> float:
+        """Return the mean distance between p and frequency over the bins (Naeini et al., 2015).
+
+        It is never below the size of `overconfidence` or `bias`, and chance alone makes it larger.
+        """
+        return float(np.abs(self.probability - self.happened).sum() / self.weight.sum())
+
+    @property
+    def overconfidence(self) -> float:
+        """Return the mean confidence in the likelier side less the share in which it was right."""
+        side = np.where(self.top | (np.arange(BINS) >= BINS / 2), 1.0, -1.0)
+        return float(side @ (self.probability - self.happened) / self.weight.sum())
+
+    @property
+    def bias(self) -> float:
+        """Return the mean p less the frequency: how far the positive class is overstated."""
+        return float((self.probability - self.happened).sum() / self.weight.sum())
+
+
+def to_json(table: ReliabilityTable) -> dict[str, Any]:
+    """Return the table as JSON-ready values; filled bins only."""
+    filled = np.flatnonzero(table.rows)
+    sums = {name: getattr(table, name)[filled].tolist() for name in _SUMS}
+    return {
+        "bins": filled.tolist(),
+        **sums,
+        "weight_squared": table.weight_squared,
+        "top": table.top,
+    }
+
+
+def from_json(raw: Mapping[str, Any]) -> ReliabilityTable:
+    """Return the table that `to_json` wrote."""
+    sums = {name: _zeros() for name in _SUMS}
+    for name, values in sums.items():
+        values[raw["bins"]] = raw[name]
+    return ReliabilityTable(**sums, weight_squared=raw["weight_squared"], top=raw["top"])
+
+
+_SUMS = ("rows", "weight", "probability", "happened", "squared")

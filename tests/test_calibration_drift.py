@@ -1,0 +1,138 @@
+"""Drift of the calibration: what breaches, what does not, and within which budget."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy.special import expit
+
+from benchmarks.detection.calibrated import year
+from benchmarks.detection.specs import spec_of
+from tasks.calibration_drift import figures, judge
+from tasks.drift import Judgement
+from tasks.drift import judge as judge_drift
+from tasks.latch import fold, kind_of
+from tasks.reference import Reference, reference_of
+from tasks.reliability_table import ReliabilityTable
+from tasks.spec import ModelSpec
+from tasks.summary import Grid, Summary, summarise
+from tests.conftest import CHURN
+
+GRID = Grid(-12.0, 12.0)
+SPEC = ModelSpec.model_validate(CHURN)
+ROWS = 500
+
+
+def window(seed: int, noise: float = 0.0, shift: float = 0.0, rows: int = ROWS) -> Summary:
+    """Return a window of scores with p = 1 / (1 + exp(-2f)), of labels that keep to it or don't."""
+    rng = np.random.default_rng(seed)
+    decision = 1.5 * rng.normal(size=rows)
+    label = rng.random(rows) < expit(2 * decision + shift)
+    spoilt = rng.random(rows) < noise
+    label = np.where(spoilt, rng.random(rows) < 0.5, label).astype(np.int64)
+    return summary(decision, label)
+
+
+def summary(decision: Any, label: Any) -> Summary:
+    positive = expit(2 * decision)
+    known = label >= 0
+    table = ReliabilityTable.of(np.column_stack([1 - positive, positive])[known], label[known])
+    return summarise(GRID, decision, label, ("no", "yes"), {}, reliability=table)
+
+
+@pytest.fixture(scope="module")
+def reference() -> Reference:
+    return reference_of([[window(100 + i) for i in range(12)], [window(i) for i in range(8)]], 1)
+
+
+def judged(reference: Reference, **parts: Any) -> Judgement:
+    return judge(window(99, **parts), reference, SPEC)
+
+
+def test_probabilities_that_hold_are_steady(reference: Reference) -> None:
+    said = judged(reference)
+    assert (said.verdict, said.reason) == ("steady", "the probabilities hold")
+
+
+def test_noisier_labels_make_the_model_overconfident_while_drift_holds_still(
+    reference: Reference,
+) -> None:
+    said = judged(reference, noise=0.2)
+    values = {s.name: s.value for s in said.statistics}
+    assert (said.verdict, said.reason) == ("drifting", "above the limit: overconfidence")
+    assert values["overconfidence"] > 0.07 > abs(values["bias"])
+    # The scores are where they were, and a tenth of the decisions turned is below ks.effect.
+    assert judge_drift(window(99, noise=0.12), reference, SPEC).verdict == "steady"
+
+
+def test_more_positives_than_promised_are_a_bias(reference: Reference) -> None:
+    said = judged(reference, shift=1.0)
+    bias = next(s for s in said.statistics if s.name == "bias")
+    assert said.verdict == "drifting"
+    assert bias.value < 0
+    assert bias.pressure > 1
+
+
+def test_a_change_below_the_effect_never_breaches_however_many_rows_prove_it() -> None:
+    many = reference_of([[window(i, rows=20_000) for i in range(8)]], 1)
+    said = judged(many, noise=0.08, rows=20_000)
+    assert max(abs(s.value) / s.noise for s in said.statistics) > 1
+    assert said.verdict == "steady"
+
+
+@pytest.mark.parametrize(
+    ("odd", "why"),
+    [
+        (lambda: window(1, rows=49), "fewer than 50 labels"),
+        (lambda: summary(np.arange(100.0) - 50, np.full(100, -1)), "fewer than 50 labels"),
+        (lambda: summary(np.arange(100.0) - 50, np.zeros(100, dtype=np.int64)), "no label is yes"),
+    ],
+)
+def test_nothing_is_said_without_enough_labels_of_every_class(
+    reference: Reference, odd: Any, why: str
+) -> None:
+    said = judge(odd(), reference, SPEC)
+    assert (said.verdict, said.pressure) == ("insufficient", None)
+    assert why in said.reason
+
+
+def test_nothing_is_said_where_the_reference_has_no_probabilities(reference: Reference) -> None:
+    bare = replace(reference, summary=replace(reference.summary, reliability=ReliabilityTable()))
+    assert judge(window(1), bare, SPEC).verdict == "insufficient"
+
+
+def test_the_observation_keeps_brier_and_calibration_error_beside_those_of_the_reference(
+    reference: Reference,
+) -> None:
+    noisy = window(99, noise=0.2)
+    told = figures(noisy, reference, judge(noisy, reference, SPEC))
+    assert told["brier"] > told["brier_reference"]
+    assert told["calibration_error"] > told["calibration_error_reference"]
+    assert sum(told["table"]["rows"]) == ROWS
+
+
+@pytest.mark.parametrize("rho", [0.0, 0.9])
+def test_the_latch_of_the_calibration_keeps_to_its_budget(rho: float) -> None:
+    alone = spec_of("stream", {"numeric": ["x"]}, "y", drift={"calibration": {"effect": 1e-9}})
+    years = 20
+    opened = [
+        latch.episode
+        for number in range(years)
+        for _, latch in fold("m", year(200, rho, number, 0.0, alone), [], alone.latch).steps
+    ]
+    changes = sum(a != b and b is not None for a, b in pairwise([None, *opened]))
+    # Of ten that the budget of 0.5 a year allows; more than 16 would be one chance in fifty.
+    assert changes <= 16
+
+
+def test_an_episode_of_the_calibration_says_in_its_name_what_it_asks_for() -> None:
+    readings = year(2_000, 0.0, 1, 0.3, spec_of("stream", {"numeric": ["x"]}, "y"))
+    policy = SPEC.latch
+    episode = fold("m", readings, [], policy, "recalibrate").now.episode
+    assert episode == "m.v1.recalibrate.20200101T0000"
+    assert kind_of(f"{episode}.1") == "recalibrate"
+    assert kind_of(f"{fold('m', readings, [], policy).now.episode}.1") == "retrain"
