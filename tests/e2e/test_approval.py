@@ -118,6 +118,7 @@ def test_in_a_browser_a_person_reads_the_brief_approves_twice_and_sees_the_promo
     expect(page.get_by_text("A rejection needs one").first).to_be_visible()
     expect(page.get_by_text("Response failed").first).to_be_visible()
     assert not running.recorded(MODEL, second, "retrain")
+    open_question("retrain", "have drifted since")  # without the toast, which covers the buttons
     click_approve("retrain")
     open_question("promote", "passed all")
     click_approve("promote")
