@@ -118,7 +118,7 @@ class _Story:
     def prepare(self) -> None:
         stack.stop(self.home)
         shutil.rmtree(self.home, ignore_errors=True)
-        self.settings = stack.settings_of(self.home)
+        self.settings = stack.settings_of(self.home, approvers=stack.approvers())
         with _step("Landing 2.6 years of half-hourly prices, one file a day"):
             land_electricity(self.home / "landing" / MODEL)
         with _step("Starting Airflow and MLflow"):

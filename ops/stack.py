@@ -328,7 +328,7 @@ def up(
 ) -> None:
     """Start the stack, or go on with one that was stopped or killed."""
     home = home.resolve()
-    settings = settings_of(home, models, _approvers(models))
+    settings = settings_of(home, models, approvers(models))
     with out.status("starting Airflow and MLflow"):
         try:
             start(home, settings)
@@ -342,7 +342,7 @@ def up(
     )
 
 
-def _approvers(models: Path | None) -> tuple[str, ...]:
+def approvers(models: Path | None = None) -> tuple[str, ...]:
     """Return the approvers whom the specs name: each becomes a user of this stack."""
     from tasks.spec import SpecError
     from tasks.spec_file import load

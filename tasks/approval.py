@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from tasks import answers, brief, evidence, status
+from tasks import answers, brief, evidence, promotion_brief, status
 from tasks.latch import Kind, kind_of
 from tasks.ledger import Conflict, Ledger
 from tasks.records import Candidate, Decision, Proposal
@@ -115,7 +115,7 @@ def ask_to_promote(
 ) -> dict[str, str]:
     """Write the brief for the promotion approval; return subject, body, address and evidence."""
     known = status.read(spec, Ledger.open())
-    text = brief.promotion(known, candidate_of(known, proposal), run_link, shadow)
+    text = promotion_brief.promotion(known, candidate_of(known, proposal), run_link, shadow)
     shown = evidence_of(known, proposal, "promote")
     return brief.publish(spec.model, proposal, "promotion", text, shown)
 

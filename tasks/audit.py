@@ -123,25 +123,26 @@ def _decision(link: Link, row: Row) -> Event:
 
 
 def _candidate(link: Link, row: Row) -> Event:
-    passed = sum(bool(gate["passed"]) for gate in row["gates"])
+    verdicts = Counter(str(gate["verdict"]).replace("_", " ") for gate in row["gates"])
+    gates = ", ".join(f"{count} {verdict}" for verdict, count in verdicts.most_common())
     return _at(
         link,
         row,
         row["trained_until"],
-        f"version {row['version']} registered, {passed} of {len(row['gates'])} gates passed",
+        f"version {row['version']} registered; gates: {gates}",
         by="retrain",
         evidence=_digests(row, "artifact", "data", "spec"),
     )
 
 
 def _promotion(link: Link, row: Row, back: bool, evidence: str) -> Event:
-    done = "rolled back" if back else "promoted"
     before = "no champion" if row["expected"] is None else f"version {row['expected']}"
+    done = "rolled back to" if back else "promoted"
     return _at(
         link,
         row,
         row["effective_from"],
-        f"version {row['version']} {done}, in place of {before}",
+        f"{done} version {row['version']}, in place of {before}",
         by=row["by"],
         why=row["reason"],
         evidence={"evidence": evidence} if evidence else {},

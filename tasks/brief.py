@@ -6,12 +6,11 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tasks import brief_calibration, chart, gate_page, store
+from tasks import brief_calibration, chart, store
 from tasks.evidence import short
-from tasks.markdown import as_text, beside, sparkline, table
-from tasks.records import Candidate, Observation, Proposal
+from tasks.markdown import as_text, sparkline, table
+from tasks.records import Observation, Proposal
 from tasks.reference import from_json
-from tasks.shadow import Outcome
 from tasks.spec import ModelSpec, format_duration
 from tasks.status import Status
 from tasks.windows import Window
@@ -222,117 +221,6 @@ def links(known: Status, proposal: Proposal, run_link: str) -> str:
 def address_of(report: str) -> str:
     """Return the address at which the Airflow UI serves a report of the store."""
     return f"{REPORTS}/{report.removeprefix('reports/')}"
-
-
-def promotion(
-    known: Status, candidate: Candidate, run_link: str, shadow: Outcome | None = None
-) -> tuple[str, str]:
-    """Return subject and body of the request to promote; `shadow`: what its windows said."""
-    from tasks import registry, tracking
-
-    spec = known.spec
-    asked = next(p for p in known.proposals if p.proposal == candidate.proposal)
-    champion = candidate.metrics["champion"]
-    against = "there is no champion yet" if champion is None else f"version {asked.champion}"
-    subject = f"{spec.model}: promote version {candidate.version}?"
-    since = known.effective_from(candidate.trained_until)
-    parts = [
-        f"**Version {candidate.version} passed {len(candidate.gates)} of {len(candidate.gates)} "
-        f"gates** on the newest {candidate.metrics['judged_rows']} rows, which neither fit nor "
-        f"calibration saw ({against})."
-        if champion is None
-        else f"**Version {candidate.version} passed all {len(candidate.gates)} gates against "
-        f"{against}** on the newest {candidate.metrics['judged_rows']} rows, which neither its fit "
-        "nor its calibration saw.",
-        table(("judged rows", f"version {candidate.version}", against), _compared(candidate)),
-        f"{_fit(candidate.metrics)} {brief_calibration.learnt(candidate.metrics['calibration'])}",
-        table(("declared gate", "result", "why"), _declared(spec, candidate)),
-        f"{_others(spec, candidate)} [All gates, with reliability and margins of both models]"
-        f"({address_of(gate_page.page_path(spec.model, slug(asked.proposal)))}).",
-        *(_shadow(shadow) if shadow else []),
-        f"**If you approve:** version {candidate.version} is champion for windows from "
-        f"{since:%Y-%m-%d %H:%M} UTC on, unless the champion has changed by then. "
-        "**If you reject, or nobody answers:** the champion stays.",
-        " · ".join(
-            [
-                f"[this run]({run_link})",
-                f"[MLflow run]({tracking.run_url(spec.model, candidate.run_id)})",
-                f"[version {candidate.version} in MLflow]"
-                f"({registry.version_url(spec.model, candidate.version)})",
-            ]
-        ),
-    ]
-    return subject, "\n\n".join(parts)
-
-
-def _shadow(shadow: Outcome) -> list[str]:
-    told = f"**In shadow beside the champion:** {shadow.reason}."
-    return [told, beside(shadow.compared)] if shadow.compared else [told]
-
-
-def _fit(metrics: Mapping[str, Any]) -> str:
-    share = metrics["support_vectors"] / metrics["fitted_rows"]
-    return (
-        f"Fit on {metrics['fitted_rows']} rows, {metrics['support_vectors']} of them ({share:.0%}) "
-        f"support vectors; the hinge loss of the judged rows is {metrics['hinge_gap']:+.3f} beside "
-        "that of the fitted ones."
-    )
-
-
-def _compared(candidate: Candidate) -> list[tuple[str, ...]]:
-    theirs: Mapping[str, float] = candidate.metrics["champion"] or {}
-    return [
-        (name.replace("_", " "), f"{value:.3f}", _figure(theirs.get(name)))
-        for name, value in candidate.metrics["candidate"].items()
-    ]
-
-
-def _declared(spec: ModelSpec, candidate: Candidate) -> list[tuple[str, ...]]:
-    """Return what the spec asks for; every other gate only where it failed."""
-    declared = {name for name, _ in spec.gates.declared()} | brief_calibration.GATES
-    shown = [g for g in candidate.gates if g["name"] in declared and not _of_slice(g)]
-    shown += [g for g in candidate.gates if not g["passed"] and g not in shown]
-    return [
-        (
-            gate_title(g),
-            "**failed**" if g["verdict"] == "failed" else g["verdict"].replace("_", " "),
-            f"{_figure(g['candidate'])} against {_figure(g['champion'])}: {as_text(g['reason'])}"
-            if g["champion"] is not None
-            else as_text(g["reason"]),
-        )
-        for g in shown
-    ]
-
-
-def _others(spec: ModelSpec, candidate: Candidate) -> str:
-    """Return a sentence on the gates that are not in the table."""
-    declared = {name for name, _ in spec.gates.declared()} | brief_calibration.GATES
-    slices = [g for g in candidate.gates if _of_slice(g)]
-    others = [g for g in candidate.gates if g["name"] not in declared and not _of_slice(g)]
-    judged = [g for g in slices if g["verdict"] != "not_judged"]
-    said = f"{sum(g['verdict'] == 'passed' for g in others)} checks of soundness and leaks passed."
-    if judged and all(g["champion"] is not None for g in judged):
-        worst = max(judged, key=lambda g: g["candidate"] - g["champion"])
-        change = worst["candidate"] - worst["champion"]
-        said += (
-            f" Of {len(slices)} slices {len(judged)} had rows enough; the least favourable, "
-            f"{as_text(worst['slice'])}: {worst['name'].replace('_', ' ')} {change:+.3f}."
-        )
-    return said
-
-
-def _of_slice(gate: Mapping[str, Any]) -> bool:
-    return gate["slice"] is not None and gate["name"] != "per_class_recall"
-
-
-def gate_title(gate: Mapping[str, Any]) -> str:
-    """Return a kept gate's name as people read it, with the slice that it is about."""
-    words = str(gate["name"]).replace("_", " ")
-    return words if gate["slice"] is None else f"{words}, {as_text(gate['slice'])}"
-
-
-def _figure(value: float | None) -> str:
-    return "–" if value is None else f"{value:.3f}"
 
 
 def _days(window: Window) -> str:

@@ -48,18 +48,18 @@ def test_what_happened_is_told_in_the_order_of_writing(told: Ledger) -> None:
     assert found == [
         (1, 1, "otto", "retrain proposed, rows from 2026-01-01 until 2026-01-09"),
         (2, 2, "ada", "retrain: approved"),
-        (3, 3, "retrain", "version 1 registered, 1 of 1 gates passed"),
+        (3, 3, "retrain", "version 1 registered; gates: 1 passed"),
         (4, 4, "ada", "promote: approved"),
-        (5, 5, "ada", "version 1 promoted, in place of no champion"),
+        (5, 5, "ada", "promoted version 1, in place of no champion"),
         (
             6,
             8,
             "monitor",
             "3 observations from 2026-01-09 on under version 1: 1 drifting, 2 steady",
         ),
-        (9, 9, "ada", "version 2 promoted, in place of version 1"),
+        (9, 9, "ada", "promoted version 2, in place of version 1"),
         (10, 10, "grace", "retrain: rejected"),
-        (11, 11, "otto", "version 1 rolled back, in place of version 2"),
+        (11, 11, "otto", "rolled back to version 1, in place of version 2"),
     ]
 
 
@@ -87,7 +87,7 @@ def test_the_table_has_it_all_and_ends_with_the_head(told: Ledger) -> None:
         "on: artifact files, data data",
         "event time 2026-01-09, p1",
         "6–8",
-        "version 1 rolled back, in place of version 2",
+        "rolled back to version 1, in place of version 2",
         "11 rows, not verified",
         f"head: {told.trail('churn').head}",
     ):

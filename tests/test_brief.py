@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from tasks import approval, brief, chart, markdown
+from tasks import approval, brief, chart, markdown, promotion_brief
 from tests.flow import FIRST, MODEL, At, beginning, propose, read, watch
 
 HARM = "<script>alert(1)</script><!-- gone --> [here](https://evil.example) ![p](//evil.example/p)"
@@ -88,7 +88,9 @@ def test_a_failed_gate_stands_in_the_table_though_the_spec_does_not_name_it(at: 
     at("registered")
     candidate = read().candidates[-1]
     failed = [{**g, "verdict": "failed", "passed": False} for g in candidate.gates[-2:]]
-    rows = brief._declared(MODEL, replace(candidate, gates=[*candidate.gates[:-2], *failed]))
+    rows = promotion_brief._declared(
+        MODEL, replace(candidate, gates=[*candidate.gates[:-2], *failed])
+    )
     assert [row[:2] for row in rows[1:]] == [
         ("shared keys", "**failed**"),
         ("shared content", "**failed**"),

@@ -24,6 +24,12 @@ def test_every_relative_link_in_the_docs_leads_somewhere() -> None:
             assert (page.parent / target).exists(), f"{page.name}: {target}"
 
 
+def test_the_readme_says_where_each_file_of_the_tasks_is() -> None:
+    table = README.partition("## Where things are")[2].partition("\n## ")[0]
+    files = {path.stem for path in (ROOT / "tasks").glob("[!_]*.py")}
+    assert set(re.findall(r"`(\w+)`", table)) == files
+
+
 def test_every_make_target_that_the_readme_names_exists() -> None:
     targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
     assert set(re.findall(r"make ([a-z]+)", README)) - {"and"} <= set(targets)

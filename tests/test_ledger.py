@@ -44,7 +44,7 @@ def decision(answer: str = "approved", **parts: Any) -> Decision:
 
 
 def registered(**parts: Any) -> Candidate:
-    gates = [{"name": "hinge_loss", "passed": True}]
+    gates = [{"name": "hinge_loss", "verdict": "passed"}]
     figures: dict[str, Any] = {"metrics": {"rows": 3}, "reference": {"grid": [0.1, 1e-9]}}
     plain = Candidate(
         "churn", "p1", 1, "run", "files", "spec", "data", day(9), gates=gates, **figures
