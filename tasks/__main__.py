@@ -103,8 +103,13 @@ def status(
         )
 
 
+def _table(title: str, *columns: str) -> Table:
+    layout: dict[str, Any] = {"box": box.SIMPLE_HEAD, "pad_edge": False, "padding": (0, 1, 0, 0)}
+    return Table(*columns, title=title, title_justify="left", **layout)
+
+
 def _windows(rows: list[dict[str, Any]]) -> Table:
-    table = Table(title="windows", title_justify="left", box=box.SIMPLE_HEAD)
+    table = _table("windows")
     for name in ("from", "version", "verdict", "of limit", "accuracy", "latch"):
         figures = name in ("version", "of limit", "accuracy")
         table.add_column(name, justify="right" if figures else "left", no_wrap=True)
@@ -132,9 +137,10 @@ def _two(value: object) -> str:
 
 
 def _proposals(rows: list[dict[str, Any]]) -> Table:
-    table = Table(
-        "proposal", "reason", "by", "what became of it", title="proposals", title_justify="left"
-    )
+    table = _table("proposals")
+    table.add_column("proposal", overflow="fold")  # whole: `withdraw` takes it
+    for name in ("reason", "by", "what became of it"):
+        table.add_column(name)
     for row in rows:
         told = [escape(f"{d['step']}: {d['answer']} by {d['by']}") for d in row["decisions"]]
         waits = ["[yellow]live[/]"] if row["live"] else []
@@ -146,16 +152,7 @@ def _proposals(rows: list[dict[str, Any]]) -> Table:
 
 
 def _promotions(rows: list[dict[str, Any]]) -> Table:
-    table = Table(
-        "#",
-        "champion",
-        "before",
-        "for windows from",
-        "by",
-        "reason",
-        title="promotions",
-        title_justify="left",
-    )
+    table = _table("promotions", "#", "champion", "before", "for windows from", "by", "reason")
     for row in rows:
         before = "–" if row["expected"] is None else str(row["expected"])
         since = _moment(row["effective_from"])

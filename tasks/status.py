@@ -57,9 +57,12 @@ class Status:
     def due(self) -> str | None:
         """Return the proposal that an open episode waits for: its name and the next number.
 
-        None while the latch is closed or rests, or another proposal is live.
+        None while the latch is closed or rests, or another proposal is live; but nobody has to
+        answer whether to recalibrate before a retrain is proposed.
         """
-        if self.latch.state != "open" or self.live:
+        drifts = self.latch.episode == self.history.now.episode
+        holds = [p for p in self.live if not (drifts and p.kind == "recalibrate")]
+        if self.latch.state != "open" or holds:
             return None
         earlier = [p for p in self.proposals if p.episode == self.latch.episode]
         return f"{self.latch.episode}.{len(earlier) + 1}"

@@ -172,6 +172,21 @@ def test_one_who_does_not_want_to_recalibrate_is_still_asked_about_drift(at: At)
     assert monitor.due(SPEC) == "churn.v1.20260108T0000.1"
 
 
+def test_drift_is_asked_about_though_nobody_has_answered_whether_to_recalibrate(at: At) -> None:
+    at("bootstrapped")
+    for number in (6, 7):
+        watch(number)
+    propose()
+    assert monitor.due(SPEC) is None
+    for number in (8, 9):
+        watch(number, **noisy(number, turned=True, share=0.0))
+    assert monitor.due(SPEC) == "churn.v1.20260108T0000.1"
+    propose("churn.v1.20260108T0000.1", action="retrain")
+    assert read().proposals[-1].episode == "churn.v1.20260108T0000"
+    assert monitor.due(SPEC) is None
+    assert {p.kind for p in read().live} == {"retrain", "recalibrate"}
+
+
 def test_if_the_spec_says_so_it_is_only_written_down(at: At) -> None:
     at("bootstrapped")
     quiet = SPEC.model_copy(
