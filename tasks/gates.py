@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
 from functools import partial
 from typing import Any, Literal
 
@@ -57,6 +57,11 @@ def passed(results: Sequence[GateResult]) -> bool:
 def as_json(result: GateResult) -> dict[str, Any]:
     """Return a result as it is kept and shown."""
     return {**asdict(result), "passed": result.passed}
+
+
+def from_json(kept: Mapping[str, Any]) -> GateResult:
+    """Return the result that `as_json` gave."""
+    return GateResult(**{f.name: kept[f.name] for f in fields(GateResult)})
 
 
 def verdict(ok: bool) -> Verdict:

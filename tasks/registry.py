@@ -46,7 +46,8 @@ def register(
 
     Its lineage `record` is one of its files, and its model card the version's description. Files
     are artifacts of the run first, then a version points to them: what was killed in between is
-    done over. Of two who register it at once, the lower version stands.
+    done over. Their folder is named by their digest, so no other attempt writes over them. Of two
+    who register it at once, the lower version stands.
     """
     with (
         tempfile.TemporaryDirectory() as name,
@@ -60,11 +61,12 @@ def register(
         if not found:
             (folder / artifact.SUMS).write_text(artifact.sums(folder))
             signing.sign(folder)
-            client.log_artifacts(run_id, str(folder), "model")
+            place = f"model/{digest[:12]}"
+            client.log_artifacts(run_id, str(folder), place)
             card = model_card.card(record, digest)
             client.log_text(run_id, card, "model_card.md")
             tags = {**lineage.tags(record), "artifact_digest": digest}
-            _create_version(spec.model, run_id, tags, card)
+            _create_version(spec.model, run_id, place, tags, card)
             found = _versions(spec.model, digest)
         for double in found[1:]:
             with unless("RESOURCE_DOES_NOT_EXIST"):
@@ -105,11 +107,13 @@ def _versions(model: str, digest: str) -> list[int]:
     return sorted(int(v.version) for v in connect().search_model_versions(query))
 
 
-def _create_version(model: str, run_id: str, tags: Mapping[str, str], card: str) -> None:
+def _create_version(
+    model: str, run_id: str, place: str, tags: Mapping[str, str], card: str
+) -> None:
     client = connect()
     with unless("RESOURCE_ALREADY_EXISTS"):
         client.create_registered_model(model)
-    source = f"{client.get_run(run_id).info.artifact_uri}/model"
+    source = f"{client.get_run(run_id).info.artifact_uri}/{place}"
     client.create_model_version(
         model, source, run_id, tags=_named(tags), description=card, await_creation_for=0
     )

@@ -6,6 +6,7 @@ again after a crash.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from tasks import evidence, quarantine, status
@@ -83,33 +84,72 @@ def calibrate(spec: ModelSpec, proposal: str, run_id: str) -> dict[str, Any]:
 
 
 def gate(spec: ModelSpec, proposal: str, run_id: str) -> dict[str, Any]:
-    """Judge candidate against champion on the newest slice; a failure is recorded and ends it."""
-    from tasks import calibration_fit, reference, tracking
-    from tasks.gates import as_json
+    """Judge candidate against champion on the newest slice; a failure is recorded and ends it.
+
+    What is registered is not judged again: people decide on the figures that it was registered on.
+    """
+    from tasks import brief, gate_page, gates, tracking
 
     ledger = Ledger.open()
     asked = approved(spec, ledger, proposal, "retrain", again="gates")
+    there = _registered(ledger, asked)
+    results = _judged_now(spec, ledger, asked, run_id) if there is None else there.gates
+    read = [gates.from_json(result) for result in results]
+    return {
+        "passed": gates.passed(read),
+        "gates": {r.title: f"{r.verdict}: {r.reason}" for r in read},
+        "gate_page": brief.address_of(gate_page.page_path(spec.model, brief.slug(proposal))),
+        "mlflow_run": tracking.run_url(spec.model, run_id),
+    }
+
+
+def register(spec: ModelSpec, proposal: str, run_id: str) -> dict[str, Any]:
+    """Register the gated candidate and append it, with its reference, to the ledger; once."""
+    from tasks import registry
+
+    ledger = Ledger.open()
+    asked = approved(spec, ledger, proposal, "retrain")
+    there = _registered(ledger, asked)
+    if there is None:
+        there = ledger.add_candidate(_candidate(spec, asked, run_id))
+    follow(spec, ledger)
+    return {
+        "version": there.version,
+        "registered_version": registry.version_url(spec.model, there.version),
+    }
+
+
+def _registered(ledger: Ledger, asked: Proposal) -> Candidate | None:
+    candidates = ledger.candidates(asked.model)
+    return next((c for c in candidates if c.proposal == asked.proposal), None)
+
+
+def _judged_now(
+    spec: ModelSpec, ledger: Ledger, asked: Proposal, run_id: str
+) -> list[Mapping[str, Any]]:
+    """Judge, keep with the run what register takes from there, and return the gates' results."""
+    from tasks import calibration_fit, reference, tracking
+    from tasks.gates import as_json
+
     known = status.read(spec, ledger)
-    frame, label, weight, facts = _training_rows(spec, proposal, run_id)
+    frame, label, weight, facts = _training_rows(spec, asked.proposal, run_id)
     calibrated = tracking.get_model(run_id, "calibrated")
     champion = None if asked.champion is None else model_of(spec, ledger, asked.champion)
     judged = _judged(spec, known, asked, (calibrated, champion), (frame, label, weight, facts))
-    results = judged.gates
-    figures = [as_json(r) for r in results]
+    figures: list[Mapping[str, Any]] = [as_json(r) for r in judged.gates]
     tracking.put_json(run_id, "gates", figures)
-    page = _publish(spec, asked, run_id, judged)
+    _publish(spec, asked, run_id, judged)
     tracking.put_json(run_id, "reference", reference.to_json(judged.reference))
     tracking.put_json(run_id, "metrics", dict(judged.metrics))
     learnt = calibration_fit.metrics(judged.metrics["calibration"])
     tracking.log_metrics(run_id, {**judged.metrics["candidate"], **learnt})
-    ok = judged.passed
-    if not ok:
-        failed = "; ".join(f"{r.title} ({r.reason})" for r in results if not r.passed)
+    if not judged.passed:
+        failed = "; ".join(f"{r.title} ({r.reason})" for r in judged.gates if not r.passed)
         since = known.effective_from(asked.trained_until)
         ledger.decide(
             Decision(
                 spec.model,
-                proposal,
+                asked.proposal,
                 "gates",
                 "failed",
                 "gates",
@@ -118,52 +158,38 @@ def gate(spec: ModelSpec, proposal: str, run_id: str) -> dict[str, Any]:
                 since,
             )
         )
-    return {
-        "passed": ok,
-        "gates": {r.title: f"{r.verdict}: {r.reason}" for r in results},
-        "gate_page": page,
-        "mlflow_run": tracking.run_url(spec.model, run_id),
-    }
+    return figures
 
 
-def register(spec: ModelSpec, proposal: str, run_id: str) -> dict[str, Any]:
-    """Register the gated candidate and append it, with its reference, to the ledger."""
+def _candidate(spec: ModelSpec, asked: Proposal, run_id: str) -> Candidate:
+    """Register what the run holds, and return the row that says so."""
     from tasks import registry, tracking
 
-    ledger = Ledger.open()
-    asked = approved(spec, ledger, proposal, "retrain")
     gates = tracking.get_json(run_id, "gates")
     if not all(g["passed"] for g in gates):
-        raise NotApproved(f"{proposal}: the gates did not pass; nothing is registered")
+        raise NotApproved(f"{asked.proposal}: the gates did not pass; nothing is registered")
     rows = tracking.get_json(run_id, "rows")
     calibrated = tracking.get_model(run_id, "calibrated")
     metrics = tracking.get_json(run_id, "metrics")
     record = lineage(spec, asked, rows, calibrated, metrics, gates, made_with())
     made = registry.register(spec, run_id, calibrated, record)
-    ledger.add_candidate(
-        Candidate(
-            spec.model,
-            proposal,
-            made.version,
-            run_id,
-            made.artifact_digest,
-            spec.digest,
-            rows["data_digest"],
-            asked.trained_until,
-            metrics,
-            gates,
-            tracking.get_json(run_id, "reference"),
-        )
+    return Candidate(
+        spec.model,
+        asked.proposal,
+        made.version,
+        run_id,
+        made.artifact_digest,
+        spec.digest,
+        rows["data_digest"],
+        asked.trained_until,
+        metrics,
+        gates,
+        tracking.get_json(run_id, "reference"),
     )
-    follow(spec, ledger)
-    return {
-        "version": made.version,
-        "registered_version": registry.version_url(spec.model, made.version),
-    }
 
 
-def _publish(spec: ModelSpec, asked: Proposal, run_id: str, judged: Acceptance) -> str:
-    """Keep the gates' page with the run and in the store; return its address in the Airflow UI."""
+def _publish(spec: ModelSpec, asked: Proposal, run_id: str, judged: Acceptance) -> None:
+    """Keep the gates' page with the run, and in the store for the Airflow UI."""
     from tasks import brief, gate_page, store, tracking
 
     page = gate_page.page_html(spec, asked, judged)
@@ -171,7 +197,6 @@ def _publish(spec: ModelSpec, asked: Proposal, run_id: str, judged: Acceptance) 
     tracking.put_json(run_id, "gate_page", gate_page.page_json(judged))
     path = gate_page.page_path(spec.model, brief.slug(asked.proposal))
     store.write(f"reports/{path}", page)
-    return brief.address_of(path)
 
 
 def _judged(

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
+from time import time
 from typing import TYPE_CHECKING, Any
 
 from tasks import model_file, signing
@@ -182,10 +183,12 @@ def _get(run_id: str, name: str) -> bytes:
 
 
 def log_metrics(run_id: str, metrics: Mapping[str, float]) -> None:
-    """Write metrics to the run."""
+    """Write metrics to the run, all or none."""
+    from mlflow.entities import Metric
+
+    now = int(time() * 1000)
     with asking(f"metrics of run {run_id} cannot be kept") as client:
-        for name, value in metrics.items():
-            client.log_metric(run_id, name, value)
+        client.log_batch(run_id, [Metric(name, v, now, 0) for name, v in metrics.items()])
 
 
 def read_model(content: bytes, name: str) -> Any:

@@ -12,6 +12,7 @@ from tasks import approval, monitor, promotion, retrain, rollback, tracking
 from tasks.approval import NotApproved
 from tasks.ledger import Conflict
 from tasks.spec import Owner, Training
+from tasks.spec_gates import Gate, Gates
 from tests.flow import (
     EPISODE,
     FIRST,
@@ -175,6 +176,28 @@ def test_each_step_run_twice_doubles_nothing(at: At) -> None:
     experiment = tracking.connect().get_experiment_by_name("churn").experiment_id
     assert len(tracking.connect().search_runs([experiment])) == 2
     assert len(tracking.connect().search_model_versions("name = 'churn'")) == 2
+
+
+def test_what_was_registered_stands_though_its_gates_are_cleared_and_take_another_time(
+    at: At,
+) -> None:
+    at("drifted")
+    timed = Gates(scoring_time=Gate(at_most=1000))
+    spec = MODEL.model_copy(update={"gates": timed})
+    propose("timed", spec=spec)
+    approval.decide(spec, "timed", "retrain", answer())
+    run = retrain.train(spec, "timed")["candidate_run"]
+    retrain.calibrate(spec, "timed", run)
+    ends = []
+    for _ in range(2):
+        judged = retrain.gate(spec, "timed", run)
+        ends.append((judged, retrain.register(spec, "timed", run)))
+    assert ends[0] == ends[1]
+    approval.decide(spec, "timed", "promote", answer())
+    assert promotion.promote(spec, "timed").version == 2
+    retrain.gate(spec, "timed", run)
+    retrain.register(spec, "timed", run)
+    assert alias() == 2
 
 
 def test_a_candidate_compared_with_an_earlier_champion_is_superseded(at: At) -> None:
