@@ -138,7 +138,7 @@ def _two(value: object) -> str:
 
 def _proposals(rows: list[dict[str, Any]]) -> Table:
     table = _table("proposals")
-    table.add_column("proposal", overflow="fold")  # whole: `withdraw` takes it
+    table.add_column("proposal", no_wrap=True, overflow="fold")  # whole: `withdraw` takes it
     for name in ("reason", "by", "what became of it"):
         table.add_column(name)
     for row in rows:

@@ -124,5 +124,5 @@ def shared_content(frame: pd.DataFrame, label: Ints, cut: Slices) -> list[GateRe
         reason = f"{share:.0%} of the fitted rows have a twin there: content names no row"
         return [GateResult(name, "not_judged", reason, float(both))]
     allowed = int(binom.ppf(_CHANCE, len(judged), share)) if twins else 0
-    reason = f"{both} judged rows are alike to a fitted one, {allowed} may be"
+    reason = f"judged rows that equal a fitted one: {both}; chance explains {allowed}"
     return [GateResult(name, verdict(both <= allowed), reason, float(both))]

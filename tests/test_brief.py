@@ -63,6 +63,25 @@ def test_the_first_brief_says_that_there_is_no_champion(at: At) -> None:
     at("bootstrapped")
     page = shown("churn/boot/retrain.html")
     assert "<strong><code>churn</code> has no champion yet.</strong>" in page
+    page = shown("churn/boot/promotion.html")
+    assert "There is no champion yet to compare it with." in page
+    assert "there is no champion still." in page
+
+
+@pytest.mark.parametrize(
+    ("metric", "change", "told"),
+    [
+        ("accuracy", 0.1, "+0.100, better"),
+        ("accuracy", -0.1, "-0.100, **worse**"),
+        ("hinge_loss", -0.1, "-0.100, better"),
+        ("violation_rate", 0.1, "+0.100, **worse**"),
+        ("brier", 0.0001, "none"),
+    ],
+)
+def test_the_promotion_brief_says_of_each_metric_whether_it_became_worse(
+    metric: str, change: float, told: str
+) -> None:
+    assert promotion_brief._change(metric, change) == told
 
 
 def test_the_promotion_brief_has_the_declared_gates_and_a_link_to_all(at: At) -> None:
@@ -80,6 +99,8 @@ def test_the_promotion_brief_has_the_declared_gates_and_a_link_to_all(at: At) ->
     for g in gates:
         assert (g["slice"] or g["name"].replace("_", " ")) in page
     assert asked["subject"] == "churn: promote version 2?"
+    passed = sum(g["verdict"] == "passed" for g in gates)
+    assert f"**No gate of version 2 failed** ({passed} passed" in asked["body"]
     assert "for windows from 2026-01-11 00:00 UTC on" in asked["body"]
     assert asked["evidence"][:12] in shown(asked["brief"])
 
