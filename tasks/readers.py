@@ -142,9 +142,12 @@ def _parquet(
     parts = fragment.split_by_row_group(None if rows is None else rows.test)
     groups = [group.id for part in parts for group in part.row_groups]
     wanted = columns if rows is None else list(dict.fromkeys([*columns, rows.column]))
-    # Over a network few large requests are faster than many small ones.
-    memory: Any = {"buffer_size": _PAGE_BYTES} if "file" in fs.protocol else {"pre_buffer": True}
-    with pq.ParquetFile(path, filesystem=fs, **memory) as file:
+    # Over a network few large requests are faster than many small ones; on a disk they only hold
+    # a whole row group in memory.
+    near = "file" in fs.protocol
+    with pq.ParquetFile(
+        path, filesystem=fs, pre_buffer=not near, buffer_size=_PAGE_BYTES if near else 0
+    ) as file:
         for batch in file.iter_batches(BATCH_ROWS, row_groups=groups, columns=wanted):
             yield (batch if rows is None else rows.of(batch)).select(columns)
 

@@ -13,28 +13,16 @@ import sys
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from ops import preloaded
 from tasks.spec import ModelSpec
 
 FEATURES = [f"x{i}" for i in range(20)]
 ROWS_PER_FILE = 1_000_000
 START = datetime(2026, 1, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
-PRELOADED = (
-    "duckdb",
-    "great_expectations",
-    "mlflow.sklearn",
-    "skops.io",
-    "sklearn.calibration",
-    "sklearn.compose",
-    "sklearn.svm",
-    "tasks.promotion",
-    "tasks.retrain",
-    "tasks.validation",
-)
 
 
 def timed(work: Callable[[], Any]) -> Any:
@@ -115,17 +103,11 @@ def spec() -> ModelSpec:
     )
 
 
-def warm() -> None:
-    """Import what Airflow's scheduler has imported before it forks a task."""
-    for name in PRELOADED:
-        import_module(name)
-
-
 def validate(_: int) -> None:
     from tasks import monitor
     from tasks.windows import window_at
 
-    warm()
+    preloaded.load()  # as Airflow's scheduler has, before it forks a task
     model = spec()
     window = window_at(model.window, START + DAY)
     result = timed(lambda: monitor.validate(model, window))
@@ -136,7 +118,7 @@ def measure(_: int) -> None:
     from tasks import monitor
     from tasks.windows import window_at
 
-    warm()
+    preloaded.load()  # as Airflow's scheduler has, before it forks a task
     model = spec()
     window = window_at(model.window, START + DAY)
     validated = json.loads(Path("validated.json").read_text())
