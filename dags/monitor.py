@@ -71,6 +71,8 @@ def make(spec: ModelSpec) -> DAG:
             return None
         for seen in late_labels.measure_again(spec, window_of(spec, context)):
             print(f"{_line(seen)}; revision {seen.revision}")
+        for sentence in late_labels.overdue(spec, window_of(spec, context)):
+            print(sentence)
         return _action(spec, context)
 
     with DAG(

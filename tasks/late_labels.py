@@ -65,3 +65,14 @@ def measure_again(spec: ModelSpec, window: Window) -> list[Observation]:
         if digest_of(spec, seen.window) != seen.data_digest
         for validated in [monitor.validate(spec, seen.window)]
     ]
+
+
+def overdue(spec: ModelSpec, window: Window) -> list[str]:
+    """Return a sentence on each window that is due in this run and of which no row has a label."""
+    where = spec.label.source or spec.source
+    return [
+        f"{seen.window}: label.delay has passed, and {where} has a label of none of its rows; land "
+        "them, or compare the keys there (label.source.key) with those of the rows (source.key)"
+        for seen in due(spec, Ledger.open().observations(spec.model), window)
+        if seen.figures.get("labelled") == 0
+    ]

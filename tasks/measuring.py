@@ -31,19 +31,21 @@ def measure(spec: ModelSpec, window: Window, validated: dict[str, Any]) -> dict[
     The rows are read once, whatever the number of versions.
     """
     versions = [validated, *validated["beside"]]
-    summaries = _summaries(spec, window, [v for v in versions if not v["problem"]])
-    if summaries:
+    found = _summaries(spec, window, [v for v in versions if not v["problem"]])
+    if found:
         follow(spec, Ledger.open())
-    first, *others = (_kept(spec, window, v, summaries.get(v["version"])) for v in versions)
+    first, *others = (_kept(spec, window, v, found.get(v["version"])) for v in versions)
     return {**first, "beside": others}
 
 
 def _kept(
-    spec: ModelSpec, window: Window, validated: dict[str, Any], summary: Summary | None
+    spec: ModelSpec, window: Window, validated: dict[str, Any], summary: Summary | str | None
 ) -> dict[str, Any]:
     from tasks.summary import to_json
 
     version = validated["version"]
+    if isinstance(summary, str):
+        return {**validated, "problem": summary, "summary": None}
     if summary is None:
         problem = validated["problem"] or (
             f"none of the {validated['accepted']:,} accepted rows was scored by version {version}, "
@@ -59,17 +61,17 @@ def _kept(
 
 def _summaries(
     spec: ModelSpec, window: Window, versions: list[dict[str, Any]]
-) -> dict[int, Summary]:
-    """Return the summary of each version's rows; of a version without a row there is none."""
+) -> dict[int, Summary | str]:
+    """Return the summary of each version's rows, or why there is none; nothing without a row."""
     from threadpoolctl import threadpool_limits
 
-    from tasks.summary import merge
+    from tasks.summary import NotFinite, merge
     from tasks.training import features, labels, weights
 
     if not versions:
         return {}
     summarise = {v["version"]: _summariser(spec, v["version"], v["logged"]) for v in versions}
-    found: dict[int, Summary] = {}
+    found: dict[int, Summary | str] = {}
     # The other core reads ahead; threads of BLAS that wait for it by spinning only take it away.
     with threadpool_limits(1, "blas"):
         for batch in accepted(spec, window, versions[0]):
@@ -79,8 +81,14 @@ def _summaries(
                     continue
                 read = features(spec, rows), labels(spec, rows), weights(spec, rows)
                 for version in (v["version"] for v in group):
-                    summary = summarise[version](rows, *read)
-                    found[version] = merge(found[version], summary) if version in found else summary
+                    earlier = found.get(version)
+                    if isinstance(earlier, str):
+                        continue
+                    try:
+                        summary = summarise[version](rows, *read)
+                        found[version] = merge(earlier, summary) if earlier else summary
+                    except NotFinite as error:
+                        found[version] = f"version {version}: {error}, then run the window again"
     return found
 
 
@@ -106,7 +114,8 @@ def _summarise(
 
     from tasks import scoring
 
-    decision, inputs = scoring.score(model, frame)
-    if column is not None:
-        decision = rows.column(column).to_numpy().astype(np.float64)
-    return scoring.summarise_rows(spec, grid, model, frame, label, decision, inputs, weight)
+    with np.errstate(over="ignore", invalid="ignore"):  # scores that overflow are named as such
+        decision, inputs = scoring.score(model, frame)
+        if column is not None:
+            decision = rows.column(column).to_numpy().astype(np.float64)
+        return scoring.summarise_rows(spec, grid, model, frame, label, decision, inputs, weight)

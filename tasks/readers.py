@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import pyarrow.dataset as ds
     import sqlalchemy as sa
 
-BATCH_ROWS = 65_536
+BATCH_ROWS = 32_768
 _PAGE_BYTES = 1 << 18
 
 

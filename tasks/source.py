@@ -26,7 +26,7 @@ class NoRows(SourceError):
 def batches(
     spec: ModelSpec, window: Window, columns: Sequence[str] | None = None
 ) -> Iterator[pa.RecordBatch]:
-    """Yield a window's rows, in a fixed order, up to 65 536 at a time.
+    """Yield a window's rows, in a fixed order, up to 32 768 at a time.
 
     A column that the source does not have is left out: validation names it. Rows without a time
     are part of the day whose file holds them, so that validation can quarantine them. Labels that

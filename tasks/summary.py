@@ -15,6 +15,10 @@ from tasks.margins import Floats, Ints, confidence, error, hinge, margin, violat
 from tasks.reliability_table import ReliabilityTable
 
 
+class NotFinite(ValueError):
+    """Decision values that are no numbers: too large an input, or a broken log of margins."""
+
+
 @dataclass(frozen=True)
 class Grid:
     """Equal bins on [low, high), with one more below and one above."""
@@ -248,12 +252,12 @@ def summarise(
 
     Raises
     ------
-    ValueError
+    NotFinite
         If a decision value is not finite.
     """
-    if not np.isfinite(decision).all():
-        bad = int((~np.isfinite(decision)).sum())
-        raise ValueError(f"{bad} decision value(s) are not finite; check the model's input")
+    bad = int((~np.isfinite(decision)).sum())
+    if bad:
+        raise NotFinite(f"{bad:,} decision value(s) are not finite; check the model's input")
     scores = confidence(decision)
     known = label >= 0
     margins = margin(decision[known], label[known])

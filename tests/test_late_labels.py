@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tasks import approval, monitor, retrain, status
-from tasks.late_labels import AT_MOST, due, measure_again
+from tasks.late_labels import AT_MOST, due, measure_again, overdue
 from tasks.ledger import Ledger
 from tasks.records import Observation
 from tasks.spec import Drift, LabelColumn, LabelSource, ModelSpec, Source, WindowGrid
@@ -168,6 +168,19 @@ def test_where_no_label_came_nothing_is_measured_or_written(at: At) -> None:
     for number in SPAN:
         assert run(number) == []
     assert len(Ledger.open().history("churn")) == len(SPAN)
+
+
+def test_labels_of_unknown_keys_alone_are_said_once_the_delay_has_passed(at: At) -> None:
+    at("bootstrapped")
+    for number in (6, 7):
+        run(number)
+    assert overdue(LATE, window(7)) == []
+    label(6, id=[f"someone-{i}" for i in range(300)])
+    assert run(8) == []
+    (sentence,) = overdue(LATE, window(8))
+    assert f"{window(6)}: label.delay has passed" in sentence
+    assert "label.source.key" in sentence
+    assert "someone" not in sentence
 
 
 def test_labels_that_come_bit_by_bit_are_each_time_a_new_observation(at: At) -> None:

@@ -143,7 +143,7 @@ def test_no_batch_is_larger_than_the_limit(tmp_path: Path, spec: Spec, kind: str
     path = str(tmp_path / f"a.{kind}")
     (csv.write_csv if kind == "csv" else pq.write_table)(table, path)
     sizes = [batch.num_rows for batch in batches(spec(source={"path": path}), DAY)]
-    assert (sum(sizes), max(sizes) <= BATCH_ROWS == 65_536) == (300_000, True)
+    assert (sum(sizes), max(sizes) <= BATCH_ROWS == 32_768) == (300_000, True)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

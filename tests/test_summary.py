@@ -20,6 +20,7 @@ from tasks.summary import (
     Grid,
     Losses,
     Moments,
+    NotFinite,
     Summary,
     from_json,
     merge,
@@ -291,7 +292,7 @@ def test_a_summary_of_a_billion_rows_and_twenty_features_fits_in_64_kilobytes() 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
 def test_a_decision_that_is_not_finite_is_an_error(bad: float) -> None:
-    with pytest.raises(ValueError, match=r"1 decision value\(s\) are not finite; check the model"):
+    with pytest.raises(NotFinite, match=r"1 decision value\(s\) are not finite; check the model"):
         of(np.array([0.0, bad]), np.array([0, 1]))
 
 
