@@ -37,7 +37,7 @@ def known(
     candidates = [candidate(v, proposal=f"p{v}") for v in sorted({m[0] for m in moves})]
     nothing = fold("churn", [], [], SPEC.latch)
     return status.Status(
-        SPEC, [], list(proposals), list(decisions), candidates, promotions, nothing
+        SPEC, [], list(proposals), list(decisions), candidates, promotions, nothing, nothing
     )
 
 
