@@ -102,6 +102,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         write_spec(models, home, name, approval="automatic")
     for name in ASKING:
         write_spec(models, home, name, approval="human")
+    write_spec(models, home, "shadowed", approval="automatic", shadow={"windows": 2})
     (models / "broken.yaml").write_text("model: broken\ndrift: {ks: {efect: 0.1}}\n")
     settings = stack.settings_of(home, models)
     try:
@@ -110,7 +111,8 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
             Airflow(settings.airflow_url, user, settings.passwords[user])
             for user in (stack.OPERATOR, stack.APPROVER)
         ]
-        clients[0].wait_for_dags([f"retrain.{name}" for name in (*ORDERS, *ASKING)])
+        names = (*ORDERS, *ASKING, "shadowed")
+        clients[0].wait_for_dags([f"retrain.{name}" for name in names])
         yield Running(home, settings, *clients)
         for client in clients:
             client.close()
@@ -139,8 +141,8 @@ def land(folder: Path, days: int = 20, rows: int = 400) -> None:
         pq.write_table(pa.table(columns), target)
 
 
-def write_spec(models: Path, home: Path, name: str, approval: str) -> None:
-    """Write a model spec over the landed data."""
+def write_spec(models: Path, home: Path, name: str, approval: str, **parts: Any) -> None:
+    """Write a model spec over the landed data; keywords are further parts of it."""
     spec = {
         "model": name,
         "owner": {"name": "team", "approvers": [stack.APPROVER]},
@@ -152,5 +154,6 @@ def write_spec(models: Path, home: Path, name: str, approval: str) -> None:
         "latch": {"rest": "1d"},
         "training": {"window": "2d"},
         "approval": {"retrain": approval, "promote": approval},
+        **parts,
     }
     (models / f"{name}.yaml").write_text(yaml.safe_dump(spec))
