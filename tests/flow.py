@@ -173,7 +173,7 @@ def beginning(stages: Path, stores: Path, patch: pytest.MonkeyPatch) -> At:
 
     def begin(stage: str) -> None:
         # A folder of its own each time: the ledger of an earlier beginning is still open.
-        place = stores / f"{stage}-{len(list(stores.iterdir()))}"
+        place = stores / f"{stage}-{len(list(stores.glob('*')))}"
         shutil.copytree(stages / stage, place)
         enter(patch, place)
 

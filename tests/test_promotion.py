@@ -35,7 +35,8 @@ def test_a_candidate_is_challenger_until_it_is_champion(at: At) -> None:
     assert aliases() == {"champion": 2, "previous": 1}
     tags = tracking.connect().get_model_version("churn", "2").tags
     assert (tags["gatelatch.promoted_by"], tags["gatelatch.promotion"]) == ("ada", "2")
-    rollback.promote_back(MODEL, "back", expected=2, version=1, by="otto", reason="worse")
+    rollback.by_hand(MODEL, "back", version=1, by="otto", reason="worse")
+    rollback.promote_back(MODEL, "back")
     assert aliases() == {"champion": 1, "previous": 2}
 
 
@@ -107,6 +108,7 @@ def test_a_champion_that_was_deleted_by_hand_is_named_with_the_way_out(
     follow()
     assert "churn version 2 (champion) was deleted in MLflow" in caplog.text
     assert rollback.target(MODEL, None) == (2, 1)
-    rollback.promote_back(MODEL, "back", expected=2, version=1, by="otto", reason="deleted")
+    rollback.by_hand(MODEL, "back", version=1, by="otto", reason="deleted")
+    rollback.promote_back(MODEL, "back")
     assert aliases() == {"champion": 1}
     assert watch(11).version == 1
