@@ -10,6 +10,7 @@ import os
 from contextlib import suppress
 from pathlib import Path
 from typing import cast
+from uuid import uuid4
 
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -48,7 +49,7 @@ def prepare() -> None:
 
 def _create(path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f"{path.name}.{os.getpid()}")
+    partial = path.with_name(f"{path.name}.{uuid4().hex}")  # threads, too, may be at it at once
     partial.touch(mode=0o600)
     partial.write_bytes(
         ec.generate_private_key(ec.SECP256R1()).private_bytes(

@@ -78,7 +78,7 @@ def insist(name: str, version: int) -> None:
 def test_the_aliases_end_at_the_ledgers_champion_after_every_round(at: At) -> None:
     at("bootstrapped")
     context = multiprocessing.get_context("spawn")
-    gate = context.Barrier(PROCESSES + 1, timeout=120)
+    gate = context.Barrier(PROCESSES + 1, timeout=240)
     with context.Pool(PROCESSES, together, (gate,)) as pool:
         running = pool.map_async(race, range(PROCESSES), chunksize=1)
         for turn in range(RACES + STORMS):
