@@ -39,8 +39,10 @@ def _inputs(pipeline: Any, frame: pd.DataFrame) -> Any:
     scaler = attribution.scaler_alone(pipeline)
     if scaler is None:
         return pipeline[0].transform(frame)
-    columns = frame[scaler.feature_names_in_].to_numpy(np.float64)
-    return np.subtract(columns, scaler.mean_, order="F")
+    names = list(scaler.feature_names_in_)
+    # Selecting columns copies them, also if they are all of them.
+    columns = frame if list(frame.columns) == names else frame[names]
+    return np.subtract(columns.to_numpy(np.float64), scaler.mean_, order="F")
 
 
 def decide(model: Any, frame: pd.DataFrame) -> Floats:
