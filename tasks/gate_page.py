@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tasks import gate_chart, gates
+from tasks.page import render
 
 if TYPE_CHECKING:
     from tasks.acceptance import Acceptance
@@ -35,7 +35,6 @@ def page_json(judged: Acceptance) -> dict[str, Any]:
 
 def page_html(spec: ModelSpec, proposal: Proposal, judged: Acceptance) -> str:
     """Return the page: it loads nothing from anywhere and holds no row."""
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     declared = {name for name, _ in spec.gates.declared()}
     groups = {
@@ -43,14 +42,8 @@ def page_html(spec: ModelSpec, proposal: Proposal, judged: Acceptance) -> str:
         "Slices": [g for g in judged.gates if _part(g)],
         "Sound, and no leak": [g for g in judged.gates if g.name not in declared and not _part(g)],
     }
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent / "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("gates.html").render(
+    return render(
+        "gates.html",
         spec=spec,
         proposal=proposal,
         judged=judged,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
+
+from tasks.page import render
 
 if TYPE_CHECKING:
     from tasks.expectations import Check
@@ -23,7 +24,6 @@ def report_html(
     data_digest: str,
 ) -> str:
     """Return the page: it loads nothing from anywhere and holds no row's value."""
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     failed = [check for check in validation.checks if not check.passed]
     # Twenty columns that exist make one line: those checks differ in their column only.
@@ -32,14 +32,8 @@ def report_html(
         if check.passed:
             key = (check.expectation, check.origin, check.effect, check.detail)
             passed.setdefault(key, []).append(check)
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent / "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("validation.html").render(
+    return render(
+        "validation.html",
         spec=spec,
         window=window,
         validation=validation,

@@ -1,0 +1,20 @@
+"""The HTML pages that a run leaves: a template of `templates/`, filled in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+
+def render(template: str, **values: Any) -> str:
+    """Return the page; every value is escaped. Raises UndefinedError if the page needs another."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template(template).render(**values)
