@@ -139,7 +139,9 @@ def _by_hand(known: status.Status, alias: Alias) -> str | None:
     if alias.name != "champion" or alias.found == behind:
         return None
     found = "removed" if alias.found is None else f"moved to version {alias.found}"
+    # At an earlier champion it may as well be late: several were promoted since.
+    by_hand = "" if alias.found in {p.version for p in known.promotions} else " by hand"
     return (
-        f"{model}: the alias champion was {found} in MLflow by hand; the ledger says version "
+        f"{model}: the alias champion was {found} in MLflow{by_hand}; the ledger says version "
         f"{alias.wanted}, and it is back there"
     )

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from tasks import artifact, lineage, model_card, model_file, signing
 from tasks.spec import ModelSpec
 from tasks.tracking import RegistryError as RegistryError
-from tasks.tracking import asking, connect, read_model, ui, unless
+from tasks.tracking import asking, connect, persist, read_model, ui, unless
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -217,7 +217,7 @@ def point(
         if promoted and champion is not None and there.get("champion") != champion:
             with unless("RESOURCE_DOES_NOT_EXIST"):
                 for key, value in _named(promoted).items():
-                    client.set_model_version_tag(model, str(champion), key, value)
+                    persist(client.set_model_version_tag, model, str(champion), key, value)
         return [
             Alias(name, there.get(name), version, _move(client, model, name, version))
             for name, version in wanted.items()
@@ -230,11 +230,7 @@ def _move(client: MlflowClient, model: str, name: str, version: int | None) -> b
         client.delete_registered_model_alias(model, name)
         return True
     with unless("RESOURCE_DOES_NOT_EXIST"):
-        # Of two who set an alias for the first time, MLflow lets one fail.
-        with unless("BAD_REQUEST"):
-            client.set_registered_model_alias(model, name, str(version))
-            return True
-        client.set_registered_model_alias(model, name, str(version))
+        persist(client.set_registered_model_alias, model, name, str(version))
         return True
     # No alias is better than one on another version than people think.
     with unless("RESOURCE_DOES_NOT_EXIST"):
@@ -253,7 +249,7 @@ def keep_head(model: str, version: int, promotion: int, head: str) -> None:
         unless("RESOURCE_DOES_NOT_EXIST"),  # the version was deleted
     ):
         if key not in client.get_model_version(model, str(version)).tags:
-            client.set_model_version_tag(model, str(version), key, head)
+            persist(client.set_model_version_tag, model, str(version), key, head)
 
 
 def kept_heads(model: str) -> dict[str, str]:

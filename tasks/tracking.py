@@ -9,12 +9,14 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from time import time
 from typing import TYPE_CHECKING, Any
+
+from tenacity import retry, retry_if_exception, stop_after_attempt
 
 from tasks import model_file, signing
 
@@ -85,6 +87,19 @@ def unless(code: str) -> Iterator[None]:
     except MlflowException as error:
         if error.error_code != code:
             raise
+
+
+def _met(error: BaseException) -> bool:
+    from mlflow.exceptions import MlflowException
+
+    met = ("BAD_REQUEST", "TEMPORARILY_UNAVAILABLE")
+    return isinstance(error, MlflowException) and error.error_code in met
+
+
+@retry(retry=retry_if_exception(_met), stop=stop_after_attempt(5), reraise=True)
+def persist(write: Callable[..., object], *row: str) -> None:
+    """Write a row whoever else does: of two who write it first, MLflow lets one fail."""
+    write(*row)
 
 
 def prepare() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -88,6 +89,24 @@ def url(request: Any, tmp_path: Any) -> Iterator[str]:
     with admin.connect() as link:
         link.execute(sa.text(f"drop schema {schema} cascade"))
     admin.dispose()
+
+
+@contextmanager
+def mlflow_in_postgres() -> Iterator[str]:
+    """Yield the address of an empty MLflow store in PostgreSQL, dropped in the end."""
+    server = sa.create_engine(
+        POSTGRES, isolation_level="AUTOCOMMIT", connect_args={"connect_timeout": 3}
+    )
+    name = f"mlflow_{uuid4().hex}"
+    try:
+        with server.connect() as link:
+            link.execute(sa.text(f"create database {name}"))
+    except sa.exc.OperationalError:
+        pytest.skip(f"PostgreSQL does not answer at {POSTGRES}")
+    yield f"postgresql+psycopg2://postgres@127.0.0.1:5432/{name}"
+    with server.connect() as link:
+        link.execute(sa.text(f"drop database {name} with (force)"))
+    server.dispose()
 
 
 @pytest.fixture

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import multiprocessing
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +16,8 @@ import pytest
 from tasks import approval, promotion, registry, tracking
 from tasks.chain import fault
 from tasks.ledger import Conflict, Ledger
-from tests.flow import MODEL, At, answer, beginning, day, read
+from tests.conftest import mlflow_in_postgres
+from tests.flow import MODEL, answer, day, enter, land, promote, propose, read, register
 
 PROCESSES = 8
 RACES, STORMS = 3, 2
@@ -20,9 +25,25 @@ RACES, STORMS = 3, 2
 _GATE: Any = None
 
 
-@pytest.fixture
-def at(stores: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: Any) -> At:
-    return beginning(tmp_path_factory.getbasetemp() / "stages", stores, monkeypatch)
+@pytest.fixture(params=["sqlite", "postgresql"])
+def bootstrapped(
+    request: pytest.FixtureRequest, stores: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[None]:
+    """Have a first champion in an MLflow of the test's own."""
+    enter(monkeypatch, stores)
+    with ExitStack() as stack:
+        if request.param == "postgresql":
+            database = stack.enter_context(mlflow_in_postgres())
+            monkeypatch.setenv("MLFLOW_TRACKING_URI", database)
+            monkeypatch.setenv("GATELATCH_LEDGER", database.replace("psycopg2", "psycopg"))
+        tracking.prepare()
+        Path("data").mkdir()
+        for number in range(1, 6):
+            land(number)
+        propose("boot", training_window=timedelta(days=5), until=day(6))
+        register("boot")
+        promote("boot")
+        yield
 
 
 def together(gate: Any) -> None:
@@ -45,7 +66,16 @@ def prepare(turn: int) -> None:
 
 
 def race(number: int) -> list[str | None]:
-    """Promote one candidate a round; return what the ledger refused each time."""
+    """Take part in every round, or end the others' waiting; return what the ledger refused."""
+    try:
+        return race_on(number)
+    except Exception as error:
+        print(f"process {number}: {error!r}", file=sys.stderr, flush=True)
+        _GATE.abort()
+        raise
+
+
+def race_on(number: int) -> list[str | None]:
     refused: list[str | None] = []
     for turn in range(RACES):
         _GATE.wait()
@@ -75,8 +105,9 @@ def insist(name: str, version: int) -> None:
         return promotion.settle(MODEL, ledger, done)
 
 
-def test_the_aliases_end_at_the_ledgers_champion_after_every_round(at: At) -> None:
-    at("bootstrapped")
+def test_the_aliases_end_at_the_ledgers_champion_after_every_round(
+    bootstrapped: None,
+) -> None:
     context = multiprocessing.get_context("spawn")
     gate = context.Barrier(PROCESSES + 1, timeout=240)
     with context.Pool(PROCESSES, together, (gate,)) as pool:

@@ -15,7 +15,6 @@ import numpy as np
 import pandas as pd
 import pytest
 import skops.io as sio
-import sqlalchemy as sa
 
 from tasks import (
     artifact,
@@ -30,9 +29,9 @@ from tasks import (
 from tasks.registry import Alias, Registered
 from tasks.spec import ModelSpec
 from tasks.tracking import RegistryError
+from tests.conftest import mlflow_in_postgres
 
 MIXED = {"numeric": ["x", "z"], "categorical": ["shop"], "text": ["note", "title"]}
-POSTGRES = "postgresql+psycopg2://postgres@127.0.0.1:5432/"
 
 
 class Stranger:
@@ -54,18 +53,8 @@ class Payload:
 
 @pytest.fixture(scope="session")
 def database() -> Iterator[str]:
-    """Return the address of an MLflow store in PostgreSQL, dropped in the end."""
-    server = sa.create_engine(f"{POSTGRES}postgres", isolation_level="AUTOCOMMIT")
-    name = f"mlflow_{uuid.uuid4().hex}"
-    try:
-        with server.connect() as link:
-            link.execute(sa.text(f"CREATE DATABASE {name}"))
-    except sa.exc.OperationalError as error:
-        pytest.skip(f"no PostgreSQL: {error}")
-    yield POSTGRES + name
-    with server.connect() as link:
-        link.execute(sa.text(f"DROP DATABASE {name} WITH (FORCE)"))
-    server.dispose()
+    with mlflow_in_postgres() as url:
+        yield url
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
