@@ -56,7 +56,7 @@ def retrain(known: Status, proposal: Proposal, run_link: str) -> tuple[str, str]
     """Return subject and body of the request to retrain."""
     spec = known.spec
     if proposal.kind == "recalibrate":
-        subject, parts = brief_calibration.what_failed(spec, proposal, _windows(known, proposal))
+        subject, parts = brief_calibration.what_failed(spec, proposal, _seen(known, proposal))
         return subject, "\n\n".join([*parts, links(known, proposal, run_link)])
     if proposal.champion is None:
         subject = f"{spec.model}: train the first champion?"
@@ -91,8 +91,11 @@ def _found_by(proposal: Proposal) -> str:
 
 
 def _windows(known: Status, proposal: Proposal) -> list[Observation]:
-    seen = [o for o in known.observations if o.window_end <= proposal.trained_until]
-    return seen[-_SHOWN_WINDOWS:]
+    return _seen(known, proposal)[-_SHOWN_WINDOWS:]
+
+
+def _seen(known: Status, proposal: Proposal) -> list[Observation]:
+    return [o for o in known.observations if o.window_end <= proposal.trained_until]
 
 
 def _evidence(known: Status, proposal: Proposal) -> list[str]:

@@ -19,11 +19,13 @@ def what_failed(
 ) -> tuple[str, list[str]]:
     """Return subject and paragraphs of a request to recalibrate.
 
-    `windows` are the newest observed ones, oldest first, up to the end of the proposal's rows.
+    `windows` are the observed ones, oldest first, up to the end of the proposal's rows; the newest
+    may still wait for their labels.
     """
     version = proposal.champion
     subject = f"{spec.model}: recalibrate version {version}?"
-    held = [o.figures["calibration"] for o in windows if _table(o)]
+    labelled = [o for o in windows if _table(o)]
+    held = [o.figures["calibration"] for o in labelled]
     if proposal.episode is None:
         said = f"**Asked for by {as_text(proposal.proposer)}**: {as_text(proposal.reason)}."
     else:
@@ -32,15 +34,20 @@ def what_failed(
         breaches = sum(c["verdict"] == "drifting" for c in judged)
         said = (
             f"**What version {version} of `{spec.model}` says of its own certainty no longer "
-            f"holds**: {breaches} of the last {len(judged)} windows are above their limit. Its "
-            "margins have not drifted beyond theirs."
+            f"holds**: {breaches} of the last {len(judged)} labelled windows are above their limit."
         )
+        if labelled:
+            said += f" By its margins the newest of them is {_by_margins(labelled[-1])}."
     return subject, [said, *(_figures(held[-1]) if held else []), _proposed(spec, proposal)]
 
 
 def _table(observation: Observation) -> Mapping[str, Any] | None:
     found: Mapping[str, Any] | None = observation.figures.get("calibration", {}).get("table")
     return found
+
+
+def _by_margins(observation: Observation) -> str:
+    return as_text(f"{observation.verdict}: {observation.reason}".replace("_", " "))
 
 
 def _figures(held: Mapping[str, Any]) -> list[str]:

@@ -31,13 +31,14 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 def beside(pairs: Iterable[Pair]) -> str:
     """Return a table of two versions' windows: the old one's figure → the new one's."""
-    head = ("window from", "accuracy", "hinge loss", "change of its limit", "verdict")
+    head = ("window from", "accuracy", "hinge loss", "change of its limit", "verdict", "rows")
     rows = [
         (
             f"{pair.window.start:%Y-%m-%d %H:%M}".removesuffix(" 00:00"),
             *(_both(pair, name) for name in ("accuracy", "hinge_loss")),
             f"{_size(pair.old)} → {_size(pair.new)}",
             f"{pair.old.verdict} → {pair.new.verdict}",
+            f"{_rows(pair.old)} → {_rows(pair.new)}",
         )
         for pair in pairs
     ]
@@ -47,6 +48,10 @@ def beside(pairs: Iterable[Pair]) -> str:
 def _both(pair: Pair, name: str) -> str:
     there, here = (o.figures.get(name) for o in (pair.old, pair.new))
     return " → ".join("–" if value is None else f"{value:.3f}" for value in (there, here))
+
+
+def _rows(observation: Observation) -> str:
+    return f"{observation.figures.get('accepted', 0):,}"
 
 
 def _size(observation: Observation) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 from tasks import brief, brief_calibration, gate_page
 from tasks.markdown import as_text, beside, table
-from tasks.records import Candidate
+from tasks.records import Candidate, Proposal
 from tasks.shadow import Outcome
 from tasks.spec import ModelSpec, format_duration
 from tasks.status import Status
@@ -24,7 +24,10 @@ def promotion(
 
     spec = known.spec
     asked = next(p for p in known.proposals if p.proposal == candidate.proposal)
-    subject = f"{spec.model}: promote version {candidate.version}?"
+    which = f"version {candidate.version}"
+    if asked.kind == "recalibrate":
+        which += f", which is version {asked.champion} recalibrated"
+    subject = f"{spec.model}: promote {which}?"
     since = known.effective_from(candidate.trained_until)
     parts = [
         f"**No gate of version {candidate.version} failed** ({_verdicts(candidate)}) on the newest "
@@ -35,7 +38,8 @@ def promotion(
         f"{_others(spec, candidate)} [All gates, with reliability and margins of both models]"
         f"({brief.address_of(gate_page.page_path(spec.model, brief.slug(asked.proposal)))}).",
         *(_shadow(shadow) if shadow else []),
-        f"{_fit(candidate.metrics)} {brief_calibration.learnt(candidate.metrics['calibration'])}",
+        f"{_fit(asked, candidate.metrics)} "
+        f"{brief_calibration.learnt(candidate.metrics['calibration'])}",
         f"**If you approve:** version {candidate.version} is champion for windows from "
         f"{since:%Y-%m-%d %H:%M} UTC on, unless the champion has changed by then. "
         f"**If you reject, or nobody answers within {format_duration(spec.approval.timeout)}:** "
@@ -62,7 +66,9 @@ def _verdicts(candidate: Candidate) -> str:
     return ", ".join(f"{count} {verdict}" for verdict, count in counts.most_common())
 
 
-def _fit(metrics: Mapping[str, Any]) -> str:
+def _fit(asked: Proposal, metrics: Mapping[str, Any]) -> str:
+    if asked.kind == "recalibrate":  # the figures of the fit are the champion's
+        return f"Nothing was fit: each decision is that of version {asked.champion}."
     share = metrics["support_vectors"] / metrics["fitted_rows"]
     return (
         f"Fit on {metrics['fitted_rows']} rows, {metrics['support_vectors']} of them ({share:.0%}) "

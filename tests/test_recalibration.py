@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tasks import approval, monitor, promotion, reproduce, retrain, status
+from tasks import approval, brief, brief_calibration, monitor, promotion, reproduce, retrain, status
 from tasks.approval import NotApproved
 from tasks.ledger import Ledger
 from tasks.observing import candidate_of
@@ -94,9 +95,15 @@ def test_two_windows_in_which_the_probabilities_fail_ask_to_recalibrate_and_not_
     # Of two days' training window it takes 35 %, and no row before the first breach.
     assert asked.trained_from > day(6)
     assert "recalibrate version 1?" in brief["subject"]
-    for said in ("overconfidence", "calibration error", "keeps every decision"):
+    margins = "By its margins the newest of them is steady: within its limits."
+    for said in ("overconfidence", "calibration error", "keeps every decision", margins):
         assert said in brief["body"]
     assert "train `linear_svc`" not in brief["body"]
+    held = replace(seen[-1], reason="above the limit: ks_labelled; the loss does not confirm it")
+    _, parts = brief_calibration.what_failed(SPEC, asked, [held])
+    assert parts[0].endswith(
+        "is steady: above the limit: ks labelled; the loss does not confirm it."
+    )
 
 
 def test_the_recalibrated_champion_decides_alike_and_says_better_how_sure_it_is(at: At) -> None:
@@ -106,8 +113,10 @@ def test_the_recalibrated_champion_decides_alike_and_says_better_how_sure_it_is(
     propose()
     shown, promotion_ = promoted()
     assert promotion_.version == 2
-    for said in ("better calibrated", "brier kept", "same decisions"):
+    assert shown["subject"] == "churn: promote version 2, which is version 1 recalibrated?"
+    for said in ("better calibrated", "brier kept", "same decisions", "Nothing was fit"):
         assert said in shown["body"]
+    assert "support vectors" not in shown["body"]
     old, new = (model_of(SPEC, Ledger.open(), version) for version in (1, 2))
     inner = [m.estimator.estimator["model"] for m in (old, new)]
     assert (inner[0].coef_ == inner[1].coef_).all()
@@ -127,6 +136,19 @@ def test_the_recalibrated_champion_decides_alike_and_says_better_how_sure_it_is(
     assert [o.version for o in seen] == [2] * 4
     assert "drifting" not in [of_calibration(o) for o in seen]
     assert monitor.due(SPEC) is None
+
+
+def test_the_brief_looks_past_the_windows_that_still_wait_for_their_labels(at: At) -> None:
+    at("bootstrapped")
+    for number in (6, 7):
+        watch(number)
+    propose()
+    known = read()
+    newest = known.observations[-1]
+    waiting = [replace(newest, figures={**newest.figures, "calibration": {}})] * 30
+    later = replace(known, observations=[*known.observations, *waiting])
+    _, body = brief.retrain(later, known.proposals[-1], "/dags/here")
+    assert "2 of the last 2 labelled windows are above their limit" in body
 
 
 def test_an_episode_closes_when_the_probabilities_hold_again(at: At) -> None:

@@ -125,7 +125,7 @@ def test_a_champion_worse_than_what_still_serves_is_rolled_back_after_an_approva
     assert (asked.proposer, asked.champion, asked.target) == ("gatelatch", 2, 1)
     brief = rollback.ask(LOGGED, asked, "/dags/here")
     assert brief["subject"] == "churn: roll back version 2 to 1?"
-    assert brief["body"].count("steady → drifting") == 2
+    assert brief["body"].count("| steady → drifting | 150 → 150 |") == 2
     assert monitor.action(LOGGED) is None
     with pytest.raises(NotApproved, match="nobody has decided on rollback"):
         rollback.promote_back(LOGGED, WORSE)
