@@ -3,28 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
+import httpx
 import pytest
-import yaml
+from typer.testing import CliRunner
 
 from ops import backfill, stack
 from ops.rest import Airflow
+from tasks import approval, promotion, registry, retrain, status, tracking
+from tasks.__main__ import app
 from tasks.ledger import Ledger
+from tasks.spec import ModelSpec
+from tasks.spec_file import load
+from tests.flow import answer
 
-START = datetime(2026, 1, 1, tzinfo=UTC)  # the first row
-ACCEPTED = START + timedelta(days=8)  # the first champion is trained on what is before
-SHIFT = START + timedelta(days=14)  # from here on the labels follow another rule
-DAY = timedelta(days=1)
-ORDERS = ("forwards", "backwards", "twice", "half_again")
-ASKING = ("asking", "hasty")
+from .browser import page as page
+from .landed import ACCEPTED, ASKING, CANARIES, ORDERS, land, write_specs
 
 
 @dataclass(frozen=True)
@@ -60,6 +60,58 @@ class Running:
         conf = {"reason": "bootstrap", "training_window": "8d", "until": ACCEPTED.isoformat()}
         return self.operator.trigger(f"retrain.{model}", {"conf": conf})
 
+    @contextmanager
+    def inside(self) -> Iterator[None]:
+        """Let this process see the ledger, the store, the keys and MLflow as the tasks do."""
+        with pytest.MonkeyPatch.context() as patch:
+            for name, value in stack.environment(self.home, self.settings).items():
+                if name.startswith(("GATELATCH_", "MLFLOW_")):
+                    patch.setenv(name, value)
+            for cached in (tracking.connect, registry.load):
+                cached.cache_clear()
+            yield
+        for cached in (tracking.connect, registry.load):
+            cached.cache_clear()
+
+    def spec(self, model: str) -> ModelSpec:
+        return load(self.home / "models" / f"{model}.yaml")
+
+    def status(self, model: str) -> status.Status:
+        return status.read(self.spec(model), self.ledger)
+
+    def accept(self, model: str, name: str, until: datetime, span: timedelta) -> None:
+        """Make a champion by what the tasks of a retrain call, in seconds: for what comes after."""
+        spec, asked = self.spec(model), {"reason": "bootstrap", "proposer": "otto", "now": until}
+        with self.inside():
+            approval.propose(spec, name, training_window=span, until=until, **asked)
+            approval.decide(spec, name, "retrain", answer())
+            run = retrain.train(spec, name)["candidate_run"]
+            retrain.calibrate(spec, name, run)
+            assert retrain.gate(spec, name, run)["passed"]
+            retrain.register(spec, name, run)
+            approval.decide(spec, name, "promote", answer())
+            promotion.promote(spec, name)
+
+    def alias(self, model: str) -> int:
+        """Return the version that MLflow calls champion."""
+        url = f"{self.settings.mlflow_url}/api/2.0/mlflow/registered-models/alias"
+        found = httpx.get(url, params={"name": model, "alias": "champion"}).raise_for_status()
+        return int(found.json()["model_version"]["version"])
+
+    def verify(self, model: str) -> None:
+        """Verify a model's chain as an auditor does, against the heads that MLflow keeps."""
+        with self.inside():
+            done = CliRunner().invoke(app, ["audit", model, "--verify"])
+        assert done.exit_code == 0, done.output
+        assert f"against {len(self.ledger.promotions(model))} kept heads" in done.stdout
+
+    def windows(self, model: str, *starts: datetime) -> None:
+        """Run the monitor of several windows at once and wait for all of them."""
+        dag = f"monitor.{model}"
+        confs = [{"conf": {"window": start.isoformat()}} for start in starts]
+        runs = [self.operator.trigger(dag, conf) for conf in confs]
+        assert {self.operator.finished(dag, run) for run in runs} == {"success"}
+
     def window(self, model: str, start: datetime, **conf: Any) -> str:
         """Run the monitor of one window and wait for it; return the run's state."""
         dag = f"monitor.{model}"
@@ -77,11 +129,15 @@ class Running:
         """Return whether the ledger has a decision on a step of a proposal."""
         return any((d.proposal, d.step) == (run, step) for d in self.ledger.decisions(model))
 
+    def dag(self, model: str, step: str) -> str:
+        """Return the DAG that asks about a step."""
+        return f"{'rollback' if step == 'rollback' else 'retrain'}.{model}"
+
     def asked(self, model: str, run: str, step: str) -> dict[str, Any]:
-        """Wait for an approval of a retrain run and return it."""
+        """Wait for an approval of a run and return it."""
 
         def find() -> dict[str, Any] | None:
-            waiting = self.operator.waiting(f"retrain.{model}")
+            waiting = self.operator.waiting(self.dag(model, step))
             wanted = (run, f"approve_{step}")
             tasks = [
                 (d["task_instance"]["dag_run_id"], d["task_instance"]["task_id"]) for d in waiting
@@ -98,12 +154,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     models = home / "models"
     models.mkdir()
     land(home / "landing")
-    for name in ORDERS:
-        write_spec(models, home, name, approval="automatic")
-    for name in ASKING:
-        write_spec(models, home, name, approval="human")
-    write_spec(models, home, "shadowed", approval="automatic", shadow={"windows": 2})
-    (models / "broken.yaml").write_text("model: broken\ndrift: {ks: {efect: 0.1}}\n")
+    write_specs(models, home)
     settings = stack.settings_of(home, models)
     try:
         stack.start(home, settings)
@@ -111,49 +162,10 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
             Airflow(settings.airflow_url, user, settings.passwords[user])
             for user in (stack.OPERATOR, stack.APPROVER)
         ]
-        names = (*ORDERS, *ASKING, "shadowed")
+        names = (*ORDERS, *ASKING, "shadowed", "unsure", *CANARIES)
         clients[0].wait_for_dags([f"retrain.{name}" for name in names])
         yield Running(home, settings, *clients)
         for client in clients:
             client.close()
     finally:
         stack.stop(home)
-
-
-def land(folder: Path, days: int = 20, rows: int = 400) -> None:
-    """Write one Parquet file a day: two features, and a label whose rule flips at SHIFT."""
-    rng = np.random.default_rng(3)
-    for day in range(days):
-        start = START + day * DAY
-        x, z = rng.normal(size=(2, rows))
-        sign = -1 if start >= SHIFT else 1
-        y = (sign * x + 0.5 * z + 0.3 * rng.normal(size=rows) > 0).astype(np.int8)
-        seconds = np.sort(rng.integers(0, 86_400, rows))
-        columns = {
-            "time": pa.array([start + timedelta(seconds=int(s)) for s in seconds]),
-            "id": pa.array(day * rows + np.arange(rows)),
-            "x": pa.array(x),
-            "z": pa.array(z),
-            "y": pa.array(y),
-        }
-        target = folder / f"date={start:%Y-%m-%d}" / "part-0.parquet"
-        target.parent.mkdir(parents=True)
-        pq.write_table(pa.table(columns), target)
-
-
-def write_spec(models: Path, home: Path, name: str, approval: str, **parts: Any) -> None:
-    """Write a model spec over the landed data; keywords are further parts of it."""
-    spec = {
-        "model": name,
-        "owner": {"name": "team", "approvers": [stack.APPROVER]},
-        "source": {"path": f"{home}/landing/date={{date}}/*.parquet", "time": "time", "key": "id"},
-        "window": {"every": "1d", "start": START.date(), "end": (START + 20 * DAY).date()},
-        "features": {"numeric": ["x", "z"]},
-        "label": {"column": "y", "classes": [0, 1]},
-        "drift": {"ks": {"effect": 0.2}, "hinge_loss": {"effect": 0.2}},
-        "latch": {"rest": "1d"},
-        "training": {"window": "2d"},
-        "approval": {"retrain": approval, "promote": approval},
-        **parts,
-    }
-    (models / f"{name}.yaml").write_text(yaml.safe_dump(spec))

@@ -11,7 +11,8 @@ import pytest
 
 from tasks.records import Decision
 
-from .conftest import ACCEPTED, Running
+from .conftest import Running
+from .landed import ACCEPTED
 
 MODEL = "hasty"
 DAG = f"retrain.{MODEL}"

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import re
-import shutil
-from collections.abc import Iterator
-from functools import partial
-
 import pytest
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
 from tasks import status
 from tasks.spec_file import load
 
-from .conftest import ACCEPTED, DAY, SHIFT, Running
+from .browser import Question, after_a_click
+from .conftest import Running
+from .landed import ACCEPTED, DAY, SHIFT
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 MODEL = "asking"
 
 
@@ -72,45 +68,14 @@ def test_a_rejection_is_recorded_and_the_episode_asks_again_with_a_new_number_af
     assert running.asked(MODEL, second, "retrain")
 
 
-@pytest.fixture
-def page(running: Running) -> Iterator[Page]:
-    """A browser, logged in to Airflow as the approver through the login page."""
-    if CHROMIUM is None:
-        pytest.skip("chromium is missing: apt-get install chromium (or your system's package)")
-    with sync_playwright() as playwright:
-        options = ["--no-sandbox", "--disable-quic", "--disable-background-networking"]
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=options)
-        page = browser.new_page(viewport={"width": 1400, "height": 1300})
-        page.set_default_timeout(30_000)
-        expect.set_options(timeout=30_000)
-        page.goto(running.settings.airflow_url)
-        page.locator("input[name=username]").fill("ada")
-        page.locator("input[name=password]").fill(running.settings.passwords["ada"])
-        page.locator("button[type=submit]").click()
-        page.wait_for_url(re.compile(r"/(home)?$"))
-        yield page
-        browser.close()
-
-
 def test_in_a_browser_a_person_reads_the_brief_approves_twice_and_sees_the_promotion(
     running: Running, page: Page, proposal: str
 ) -> None:
     second = proposal.removesuffix(".1") + ".2"
-    running.asked(MODEL, second, "retrain")
-    base = f"{running.settings.airflow_url}/dags/retrain.{MODEL}/runs/{second}/tasks"
-
-    def open_question(step: str, read: str) -> None:
-        running.asked(MODEL, second, step)
-        page.goto(f"{base}/approve_{step}/required_actions")
-        expect(page.get_by_text(read)).to_be_visible()
-        expect(page.get_by_text(re.compile("^Evidence"))).to_be_visible()
-
-    def click_approve(step: str) -> None:
-        page.locator("#element_comment").fill("go")
-        page.get_by_test_id("hitl-option-Approve").click()
-        running.operator.until(partial(running.recorded, MODEL, second, step), f"{step} decided")
-
-    open_question("retrain", "have drifted since")
+    retrain, promote = (
+        Question(running, page, MODEL, second, step) for step in ("retrain", "promote")
+    )
+    retrain.open("have drifted since")
     chart = page.locator("img[src*='drift.svg']")
     expect(chart).to_be_visible()
     assert chart.evaluate("image => image.naturalWidth") > 100
@@ -118,10 +83,10 @@ def test_in_a_browser_a_person_reads_the_brief_approves_twice_and_sees_the_promo
     expect(page.get_by_text("A rejection needs one").first).to_be_visible()
     expect(page.get_by_text("Response failed").first).to_be_visible()
     assert not running.recorded(MODEL, second, "retrain")
-    open_question("retrain", "have drifted since")  # without the toast, which covers the buttons
-    click_approve("retrain")
-    open_question("promote", "No gate of version 2 failed")
-    click_approve("promote")
+    retrain.open("have drifted since")  # without the toast, which covers the buttons
+    retrain.approve()
+    promote.open("No gate of version 2 failed")
+    promote.approve()
     assert running.operator.finished(f"retrain.{MODEL}", second) == "success"
 
     known = _status(running)
@@ -132,12 +97,14 @@ def test_in_a_browser_a_person_reads_the_brief_approves_twice_and_sees_the_promo
     expect(page.get_by_text("champion").first).to_be_visible()
 
 
+@after_a_click
 def test_the_next_window_is_measured_against_the_new_champion(running: Running) -> None:
     assert running.window(MODEL, SHIFT + 3 * DAY) == "success"
     newest = _status(running).observations[-1]
     assert (newest.version, newest.verdict) == (2, "steady")
 
 
+@after_a_click
 def test_a_rollback_goes_back_to_the_champion_before(running: Running) -> None:
     conf = {"reason": "the market desk asked"}
     run = running.operator.trigger(f"rollback.{MODEL}", {"conf": conf})

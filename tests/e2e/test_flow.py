@@ -10,7 +10,8 @@ import pytest
 
 from tasks.records import Observation
 
-from .conftest import ACCEPTED, DAY, ORDERS, SHIFT, Running
+from .conftest import Running
+from .landed import ACCEPTED, DAY, ORDERS, SHIFT
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from functools import partial
 
-from .conftest import ACCEPTED, DAY, SHIFT, Running
+from .conftest import Running
+from .landed import ACCEPTED, DAY, SHIFT
 
 MODEL = "shadowed"
 DAG = f"retrain.{MODEL}"

@@ -1,0 +1,113 @@
+"""What the end-to-end tests run on: the rows of twenty days, and a spec for each model."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import yaml
+
+from ops import stack
+
+START = datetime(2026, 1, 1, tzinfo=UTC)  # the first row
+ACCEPTED = START + timedelta(days=8)  # the first champion is trained on what is before
+SHIFT = START + timedelta(days=14)  # from here on the labels follow another rule
+DAY = timedelta(days=1)
+BACK = SHIFT + 2 * DAY  # from here on `y_back` follows the first rule again
+ORDERS = ("forwards", "backwards", "twice", "half_again")
+ASKING = ("asking", "hasty")
+WINDOW = {"every": "1d", "start": START.date(), "end": (START + 20 * DAY).date()}
+CANARIES = {"canary": "human", "canary_alone": "automatic"}  # who decides on a rollback
+
+
+def land(folder: Path, days: int = 20, rows: int = 400) -> None:
+    """Write one Parquet file a day: two features, who scored the row, and three labels.
+
+    `y` follows a rule that turns round at SHIFT; `y_back` turns round again at BACK, from where on
+    versions 1 and 2 each score half of the rows. The rule of `y_coin` stays, but from ACCEPTED on a
+    coin decides 30 % of it.
+    """
+    rng, coin = np.random.default_rng(3), np.random.default_rng(4)
+    for day in range(days):
+        start = START + day * DAY
+        x, z = rng.normal(size=(2, rows))
+        noise = 0.5 * z + 0.3 * rng.normal(size=rows)
+        first, turned = ((sign * x + noise > 0).astype(np.int8) for sign in (1, -1))
+        spoilt = coin.random(rows) < (0.3 if start >= ACCEPTED else 0)
+        seconds = np.sort(rng.integers(0, 86_400, rows))
+        columns = {
+            "time": pa.array([start + timedelta(seconds=int(s)) for s in seconds]),
+            "id": pa.array(day * rows + np.arange(rows)),
+            "x": pa.array(x),
+            "z": pa.array(z),
+            "y": pa.array(turned if start >= SHIFT else first),
+            "y_back": pa.array(turned if SHIFT <= start < BACK else first),
+            "y_coin": pa.array(np.where(spoilt, coin.integers(0, 2, rows), first).astype(np.int8)),
+            "by": pa.array(["v1", "v2" if start >= BACK else "v1"] * (rows // 2)),
+        }
+        target = folder / f"date={start:%Y-%m-%d}" / "part-0.parquet"
+        target.parent.mkdir(parents=True)
+        pq.write_table(pa.table(columns), target)
+
+
+def write_specs(models: Path, home: Path) -> None:
+    """Write the model specs of these tests, one with a mistake among them."""
+    for name in ORDERS:
+        write_spec(models, home, name, approval="automatic")
+    for name in ASKING:
+        write_spec(models, home, name, approval="human")
+    write_spec(models, home, "shadowed", approval="automatic", shadow={"windows": 2})
+    write_spec(
+        models,
+        home,
+        "unsure",
+        approval="human",
+        label={"column": "y_coin", "classes": [0, 1]},
+        # The owner does not mind losses that no other decision function would lower.
+        drift={
+            "ks": {"effect": 0.2},
+            "hinge_loss": {"effect": 2},
+            "violation_rate": {"effect": 0.2},
+        },
+        training={"window": "5d"},
+    )
+    for name, decides in CANARIES.items():
+        write_spec(
+            models,
+            home,
+            name,
+            approval="human",
+            rollback=decides,
+            label={"column": "y_back", "classes": [0, 1]},
+            source={**source_in(home), "version_column": "by"},
+            window={**WINDOW, "min_rows": 100},
+        )
+    (models / "broken.yaml").write_text("model: broken\ndrift: {ks: {efect: 0.1}}\n")
+
+
+def source_in(home: Path) -> dict[str, str]:
+    return {"path": f"{home}/landing/date={{date}}/*.parquet", "time": "time", "key": "id"}
+
+
+def write_spec(
+    models: Path, home: Path, name: str, approval: str, rollback: str = "human", **parts: Any
+) -> None:
+    """Write a model spec over the landed data; keywords are further parts of it."""
+    spec = {
+        "model": name,
+        "owner": {"name": "team", "approvers": [stack.APPROVER]},
+        "source": source_in(home),
+        "window": WINDOW,
+        "features": {"numeric": ["x", "z"]},
+        "label": {"column": "y", "classes": [0, 1]},
+        "drift": {"ks": {"effect": 0.2}, "hinge_loss": {"effect": 0.2}},
+        "latch": {"rest": "1d"},
+        "training": {"window": "2d"},
+        "approval": {"retrain": approval, "promote": approval, "rollback": rollback},
+        **parts,
+    }
+    (models / f"{name}.yaml").write_text(yaml.safe_dump(spec))
