@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from tasks.linear import linear
 from tasks.margins import Floats, Ints
 from tasks.summary import Summary
 
@@ -66,52 +67,18 @@ def _pairs(
 
 def _sums(model: Any, inputs: Any, pairs: Iterable[tuple[int, int, Mask]]) -> dict[str, float]:
     """Return Σ (w_plus - w_minus)·x over the rows of each pair (plus, minus), by feature."""
-    pipeline = getattr(model, "estimator", model)
-    coefficients, intercepts = weights(pipeline)
-    if len(coefficients) == 1:  # of two classes, only the positive one has a score
-        coefficients = np.vstack([np.zeros_like(coefficients), coefficients])
-        intercepts = np.r_[0.0, intercepts]
-    total, intercept = np.zeros(coefficients.shape[1]), 0.0
+    f = linear(getattr(model, "estimator", model))
+    weights, intercepts = f.weights, f.intercepts
+    if len(weights) == 1:  # of two classes, only the positive one has a score
+        weights, intercepts = np.vstack([np.zeros_like(weights), weights]), np.r_[0.0, intercepts]
+    total, intercept = np.zeros(weights.shape[1]), 0.0
     for plus, minus, rows in pairs:
         # A product with 0 and 1 sums the rows without copying them.
-        total += (rows.astype(np.float64) @ inputs) * (coefficients[plus] - coefficients[minus])
-        intercept += float(rows.sum() * (intercepts[plus] - intercepts[minus]))
-    sums = {name: float(total[columns].sum()) for name, columns in _inputs_of(pipeline).items()}
-    return {**sums, INTERCEPT: intercept}
-
-
-def weights(pipeline: Any) -> tuple[Floats, Floats]:
-    """Return weights, shape (k, d) or (1, d), and intercepts of what `scoring.score` weighs."""
-    scaler, linear = scaler_alone(pipeline), pipeline[-1]
-    coefficients = linear.coef_ if scaler is None else linear.coef_ / scaler.scale_
-    return coefficients, np.atleast_1d(linear.intercept_)
-
-
-def scaler_alone(pipeline: Any) -> Any:
-    """Return the StandardScaler of a model that has numeric features only; None for others."""
-    steps = pipeline[0].transformers_
-    return steps[0][1] if [name for name, _, _ in steps] == ["numeric"] else None
-
-
-def _inputs_of(pipeline: Any) -> dict[str, slice]:
-    """Return which model inputs each feature became."""
-    transform = pipeline[0]
-    found: dict[str, slice] = {}
-    for name, step, columns in transform.transformers_:
-        place = transform.output_indices_[name]
-        if name == "remainder":
-            continue
-        if isinstance(columns, str):  # the one column of a text
-            sizes, columns = [place.stop - place.start], [columns]
-        elif name == "numeric":
-            sizes = [1] * len(columns)
-        else:
-            sizes = [len(c) for c in step.categories_]
-        ends = place.start + np.cumsum(sizes)
-        found |= {
-            c: slice(int(e - n), int(e)) for c, n, e in zip(columns, sizes, ends, strict=True)
-        }
-    return found
+        count, sums = np.count_nonzero(rows), rows.astype(np.float64) @ inputs
+        total += (sums - count * f.centre) * (weights[plus] - weights[minus])
+        intercept += float(count * (intercepts[plus] - intercepts[minus]))
+    features = zip(f.names, np.add.reduceat(total, f.first).tolist(), strict=True)
+    return {**dict(features), INTERCEPT: intercept}
 
 
 def change(window: Summary, reference: Summary) -> dict[str, float]:

@@ -53,7 +53,7 @@ def probabilities(calibrated: Any, decision: Floats) -> Floats:
         return np.asarray(inner.calibrators[0].predict(decision))
     if decision.ndim == 1:
         positive = np.asarray(inner.calibrators[0].predict(decision))
-        return np.column_stack([1 - positive, positive])
+        return np.stack([1 - positive, positive]).T  # each column in one piece
     pairs = zip(inner.calibrators, decision.T, strict=True)
     each: Floats = np.column_stack([calibrator.predict(scores) for calibrator, scores in pairs])
     total = each.sum(axis=1, keepdims=True)

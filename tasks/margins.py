@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+
+
+def labelled(label: Ints) -> Any:
+    """Return where a label is known, to index with: all of them without a copy, if it always is.
+
+    Parameters
+    ----------
+    label
+        Index of the true class, shape (n,); -1 where it is not known.
+    """
+    known = label >= 0
+    return slice(None) if known.all() else known
 
 
 def confidence(decision: Floats) -> Floats:

@@ -66,7 +66,7 @@ def _summaries(
     from threadpoolctl import threadpool_limits
 
     from tasks.summary import NotFinite, merge
-    from tasks.training import features, labels, weights
+    from tasks.training import columns, labels, weights
 
     if not versions:
         return {}
@@ -79,7 +79,7 @@ def _summaries(
                 rows = of_version(spec, batch, rows_of)
                 if not rows.num_rows:
                     continue
-                read = features(spec, rows), labels(spec, rows), weights(spec, rows)
+                read = columns(spec, rows), labels(spec, rows), weights(spec, rows)
                 for version in (v["version"] for v in group):
                     earlier = found.get(version)
                     if isinstance(earlier, str):
@@ -106,7 +106,7 @@ def _summarise(
     model: Any,
     column: str | None,
     rows: pa.RecordBatch,
-    frame: Any,
+    columns: Any,
     label: Any,
     weight: Any,
 ) -> Summary:
@@ -115,7 +115,7 @@ def _summarise(
     from tasks import scoring
 
     with np.errstate(over="ignore", invalid="ignore"):  # scores that overflow are named as such
-        decision, inputs = scoring.score(model, frame)
+        decision, weighed = scoring.score(model, columns)
         if column is not None:
             decision = rows.column(column).to_numpy().astype(np.float64)
-        return scoring.summarise_rows(spec, grid, model, frame, label, decision, inputs, weight)
+        return scoring.summarise_rows(spec, grid, model, columns, label, decision, weighed, weight)

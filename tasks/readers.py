@@ -148,7 +148,9 @@ def _parquet(
     with pq.ParquetFile(
         path, filesystem=fs, pre_buffer=not near, buffer_size=_PAGE_BYTES if near else 0
     ) as file:
-        for batch in file.iter_batches(BATCH_ROWS, row_groups=groups, columns=wanted):
+        for batch in file.iter_batches(
+            BATCH_ROWS, row_groups=groups, columns=wanted, use_threads=False
+        ):
             yield (batch if rows is None else rows.of(batch)).select(columns)
 
 

@@ -39,19 +39,21 @@ class ReliabilityTable:
         top = probability.shape[1] > 2
         p = probability.max(axis=1) if top else probability[:, 1]
         y = (probability.argmax(axis=1) == label) if top else label == 1
-        w = np.ones(len(p)) if weight is None else weight
         place = np.minimum((p * BINS).astype(np.intp), BINS - 1)
 
-        def total(values: Floats) -> Floats:
+        def total(values: Any = None) -> Floats:
             return np.asarray(np.bincount(place, weights=values, minlength=BINS), np.float64)
 
+        def weighed(values: Any) -> Floats:
+            return total(values if weight is None else weight * values)
+
         return cls(
-            total(np.ones(len(p))),
-            total(w),
-            total(w * p),
-            total(w * y),
-            total(w * (p - y) ** 2),
-            float(w @ w),
+            total(),
+            total(weight),
+            weighed(p),
+            weighed(y),
+            weighed((p - y) ** 2),
+            float(len(p) if weight is None else weight @ weight),
             top,
         )
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tasks.linear import Rows
 from tasks.margins import Floats, Ints
 from tasks.spec import ModelSpec
 
@@ -86,22 +87,29 @@ def unfitted_slices(rows: int, *, calibrate: float, judge: float) -> Slices:
     return Slices(slice(0, 0), slice(0, last), slice(last, rows))
 
 
-def features(spec: ModelSpec, batch: pa.RecordBatch) -> pd.DataFrame:
-    """Return the feature columns of a batch, in the spec's order, in the types of training."""
-    import pandas as pd
+def columns(spec: ModelSpec, batch: pa.RecordBatch) -> dict[str, NDArray[Any]]:
+    """Return the feature columns of a batch, in the spec's order, in the types of training.
+
+    What is there in that type is not copied.
+    """
     import pyarrow as pa
 
-    names = spec.features.numeric
-    # Column by column in one block, which pandas and scikit-learn then pass on without a copy.
-    numeric = np.empty((batch.num_rows, len(names)), order="F")
-    for place, name in enumerate(names):
-        column = batch.column(name).cast(pa.float64(), safe=False)
-        numeric[:, place] = column.to_numpy(zero_copy_only=False)
-    frame = pd.DataFrame(numeric, columns=list(names), copy=False)
-    for name in (*spec.features.categorical, *spec.features.text):
-        # A category is its text, so that 7 and "7" from two stores are one.
-        frame[name] = batch.column(name).cast(pa.string()).to_numpy(zero_copy_only=False)
-    return frame
+    # A category is its text, so that 7 and "7" from two stores are one.
+    kinds = dict.fromkeys(spec.features.numeric, pa.float64())
+    kinds |= dict.fromkeys((*spec.features.categorical, *spec.features.text), pa.string())
+    found = {}
+    for name, kind in kinds.items():
+        column = batch.column(name)
+        column = column if column.type == kind else column.cast(kind, safe=False)
+        found[name] = column.to_numpy(zero_copy_only=False)
+    return found
+
+
+def features(spec: ModelSpec, batch: pa.RecordBatch) -> pd.DataFrame:
+    """Return the feature columns of a batch as a frame."""
+    import pandas as pd
+
+    return pd.DataFrame(columns(spec, batch))
 
 
 def labels(spec: ModelSpec, batch: pa.RecordBatch) -> Ints:
@@ -117,7 +125,8 @@ def labels(spec: ModelSpec, batch: pa.RecordBatch) -> Ints:
         values = values.to_numpy() if plain else values.to_pandas()
         for position, name in enumerate(spec.label.classes):
             same = values == name
-            index[same if plain else same.to_numpy(dtype=bool, na_value=False)] = position
+            same = same if plain else same.to_numpy(dtype=bool, na_value=False)
+            index += same * (position + 1)  # a sum is faster than picking rows
     return index
 
 
@@ -255,6 +264,6 @@ def class_names(spec: ModelSpec) -> tuple[str, ...]:
     return tuple(str(c) for c in spec.label.classes)
 
 
-def numeric_columns(spec: ModelSpec, frame: pd.DataFrame) -> dict[str, Floats]:
-    """Return the numeric feature columns as arrays."""
-    return {name: frame[name].to_numpy(dtype=np.float64) for name in spec.features.numeric}
+def numeric_columns(spec: ModelSpec, rows: Rows) -> dict[str, Floats]:
+    """Return the numeric feature columns of rows as arrays."""
+    return {name: np.asarray(rows[name], dtype=np.float64) for name in spec.features.numeric}

@@ -188,7 +188,7 @@ def test_a_champion_of_other_days_is_judged_on_the_same_rows_and_loses(spec: Mak
     _, accepted = judged(spec(), frame, label, champion)
     theirs = margin(scoring.decide(champion, frame[-JUDGED:]), label[-JUDGED:])
     same_rows = answers(champion, frame[-JUDGED:], label[-JUDGED:])
-    assert accepted.metrics["champion"] == rates(same_rows)
+    assert accepted.metrics["champion"] == pytest.approx(rates(same_rows))
     assert accepted.passed
     result = accepted.gates[0]
     assert result.champion == pytest.approx(hinge(theirs).mean())

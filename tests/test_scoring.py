@@ -15,7 +15,7 @@ Make = Callable[..., ModelSpec]
 
 
 @pytest.mark.parametrize("classes", [2, 3])
-@pytest.mark.parametrize("offset", [0.0, 1e6])
+@pytest.mark.parametrize("offset", [0.0, 1.0, 1e6])
 def test_scores_are_those_of_scikit_learn(spec: Make, classes: int, offset: float) -> None:
     rng = np.random.default_rng(classes)
     names = [f"x{i}" for i in range(20)]

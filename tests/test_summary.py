@@ -302,6 +302,17 @@ def test_summaries_on_different_grids_do_not_merge() -> None:
         merge(of(*rows), of(*rows, grid=replace(GRID, bins=32)))
 
 
+@pytest.mark.parametrize("offset", [0.0, 50.0, 1e3, 1e9, 1e160])
+def test_moments_keep_their_digits_however_far_from_0_the_values_lie(offset: float) -> None:
+    deviations = np.random.default_rng(1).normal(size=5000) * max(1.0, offset * 1e-9)
+    values = offset + deviations
+    found = Moments.of(values)
+    exact = np.mean(values, dtype=np.longdouble)
+    assert found.mean == pytest.approx(float(exact), rel=1e-14)
+    assert found.m2 == pytest.approx(float(((values - exact) ** 2).sum()), rel=1e-10)
+    assert Moments.of(np.full(5000, offset + 1 / 3)).constant
+
+
 def test_moments_of_one_value_have_no_variance() -> None:
     one = Moments.of(np.array([3.0]))
     assert (one.variance, one.constant) == (0.0, True)
