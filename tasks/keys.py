@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
+
+from tasks.proofs import distinct
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -15,31 +17,58 @@ if TYPE_CHECKING:
 Mask: TypeAlias = np.ndarray[Any, np.dtype[np.bool_]]
 
 
-def repeated_keys(batches: Iterable[pa.RecordBatch]) -> pa.Array:
+def repeated_keys(batches: Callable[[], Iterable[pa.RecordBatch]]) -> pa.Array:
     """Return the keys that occur more than once in a stream of one-column batches.
 
-    DuckDB counts them in at most 256 MB and spills the rest to a temporary folder. Missing keys
-    do not count. An error that the stream raises is passed on.
+    Keys that rise, at least within each file, are seen to be distinct. Others are counted by
+    DuckDB, in at most 256 MB; it spills the rest to a temporary folder. Missing keys do not count.
+    An error that the stream raises is passed on.
+
+    Parameters
+    ----------
+    batches
+        Opens the stream. Called again only if keys rise at first, and later do not.
     """
+    import pyarrow as pa
+
+    stream = _columns(batches())
+    first = next(stream, None)
+    if first is None or (keys := comparable(first, first.type)) is None:
+        return pa.nulls(0)
+    stream = chain([first], stream)
+    if distinct([keys]):
+        if distinct(_comparable(stream, first.type)):
+            return pa.array([], first.type)
+        stream = _columns(batches())
+    return _counted(_comparable(stream, first.type), keys.type).cast(first.type)
+
+
+def _columns(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Array]:
+    """Yield the one column; a source without it gives batches without: `validate` names it."""
+    import pyarrow as pa
+
+    columns = (batch.column(0) for batch in batches if batch.num_columns)
+    return (column for column in columns if not pa.types.is_null(column.type))
+
+
+def _comparable(columns: Iterable[pa.Array], kind: pa.DataType) -> Iterator[pa.Array]:
+    # Keys of another type repeat none of these; `validate` stops such a window.
+    found = (comparable(column, kind) for column in columns)
+    return (keys for keys in found if keys is not None)
+
+
+def _counted(columns: Iterable[pa.Array], kind: pa.DataType) -> pa.Array:
+    """Return the keys that DuckDB counts more than once."""
     import duckdb
     import pyarrow as pa
 
-    # A source without the column gives batches without one: `validate` names it.
-    columns = (batch.column(0) for batch in batches if batch.num_columns)
-    stream = (column for column in columns if not pa.types.is_null(column.type))
-    first = next(stream, None)
-    if first is None or (keys_of_first := comparable(first, first.type)) is None:
-        return pa.nulls(0)
-    schema = pa.schema([("key", keys_of_first.type)])
+    schema = pa.schema([("key", kind)])
     errors: list[Exception] = []
 
     def keys() -> Iterator[pa.RecordBatch]:
         try:
-            for column in chain([first], stream):
-                values = comparable(column, first.type)
-                # Keys of another type repeat none of these; `validate` stops such a window.
-                if values is not None:
-                    yield pa.record_batch([values], schema=schema)
+            for column in columns:
+                yield pa.record_batch([column], schema=schema)
         except Exception as error:
             errors.append(error)
             raise
@@ -55,7 +84,7 @@ def repeated_keys(batches: Iterable[pa.RecordBatch]) -> pa.Array:
                 if errors:  # DuckDB makes a text of its own of what the stream raised
                     raise errors[0] from None
                 raise
-    return found.column(0).combine_chunks().cast(schema.field(0).type).cast(first.type)
+    return found.column(0).combine_chunks().cast(kind)
 
 
 def repeats(keys: Any, key_type: pa.DataType | None, repeated: pa.Array, seen: set[Any]) -> Mask:

@@ -1,14 +1,19 @@
-"""What a column's own aggregates prove of all its rows, so that none need be judged by itself."""
+"""What aggregates of a column prove of all its rows, so that none need be judged by itself."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cached_property
+from itertools import pairwise
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 if TYPE_CHECKING:
     import pyarrow as pa
+
+_FALLS = 1000
 
 
 class Column:
@@ -48,23 +53,20 @@ class Column:
 
     @cached_property
     def _complete(self) -> bool:
-        """Return whether there is a value in each row; a NaN or an infinity makes a sum one too."""
+        """Return whether there is a value in each row, and no NaN or infinity."""
         import pyarrow as pa
-        import pyarrow.compute as pc
 
         kind = self._values.type
         if self._values.null_count or pa.types.is_nested(kind) or pa.types.is_dictionary(kind):
             return False
         if pa.types.is_floating(kind):
-            return pa.types.is_float64(kind) and isfinite(pc.sum(self._values, min_count=0).as_py())
+            return pa.types.is_float64(kind) and all(map(isfinite, self._ends))
         return True
 
     @cached_property
     def _ends(self) -> tuple[Any, Any]:
-        import pyarrow.compute as pc
-
-        ends = pc.min_max(self._values).as_py()
-        return ends["min"], ends["max"]
+        values = self._values.to_numpy()  # NumPy is faster than Arrow, and knows NaN for an end
+        return (values.min(), values.max()) if len(values) else (0, 0)
 
     @cached_property
     def _distinct(self) -> set[int]:
@@ -74,7 +76,34 @@ class Column:
         if not all(type(bound) in (int, float) for bound in (min_value, max_value)):
             return False
         low, high = self._ends
-        return bool(low is not None and min_value <= low and high <= max_value)
+        return bool(min_value <= low and high <= max_value)
+
+
+def distinct(columns: Iterable[pa.Array]) -> bool:
+    """Return whether surely no value occurs twice in a stream of one type; False if not known.
+
+    Known are values that rise but for at most 1 000 times, if the ranges in which they rise, such
+    as those of files, lie apart.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    ranges: list[tuple[Any, Any]] = []
+    falls = 0
+    for column in columns:
+        values = column.drop_null()
+        try:
+            rises = pc.greater(values[1:], values[:-1]).to_numpy(zero_copy_only=False)
+        except pa.ArrowNotImplementedError:
+            return False
+        last = np.flatnonzero(~rises).tolist()
+        falls += len(last)
+        if falls > _FALLS:
+            return False
+        last += [len(values) - 1] if len(values) else []
+        for before, end in pairwise([-1, *last]):
+            ranges.append((values[before + 1].as_py(), values[end].as_py()))
+    return all(one[1] < two[0] for one, two in pairwise(sorted(ranges)))
 
 
 def _whole_numbers(value_set: Any) -> set[int]:

@@ -52,7 +52,7 @@ def check_rows(
             writers[schema].write_table(rows.replace_schema_metadata())
 
         try:
-            repeated = keys.repeated_keys(batches(spec, window, [spec.source.key]))
+            repeated = keys.repeated_keys(lambda: batches(spec, window, [spec.source.key]))
             result = validation.validate(
                 spec,
                 window,

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 # A run of the suite costs some 8 ms per expectation, whatever the rows: small batches are joined.
-CHUNK_ROWS = 262_144
+CHUNK_ROWS = 65_536
 
 
 @dataclass(frozen=True)
@@ -109,6 +109,7 @@ def validate(
             values = table.column(name).cast(pa.float64(), safe=False).to_numpy()[~bad]
             alive[name] += int((~np.isclose(values, constants[name], rtol=1e-9, atol=0)).sum())
         newest = _newest(table.column(spec.source.time), ~bad, newest)
+        del table  # before the next one is gathered
     found = [*schema, *(rule.found() for rule in (*rules, unique))]
     found[len(schema) : len(schema)] = [_share(spec, rows, bad_rows, [*rules, unique])]
     found += [_constant(spec, name, differ) for name, differ in alive.items()]
@@ -133,8 +134,9 @@ def _chunks(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
     for batch in batches:
         rows = sum(b.num_rows for b in held) + batch.num_rows
         if held and (rows > CHUNK_ROWS or batch.schema != held[0].schema):
-            yield pa.Table.from_batches(held)
-            held = []
+            joined, held = pa.Table.from_batches(held), []
+            yield joined
+            del joined
         held.append(batch)
     if held:
         yield pa.Table.from_batches(held)

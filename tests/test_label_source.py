@@ -311,7 +311,7 @@ def test_a_source_without_its_key_is_still_named_by_validation(late: Spec) -> No
     pq.write_table(pq.read_table("r").drop_columns("id"), "r")
     label("labels/a.parquet", [1], [1])
     spec = late()
-    assert len(repeated_keys(batches(spec, DAY, ["id"]))) == 0
+    assert len(repeated_keys(lambda: batches(spec, DAY, ["id"]))) == 0
     parts: Any = {"repeated": pa.nulls(0), "constants": {}, "quarantine": print}
     verdict = validate(spec, DAY, batches(spec, DAY), **parts)
     assert "expect_column_to_exist on column 'id'" in str(verdict.problem)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tasks import validation
 from tasks.expectations import Rule, suite_of
-from tasks.proofs import Column
+from tasks.proofs import Column, distinct
 from tests.test_validation import rows, run
 
 NULL, BETWEEN, IN_SET = (
@@ -76,3 +76,44 @@ def test_a_window_is_judged_as_it_is_without_proofs(
         found = run(batches)
         patch.setattr(Column, "proves", lambda *_: False)
         assert repr(found) == repr(run(batches))  # a NaN does not equal itself
+
+
+KEYS = {
+    pa.int64(): st.integers(-3, 30),
+    pa.float64(): st.sampled_from([*range(9), np.nan, np.inf, -0.0]),
+    pa.string(): st.text("abÿ😀", max_size=3),
+    pa.bool_(): st.booleans(),
+    pa.dictionary(pa.int8(), pa.string()): st.text("ab", max_size=2),
+}
+
+
+@settings(deadline=None)
+@given(kind=st.sampled_from(list(KEYS)), data=st.data())
+def test_values_proven_to_be_distinct_are(kind: pa.DataType, data: st.DataObject) -> None:
+    some = st.lists(st.none() | KEYS[kind], max_size=6).map(lambda v: data.draw(orders)(v))
+    orders = st.sampled_from([list, lambda v: sorted(v, key=lambda x: (x is None, x))])
+    parts = [pa.array(values, kind) for values in data.draw(st.lists(some, max_size=4))]
+    there = [value for part in parts for value in part.to_pylist() if value is not None]
+    if distinct(iter(parts)):
+        assert len(there) == len(set(there))
+
+
+@pytest.mark.parametrize("files", [1, 30])
+def test_keys_that_rise_within_files_are_proven_in_whatever_order_the_files_come(
+    files: int,
+) -> None:
+    starts = np.random.default_rng(1).permutation(files) * 100
+    parts = [pa.array(np.arange(start, start + 100)[half]) for start in starts for half in HALVES]
+    assert distinct(parts)
+    again = pa.array([None, int(starts[0]) + 99])
+    assert not distinct([*parts, again])
+
+
+def test_keys_in_no_order_are_not_looked_at_for_long() -> None:
+    shuffled = pa.array(np.random.default_rng(1).permutation(3000))
+    asked = iter([shuffled, shuffled])
+    assert not distinct(asked)
+    assert len(list(asked)) == 1
+
+
+HALVES = (slice(50), slice(50, None))
