@@ -1,9 +1,9 @@
 """Rows per second and peak memory from Parquet to observation: `make bench-speed`.
 
 Each step runs in a process of its own, as in Airflow, with its imports made beforehand and BLAS on
-one thread; bound and measure take turns, three times (once from 1e8 rows on), and the medians are
-told. The bound is what plain pyarrow and NumPy need to read the same columns and multiply them with
-a vector. The files were just written, so they are in the page cache as far as memory allows.
+one thread; bound, digest and measure take turns, three times, and the medians are told. The bound
+is what plain pyarrow and NumPy need to read the same columns and multiply them with a vector. The
+files were just written, so they are in the page cache as far as memory allows.
 Afterwards, the margins alone: ours and the peers'.
 """
 
@@ -23,7 +23,6 @@ from benchmarks.speed import peers
 SIZES = (1_000_000, 10_000_000, 100_000_000)
 PEERS_UP_TO = 10_000_000
 TURNS = 3
-ONE_TURN_FROM = 100_000_000
 ROOT = Path(__file__).resolve().parents[2]
 
 Told: TypeAlias = dict[str, float]
@@ -50,17 +49,18 @@ def _window(rows: int, folder: str) -> None:
     for step in ("land", "bootstrap"):
         _run(step, rows, folder)
     validate = _run("validate", rows, folder)
-    count = 1 if rows >= ONE_TURN_FROM else TURNS
-    turns = [(_run("bound", rows, folder), _run("measure", rows, folder)) for _ in range(count)]
+    steps = ("bound", "digest", "measure")
+    turns = [[_run(step, rows, folder) for step in steps] for _ in range(TURNS)]
     judge = _run("judge", rows, folder)
-    bound, measure = (_middle([turn[side] for turn in turns]) for side in (0, 1))
+    bound, digest, measure = (_middle([turn[side] for turn in turns]) for side in range(3))
     whole = {name: validate[name] + measure[name] + judge[name] for name in ("seconds", "cpu")}
     whole["peak"] = max(validate["peak"], measure["peak"])
     # The verdict takes two summaries, whatever the rows behind them.
     observed = {**measure, "seconds": measure["seconds"] + judge["seconds"]}
-    share = median(b["seconds"] / (m["seconds"] + judge["seconds"]) for b, m in turns)
+    share = median(b["seconds"] / (m["seconds"] + judge["seconds"]) for b, _, m in turns)
     for step, told, of_bound in (
         ("bound", bound, 1.0),
+        ("read and digest", digest, bound["seconds"] / digest["seconds"]),
         ("measure and judge", observed, share),
         ("validate", validate, bound["seconds"] / validate["seconds"]),
         ("all three", whole, bound["seconds"] / whole["seconds"]),

@@ -114,6 +114,18 @@ def validate(_: int) -> None:
     Path("validated.json").write_text(json.dumps(result))
 
 
+def digest(_: int) -> None:
+    """Do the part of `measure` that proves which rows it measured."""
+    from tasks import source
+    from tasks.windows import window_at
+
+    preloaded.load()
+    model = spec()
+    window = window_at(model.window, START + DAY)
+    found = timed(lambda: source.digest_of(model, window))
+    assert found == json.loads(Path("validated.json").read_text())["data_digest"]
+
+
 def measure(_: int) -> None:
     from tasks import monitor
     from tasks.windows import window_at
@@ -162,7 +174,7 @@ def bootstrap(_: int) -> None:
     promotion.promote(model, "first")
 
 
-STEPS = {f.__name__: f for f in (land, bootstrap, bound, validate, measure, judge)}
+STEPS = {f.__name__: f for f in (land, bootstrap, bound, validate, digest, measure, judge)}
 
 if __name__ == "__main__":
     STEPS[sys.argv[1]](int(sys.argv[2]))
