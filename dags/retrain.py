@@ -174,7 +174,7 @@ def _form(spec: ModelSpec) -> dict[str, Param]:
         "reason": Param(
             "manual",
             type="string",
-            enum=["manual", "bootstrap", "drift"],
+            enum=["manual", "bootstrap", "drift", "calibration drift"],
             description="`bootstrap` trains the first champion.",
         ),
         "training_window": Param(

@@ -75,7 +75,8 @@ def _what_drifted(known: Status, proposal: Proposal) -> str:
     if proposal.episode is None:
         return f"**Asked for by {as_text(proposal.proposer)}**: {as_text(proposal.reason)}."
     first = next((o for o in windows if proposal.episode.endswith(o.window.name)), windows[-1])
-    judged = [o for o in windows if o.verdict != "insufficient"][-known.spec.latch.open.of :]
+    mine = [o for o in windows if o.version == proposal.champion]  # not those of an earlier one
+    judged = [o for o in mine if o.verdict != "insufficient"][-known.spec.latch.open.of :]
     breaches = sum(o.verdict == "drifting" for o in judged)
     return (
         f"**The margins of `{known.spec.model}` version {proposal.champion} have drifted since "

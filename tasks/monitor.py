@@ -122,10 +122,12 @@ def action(spec: ModelSpec, span: str = "") -> dict[str, Any] | None:
     proposal = due_after(spec, span) if span else due(spec)
     if proposal is None:
         return None
+    kind = kind_of(proposal)
+    reason = "drift" if kind == "retrain" else "calibration drift"
     return {
         "flow": "retrain",
         "proposal": proposal,
-        "conf": {"reason": "drift", "action": kind_of(proposal), "backfill": span},
+        "conf": {"reason": reason, "action": kind, "backfill": span},
     }
 
 

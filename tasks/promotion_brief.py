@@ -34,7 +34,7 @@ def promotion(
         f"{candidate.metrics['judged_rows']} rows, which neither its fit nor its calibration saw."
         + (" There is no champion yet to compare it with." if asked.champion is None else ""),
         _compared(candidate, asked.champion),
-        table(("declared gate", "result", "why"), _declared(spec, candidate)),
+        table(("gate", "result", "why"), _declared(spec, candidate)),
         f"{_others(spec, candidate)} [All gates, with reliability and margins of both models]"
         f"({brief.address_of(gate_page.page_path(spec.model, brief.slug(asked.proposal)))}).",
         *(_shadow(shadow) if shadow else []),

@@ -48,6 +48,17 @@ def test_the_drift_brief_says_what_drifted_since_when_and_what_is_proposed(at: A
         assert words in asked["body"]
 
 
+def test_the_drift_brief_counts_no_window_of_an_earlier_champion(at: At) -> None:
+    at("drifted")
+    propose()
+    known = read()
+    first, *later = known.observations
+    other = replace(known, observations=[replace(first, version=7), *later])
+    asked = replace(known.proposals[-1], trained_until=later[1].window_end)
+    _, body = brief.retrain(other, asked, "/dags/here")
+    assert "0 of the last 2 windows are above their limit" in body
+
+
 def test_the_drift_brief_has_each_statistic_beside_its_limit(at: At) -> None:
     at("drifted")
     body = propose()["body"]
