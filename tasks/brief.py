@@ -9,6 +9,7 @@ from typing import Any
 from tasks import brief_calibration, chart, store
 from tasks.evidence import short
 from tasks.markdown import as_text, sparkline, table
+from tasks.page import render
 from tasks.records import Observation, Proposal
 from tasks.reference import from_json
 from tasks.spec import ModelSpec, format_duration
@@ -44,12 +45,10 @@ def slug(proposal: str) -> str:
 
 def page(title: str, markdown: str) -> str:
     """Return the Markdown as a page of its own that needs no network."""
-    from jinja2 import Environment, PackageLoader
     from markdown_it import MarkdownIt
 
     body = MarkdownIt("commonmark", {"html": False}).enable("table").render(markdown)
-    env = Environment(loader=PackageLoader("tasks"), autoescape=True)
-    return env.get_template("brief.html").render(title=title, body=body)
+    return render("brief.html", title=title, body=body)
 
 
 def retrain(known: Status, proposal: Proposal, run_link: str) -> tuple[str, str]:

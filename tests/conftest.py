@@ -70,43 +70,40 @@ def signing_key(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         yield key
 
 
+@contextmanager
+def _in_postgres(kind: str, name: str, drop: str) -> Iterator[None]:
+    """Have a schema or database of that name in PostgreSQL for a while."""
+    admin = sa.create_engine(
+        POSTGRES, isolation_level="AUTOCOMMIT", connect_args={"connect_timeout": 3}
+    )
+    try:
+        with admin.connect() as link:
+            link.execute(sa.text(f"create {kind} {name}"))
+    except sa.exc.OperationalError:
+        pytest.skip(f"PostgreSQL does not answer at {POSTGRES}")
+    yield
+    with admin.connect() as link:
+        link.execute(sa.text(f"drop {kind} {name} {drop}"))
+    admin.dispose()
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
 def url(request: Any, tmp_path: Any) -> Iterator[str]:
     """Return the URL of an empty place for a ledger; in PostgreSQL a schema, dropped afterwards."""
     if request.param == "sqlite":
         yield f"sqlite:///{tmp_path / 'ledger.db'}"
         return
-    admin = sa.create_engine(
-        POSTGRES, isolation_level="AUTOCOMMIT", connect_args={"connect_timeout": 3}
-    )
     schema = f"ledger_{uuid4().hex[:12]}"
-    try:
-        with admin.connect() as link:
-            link.execute(sa.text(f"create schema {schema}"))
-    except sa.exc.OperationalError:
-        pytest.skip(f"PostgreSQL does not answer at {POSTGRES}")
-    yield f"{POSTGRES}?options=-csearch_path%3D{schema}"
-    with admin.connect() as link:
-        link.execute(sa.text(f"drop schema {schema} cascade"))
-    admin.dispose()
+    with _in_postgres("schema", schema, "cascade"):
+        yield f"{POSTGRES}?options=-csearch_path%3D{schema}"
 
 
 @contextmanager
 def mlflow_in_postgres() -> Iterator[str]:
     """Yield the address of an empty MLflow store in PostgreSQL, dropped in the end."""
-    server = sa.create_engine(
-        POSTGRES, isolation_level="AUTOCOMMIT", connect_args={"connect_timeout": 3}
-    )
     name = f"mlflow_{uuid4().hex}"
-    try:
-        with server.connect() as link:
-            link.execute(sa.text(f"create database {name}"))
-    except sa.exc.OperationalError:
-        pytest.skip(f"PostgreSQL does not answer at {POSTGRES}")
-    yield f"postgresql+psycopg2://postgres@127.0.0.1:5432/{name}"
-    with server.connect() as link:
-        link.execute(sa.text(f"drop database {name} with (force)"))
-    server.dispose()
+    with _in_postgres("database", name, "with (force)"):
+        yield f"postgresql+psycopg2://postgres@127.0.0.1:5432/{name}"
 
 
 @pytest.fixture
