@@ -52,7 +52,8 @@ class Grid:
         return np.concatenate([[self.low], inner, [self.high]])
 
 
-_LEFT = 1e-4
+_KEPT = 1e-4  # of the squares: at most four of sixteen digits are lost
+_LARGEST = 1e140  # so that squares can be summed
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ class Moments:
             total, squares = float(values.sum()), float(values @ values)
         mean = total / len(values)
         m2 = squares - total * mean
-        if not m2 > _LEFT * squares:  # too few digits are left of the difference: centre first
+        if not m2 > _KEPT * squares:  # too few digits are left of the difference: centre first
             off = values - mean
             m2 = float(off @ off)
         return cls(len(values), mean, m2)
@@ -267,11 +268,14 @@ def summarise(
     Raises
     ------
     NotFinite
-        If a decision value is not finite.
+        If a decision value is not finite, or so large that sums of squares would not be.
     """
-    bad = decision.size - np.count_nonzero(np.isfinite(decision))
+    bad = decision.size - np.count_nonzero(np.abs(decision) < _LARGEST)
     if bad:
-        raise NotFinite(f"{bad:,} decision value(s) are not finite; check the model's input")
+        raise NotFinite(
+            f"{bad:,} decision value(s) are not finite, or beyond {_LARGEST:g}; check the model's "
+            "input"
+        )
     scores = confidence(decision)
     known = labelled(label)
     margins = margin(decision[known], label[known])

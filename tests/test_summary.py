@@ -290,9 +290,11 @@ def test_a_summary_of_a_billion_rows_and_twenty_features_fits_in_64_kilobytes() 
     assert len(json.dumps(to_json(summary))) < 64 * 1024
 
 
-@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
-def test_a_decision_that_is_not_finite_is_an_error(bad: float) -> None:
-    with pytest.raises(NotFinite, match=r"1 decision value\(s\) are not finite; check the model"):
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf, -1e150])
+def test_a_decision_that_is_not_finite_or_beyond_all_measure_is_an_error(bad: float) -> None:
+    with pytest.raises(
+        NotFinite, match=r"1 decision value\(s\) are not finite, or beyond 1e\+140; check"
+    ):
         of(np.array([0.0, bad]), np.array([0, 1]))
 
 
