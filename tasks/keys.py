@@ -110,6 +110,6 @@ def comparable(column: Any, kind: pa.DataType) -> Any:
         column = column.cast(kind)
         if pa.types.is_temporal(kind):
             column = column.cast(pa.int32() if kind.bit_width == 32 else pa.int64())
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):  # a value, or a type, that can't be cast
         return None
     return None if pa.types.is_nested(kind) else column

@@ -94,7 +94,7 @@ def distinct(columns: Iterable[pa.Array]) -> bool:
         values = column.drop_null()
         try:
             rises = pc.greater(values[1:], values[:-1]).to_numpy(zero_copy_only=False)
-        except pa.ArrowNotImplementedError:
+        except pa.ArrowNotImplementedError:  # Arrow orders no half floats and no intervals
             return False
         last = np.flatnonzero(~rises).tolist()
         falls += len(last)

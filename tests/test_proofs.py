@@ -109,6 +109,10 @@ def test_keys_that_rise_within_files_are_proven_in_whatever_order_the_files_come
     assert not distinct([*parts, again])
 
 
+def test_values_that_arrow_cannot_order_are_not_proven_to_be_distinct() -> None:
+    assert not distinct([pa.array([1.0, 2.0], pa.float16())])
+
+
 def test_keys_in_no_order_are_not_looked_at_for_long() -> None:
     shuffled = pa.array(np.random.default_rng(1).permutation(3000))
     asked = iter([shuffled, shuffled])
