@@ -8,13 +8,19 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from airflow.sdk import DAG, Context
-from airflow.sdk.exceptions import AirflowFailException
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from tasks.spec import ModelSpec
 from tasks.spec_file import load_all
 from tasks.windows import Window, latest_complete, window_at
 
-DEFAULTS = {"retries": 2, "retry_delay": timedelta(seconds=10)}
+# 10, 20, 40, 80 s: what a store or server needs to come back. What is final is not tried again.
+DEFAULTS = {
+    "retries": 4,
+    "retry_delay": timedelta(seconds=10),
+    "retry_exponential_backoff": 2,
+    "max_retry_delay": timedelta(minutes=5),
+}
 
 
 def each_model(make: Callable[[ModelSpec], DAG]) -> dict[str, DAG]:
@@ -56,6 +62,26 @@ def final(*errors: type[Exception]) -> Iterator[None]:
         yield
     except errors as error:
         raise AirflowFailException(str(error)) from None
+
+
+@contextmanager
+def skipped(error: type[Exception]) -> Iterator[None]:
+    """Skip the task, and what comes after it, where there is nothing to do any more."""
+    try:
+        yield
+    except error as said:
+        raise AirflowSkipException(str(said)) from None
+
+
+def by_monitor(spec: ModelSpec, context: Context) -> bool:
+    """Return whether the monitor started this run: by a task, and under a name of its own.
+
+    Airflow itself says that a task did; nobody can have a run look so.
+    """
+    from tasks.approval import reserved
+
+    run = context["dag_run"]
+    return str(run.run_type) == "operator_triggered" and reserved(spec, run.run_id)
 
 
 def run_link(context: Context) -> str:

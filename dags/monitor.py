@@ -4,22 +4,26 @@ Where labels come late, `relabel` then measures the windows again whose labels h
 
 A normal run acts on what the ledger folds to: if an episode is open and nobody was asked yet, it
 triggers the retrain DAG, or the rollback DAG if the champion is worse than a version that still
-serves; the run id is the proposal. A what-if only observes, and so does a backfill, unless it was
-told to `propose` after its last window.
+serves; the run id is the proposal. Where somebody should be asked and nobody is, `propose` fails
+and says why. A what-if only observes, and so does a backfill, unless it was told to `propose` after
+its last window.
 """
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
 from airflow.sdk import DAG, Context, Param, get_current_context, task
 from window_timetable import WindowTimetable
 
 from dags.each_model import DEFAULTS, each_model, linked, window_of
+from dags.start import Start
 from tasks.spec import ModelSpec
 
 if TYPE_CHECKING:
+    from tasks.ending import Run
     from tasks.records import Observation
 
 
@@ -53,10 +57,10 @@ def make(spec: ModelSpec) -> DAG:
     def judge(measured: dict[str, Any]) -> dict[str, Any] | None:
         from tasks import monitor
 
+        context = get_current_context()
         if measured["version"] is None:
             print(measured["problem"])
-            return None
-        context = get_current_context()
+            return None if spec.label.late else _action(spec, context)
         seen = monitor.judge(spec, window_of(spec, context), measured)
         print(_line(seen))
         context["ti"].xcom_push("verdict", {"verdict": seen.verdict, "reason": seen.reason})
@@ -115,14 +119,7 @@ def make(spec: ModelSpec) -> DAG:
         last = relabel() if spec.label.late else judged
         if spec.label.late:
             judged >> last
-        due = f"ti.xcom_pull('{last.operator.task_id}')"
-        last >> TriggerDagRunOperator(
-            task_id="propose",
-            trigger_dag_id=f"{{{{ {due}['flow'] }}}}.{spec.model}",
-            trigger_run_id=f"{{{{ {due}['proposal'] }}}}",
-            conf=f"{{{{ {due}['conf'] | tojson }}}}",
-            skip_when_already_exists=True,
-        )
+        last >> Start(spec=spec, due=last.operator.task_id, task_id="propose")
     return dag
 
 
@@ -131,14 +128,29 @@ def _line(seen: Observation) -> str:
 
 
 def _action(spec: ModelSpec, context: Context) -> dict[str, Any] | None:
-    """Return which run to start; None if none is due, or this run only observes."""
-    from tasks import monitor
+    """Return which run to start, or why none is; None if none is due, or this run only observes.
+
+    Proposals that nobody works on any more are ended first: what they were about is then due again.
+    """
+    from tasks import ending, monitor
 
     params = context["params"]
     advises = context["dag_run"].run_type == "backfill" and not params["propose"]
     if params["model_version"] is not None or advises:
         return None
-    return monitor.action(spec, params["propose"] or "")
+    for sentence in ending.notice(spec, partial(_run, context["ti"]), datetime.now(UTC)):
+        print(sentence)
+    due = monitor.action(spec, params["propose"] or "")
+    if due and "silence" in due:
+        print(due["silence"])
+    return due
+
+
+def _run(ti: Any, dag: str, run: str) -> Run:
+    """Return what became of a run."""
+    if ti.get_dr_count(dag_id=dag, run_ids=[run], states=["queued", "running"]):
+        return "active"
+    return "over" if ti.get_dr_count(dag_id=dag, run_ids=[run]) else "gone"
 
 
 globals().update(each_model(make))

@@ -10,10 +10,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from airflow.sdk import DAG, Param, PokeReturnValue, get_current_context, task
-from airflow.sdk.exceptions import AirflowSkipException
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from dags.ask import ask
-from dags.each_model import DEFAULTS, each_model, final, linked, run_link
+from dags.each_model import DEFAULTS, by_monitor, each_model, final, linked, run_link, skipped
+from dags.end import end, with_end
 from tasks.spec import ModelSpec, format_duration, parse_duration
 
 _FOR_EVER = timedelta(days=3650)  # event time decides: insufficient windows end a shadow
@@ -22,12 +23,13 @@ _FOR_EVER = timedelta(days=3650)  # event time decides: insufficient windows end
 def make(spec: ModelSpec) -> DAG:
     @task(task_id="propose")
     def propose() -> dict[str, Any]:
-        from tasks import approval
+        from tasks import approval, ready
+        from tasks.training import TrainingError
 
         context = get_current_context()
         run, params = context["dag_run"], context["params"]
         until = params["until"] and datetime.fromisoformat(params["until"])
-        with final(approval.NotApproved):
+        with final(approval.NotApproved, TrainingError), skipped(approval.NotDue):
             proposal = approval.propose(
                 spec,
                 run.run_id,
@@ -37,8 +39,10 @@ def make(spec: ModelSpec) -> DAG:
                 training_window=parse_duration(params["training_window"]),
                 until=until.replace(tzinfo=until.tzinfo or UTC) if until else None,
                 now=datetime.now(UTC),
+                by_monitor=by_monitor(spec, context),
             )
-        return approval.ask_to_retrain(spec, proposal, run_link(context))
+            rows = ready.count(spec, proposal)
+        return approval.ask_to_retrain(spec, proposal, run_link(context), rows)
 
     @task.short_circuit
     def decide(step: str) -> bool:
@@ -46,7 +50,10 @@ def make(spec: ModelSpec) -> DAG:
 
         # A person's answer is in the ledger by now; what finds none there is no answer.
         decision = approval.decide(spec, get_current_context()["dag_run"].run_id, step, None)
-        print(f"{step}: {decision.answer} by {decision.by}. {decision.comment}")
+        said = f"{step}: {decision.answer} by {decision.by}. {decision.comment}"
+        print(said)
+        if decision.answer == "ended":
+            raise AirflowFailException(said)
         return decision.answer == "approved"
 
     @task
@@ -132,7 +139,7 @@ def make(spec: ModelSpec) -> DAG:
         f"retrain.{spec.model}",
         schedule=None,
         max_active_runs=16,  # a run that waits, for a person or for windows, counts as active
-        default_args=DEFAULTS,
+        default_args={**DEFAULTS, "on_failure_callback": with_end(spec)},
         tags=["gatelatch", spec.model],
         params=_form(spec),
         doc_md=__doc__,
@@ -149,6 +156,7 @@ def make(spec: ModelSpec) -> DAG:
             asked = linked(shadow(), "brief")
             registered >> asked
         approved("promote", asked) >> promoted
+        end(spec, promoted)
     return dag
 
 

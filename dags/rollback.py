@@ -12,21 +12,23 @@ from airflow.sdk import DAG, Param, get_current_context, task
 from airflow.sdk.exceptions import AirflowSkipException
 
 from dags.ask import ask
-from dags.each_model import DEFAULTS, each_model, final, linked, run_link
+from dags.each_model import DEFAULTS, by_monitor, each_model, final, linked, run_link, skipped
+from dags.end import end, with_end
 from tasks.spec import ModelSpec
 
 
 def make(spec: ModelSpec) -> DAG:
     @task
     def verify() -> dict[str, Any]:
-        from tasks import rollback
+        from tasks import approval, rollback
         from tasks.registry import RegistryError
         from tasks.signing_keys import KeyUnusable
 
         context = get_current_context()
         run, params = context["dag_run"], context["params"]
-        with final(rollback.RollbackError, RegistryError, KeyUnusable):
-            if params["proposed"]:
+        refused = (rollback.RollbackError, RegistryError, KeyUnusable)
+        with final(*refused), skipped(approval.NotDue):
+            if by_monitor(spec, context):
                 proposal = rollback.propose(spec, run.run_id)
             else:
                 proposal = rollback.by_hand(
@@ -60,7 +62,7 @@ def make(spec: ModelSpec) -> DAG:
         f"rollback.{spec.model}",
         schedule=None,
         max_active_runs=4,  # one that waits for an answer must not hold up one by hand
-        default_args=DEFAULTS,
+        default_args={**DEFAULTS, "on_failure_callback": with_end(spec)},
         tags=["gatelatch", spec.model],
         params={
             "version": Param(
@@ -69,11 +71,6 @@ def make(spec: ModelSpec) -> DAG:
                 description="Version to go back to; empty: the champion before this one.",
             ),
             "reason": Param(type="string", minLength=3, description="Why; kept in the ledger."),
-            "proposed": Param(
-                False,
-                type="boolean",
-                description="Set by the monitor: a person is asked before anything happens.",
-            ),
         },
         doc_md=__doc__,
     ) as dag:
@@ -83,6 +80,7 @@ def make(spec: ModelSpec) -> DAG:
             verified >> ask(spec, "rollback", "verify") >> promoted
         else:
             verified >> promoted
+        end(spec, promoted)
     return dag
 
 

@@ -44,6 +44,9 @@ class KeepAnswers:
             told = {"detail": "A rejection needs a reason: write it into the form."}
             await JSONResponse(told, 422)(scope, receive, send)
             return
+        if over := await run_in_threadpool(_over, asked):
+            await JSONResponse({"detail": over}, 409)(scope, receive, send)
+            return
         status, told = 0, b""
 
         async def forward(message: Message) -> None:
@@ -105,6 +108,24 @@ def _lacks_reason(body: bytes) -> bool:
         return given["chosen_options"] == [REJECT] and "comment" in form and not comment_of(form)
     except (ValueError, TypeError, LookupError):
         return False  # what is wrong with it is Airflow's to say
+
+
+def _over(asked: dict[str, str]) -> str | None:
+    """Return how a proposal has ended that this answer would be about; None if it has not."""
+    from tasks import approval, spec_file, status
+    from tasks.ledger import Ledger
+
+    try:
+        known = status.read(spec_file.find(asked["model"]), Ledger.open())
+        end = approval.ended(known, asked["proposal"])
+    except Exception:
+        _log.exception("Whether %s has ended could not be looked up", asked["proposal"])
+        return None
+    if end is None or end.step == asked["step"]:
+        return None  # of a step that is decided, Airflow says so
+    return (
+        f"Nothing comes of an answer any more: {end.step}: {end.answer} by {end.by}. {end.comment}"
+    )
 
 
 def _keep(asked: dict[str, str], told: bytes) -> None:

@@ -88,6 +88,10 @@ def status(
     out.print(f"[bold]{model}[/]  champion: {champion}  latch: [bold]{latch.state}[/]{rest}")
     if latch.episode:
         out.print(f"episode: {latch.episode}")
+    if known.silence:
+        out.print(f"[bold red]nobody is asked:[/] {escape(known.silence)}")
+    elif known.due:
+        out.print(f"the next run of monitor.{model} asks: {known.due}")
     if known.calibration.now.episode:
         probabilities = known.calibration.now
         out.print(f"calibration: [bold]{probabilities.state}[/]  episode: {probabilities.episode}")

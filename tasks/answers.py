@@ -7,6 +7,7 @@ trust: whatever it holds, it reads as an answer, and only a plain yes of the rig
 from __future__ import annotations
 
 import json
+import unicodedata
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,6 +16,8 @@ from tasks.spec import ModelSpec
 
 APPROVE, REJECT = "Approve", "Reject"
 NO_REASON = "no reason given"
+# Letters and symbols by their category, and blank to the eye: fillers of Hangul, Khmer and Braille.
+_BLANK = frozenset("\u115f\u1160\u17b4\u17b5\u2800")
 _LONGEST = 2000  # characters of a comment that are kept
 
 
@@ -52,11 +55,13 @@ def read(
 
     Returns
     -------
-    The answer is `approved`, `rejected`, `no_answer`, or `invalid`: one that does not count.
+    The answer is `approved`, `rejected`, `no_answer`, or one that does not count: `invalid`, or
+    `ended` if the task that asked is over and left nothing.
     """
     if getattr(spec.approval, step) == "automatic":
         return "approved", "policy", "the spec says automatic"
-    response = response or {}
+    if response is None:
+        return "ended", "nobody", f"approve_{step} was marked as done before anybody answered"
     user = response.get("responded_by_user")
     if not user:
         return "no_answer", "nobody", "nobody answered"
@@ -74,6 +79,18 @@ def read(
     return "approved", by, comment
 
 
+def visible(text: str) -> bool:
+    """Return whether a text shows anything to who reads it.
+
+    Examples
+    --------
+    >>> visible("no"), visible("👎"), visible(" \u200b"), visible("\u3164")
+    (True, True, False, False)
+    """
+    shown = "".join(c for c in unicodedata.normalize("NFKC", text) if c not in _BLANK)
+    return any(unicodedata.category(c)[0] in "LNPS" for c in shown)
+
+
 def comment_of(form: Any) -> str:
     """Return the comment in a form's values, whatever they are; empty if there is none.
 
@@ -87,4 +104,6 @@ def comment_of(form: Any) -> str:
         return ""
     text = given if isinstance(given, str) else json.dumps(given, default=str)
     text = text.encode(errors="replace").decode().replace("\0", "").strip()  # as databases need it
+    if not visible(text):
+        return ""
     return text if len(text) <= _LONGEST else text[:_LONGEST] + " …"

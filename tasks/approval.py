@@ -5,6 +5,7 @@ Every later step looks the decision up in the ledger before it acts.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
@@ -12,16 +13,21 @@ from typing import Any
 from tasks import answers, brief, evidence, promotion_brief, status
 from tasks.latch import Kind, kind_of
 from tasks.ledger import Conflict, Ledger
+from tasks.newest import newest_row
 from tasks.records import Candidate, Decision, Proposal
 from tasks.shadow import Outcome
 from tasks.spec import ModelSpec
-from tasks.windows import latest_complete
+from tasks.windows import latest_complete, window_at
 
 PROPOSER = "gatelatch"  # who proposes for an episode
 
 
 class NotApproved(Exception):
     """A step was asked to act without the recorded decision that allows it."""
+
+
+class NotDue(Exception):
+    """The monitor asked for a proposal that the ledger does not wait for any more."""
 
 
 def propose(
@@ -34,34 +40,45 @@ def propose(
     until: datetime | None,
     now: datetime,
     action: Kind = "retrain",
+    by_monitor: bool = False,
 ) -> Proposal:
     """Append the proposal; run again, return the first one unchanged.
 
-    It belongs to the open episode if it is exactly what the monitor would propose: the ledger waits
-    for this name, and the rows are the spec's. Then nobody in particular proposed it, or whom the
-    spec names in `approval.proposer`. Else it is the `proposer`'s own.
+    What the monitor proposes belongs to the open episode, and takes the spec's rows. Nobody in
+    particular proposed it, or whom the spec names in `approval.proposer`. What a person proposes is
+    about no episode. Names like the monitor's are the monitor's alone.
 
     To recalibrate it takes the newest rows only, see `_unseen`.
 
     `until` (event time) defaults to the end of the newest observed window, and where nothing was
-    observed yet, of the newest complete one.
+    observed yet, of the newest complete one that holds a row.
+
+    Raises
+    ------
+    NotApproved
+        If nothing can be asked under this name or about these rows.
+    NotDue
+        If the monitor asked for it, and the ledger does not wait for it any more.
     """
     ledger = Ledger.open()
     known = status.read(spec, ledger)
-    usual = until is None and training_window in (None, spec.training.window)
-    if until is None:
-        ends = [o.window_end for o in known.observations]
-        until = max(ends) if ends else latest_complete(spec.window, now).end
-    span = training_window or spec.training.window
+    if earlier := next((p for p in known.proposals if p.proposal == proposal), None):
+        return earlier
     episode = None
-    if usual and known.due == proposal and kind_of(proposal) == action:
+    if by_monitor:
+        episode = _waits_for(known, proposal, action)
         proposer = spec.approval.proposer or PROPOSER
-        episode = known.latch.episode
+        training_window = until = None
+    elif reserved(spec, proposal):
+        raise NotApproved(
+            f"{proposal}: names that begin with {spec.model}.v and a number are the monitor's; "
+            "trigger again and leave the run id empty"
+        )
+    until = _until(known, until, now)
+    span = training_window or spec.training.window
     start = until - span
     if action == "recalibrate":
         start = _unseen(known, until, span, episode)
-    if spec.approval.asks:
-        _whom_to_ask(spec, proposer)
     return ledger.propose(
         Proposal(
             spec.model,
@@ -78,13 +95,54 @@ def propose(
     )
 
 
+def reserved(spec: ModelSpec, proposal: str) -> bool:
+    """Return whether a name is one that the monitor gives to what it proposes."""
+    return re.match(rf"{re.escape(spec.model)}\.v\d", proposal) is not None
+
+
+def _waits_for(known: status.Status, proposal: str, action: Kind) -> str:
+    """Return the episode that waits for a proposal of this name.
+
+    Its number may be higher than the next one: somebody else may have taken that run id.
+    """
+    episode, _, number = proposal.rpartition(".")
+    due = known.due and known.due.rpartition(".")
+    if not due or due[0] != episode or kind_of(proposal) != action or not number.isdecimal():
+        raise NotDue(f"{proposal}: the ledger does not wait for it any more; nobody is asked")
+    if int(number) < int(due[2]):
+        raise NotDue(f"{proposal}: this number is past; the ledger waits for {known.due}")
+    return episode
+
+
+def _until(known: status.Status, until: datetime | None, now: datetime) -> datetime:
+    """Return the end of the rows to train on: as asked, else of the newest there are."""
+    spec, newest = known.spec, latest_complete(known.spec.window, now).end
+    if until is not None:
+        if until > now:
+            raise NotApproved(
+                f"until {until:%Y-%m-%d %H:%M} UTC lies in the future, where no row is; the newest "
+                f"complete window ends at {newest:%Y-%m-%d %H:%M} UTC"
+            )
+        return until
+    if known.observed_until:
+        return known.observed_until
+    row = newest_row(spec, newest)
+    if row is None:
+        raise NotApproved(
+            f"{spec.source} holds no row before {newest:%Y-%m-%d %H:%M} UTC: nothing to train on; "
+            "land the rows, or correct `source` and the column `source.time`"
+        )
+    return min(window_at(spec.window, row).end, newest)
+
+
 def _unseen(
     known: status.Status, until: datetime, span: timedelta, episode: str | None
 ) -> datetime:
     """Return the start of the rows to recalibrate on, which end at `until`.
 
     As much time as a retrain would calibrate and judge on, but no row that the champion was made
-    of, and of an episode none before its first breach: those are what no longer holds.
+    of, and of an episode none before its first breach: those are what no longer holds. It is
+    `until` where there is none; `ready` then says so.
     """
     champion = next((c for c in known.candidates if c.version == known.champion), None)
     if champion is None:
@@ -94,18 +152,23 @@ def _unseen(
     if episode:
         seen = (o.window_start for o in known.observations if episode.endswith(o.window.name))
         start = max([start, *seen])
-    if start >= until:
-        raise NotApproved(
-            f"{known.spec.model} version {champion.version} was made of rows until "
-            f"{champion.trained_until:%Y-%m-%d %H:%M} UTC, and none are newer: nothing to "
-            "recalibrate on yet"
-        )
-    return start
+    return min(start, until)
 
 
-def ask_to_retrain(spec: ModelSpec, proposal: Proposal, run_link: str) -> dict[str, str]:
-    """Write the brief for the retrain approval; return its subject, body, address and evidence."""
-    text = brief.retrain(status.read(spec, Ledger.open()), proposal, run_link)
+def whom_to_ask(spec: ModelSpec, proposal: Proposal) -> None:
+    """Raise NotApproved if a person has to decide on a proposal and nobody may."""
+    if spec.approval.asks:
+        _whom_to_ask(spec, proposal.proposer)
+
+
+def ask_to_retrain(
+    spec: ModelSpec, proposal: Proposal, run_link: str, rows: Mapping[str, Any] | None = None
+) -> dict[str, str]:
+    """Write the brief for the retrain approval; return its subject, body, address and evidence.
+
+    `rows` are what `ready.count` returned.
+    """
+    text = brief.retrain(status.read(spec, Ledger.open()), proposal, run_link, rows)
     shown = evidence.of_proposal(spec, proposal)
     return brief.publish(spec.model, proposal.proposal, "retrain", text, shown)
 
@@ -155,7 +218,8 @@ def decide(
     """Record what a person answered to one step, or that the spec lets it pass without.
 
     The first decision on a step stands: whoever comes later, with whatever answer, gets that one.
-    It is recorded with the evidence as the ledger has it, which is what the brief showed.
+    It is recorded with the evidence as the ledger has it, which is what the brief showed. Once the
+    proposal has ended, that end is returned and nothing is recorded.
 
     Parameters
     ----------
@@ -164,6 +228,8 @@ def decide(
     """
     ledger = Ledger.open()
     known = status.read(spec, ledger)
+    if earlier := decided(ledger, spec, proposal, step) or ended(known, proposal):
+        return earlier
     asked = proposal_of(known, proposal)
     answer, by, comment = answers.read(spec, asked, step, response)
     decision = Decision(
@@ -174,12 +240,18 @@ def decide(
         by,
         comment,
         evidence_of(known, proposal, step),
-        known.effective_from(asked.trained_until),
+        known.decided_at(asked),
     )
     try:
-        return decided(ledger, spec, proposal, step) or ledger.decide(decision)
+        return ledger.decide(decision)
     except Conflict:  # somebody was first, just now
         return next(d for d in ledger.decisions(spec.model) if _is_on(d, proposal, step))
+
+
+def ended(known: status.Status, proposal: str) -> Decision | None:
+    """Return the decision that ended a proposal; None if none has."""
+    ends = (d for d in known.decisions if d.proposal == proposal and d.answer in status.ENDS)
+    return next(ends, None)
 
 
 def decided(ledger: Ledger, spec: ModelSpec, proposal: str, step: str) -> Decision | None:
@@ -208,7 +280,9 @@ def withdraw(spec: ModelSpec, proposal: str, by: str, reason: str) -> Decision:
     if not found:
         live = ", ".join(p.proposal for p in known.live) or "none"
         raise NotApproved(f"{spec.model} has no live proposal {proposal!r}; live: {live}")
-    since = known.effective_from(found[0].trained_until)
+    if not answers.visible(reason):
+        raise NotApproved(f"{proposal}: say why it is withdrawn; the reason is kept in the ledger")
+    since = known.decided_at(found[0])
     return ledger.decide(
         Decision(spec.model, proposal, "withdraw", "withdrawn", by, reason, "", since)
     )
@@ -229,7 +303,7 @@ def approved(
 def still_stands(ledger: Ledger, spec: ModelSpec, proposal: str, again: str = "") -> Proposal:
     """Return the proposal, if nothing refused it and the spec is the one it was made with."""
     for decision in ledger.decisions(spec.model):
-        refused = decision.proposal == proposal and decision.answer in status.REFUSALS
+        refused = decision.proposal == proposal and decision.answer in status.ENDS
         if refused and decision.step != again:
             said = f"{decision.step} was {decision.answer} by {decision.by}"
             raise NotApproved(f"{proposal}: {said}; nothing more comes of it")

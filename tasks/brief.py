@@ -51,12 +51,14 @@ def page(title: str, markdown: str) -> str:
     return render("brief.html", title=title, body=body)
 
 
-def retrain(known: Status, proposal: Proposal, run_link: str) -> tuple[str, str]:
-    """Return subject and body of the request to retrain."""
+def retrain(
+    known: Status, proposal: Proposal, run_link: str, rows: Mapping[str, Any] | None = None
+) -> tuple[str, str]:
+    """Return subject and body of the request to retrain; `rows` as `ready.count` returns them."""
     spec = known.spec
     if proposal.kind == "recalibrate":
         subject, parts = brief_calibration.what_failed(spec, proposal, _seen(known, proposal))
-        return subject, "\n\n".join([*parts, links(known, proposal, run_link)])
+        return subject, "\n\n".join([*parts, *_rows(rows), links(known, proposal, run_link)])
     if proposal.champion is None:
         subject = f"{spec.model}: train the first champion?"
         parts = [f"**`{spec.model}` has no champion yet.** Monitoring starts with the first one."]
@@ -65,7 +67,7 @@ def retrain(known: Status, proposal: Proposal, run_link: str) -> tuple[str, str]
         parts = [_what_drifted(known, proposal), *_evidence(known, proposal)]
         if proposal.episode:
             subject = f"{spec.model}: the margins drifted, retrain version {proposal.champion}?"
-    parts.append(_proposed(spec, proposal))
+    parts += [_proposed(spec, proposal), *_rows(rows)]
     return subject, "\n\n".join([*parts, links(known, proposal, run_link)])
 
 
@@ -203,6 +205,23 @@ def _proposed(spec: ModelSpec, proposal: Proposal) -> str:
         f"the champion stays, and the latch rests for {format_duration(spec.latch.rest)} of event "
         "time before it may ask again."
     )
+
+
+def _rows(rows: Mapping[str, Any] | None) -> list[str]:
+    """Return what the proposal's rows hold, part by part."""
+    if rows is None:
+        return []
+    classes = list(rows["judge"])
+    names = {"fit": "fit", "calibrate": "calibrate", "judge": "judge (newest)"}
+    cells = [
+        (names[part], f"{sum(rows[part].values()):,}", *(f"{rows[part][c]:,}" for c in classes))
+        for part in names
+        if sum(rows[part].values())
+    ]
+    of = f"{rows['labelled']:,} labelled of {rows['rows']:,}"
+    out = f"; {rows['quarantined']:,} are quarantined" if rows["quarantined"] else ""
+    head = ("rows to", "labelled", *(f"class {as_text(c)}" for c in classes))
+    return [f"**The rows are there:** {of}{out}.", table(head, cells)]
 
 
 def links(known: Status, proposal: Proposal, run_link: str) -> str:

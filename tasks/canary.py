@@ -21,7 +21,8 @@ KIND = "rollback"
 class Worse:
     """A champion that is worse than an earlier one which still serves, by the latch's policy.
 
-    `proposal` is the name of the request to go back to `target`; it ends in its number.
+    `proposal` is the name of the request to go back to `target`; it ends in its number. `silence`
+    says why nobody is asked yet, if so.
     """
 
     proposal: str
@@ -30,19 +31,21 @@ class Worse:
     target: int
     reason: str
     compared: tuple[Pair, ...]
+    silence: str | None = None
 
 
 def due(known: Status, observations_of: Callable[[int], Iterable[Observation]]) -> Worse | None:
-    """Return the rollback that is to be proposed; None if none is, or one is live already.
+    """Return the rollback that is asked for; None if none is, or one is live already.
 
-    Only a version with a lower number is gone back to, so that two versions never take turns.
+    What a person started by hand holds up none. Only a version with a lower number is gone back to,
+    so that two versions never take turns.
 
     Parameters
     ----------
     observations_of
         Returns what stands for the windows under a version.
     """
-    if known.champion is None or any(p.kind == KIND for p in known.live):
+    if known.champion is None or any(p.kind == KIND and p.episode for p in known.live):
         return None
     reigned = [p.version for p in reversed(known.promotions) if p.version < known.champion]
     for target in dict.fromkeys(reigned):
@@ -65,15 +68,16 @@ def _worse_than(
     if latch.state != "open" or latch.episode is None:
         return None
     episode = f"{latch.episode}.{KIND}"
-    earlier = [p for p in known.proposals if p.episode == episode]
+    turn = known.turn(episode)
     breaches = [pair for pair, found in judged if found.verdict == "drifting"]
     kind = "the hinge loss" if breaches[-1].labelled else "the margins"
     reason = (
         f"{kind} of version {new.version} breached beside version {target} in {len(breaches)} of "
         f"{len(judged)} windows that both served"
     )
-    name = f"{episode}.{len(earlier) + 1}"
-    return Worse(name, episode, new.version, target, reason, tuple(pair for pair, _ in judged))
+    compared = tuple(pair for pair, _ in judged)
+    name = f"{episode}.{turn.number}"
+    return Worse(name, episode, new.version, target, reason, compared, turn.silence)
 
 
 def reading(spec: ModelSpec, pair: Pair, new: Candidate, old: Candidate) -> Reading:
@@ -98,7 +102,7 @@ def reading(spec: ModelSpec, pair: Pair, new: Candidate, old: Candidate) -> Read
 
 
 def _refusals(known: Status) -> list[Pause]:
-    mine = {p.proposal for p in known.proposals if p.kind == KIND}
+    mine = {p.proposal for p in known.proposals if p.kind == KIND and p.episode}
     return [
         Pause(d.effective_from, promotion=False)
         for d in known.decisions

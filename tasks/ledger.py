@@ -208,6 +208,18 @@ class Ledger:
             )
         return row
 
+    def touched(self, model: str) -> dict[str, datetime]:
+        """Return when the newest row about each proposal was recorded (wall clock)."""
+        about = [
+            sa.select(t.c.proposal, t.c.recorded_at).where(t.c.model == model)
+            for t in (PROPOSALS, DECISIONS, CANDIDATES, PROMOTIONS)
+        ]
+        rows = sa.union_all(*about).subquery()
+        newest = sa.func.max(rows.c.recorded_at, type_=rows.c.recorded_at.type)
+        query = sa.select(rows.c.proposal, newest).group_by(rows.c.proposal)
+        with self._engine.connect() as link:
+            return {row[0]: row[1] for row in link.execute(query)}
+
     def head_at(self, promotion: Promotion) -> str:
         """Return the digest of a promotion's link: the chain's head when it was written."""
         c, t = CHAIN.c, PROMOTIONS.c

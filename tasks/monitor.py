@@ -112,23 +112,27 @@ def judge(spec: ModelSpec, window: Window, measured: dict[str, Any]) -> Observat
 def action(spec: ModelSpec, span: str = "") -> dict[str, Any] | None:
     """Return which DAG's run to start: `flow`, its run id `proposal`, and `conf`; None if none.
 
+    Where something asks for it but nobody is asked, `silence` says why, and there is no `proposal`.
+
     A rollback goes before a retrain: it takes seconds, and what is retrained would be measured
     against a champion that is on its way out. With the `span` of a backfill, see `due_after`.
     """
     worse = None if span else rollback.due(spec)
-    if worse is not None:
-        conf: dict[str, Any] = {"reason": worse.reason, "proposed": True}
+    if worse is not None and not worse.silence:
+        conf: dict[str, Any] = {"reason": worse.reason}
         return {"flow": "rollback", "proposal": worse.proposal, "conf": conf}
     proposal = due_after(spec, span) if span else due(spec)
-    if proposal is None:
-        return None
-    kind = kind_of(proposal)
-    reason = "drift" if kind == "retrain" else "calibration drift"
-    return {
-        "flow": "retrain",
-        "proposal": proposal,
-        "conf": {"reason": reason, "action": kind, "backfill": span},
-    }
+    if proposal is not None:
+        kind = kind_of(proposal)
+        reason = "drift" if kind == "retrain" else "calibration drift"
+        conf = {"reason": reason, "action": kind, "backfill": span}
+        return {"flow": "retrain", "proposal": proposal, "conf": conf}
+    known = status.read(spec, Ledger.open())
+    if worse is not None:
+        return {"silence": f"{spec.model}: nobody is asked to roll back: {worse.silence}"}
+    if known.silence:
+        return {"silence": f"{spec.model}: the latch is open and nobody is asked: {known.silence}"}
+    return None
 
 
 def due(spec: ModelSpec) -> str | None:

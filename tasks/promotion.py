@@ -65,7 +65,7 @@ def promote(spec: ModelSpec, proposal: str) -> Promotion:
                 "ledger",
                 str(conflict),
                 shown,
-                since,
+                known.decided_at(asked),
             )
         )
         raise

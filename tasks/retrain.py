@@ -41,7 +41,7 @@ def train(spec: ModelSpec, proposal: str) -> dict[str, Any]:
     if rows["problem"]:
         raise training.TrainingError(f"{spec.model} {_interval(asked)}: {rows['problem']}")
     frame, label, *_ = _gather(spec, asked, rows)
-    cut = _slices(spec, asked, label)
+    cut = slices_of(spec, asked, label)
     if asked.kind == "recalibrate":
         training.need_enough_to_calibrate(spec, label[cut.calibrate])
         fitted = model_of(spec, ledger, asked.champion or 0).estimator.estimator
@@ -75,7 +75,7 @@ def calibrate(spec: ModelSpec, proposal: str, run_id: str) -> dict[str, Any]:
 
     asked = approved(spec, Ledger.open(), proposal, "retrain")
     frame, label, *_ = _training_rows(spec, proposal, run_id)
-    cut = _slices(spec, asked, label).calibrate
+    cut = slices_of(spec, asked, label).calibrate
     training.need_enough_to_calibrate(spec, label[cut])
     fitted = tracking.get_model(run_id, "fitted")
     calibrated = calibration.learn(fitted, frame[cut], label[cut], spec.calibration.method)
@@ -145,7 +145,7 @@ def _judged_now(
     tracking.log_metrics(run_id, {**judged.metrics["candidate"], **learnt})
     if not judged.passed:
         failed = "; ".join(f"{r.title} ({r.reason})" for r in judged.gates if not r.passed)
-        since = known.effective_from(asked.trained_until)
+        since = known.decided_at(asked)
         ledger.decide(
             Decision(
                 spec.model,
@@ -259,7 +259,8 @@ def _gather(
     return gather_all(spec, quarantine.accepted(spec, _interval(asked), rows))
 
 
-def _slices(spec: ModelSpec, asked: Proposal, label: Ints) -> Any:
+def slices_of(spec: ModelSpec, asked: Proposal, label: Ints) -> Any:
+    """Return which of a proposal's labelled rows fit, calibrate and judge."""
     from tasks.training import slices, unfitted_slices
 
     cut = unfitted_slices if asked.kind == "recalibrate" else slices

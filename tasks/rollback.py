@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from tasks import approval, canary, evidence, rollback_brief, status
-from tasks.approval import NotApproved
+from tasks.answers import visible
+from tasks.approval import NotApproved, NotDue
 from tasks.canary import KIND
 from tasks.ledger import Ledger
 from tasks.promotion import settle
@@ -59,9 +60,11 @@ def target(spec: ModelSpec, version: int | None) -> tuple[int, int]:
 def propose(spec: ModelSpec, proposal: str) -> Proposal:
     """Append the rollback that the monitor proposes, after its target could be loaded, once.
 
+    Its number may be higher than the next one: somebody else may have taken that run id.
+
     Raises
     ------
-    RollbackError
+    NotDue
         If no rollback of this name is due any more.
     tasks.registry.RegistryError
         If the target's model cannot be loaded safely.
@@ -70,8 +73,9 @@ def propose(spec: ModelSpec, proposal: str) -> Proposal:
     if earlier := _named(spec, ledger, proposal):
         return earlier
     found = due(spec)
-    if found is None or found.proposal != proposal:
-        raise RollbackError(f"{spec.model}: no rollback named {proposal} is due any more")
+    episode, _, number = proposal.rpartition(".")
+    if found is None or found.silence or found.episode != episode or not number.isdecimal():
+        raise NotDue(f"{spec.model}: no rollback named {proposal} is due any more")
     target(spec, found.target)
     return ledger.propose(
         Proposal(
@@ -109,14 +113,17 @@ def by_hand(
     Raises
     ------
     RollbackError
-        As `target`; if the champion is not `expected`; if the name is that of another proposal.
+        As `target`; if the champion is not `expected`; if the name is that of another proposal, or
+        like the monitor's; if no reason is given.
     tasks.registry.RegistryError
         If the target's model cannot be loaded safely.
     """
     ledger = Ledger.open()
     known = status.read(spec, ledger)
+    if not visible(reason):
+        raise RollbackError("say why: the reason is kept in the ledger")
     row = _named(spec, ledger, proposal)
-    if row is None and not proposal.startswith(f"{spec.model}.v"):  # those are the monitor's names
+    if row is None and not approval.reserved(spec, proposal):
         champion, wanted = target(spec, version)
         if expected not in (None, champion):
             raise RollbackError(f"the champion of {spec.model} is version {champion} by now")

@@ -25,7 +25,7 @@ def look(spec: ModelSpec, proposal: str) -> Outcome:
     ledger = Ledger.open()
     asked = approval.still_stands(ledger, spec, proposal, again=STEP)
     known = status.read(spec, ledger)
-    seen = _seen(known, asked, ledger)
+    seen = look_at(known, asked, ledger)
     earlier = approval.decided(ledger, spec, proposal, STEP)
     if earlier is None and seen.answer != "waiting":
         compared = [asdict(pair) for pair in seen.compared]
@@ -38,7 +38,7 @@ def look(spec: ModelSpec, proposal: str) -> Outcome:
                 STEP,
                 seen.reason,
                 evidence.digest(compared),
-                known.effective_from(asked.trained_until),
+                known.decided_at(asked),
             )
         )
     if earlier is None:
@@ -52,7 +52,8 @@ def require(spec: ModelSpec, ledger: Ledger, proposal: str) -> None:
         approval.decision_on(ledger, spec, proposal, STEP)
 
 
-def _seen(known: status.Status, asked: Proposal, ledger: Ledger) -> Outcome:
+def look_at(known: status.Status, asked: Proposal, ledger: Ledger) -> Outcome:
+    """Return what the shadow windows say by now; nothing is recorded."""
     spec = known.spec
     if asked.champion is None:
         return Outcome("passed", "there was no champion to be compared with")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import takewhile
 from typing import Any, cast
 
 from tasks.drift import Verdict
@@ -13,7 +14,21 @@ from tasks.records import Candidate, Decision, Observation, Promotion, Proposal
 from tasks.spec import ModelSpec
 from tasks.windows import window_at
 
-REFUSALS = ("rejected", "no_answer", "invalid", "failed", "superseded", "withdrawn")
+REFUSALS = ("rejected", "no_answer", "failed", "superseded", "withdrawn")
+ENDED = ("ended", "invalid")  # nobody refused: its run died, or what was answered does not count
+ENDS = REFUSALS + ENDED
+MOST_IN_A_ROW = 4  # proposals of an episode that end so, before nobody is asked any more
+
+
+@dataclass(frozen=True)
+class Turn:
+    """Whose turn it is in an episode: the `number` of its next proposal, or why there is none yet.
+
+    `silence` is a sentence for people; None if the proposal may be made now.
+    """
+
+    number: int
+    silence: str | None
 
 
 @dataclass(frozen=True)
@@ -40,8 +55,8 @@ class Status:
     def live(self) -> list[Proposal]:
         """Return the proposals that still wait for a person or a step."""
         promoted = {p.proposal for p in self.promotions}
-        refused = {d.proposal for d in self.decisions if d.answer in REFUSALS}
-        return [p for p in self.proposals if p.proposal not in promoted | refused]
+        ended = {d.proposal for d in self.decisions if d.answer in ENDS}
+        return [p for p in self.proposals if p.proposal not in promoted | ended]
 
     @property
     def latch(self) -> Latch:
@@ -57,19 +72,76 @@ class Status:
     def due(self) -> str | None:
         """Return the proposal that an open episode waits for: its name and the next number.
 
-        None while the latch is closed or rests, or another proposal is live; but nobody has to
-        answer whether to recalibrate before a retrain is proposed.
+        None while the latch is closed or rests, while the episode is asked about, or while it is
+        too soon to ask again.
         """
-        drifts = self.latch.episode == self.history.now.episode
-        holds = [p for p in self.live if not (drifts and p.kind == "recalibrate")]
-        if self.latch.state != "open" or holds:
+        turn = self._turn
+        return None if turn is None or turn.silence else f"{self.latch.episode}.{turn.number}"
+
+    @property
+    def silence(self) -> str | None:
+        """Return why nobody is asked although the latch is open; None if somebody is, or will be.
+
+        "Will be": `due` names the proposal that the next run of the monitor makes.
+        """
+        return self._turn.silence if self._turn else None
+
+    @property
+    def _turn(self) -> Turn | None:
+        """Return whose turn it is in the open episode; None if none is open, or it is asked about.
+
+        What a person proposed is about no episode and holds up none. Nobody has to answer whether
+        to recalibrate before a retrain is proposed.
+        """
+        if self.latch.state != "open" or self.latch.episode is None:
             return None
-        earlier = [p for p in self.proposals if p.episode == self.latch.episode]
-        return f"{self.latch.episode}.{len(earlier) + 1}"
+        drifts = self.latch.episode == self.history.now.episode
+        holds = (p for p in self.live if p.episode and not (drifts and p.kind == "recalibrate"))
+        return None if any(holds) else self.turn(self.latch.episode)
+
+    def turn(self, episode: str) -> Turn:
+        """Return whose turn it is in an episode of which no proposal is live.
+
+        A proposal that nobody refused but that ended all the same, as when its run died, is made
+        again: after one window, then two, then four; after `MOST_IN_A_ROW` of them no more.
+        """
+        mine = [p for p in self.proposals if p.episode == episode]
+        number = 1 + max((_number(p.proposal, episode) for p in mine), default=0)
+        ends = {d.proposal: d for d in self.decisions if d.answer in ENDS}
+        newest = [ends.get(p.proposal) for p in reversed(mine)]
+        row = list(takewhile(lambda end: end is not None and end.answer in ENDED, newest))
+        if not row or row[0] is None:
+            return Turn(number, None)
+        last = row[0]
+        said = f"{last.proposal} ended without an answer that counts ({last.comment})"
+        if len(row) >= MOST_IN_A_ROW:
+            return Turn(
+                number,
+                f"{len(row)} proposals in a row ended so; the last, {said}. Mend the cause, then "
+                f"trigger {_flow(mine[-1])}.{self.spec.model} by hand",
+            )
+        needed = 2 ** (len(row) - 1)
+        since = sum(o.window_start >= last.effective_from for o in self.observations)
+        if since >= needed:
+            return Turn(number, None)
+        wait = "the next window" if needed - since == 1 else f"{needed - since} more windows"
+        return Turn(number, f"{said}; it is asked again after {wait}")
+
+    @property
+    def observed_until(self) -> datetime | None:
+        """Return the event time up to which windows were observed; None before the first."""
+        return max((o.window_end for o in self.observations), default=None)
+
+    def decided_at(self, proposal: Proposal) -> datetime:
+        """Return the event time of what is decided on a proposal now: from then on a latch rests.
+
+        That is the end of the newest observed window, whatever rows the proposal named.
+        """
+        return self.observed_until or proposal.trained_until
 
     def effective_from(self, until: datetime) -> datetime:
         """Return the start of the first window after all observed ones and after `until`."""
-        newest = max([until, *(o.window_end for o in self.observations)])
+        newest = max(until, self.observed_until or until)
         window = window_at(self.spec.window, newest)
         return window.start if window.start == newest else window.end
 
@@ -91,7 +163,8 @@ def read(spec: ModelSpec, ledger: Ledger) -> Status:
     promoted = [Pause(p.effective_from, promotion=True) for p in promotions]
 
     def pauses(*kinds: str) -> list[Pause]:
-        asked = {p.proposal for p in proposals if p.kind in kinds}
+        # Who refuses what a person proposed says nothing about an episode.
+        asked = {p.proposal for p in proposals if p.kind in kinds and p.episode}
         refused = (d for d in decisions if d.answer in REFUSALS and d.proposal in asked)
         return [*promoted, *(Pause(d.effective_from, promotion=False) for d in refused)]
 
@@ -108,6 +181,15 @@ def read(spec: ModelSpec, ledger: Ledger) -> Status:
     )
 
 
+def _number(proposal: str, episode: str) -> int:
+    number = proposal.removeprefix(f"{episode}.")
+    return int(number) if number.isdecimal() else 0
+
+
+def _flow(proposal: Proposal) -> str:
+    return "rollback" if proposal.kind == "rollback" else "retrain"
+
+
 def as_json(status: Status) -> dict[str, Any]:
     """Return the status as JSON-ready values; times in ISO 8601, UTC."""
     now = status.history.now
@@ -120,6 +202,8 @@ def as_json(status: Status) -> dict[str, Any]:
             "episode": now.episode,
             "rests_until": rests.isoformat() if rests else None,
         },
+        "due": status.due,
+        "nobody_asked": status.silence,
         "calibration": {
             "state": status.calibration.now.state,
             "episode": status.calibration.now.episode,

@@ -87,6 +87,7 @@ def propose(name: str = FIRST, **parts: Any) -> dict[str, str]:
             "training_window": None,
             "until": None,
             "now": day(20),
+            "by_monitor": approval.reserved(spec, name),
             **parts,
         },
     )

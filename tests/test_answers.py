@@ -85,7 +85,8 @@ def test_a_yes_after_the_spec_has_changed_does_not_count_and_a_no_does(
 
 
 def test_silence_is_no_answer() -> None:
-    for silence in (None, {}, {"chosen_options": ["Reject"], "responded_by_user": None}):
+    assert read(None)[0] == "ended"  # the task that asked is over; nobody's time was
+    for silence in ({}, {"chosen_options": ["Reject"], "responded_by_user": None}):
         assert read(silence)[0] == "no_answer"
 
 
@@ -105,6 +106,14 @@ def test_a_comment_is_kept_as_it_was_written_up_to_its_longest() -> None:
     assert answers.comment_of({"comment": "\ud800\0"}) == "?"
     assert answers.comment_of({"comment": {"a": [1]}}) == '{"a": [1]}'
     assert answers.comment_of({"comment": "x" * 10_000}) == "x" * 2000 + " …"
+
+
+@given(
+    st.text(alphabet=" \t\n\u200b\u200d\ufeff\u2060\u00ad\u3164\uffa0\u115f\u2800\u202e\U000e0020")
+)
+def test_a_comment_that_shows_nothing_is_none(blank: str) -> None:
+    assert answers.comment_of({"comment": blank}) == ""
+    assert answers.comment_of({"comment": f"{blank}no"}) == f"{blank}no".strip()
 
 
 def test_an_approver_who_is_no_user_of_airflow_is_named_with_the_way_out() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from mlflow import MlflowClient
 
-from tasks import approval, evidence, monitor, promotion
+from tasks import approval, evidence, monitor, promotion, ready
 from tasks.approval import NotApproved
 from tasks.ledger import Ledger
 from tasks.records import Decision
@@ -135,10 +135,10 @@ def test_whom_the_spec_names_as_proposer_of_episodes_cannot_approve_them(at: At)
 def test_where_nobody_may_approve_nobody_is_asked(at: At) -> None:
     at("drifted")
     nobody = MODEL.model_copy(update={"owner": Owner(name="team")})
+    propose(spec=nobody)
     with pytest.raises(NotApproved, match="nobody can approve"):
-        propose(spec=nobody)
-    propose()
-    with pytest.raises(NotApproved, match="has changed since"):
+        ready.count(nobody, read().proposals[-1])
+    with pytest.raises(NotApproved, match="nobody can approve"):
         approval.question(nobody, FIRST, "retrain")
     assert approval.decide(nobody, FIRST, "retrain", answer()).answer == "invalid"
 

@@ -101,8 +101,9 @@ def test_each_model_gets_its_three_dags_and_parsing_loads_nothing_heavy(
         "approve_promote",
         "decide_promote",
         "promote",
+        "end",
     ]
-    assert chains["rollback.churn"] == ["verify", "promote_back"]
+    assert chains["rollback.churn"] == ["verify", "promote_back", "end"]
 
 
 def test_where_labels_come_late_windows_are_measured_again_before_anything_is_proposed(

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from tasks import approval, monitor, promotion, retrain, rollback, tracking
-from tasks.approval import NotApproved
+from tasks import approval, monitor, promotion, ready, retrain, rollback, tracking
+from tasks.approval import NotApproved, NotDue
 from tasks.ledger import Conflict
 from tasks.spec import Owner, Training
 from tasks.spec_gates import Gate, Gates
@@ -39,7 +39,6 @@ def at(stores: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: Any)
 REFUSALS = {
     "rejected": answer(option="Reject"),
     "no_answer": {"chosen_options": ["Reject"], "responded_by_user": None},
-    "invalid": answer(by="mallory"),
 }
 
 
@@ -74,36 +73,50 @@ def test_neither_the_proposer_nor_a_stranger_can_approve(
     assert why in decision.comment
 
 
-@pytest.mark.parametrize(
-    ("name", "own"),
-    [
-        ("by hand", {}),
-        ("churn.v1.20260108T0000.1", {}),
-        (FIRST, {"training_window": timedelta(days=3)}),
-        (FIRST, {"until": day(9)}),
-    ],
-)
-def test_only_what_the_monitor_would_propose_is_nobodys_own(
-    at: At, name: str, own: dict[str, Any]
-) -> None:
+@pytest.mark.parametrize("name", [FIRST, "churn.v1.20260108T0000.1", "churn.v9.anything"])
+def test_a_person_cannot_take_a_name_of_the_monitors(at: At, name: str) -> None:
     at("drifted")
-    propose(name, proposer="ada", **own)
+    with pytest.raises(NotApproved, match="are the monitor's; trigger again and leave the run id"):
+        propose(name, proposer="ada", by_monitor=False)
+    assert monitor.due(MODEL) == FIRST
+
+
+def test_what_a_person_proposes_is_their_own_whatever_they_ask_for(at: At) -> None:
+    at("drifted")
+    propose("by hand", proposer="ada")
     (mine,) = read().proposals[1:]
     assert (mine.proposer, mine.episode) == ("ada", None)
+
+
+def test_what_the_monitor_proposes_takes_the_specs_rows_whatever_the_form_says(at: At) -> None:
+    at("drifted")
+    propose(proposer="ada", training_window=timedelta(days=3), until=day(9))
+    (mine,) = read().proposals[1:]
+    assert (mine.proposer, mine.episode) == ("gatelatch", EPISODE)
+    assert (mine.trained_from, mine.trained_until) == (day(9), day(11))
+
+
+@pytest.mark.parametrize("name", [f"{EPISODE}.0", "churn.v1.20260108T0000.1", f"{EPISODE}.x"])
+def test_the_monitor_proposes_nothing_that_the_ledger_does_not_wait_for(at: At, name: str) -> None:
+    at("drifted")
+    with pytest.raises(NotDue):
+        propose(name)
+    assert len(read().proposals) == 1
 
 
 def test_the_only_approver_cannot_propose(at: At) -> None:
     at("drifted")
     alone = MODEL.model_copy(update={"owner": Owner(name="team", approvers=("ada",))})
+    propose("by hand", proposer="ada", spec=alone)
     with pytest.raises(NotApproved, match="the only approver"):
-        propose("by hand", proposer="ada", spec=alone)
+        ready.count(alone, read().proposals[-1])
 
 
-def test_an_approval_task_that_was_marked_as_done_is_no_answer(at: At) -> None:
+def test_an_approval_task_that_was_marked_as_done_is_nobodys_answer(at: At) -> None:
     at("drifted")
     propose()
     decision = approval.decide(MODEL, FIRST, "retrain", None)
-    assert decision.answer == "no_answer"
+    assert (decision.answer, decision.by) == ("ended", "nobody")
 
 
 def test_nothing_comes_of_an_approval_after_a_withdrawal(at: At) -> None:
@@ -133,15 +146,15 @@ def test_an_old_promotion_that_is_run_again_leaves_the_champion_of_today(at: At)
 def test_failed_gates_are_recorded_and_nothing_is_registered(at: At) -> None:
     at("drifted")
     # Fitted mostly on the old rule, calibrated on the new one: the sigmoid turns round.
-    propose(training_window=timedelta(days=5))
-    run, result = gate(FIRST)
+    propose("by hand", training_window=timedelta(days=5))
+    run, result = gate("by hand")
     assert not result["passed"]
-    assert retrain.gate(MODEL, FIRST, run) == result
+    assert retrain.gate(MODEL, "by hand", run) == result
     decision = read().decisions[-1]
     assert (decision.step, decision.answer) == ("gates", "failed")
     assert "calibration slope" in decision.comment
     with pytest.raises(NotApproved, match="gates"):
-        retrain.register(MODEL, FIRST, run)
+        retrain.register(MODEL, "by hand", run)
     assert len(tracking.connect().search_model_versions("name = 'churn'")) == 1
 
 

@@ -10,7 +10,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tasks import approval, brief, brief_calibration, monitor, promotion, reproduce, retrain, status
+from tasks import (
+    approval,
+    brief,
+    brief_calibration,
+    monitor,
+    promotion,
+    ready,
+    reproduce,
+    retrain,
+    status,
+)
 from tasks.approval import NotApproved
 from tasks.ledger import Ledger
 from tasks.observing import candidate_of
@@ -51,9 +61,9 @@ def watch(number: int, spec: ModelSpec = SPEC, **parts: Any) -> Observation:
 
 def propose(name: str = FIRST, **parts: Any) -> dict[str, str]:
     usual: dict[str, Any] = {"training_window": None, "until": None, "action": "recalibrate"}
-    asked = approval.propose(
-        SPEC, name, **{"reason": "drift", "proposer": "otto", "now": day(20), **usual, **parts}
-    )
+    usual |= {"reason": "drift", "proposer": "otto", "now": day(20)}
+    usual["by_monitor"] = approval.reserved(SPEC, name)
+    asked = approval.propose(SPEC, name, **{**usual, **parts})
     return approval.ask_to_retrain(SPEC, asked, "/dags/here")
 
 
@@ -236,8 +246,9 @@ def test_probabilities_that_hold_are_not_replaced_by_hand_either(at: At) -> None
 
 def test_rows_that_the_champion_was_made_of_cannot_recalibrate_it(at: At) -> None:
     at("bootstrapped")
+    propose("by hand", until=day(6))
     with pytest.raises(NotApproved, match=r"made of rows until 2026-01-06 .* none are newer"):
-        propose("by hand", until=day(6))
+        ready.count(SPEC, read().proposals[-1])
 
 
 def test_recalibrating_costs_less_than_retraining(at: At) -> None:

@@ -12,7 +12,7 @@ from typer.testing import CliRunner, Result
 
 from tasks import approval, monitor, rollback
 from tasks.__main__ import app
-from tasks.approval import NotApproved
+from tasks.approval import NotApproved, NotDue
 from tasks.rollback import RollbackError
 from tasks.spec import ModelSpec
 from tests.flow import (
@@ -116,11 +116,7 @@ def test_a_champion_worse_than_what_still_serves_is_rolled_back_after_an_approva
     serve(12)
     action = monitor.action(LOGGED)
     assert action is not None
-    assert (action["flow"], action["proposal"], action["conf"]["proposed"]) == (
-        "rollback",
-        WORSE,
-        True,
-    )
+    assert (action["flow"], action["proposal"]) == ("rollback", WORSE)
     asked = rollback.propose(LOGGED, WORSE)
     assert (asked.proposer, asked.champion, asked.target) == ("gatelatch", 2, 1)
     brief = rollback.ask(LOGGED, asked, "/dags/here")
@@ -165,7 +161,7 @@ def test_a_spec_may_roll_back_by_itself(at: At) -> None:
 
 def test_a_rollback_that_is_not_due_cannot_be_proposed(at: At) -> None:
     at("promoted")
-    with pytest.raises(RollbackError, match="is due any more"):
+    with pytest.raises(NotDue, match="is due any more"):
         rollback.propose(LOGGED, WORSE)
 
 

@@ -1,0 +1,43 @@
+"""How a retrain or rollback run that dies says so: its proposal ends in the ledger.
+
+A step that fails for good records why itself; where its process is gone, the task `end` does. What
+even that one cannot say (a run deleted, marked by hand, or never carried on), the monitor's next
+run notices: `tasks/ending.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from airflow.sdk import Context, get_current_context, task
+from airflow.sdk.exceptions import AirflowFailException
+
+from tasks.spec import ModelSpec
+
+
+def with_end(spec: ModelSpec) -> Callable[[Context], None]:
+    """Return what a task calls that has failed and is not tried again."""
+
+    def say(context: Context) -> None:
+        from tasks import ending
+
+        why = ending.reason(context["ti"].task_id, context.get("exception"))
+        print(ending.end(spec, context["dag_run"].run_id, context["dag"].dag_id, why))
+
+    return say
+
+
+def end(spec: ModelSpec, last: Any) -> Any:
+    """Return the task behind the last step, which runs only if a step failed."""
+
+    @task(task_id="end", trigger_rule="one_failed")
+    def ended() -> None:
+        from tasks import ending
+
+        context = get_current_context()
+        run = context["dag_run"]
+        ending.end(spec, run.run_id, run.dag_id, "a step failed; its log in Airflow says why")
+        raise AirflowFailException(f"{run.run_id}: {ending.told(spec, run.run_id)}")
+
+    return last >> ended()

@@ -1,0 +1,58 @@
+"""Starts the run in which a person is asked; fails where somebody should be asked and nobody is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
+from airflow.sdk import Context
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+
+from tasks.spec import ModelSpec
+
+_MOST = 100  # run ids that somebody else may have taken
+_ACTIVE = ["queued", "running"]
+
+
+class Start(TriggerDagRunOperator):
+    """Starts what the task `due` returned, as `monitor.action` does; once, whoever else does.
+
+    A run id that is taken by a run which is over, and which the ledger knows nothing of, was
+    somebody else's: the next number is free.
+    """
+
+    def __init__(self, *, spec: ModelSpec, due: str, **settings: Any) -> None:
+        super().__init__(
+            trigger_dag_id=f"retrain.{spec.model}", skip_when_already_exists=True, **settings
+        )
+        self.spec = spec
+        self.due = due
+
+    def execute(self, context: Context) -> None:
+        due = context["ti"].xcom_pull(task_ids=self.due)
+        if "proposal" not in due:
+            raise AirflowFailException(due["silence"])
+        self.trigger_dag_id = f"{due['flow']}.{self.spec.model}"
+        if context["ti"].get_dag(self.trigger_dag_id).is_paused:
+            raise AirflowFailException(
+                f"{due['proposal']} is due and nobody is asked: the DAG {self.trigger_dag_id} is "
+                "paused. Unpause it; the next run of this DAG asks, or clear this task"
+            )
+        self.trigger_run_id = self._free(context["ti"], due["proposal"])
+        self.conf = due["conf"]
+        super().execute(context)
+
+    def _free(self, ti: Any, proposal: str) -> str:
+        episode, _, number = proposal.rpartition(".")
+        for k in range(int(number), int(number) + _MOST):
+            name = f"{episode}.{k}"
+            runs = {"dag_id": self.trigger_dag_id, "run_ids": [name]}
+            if ti.get_dr_count(**runs, states=_ACTIVE):
+                raise AirflowSkipException(f"{name} is on its way")
+            if not ti.get_dr_count(**runs):
+                return name
+            print(f"{name}: this run id was taken by somebody else")
+        raise AirflowFailException(
+            f"{proposal} is due and nobody is asked: {_MOST} run ids from it on are taken. Delete "
+            f"those runs of {self.trigger_dag_id}"
+        )

@@ -1,0 +1,79 @@
+"""Whether a proposal's rows can be trained on at all: looked at before anybody is asked."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tasks import approval, quarantine
+from tasks.approval import NotApproved
+from tasks.records import Proposal
+from tasks.retrain import slices_of
+from tasks.spec import ModelSpec
+from tasks.windows import Window
+
+if TYPE_CHECKING:
+    from tasks.margins import Ints
+
+PARTS = ("fit", "calibrate", "judge")
+
+
+def count(spec: ModelSpec, proposal: Proposal) -> dict[str, Any]:
+    """Return what the rows of a proposal hold.
+
+    Returns
+    -------
+    `rows` that were read, `quarantined` and `labelled` ones; of each part that training cuts them
+    into (`fit`, `calibrate`, `judge`) the labelled rows by class, oldest part first.
+
+    Raises
+    ------
+    NotApproved
+        If somebody has to decide and nobody may, or no row is newer than those of the champion.
+    tasks.training.TrainingError
+        If the rows are not there, cannot be read, or are too few for a part; if a class is missing
+        from one that learns.
+    """
+    from tasks import training
+
+    approval.whom_to_ask(spec, proposal)
+    window = Window(proposal.trained_from, proposal.trained_until)
+    if window.start >= window.end:
+        raise NotApproved(
+            f"{spec.model} version {proposal.champion} was made of rows until "
+            f"{window.end:%Y-%m-%d %H:%M} UTC, and none are newer: nothing to recalibrate on yet"
+        )
+    checked = quarantine.check_rows(spec, window, {}, page=False)
+    if checked["problem"]:
+        raise training.TrainingError(f"{spec.model} {window}: {checked['problem']}")
+    label = _labels(spec, window, checked)
+    slices = slices_of(spec, proposal, label)
+    if proposal.kind != "recalibrate":
+        training.need_all_classes(spec, label[slices.fit], "fitting")
+    training.need_enough_to_calibrate(spec, label[slices.calibrate])
+    return {
+        "rows": checked["rows"],
+        "quarantined": checked["quarantined"],
+        "labelled": len(label),
+        **{part: _by_class(spec, label[getattr(slices, part)]) for part in PARTS},
+    }
+
+
+def _labels(spec: ModelSpec, window: Window, checked: dict[str, Any]) -> Ints:
+    """Return the classes of the labelled rows in order of time; shape (n,)."""
+    import numpy as np
+    import pyarrow as pa
+
+    from tasks.training import labels
+
+    times, classes = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
+    for batch in quarantine.accepted(spec, window, checked):
+        label = labels(spec, batch)
+        time = batch.column(spec.source.time).cast(pa.timestamp("us"), safe=False).cast(pa.int64())
+        times.append(time.to_numpy(zero_copy_only=False)[label >= 0])
+        classes.append(label[label >= 0])
+    order = np.argsort(np.concatenate(times), kind="stable")
+    return np.concatenate(classes)[order]
+
+
+def _by_class(spec: ModelSpec, label: Ints) -> dict[str, int]:
+    return {str(name): int((label == i).sum()) for i, name in enumerate(spec.label.classes)}
