@@ -120,20 +120,21 @@ def test_a_spec_with_shadow_windows_waits_for_them_before_anybody_is_asked_to_pr
     _change(models, shadow={"windows": 3})
     chains, errors, heavy = _parsed(tmp_path, models)
     assert (errors, heavy) == ({}, [])
-    assert chains["retrain.churn"][-5:] == [
+    assert chains["retrain.churn"][-6:] == [
         "register",
         "shadow",
         "approve_promote",
         "decide_promote",
         "promote",
+        "end",
     ]
 
 
 @pytest.mark.parametrize(
     ("decides", "chain"),
     [
-        ("human", ["verify", "approve_rollback", "promote_back"]),
-        ("automatic", ["verify", "promote_back"]),
+        ("human", ["verify", "approve_rollback", "promote_back", "end"]),
+        ("automatic", ["verify", "promote_back", "end"]),
     ],
 )
 def test_where_versions_are_logged_a_rollback_asks_unless_the_spec_says_automatic(
