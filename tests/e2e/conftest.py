@@ -154,6 +154,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     models = home / "models"
     models.mkdir()
     land(home / "landing")
+    land(home / "mortal")  # rows that a test takes away
     write_specs(models, home)
     settings = stack.settings_of(home, models)
     try:
@@ -162,7 +163,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
             Airflow(settings.airflow_url, user, settings.passwords[user])
             for user in (stack.OPERATOR, stack.APPROVER)
         ]
-        names = (*ORDERS, *ASKING, "shadowed", "unsure", *CANARIES)
+        names = (*ORDERS, *ASKING, "mortal", "shadowed", "unsure", *CANARIES)
         clients[0].wait_for_dags([f"retrain.{name}" for name in names])
         yield Running(home, settings, *clients)
         for client in clients:

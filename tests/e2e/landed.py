@@ -60,6 +60,13 @@ def write_specs(models: Path, home: Path) -> None:
         write_spec(models, home, name, approval="automatic")
     for name in ASKING:
         write_spec(models, home, name, approval="human")
+    write_spec(
+        models,
+        home,
+        "mortal",
+        approval="human",
+        source={**source_in(home), "path": f"{home}/mortal/date={{date}}/*.parquet"},
+    )
     write_spec(models, home, "shadowed", approval="automatic", shadow={"windows": 2})
     write_spec(
         models,

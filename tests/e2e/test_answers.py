@@ -81,13 +81,13 @@ def test_a_cleared_approval_neither_asks_again_nor_changes_the_decision(
     assert (states["approve_retrain"], states["train"]) == ("success", "skipped")
 
 
-def test_an_approval_marked_as_done_by_hand_is_no_answer(running: Running) -> None:
+def test_an_approval_marked_as_done_by_hand_is_nobodys_answer(running: Running) -> None:
     run = propose(running)
     running.asked(MODEL, run, "retrain")
     path = f"dags/{DAG}/dagRuns/{run}/taskInstances/approve_retrain"
     running.operator.call("PATCH", path, json={"new_state": "success"})
-    assert running.operator.finished(DAG, run) == "success"
-    assert decision(running, run).answer == "no_answer"
+    assert running.operator.finished(DAG, run) == "failed"
+    assert decision(running, run).answer == "ended"
 
 
 def test_who_may_not_answer_is_turned_away_and_the_question_stays(running: Running) -> None:
@@ -97,7 +97,7 @@ def test_who_may_not_answer_is_turned_away_and_the_question_stays(running: Runni
     with pytest.raises(httpx.HTTPStatusError, match="403"):
         running.operator.answer(asked, "Approve", {"comment": "me"})
     with pytest.raises(httpx.HTTPStatusError, match="422"):
-        running.approver.answer(asked, "Reject", {"comment": " "})
+        running.approver.answer(asked, "Reject", {"comment": "\u200b"})
     assert not running.recorded(MODEL, run, "retrain")
     running.approver.answer(asked, "Reject", {})
     assert running.operator.finished(DAG, run) == "success"
