@@ -146,13 +146,20 @@ def _proposals(rows: list[dict[str, Any]]) -> Table:
     for name in ("reason", "by", "what became of it"):
         table.add_column(name)
     for row in rows:
-        told = [escape(f"{d['step']}: {d['answer']} by {d['by']}") for d in row["decisions"]]
+        told = [escape(_decided(d)) for d in row["decisions"]]
         waits = ["[yellow]live[/]"] if row["live"] else []
         table.add_row(
             *(escape(str(row[name])) for name in ("proposal", "reason", "proposer")),
             "\n".join([*told, *waits]),
         )
     return table
+
+
+def _decided(decision: dict[str, Any]) -> str:
+    said = f"{decision['step']}: {decision['answer']} by {decision['by']}"
+    # Of what nobody refused, the reason is what there is to mend.
+    ended = decision["answer"] in ("ended", "invalid", "failed")
+    return f"{said}: {decision['comment']}" if ended else said
 
 
 def _promotions(rows: list[dict[str, Any]]) -> Table:

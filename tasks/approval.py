@@ -306,7 +306,8 @@ def still_stands(ledger: Ledger, spec: ModelSpec, proposal: str, again: str = ""
         refused = decision.proposal == proposal and decision.answer in status.ENDS
         if refused and decision.step != again:
             said = f"{decision.step} was {decision.answer} by {decision.by}"
-            raise NotApproved(f"{proposal}: {said}; nothing more comes of it")
+            why = f" ({decision.comment})" if decision.comment else ""
+            raise NotApproved(f"{proposal}: {said}{why}; nothing more comes of it")
     asked = proposal_named(ledger, spec, proposal)
     if asked.spec_digest != spec.digest:
         raise NotApproved(

@@ -202,6 +202,16 @@ def _proposed(spec: ModelSpec, proposal: Proposal) -> str:
         f"**Proposed:** train `{spec.training.estimator}` on {days}, calibrate it, {against}."
         f"{again if spec.approval.promote == 'human' else ''}\n\n"
         f"**If you reject, or nobody answers within {format_duration(spec.approval.timeout)}:** "
+        f"{_if_refused(spec, proposal)}"
+    )
+
+
+def _if_refused(spec: ModelSpec, proposal: Proposal) -> str:
+    if proposal.champion is None:
+        return "there is still no champion, and nothing is monitored."
+    if proposal.episode is None:
+        return "the champion stays, and the latch asks as if this had never been."
+    return (
         f"the champion stays, and the latch rests for {format_duration(spec.latch.rest)} of event "
         "time before it may ask again."
     )

@@ -94,6 +94,14 @@ def _proposed(spec: ModelSpec, proposal: Proposal) -> str:
         f"newest {judge:.0%} of which judge it. Nothing is fit, so it takes a fraction of a "
         f"retrain.{again if spec.approval.promote == 'human' else ''}\n\n"
         f"**If you reject, or nobody answers within {format_duration(spec.approval.timeout)}:** "
+        f"{_if_refused(spec, proposal)}"
+    )
+
+
+def _if_refused(spec: ModelSpec, proposal: Proposal) -> str:
+    if proposal.episode is None:
+        return "the champion stays, and the latch asks as if this had never been."
+    return (
         "the champion stays, and you are not asked to recalibrate for "
         f"{format_duration(spec.latch.rest)} of event time; drift still asks."
     )

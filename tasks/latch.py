@@ -14,6 +14,7 @@ from tasks.windows import Window
 
 State = Literal["closed", "open", "resting"]
 Kind = Literal["retrain", "recalibrate"]
+MOST_IN_A_ROW = 4  # proposals of an episode that just end, before nobody is asked by itself
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,19 @@ class History:
 def kind_of(name: str) -> Kind:
     """Return what an episode, or a proposal for one, asks for: `retrain` or `recalibrate`."""
     return "recalibrate" if ".recalibrate." in name else "retrain"
+
+
+def windows_to_wait(ends: int) -> int | None:
+    """Return after how many windows an episode is asked about again; None: no more by itself.
+
+    `ends` counts its newest proposals in a row that nobody refused and that ended all the same.
+
+    Examples
+    --------
+    >>> [windows_to_wait(ends) for ends in range(5)]
+    [0, 1, 2, 4, None]
+    """
+    return None if ends >= MOST_IN_A_ROW else 2 ** (ends - 1) if ends else 0
 
 
 def fold(

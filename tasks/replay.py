@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from itertools import takewhile
 from time import perf_counter
 
 import numpy as np
@@ -18,7 +19,7 @@ from tasks.champion import Candidate, Champion, train
 from tasks.drift import Judgement, insufficient, judge
 from tasks.gates import GateResult
 from tasks.history import History
-from tasks.latch import Latch, Pause, Reading, fold
+from tasks.latch import Latch, Pause, Reading, fold, windows_to_wait
 from tasks.margins import Floats, Ints
 from tasks.spec import ModelSpec
 from tasks.training import TrainingError
@@ -57,6 +58,11 @@ class Retrain:
     causes: dict[str, float]
     trained: Ints
 
+    @property
+    def untrained(self) -> bool:
+        """Return whether the rows gave no candidate, so that there was nothing to gate."""
+        return self.refusal is not None and not self.gates
+
 
 @dataclass(frozen=True)
 class Played:
@@ -94,11 +100,11 @@ def play(
     Raises
     ------
     TrainingError
-        If the first champion cannot be trained. Where a later one cannot, it is refused.
+        If the first champion cannot be trained. Where a later one cannot, it is asked for again.
     """
     run = _Run(spec, history, first, span)
     for index in range(first, len(history.windows)):
-        if run.observe(index).state == "open":
+        if run.observe(index).state == "open" and run.asks(index):
             run.retrain(index)
         advance()
     return run.played()
@@ -145,6 +151,14 @@ class _Run:
         self.steps.append(Step(index, champion.version, said, latch))
         return latch
 
+    def asks(self, index: int) -> bool:
+        """Return whether the open episode is asked about now, after what could not be trained."""
+        episode = self.steps[-1].latch.episode or ""
+        newest = reversed(self.retrains)
+        row = list(takewhile(lambda r: r.episode == episode and r.untrained, newest))
+        needed = windows_to_wait(len(row))
+        return needed is not None and (not row or index - row[0].index >= needed)
+
     def retrain(self, index: int) -> None:
         """Act on the open latch: train on the newest rows, and promote what passes."""
         window = self.history.windows[index]
@@ -172,6 +186,8 @@ class _Run:
                 trained,
             )
         )
+        if self.retrains[-1].untrained:
+            return  # nobody refused anything, so nothing rests
         if refusal:
             self.pauses.append(Pause(window.end, promotion=False))
         else:

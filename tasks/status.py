@@ -8,7 +8,7 @@ from itertools import takewhile
 from typing import Any, cast
 
 from tasks.drift import Verdict
-from tasks.latch import History, Latch, Pause, Reading, fold
+from tasks.latch import History, Latch, Pause, Reading, fold, windows_to_wait
 from tasks.ledger import Ledger
 from tasks.records import Candidate, Decision, Observation, Promotion, Proposal
 from tasks.spec import ModelSpec
@@ -17,7 +17,6 @@ from tasks.windows import window_at
 REFUSALS = ("rejected", "no_answer", "failed", "superseded", "withdrawn")
 ENDED = ("ended", "invalid")  # nobody refused: its run died, or what was answered does not count
 ENDS = REFUSALS + ENDED
-MOST_IN_A_ROW = 4  # proposals of an episode that end so, before nobody is asked any more
 
 
 @dataclass(frozen=True)
@@ -103,7 +102,7 @@ class Status:
         """Return whose turn it is in an episode of which no proposal is live.
 
         A proposal that nobody refused but that ended all the same, as when its run died, is made
-        again: after one window, then two, then four; after `MOST_IN_A_ROW` of them no more.
+        again after a while: see `latch.windows_to_wait`.
         """
         mine = [p for p in self.proposals if p.episode == episode]
         number = 1 + max((_number(p.proposal, episode) for p in mine), default=0)
@@ -114,13 +113,13 @@ class Status:
             return Turn(number, None)
         last = row[0]
         said = f"{last.proposal} ended without an answer that counts ({last.comment})"
-        if len(row) >= MOST_IN_A_ROW:
+        needed = windows_to_wait(len(row))
+        if needed is None:
             return Turn(
                 number,
                 f"{len(row)} proposals in a row ended so; the last, {said}. Mend the cause, then "
                 f"trigger {_flow(mine[-1])}.{self.spec.model} by hand",
             )
-        needed = 2 ** (len(row) - 1)
         since = sum(o.window_start >= last.effective_from for o in self.observations)
         if since >= needed:
             return Turn(number, None)

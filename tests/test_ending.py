@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tasks import approval, ending, monitor, ready, retrain, status
+from tasks import approval, ending, latch, monitor, ready, retrain, status
 from tasks.approval import NotApproved, NotDue
 from tasks.ledger import Ledger
 from tasks.records import Decision
@@ -49,7 +49,7 @@ def test_what_ended_is_asked_again_after_one_two_and_four_windows_and_then_it_is
 ) -> None:
     at("drifted")
     asked, watched = [], 10
-    for _ in range(status.MOST_IN_A_ROW):
+    for _ in range(latch.MOST_IN_A_ROW):
         while (name := monitor.due(MODEL)) is None:
             watched += 1
             again(watched)
