@@ -18,6 +18,7 @@ from tasks.windows import Window
 
 REPORTS = "/gatelatch/reports"  # where plugins/reports.py serves the store's `reports/`
 _SHOWN_WINDOWS = 26
+_SHOWN_CLASSES = 6  # in a table's columns
 _SHOWN = 0.0005  # what three digits do not round to nothing
 _UNITS = {"wasserstein": " σ"}
 
@@ -221,17 +222,25 @@ def _rows(rows: Mapping[str, Any] | None) -> list[str]:
     """Return what the proposal's rows hold, part by part."""
     if rows is None:
         return []
-    classes = list(rows["judge"])
     names = {"fit": "fit", "calibrate": "calibrate", "judge": "judge (newest)"}
-    cells = [
-        (names[part], f"{sum(rows[part].values()):,}", *(f"{rows[part][c]:,}" for c in classes))
-        for part in names
-        if sum(rows[part].values())
-    ]
-    of = f"{rows['labelled']:,} labelled of {rows['rows']:,}"
+    parts = {name: rows[part] for part, name in names.items() if sum(rows[part].values())}
+    classes = list(rows["judge"])
+    head = ["rows to", "labelled"]
+    cells = [[name, f"{sum(counts.values()):,}"] for name, counts in parts.items()]
+    if len(classes) <= _SHOWN_CLASSES:
+        head += [f"class {as_text(c)}" for c in classes]
+        cells = [[*row, *(f"{parts[row[0]][c]:,}" for c in classes)] for row in cells]
+    else:
+        head.append("of the rarest class")
+        cells = [[*row, _rarest(parts[row[0]])] for row in cells]
     out = f"; {rows['quarantined']:,} are quarantined" if rows["quarantined"] else ""
-    head = ("rows to", "labelled", *(f"class {as_text(c)}" for c in classes))
-    return [f"**The rows are there:** {of}{out}.", table(head, cells)]
+    counted = f"{rows['labelled']:,} labelled of {rows['rows']:,}{out}"
+    return [f"**The rows are there:** {counted}.", table(head, cells)]
+
+
+def _rarest(counts: Mapping[str, int]) -> str:
+    name = min(counts, key=lambda c: counts[c])
+    return f"{counts[name]:,} ({as_text(name)})"
 
 
 def links(known: Status, proposal: Proposal, run_link: str) -> str:

@@ -176,3 +176,11 @@ def test_a_sparkline_has_one_character_a_window() -> None:
 @pytest.mark.parametrize("name", ["../../etc/passwd", "manual__2026-01-01T00:00:00+00:00", "a b/c"])
 def test_a_proposal_names_one_folder_whatever_its_name(name: str) -> None:
     assert re.fullmatch(r"[A-Za-z0-9_.-]+", brief.slug(name))
+
+
+def test_the_rows_of_many_classes_are_told_by_the_rarest() -> None:
+    counts = {str(name): 3 + name for name in range(40)}
+    parts = {"fit": counts, "calibrate": counts, "judge": counts}
+    told = "\n".join(brief._rows({"rows": 9000, "quarantined": 2, "labelled": 2700, **parts}))
+    assert "2,700 labelled of 9,000; 2 are quarantined" in told
+    assert "| judge (newest) | 900 | 3 (0) |" in told
