@@ -81,7 +81,7 @@ def by_monitor(spec: ModelSpec, context: Context) -> bool:
     from tasks.approval import reserved
 
     run = context["dag_run"]
-    return str(run.run_type) == "operator_triggered" and reserved(spec, run.run_id)
+    return run.run_type == "operator_triggered" and reserved(spec, run.run_id)
 
 
 def run_link(context: Context) -> str:

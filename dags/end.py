@@ -22,8 +22,10 @@ def with_end(spec: ModelSpec) -> Callable[[Context], None]:
     def say(context: Context) -> None:
         from tasks import ending
 
+        run = context["dag_run"]
         why = ending.reason(context["ti"].task_id, context.get("exception"))
-        print(ending.end(spec, context["dag_run"].run_id, context["dag"].dag_id, why))
+        ending.end(spec, run.run_id, run.dag_id, why)
+        print(f"{run.run_id}: {ending.told(spec, run.run_id)}")
 
     return say
 
