@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -57,6 +57,15 @@ class Digest:
                 self._content[name, what].update(content)
         self._rows += batch.num_rows
 
+    def beside(self, told: Sequence[str]) -> str:
+        """Return the digest of the rows and of what was said beside them; of the rows, if nothing.
+
+        What is said of a window then never differs under one digest.
+        """
+        if not told:
+            return str(self)
+        return str(self._new(repr((str(self), *told)).encode()).hexdigest()[:16])
+
     def __str__(self) -> str:
         whole = self._new(self._layout.digest() + self._rows.to_bytes(8, "little"))
         for name, content in sorted(self._content.items()):
@@ -72,6 +81,9 @@ def _content(column: pa.Array, first: int) -> Iterator[tuple[str, Any]]:
     import pyarrow as pa
     from pyarrow import types as t
 
+    named = isinstance(column.type, pa.ExtensionType)  # such as UUIDs
+    if named:
+        column = column.storage
     if t.is_dictionary(column.type):
         column = column.dictionary_decode()
     if t.is_string(column.type) or t.is_string_view(column.type):
@@ -90,6 +102,8 @@ def _content(column: pa.Array, first: int) -> Iterator[tuple[str, Any]]:
         if ends[-1] > ends[0]:
             yield "text", column.buffers()[2][ends[0] : ends[-1]]
         return
+    elif named and t.is_fixed_size_binary(kind):
+        pass
     elif not t.is_primitive(kind) and not t.is_decimal(kind):
         # Of no use to a model, so validation stops the window: its speed is of no concern.
         yield "values", "".join(f"{value!r}," for value in column.to_pylist()).encode()

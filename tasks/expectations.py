@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import re
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from difflib import get_close_matches
@@ -135,20 +135,32 @@ def rules_of(spec: ModelSpec) -> list[Rule]:
         bounds = {**finite, "min_value": 0}
         rules.append(Rule("expect_column_values_to_be_between", name, "finite, ≥ 0", bounds))
     wanted = f"one of the {len(spec.label.classes)} in label.classes, or empty"
-    # A CSV or a database may write an empty text where there is none.
-    empty = [""] if any(isinstance(name, str) for name in spec.label.classes) else []
-    values = {"value_set": [*spec.label.classes, *empty]}
+    # Labels that a source has as texts are the classes' names. A CSV or a database may write an
+    # empty text where there is none.
+    values = {"value_set": _or_texts([*spec.label.classes, ""])}
     rules.append(Rule("expect_column_values_to_be_in_set", spec.label.column, wanted, values))
     for rule in rules:
         rule.arguments = {"column": rule.column, **rule.arguments}
     for item in spec.expectations:
         given = {name: _as_moment(value) for name, value in item.arguments.items()}
+        words = spec.features.categorical + spec.features.text
+        if given.get("column") in words and isinstance(given.get("value_set"), list | tuple):
+            given["value_set"] = _or_texts(given["value_set"])
         bounds = {k: v for k, v in item.arguments.items() if not k.startswith("column")}
         bounds |= {"mostly": item.mostly} if item.mostly < 1 else {}
         wanted = ", ".join(f"{k} {v}" for k, v in bounds.items()) or "as declared"
         column = ", ".join(item.columns)
         rules.append(Rule(item.type, column, wanted, given, "spec", item.mostly))
     return rules
+
+
+def _or_texts(values: Iterable[Any]) -> list[Any]:
+    """Return values, and the texts of whole numbers among them: a CSV's categories are texts."""
+    return list(
+        dict.fromkeys(
+            v for one in values for v in ((one, str(one)) if type(one) is int else (one,))
+        )
+    )
 
 
 def _as_moment(value: Any) -> Any:

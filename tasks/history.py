@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from tasks.keys import Mask
 from tasks.margins import Floats, Ints, error, hinge, margin, violation
+from tasks.outside import Outside
 from tasks.source import SourceError, batches
 from tasks.spec import ModelSpec, Validation, format_duration
 from tasks.training import Facts
@@ -31,7 +32,8 @@ class History:
 
     `problems` says of each window why the monitor would not measure it, or None. `times` are
     microseconds since 1970, UTC; `label` is -1 where it is not known; `weight` are the rows' sample
-    weights, None if all are equal; `columns` those that `gates.slices.over` names.
+    weights, None if all are equal; `columns` those that `gates.slices.over` names; `remarks` name
+    rows that lie in no window.
     """
 
     windows: tuple[Window, ...]
@@ -42,6 +44,7 @@ class History:
     label: Ints
     weight: Floats | None = None
     columns: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    remarks: tuple[str, ...] = ()
 
     def facts(self, places: Ints) -> Facts:
         """Return what the gates may know of these rows; keys are not kept."""
@@ -119,9 +122,10 @@ def load(
         )
     whole = Window(tiles[0].start, tiles[-1].end)
     found: list[pa.RecordBatch] = []
+    outside = Outside()
 
     def tapped() -> Iterator[pa.RecordBatch]:
-        for batch in batches(spec, whole):
+        for batch in batches(spec, whole, outside=outside):
             found.append(batch)
             advance(batch.num_rows)
             yield batch
@@ -137,7 +141,8 @@ def load(
         raise SourceError(f"{spec.model}: no row has a time ({spec.source.time}); write it")
     tiles = [w for w in tiles if _stamp(w.end) > held.min() and _stamp(w.start) <= held.max()]
     problems = _problems(spec, tiles, table, stamps, good)
-    return _cut(spec, tiles, problems, table.filter(pa.array(good)))
+    past = _cut(spec, tiles, problems, table.filter(pa.array(good)))
+    return replace(past, remarks=outside.told)
 
 
 def _bad_rows(spec: ModelSpec, whole: Window, rows: Iterator[pa.RecordBatch]) -> Ints:

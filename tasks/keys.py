@@ -112,4 +112,4 @@ def comparable(column: Any, kind: pa.DataType) -> Any:
             column = column.cast(pa.int32() if kind.bit_width == 32 else pa.int64())
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):  # a value, or a type, that can't be cast
         return None
-    return None if pa.types.is_nested(kind) else column
+    return None if pa.types.is_nested(kind) or pa.types.is_interval(kind) else column

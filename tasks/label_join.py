@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tasks.label_source import labels, plain_keys, plain_type
+from tasks import classes
+from tasks.label_source import joined_keys, labels
+from tasks.plain import plain_type
 from tasks.readers import SourceChanged, SourceError
 from tasks.spec import ModelSpec
 from tasks.windows import Window
@@ -33,7 +35,7 @@ def join(
     rows
         The window's rows without their label.
     keys
-        The key column of the same rows, alone.
+        The key column of the same rows, alone, in one type.
 
     Raises
     ------
@@ -53,11 +55,11 @@ def join(
         }
         with duckdb.connect(config=settings) as link:
             key_type = _keep(link, keys, spec.source.key)
-            found = key_type is not None and _find(spec, window, link, key_type)
+            kind = None if key_type is None else _find(spec, window, link, key_type)
             first = 0
             for batch in rows:
-                if found:
-                    label = _labels_of(spec, window, link, batch, first, key_type)
+                if key_type is not None and kind is not None:
+                    label = _labels_of(spec, window, link, batch, first, key_type, kind)
                 else:
                     label = _unknown(spec, batch.num_rows)
                 yield batch.append_column(spec.label.column, label)
@@ -67,8 +69,7 @@ def join(
 def _unknown(spec: ModelSpec, count: int) -> pa.Array:
     import pyarrow as pa
 
-    whole = all(isinstance(name, int) for name in spec.label.classes)
-    return pa.nulls(count, pa.float64() if whole else pa.string())
+    return pa.nulls(count, pa.float64() if classes.whole(spec) else pa.string())
 
 
 def _keep(link: Any, batches: Iterator[pa.RecordBatch], name: str) -> pa.DataType | None:
@@ -91,23 +92,26 @@ def _keyed(batch: pa.RecordBatch, name: str, first: int, key_type: pa.DataType) 
     """Return the keys of a batch that are there, beside their rows' places in the window."""
     import pyarrow as pa
 
-    keys = plain_keys(batch.column(name), key_type) if name in batch.schema.names else None
-    if keys is None:  # of another type than those before: validation stops such a window
-        unknown = plain_keys(pa.nulls(0, key_type), key_type)
-        keys = pa.nulls(batch.num_rows, pa.int64() if unknown is None else unknown.type)
+    there = name in batch.schema.names
+    keys = joined_keys(batch.column(name) if there else pa.nulls(batch.num_rows), key_type)
     places = pa.array(np.arange(first, first + batch.num_rows))
     return pa.record_batch([places, keys], names=["place", "key"]).filter(keys.is_valid())
 
 
-def _find(spec: ModelSpec, window: Window, link: Any, key_type: pa.DataType) -> bool:
-    """Put the labels of the window's keys into the table `found`; return whether any are known."""
+def _find(spec: ModelSpec, window: Window, link: Any, key_type: pa.DataType) -> pa.DataType | None:
+    """Put the labels of the window's keys into the table `found`.
+
+    Returns
+    -------
+    The type of the labels: numbers if all are and the classes too; None if no label is known.
+    """
     import duckdb
     import pyarrow as pa
 
     known = labels(spec, window, key_type)
     head = next(known, None)
     if head is None:
-        return False
+        return None
     errors: list[Exception] = []
 
     def stream() -> Iterator[pa.RecordBatch]:
@@ -138,7 +142,9 @@ def _find(spec: ModelSpec, window: Window, link: Any, key_type: pa.DataType) -> 
             f"label.source {spec.label.source}: {count:,} key(s) of the window {window} have "
             "different labels; leave one label per key, then run the window again"
         )
-    return True
+    query = "select count(*) from found where try_cast(label as double) is null"
+    ((texts,),) = link.sql(query).fetchall()
+    return pa.float64() if classes.whole(spec) and not texts else pa.string()
 
 
 def _labels_of(
@@ -148,6 +154,7 @@ def _labels_of(
     batch: pa.RecordBatch,
     first: int,
     key_type: pa.DataType,
+    kind: pa.DataType,
 ) -> pa.Array:
     """Return the labels of a batch that begins at the place `first` of the window."""
     import pyarrow as pa
@@ -165,6 +172,5 @@ def _labels_of(
         )
     index = np.full(batch.num_rows, -1)
     index[ours.column("place").to_numpy() - first] = np.arange(ours.num_rows)
-    kind = pa.float64() if pa.types.is_floating(theirs.schema.field("label").type) else pa.string()
     label = theirs.column("label").cast(kind).combine_chunks()
     return label.take(pa.array(index, mask=index < 0))

@@ -56,7 +56,7 @@ def observation(
         window_start=window.start,
         window_end=window.end,
         spec_digest=spec.digest,
-        data_digest=measured["data_digest"],
+        data_digest=measured.get("seen_digest", measured["data_digest"]),
         verdict=judgement.verdict,
         reason=judgement.reason,
         pressure=judgement.pressure,

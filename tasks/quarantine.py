@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from tasks import store
 from tasks.digest import Digest
+from tasks.outside import Outside
 from tasks.readers import SourceChanged, SourceError
 from tasks.scored_by import Count
 from tasks.source import batches
@@ -33,16 +35,17 @@ def check_rows(
     Returns
     -------
     `problem` (why they cannot be measured, or None), counts, `scored_by` (see `scored_by.Count`,
-    where the spec names that column), `data_digest`, `warnings`, and paths in the store.
+    where the spec names that column), `data_digest`, `warnings`, and paths in the store;
+    `seen_digest` is of the rows and of what lies outside of all windows.
     """
     import pyarrow.parquet as pq
 
     from tasks import keys, report, validation
 
     place = f"{spec.model}/{window.name}"
-    digest, scored = Digest(), Count(spec.source.version_column)
+    digest, scored, outside = Digest(), Count(spec.source.version_column), Outside()
     with tempfile.TemporaryDirectory() as folder:
-        # Files of one window may type a column differently: one quarantine file for each schema.
+        # Where a file lacks a column: one quarantine file for each schema.
         writers: dict[pa.Schema, pq.ParquetWriter] = {}
 
         def quarantine(rows: pa.Table) -> None:
@@ -56,7 +59,7 @@ def check_rows(
             result = validation.validate(
                 spec,
                 window,
-                scored.tap(digest.tap(batches(spec, window))),
+                scored.tap(batches(spec, window, digest=digest, outside=outside)),
                 repeated=repeated,
                 constants=constants,
                 quarantine=quarantine,
@@ -66,6 +69,8 @@ def check_rows(
         except SourceError as error:
             result = _unreadable(str(error))
             digest = Digest.of(str(error))  # a file that breaks after it was missing is news
+            outside = Outside()
+        result = replace(result, warnings=(*result.warnings, *outside.told))
         bad = []
         for number, writer in enumerate(writers.values()):
             writer.close()
@@ -85,6 +90,7 @@ def check_rows(
         **({"scored_by": scored.figures()} if spec.source.version_column else {}),
         "warnings": list(result.warnings),
         "data_digest": str(digest),
+        "seen_digest": digest.beside(outside.told),
         "quarantine": bad,
         "report": address,
     }
@@ -112,7 +118,7 @@ def accepted(
     bad = _quarantined_rows(validated["quarantine"])
     digest = Digest()
     first = 0
-    for batch in digest.tap(batches(spec, window)):
+    for batch in batches(spec, window, digest=digest):
         here = bad[np.searchsorted(bad, first) : np.searchsorted(bad, first + batch.num_rows)]
         if len(here):
             keep = np.ones(batch.num_rows, dtype=bool)

@@ -195,6 +195,8 @@ def _play(
 
     spec, span = wanted.spec, wanted.span
     past = read(spec)
+    for line in past.remarks:
+        err.print(line, markup=False)
     start = past.windows[0].start + span
     left = len(past.windows) - past.first_at(start)
     if left < 1:

@@ -60,6 +60,12 @@ class Place(SpecPart):
         return self.path or f"table {self.table}"
 
 
+def _zone(value: str) -> str:
+    if value not in available_timezones():
+        raise ValueError("use a name of the IANA time zone database, such as Europe/Berlin")
+    return value
+
+
 class Source(Place):
     time: str = Field(description="column with the event time")
     key: str = Field(description="column that names a row; unique within a window")
@@ -77,6 +83,16 @@ class Source(Place):
         description="column with the model version that scored the row (`3` or `v3`); each version "
         "is then measured on its own rows",
     )
+    timezone: str | None = Field(
+        default=None,
+        description="zone of times that are written without one; left out: UTC, and to be said if "
+        "`window.timezone` is another",
+    )
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_zone(cls, value: str | None) -> str | None:
+        return value if value is None else _zone(value)
 
 
 class WindowGrid(SpecPart):
@@ -111,9 +127,7 @@ class WindowGrid(SpecPart):
     @field_validator("timezone")
     @classmethod
     def _known_zone(cls, value: str) -> str:
-        if value not in available_timezones():
-            raise ValueError("use a name of the IANA time zone database, such as Europe/Berlin")
-        return value
+        return _zone(value)
 
     @model_validator(mode="after")
     def _in_zone(self) -> Self:

@@ -115,11 +115,15 @@ def features(spec: ModelSpec, batch: pa.RecordBatch) -> pd.DataFrame:
 def labels(spec: ModelSpec, batch: pa.RecordBatch) -> Ints:
     """Return the index of each row's class, -1 where it is not known; shape (n,)."""
     import pyarrow as pa
+    import pyarrow.compute as pc
 
     column = spec.label.column
     index = np.full(batch.num_rows, -1, dtype=np.int64)
     if column in batch.schema.names:
         values = batch.column(column)
+        if pa.types.is_string(values.type):  # names of classes, or what stands there instead
+            names = pa.array(class_names(spec))
+            return np.asarray(pc.index_in(values, value_set=names).fill_null(-1), dtype=np.int64)
         # pandas knows a missing value of any type to be equal to no class; NumPy is faster.
         plain = pa.types.is_integer(values.type) and not values.null_count
         values = values.to_numpy() if plain else values.to_pandas()
