@@ -79,7 +79,7 @@ def test_both_versions_are_measured_in_one_pass_over_the_rows(
     from tasks import quarantine
 
     read = quarantine.batches
-    monkeypatch.setattr(quarantine, "batches", lambda *a: reads.append(a) or read(*a))
+    monkeypatch.setattr(quarantine, "batches", lambda *a, **k: reads.append(a) or read(*a, **k))
     monitor.measure(SHADOWED, window(11), validated)
     assert len(reads) == 1
 

@@ -160,7 +160,7 @@ def test_what_a_broken_csv_holds_stays_out_of_the_reason(at: At) -> None:
     csv = MODEL.source.model_copy(update={"path": "data/{date}.csv"})
     spec = MODEL.model_copy(update={"source": csv})
     good = "2026-01-06T00:00:00,1,0.5,0.5,1\n" * 40_000
-    Path("data/2026-01-06.csv").write_text(f"time,id,x,z,y\n{good}2026-01-06,2,secret,0.5,1\n")
+    Path("data/2026-01-06.csv").write_text(f"time,id,x,z,y\n{good}2026-01-06,2,secret,0.5,1,1\n")
     problem = monitor.validate(spec, window(6))["problem"]
-    assert "data/2026-01-06.csv cannot be read as csv" in problem
+    assert "data/2026-01-06.csv cannot be read as csv: row 40,002 has 6 columns" in problem
     assert "secret" not in problem

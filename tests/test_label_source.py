@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import numpy as np
 import pyarrow as pa
@@ -16,7 +17,7 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tasks import label_join
+from tasks import label_join, training
 from tasks.digest import Digest
 from tasks.keys import repeated_keys
 from tasks.readers import SourceChanged
@@ -172,6 +173,12 @@ KEYS: dict[str, tuple[Any, Any]] = {
     "without a zone": (pa.array([1, 2], pa.timestamp("us", "UTC")), pa.array([2], "timestamp[us]")),
     "floats": ([float("nan"), 2.0], [2.0, float("nan")]),
     "a missing key": ([None, 2], [None, 2]),
+    "texts of numbers": ([1, 2], ["1x", "2"]),
+    "numbers of texts": (["02", "2"], [2]),
+    "zeros before a number": ([7, 2], ["07", "2"]),
+    "decimals": (pa.array([1, 2], pa.decimal128(20, 0)), [2]),
+    "UUIDs": (pa.array([bytes(16), b"k" * 16], pa.uuid()), [str(UUID(bytes=b"k" * 16))]),
+    "bytes": ([b"a", b"b"], [b"b"]),
 }
 
 
@@ -199,7 +206,7 @@ def test_a_class_that_is_a_text_of_digits_is_read_as_it_stands(late: Spec) -> No
 
 @pytest.mark.parametrize(
     ("rows", "labels"),
-    [([1, 2], ["1", "2"]), (["1"], [1]), ([1], [1.0]), ([1], pa.array([1], "timestamp[us]"))],
+    [([1], [1.0]), ([1], pa.array([1], "timestamp[us]")), (["1"], [{"key": 1}])],
 )
 def test_keys_of_unlike_types_are_named(late: Spec, rows: Any, labels: Any) -> None:
     land(rows)
@@ -225,11 +232,55 @@ BROKEN: dict[str, tuple[Callable[[], None], str]] = {
         lambda: label("labels/a.parquet", [1], [DAY.start]),
         r"a\.parquet: column 'y' \(label\.source\.column\) is timestamp.* texts or numbers",
     ),
-    "two types": (
-        lambda: (label("labels/a.parquet", [1], [1]), label("labels/b.parquet", [1], ["1"]))[0],
-        r"b\.parquet: column 'y' .* is string, elsewhere it is double; write it in one type",
-    ),
 }
+
+
+WRITTEN: dict[str, tuple[list[Any], list[Any]]] = {
+    "whole numbers": ([0, 1], [0, 1, None]),
+    "numbers with a gap": ([0, 1], [0.0, 1.0, None]),
+    "booleans": ([0, 1], [False, True, None]),
+    "texts of numbers": ([0, 1], ["0", "1.0", ""]),
+    "words of Python": ([0, 1], ["False", "True", None]),
+    "quoted booleans": (["false", "true"], [False, True, None]),
+    "quoted words": (["False", "True"], ["false", "TRUE", None]),
+    "yes and no": (["no", "yes"], [False, True, None]),
+    "quoted numbers": (["0", "1"], [0, 1, None]),
+    "leading zeros": (["01", "02"], ["01", "02", ""]),
+}
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet", "table"])
+@pytest.mark.parametrize("name", WRITTEN)
+def test_a_label_means_its_class_however_a_source_writes_it(
+    late: Spec, monkeypatch: pytest.MonkeyPatch, name: str, kind: str
+) -> None:
+    classes, written = WRITTEN[name]
+    land(["a", "b", "c"])
+    spec = late(classes, table="outcome", database="LABELS") if kind == "table" else late(classes)
+    if kind == "table":
+        monkeypatch.setenv("LABELS", "sqlite:///labels.db")
+        types = {bool: sa.Boolean, int: sa.Integer, float: sa.Float, str: sa.Text}
+        columns = sa.Column("id", sa.Text), sa.Column("y", types[type(written[0])])
+        table = sa.Table("outcome", sa.MetaData(), *columns)
+        engine = sa.create_engine("sqlite:///labels.db")
+        table.create(engine)
+        with engine.begin() as link:
+            pairs = zip(["a", "b", "c"], written, strict=True)
+            link.execute(table.insert(), [{"id": i, "y": y} for i, y in pairs])
+        engine.dispose()
+    else:
+        label(f"labels/a.{kind}", ["a", "b", "c"], written)
+    (batch,) = batches(spec, DAY)
+    assert training.labels(spec, batch).tolist() == [0, 1, -1]
+
+
+def test_label_files_may_have_types_of_their_own(late: Spec) -> None:
+    land(["a", "b", "c", "7"])
+    label("labels/a.parquet", ["a"], [1])
+    label("labels/b.parquet", ["b"], ["0"])
+    label("labels/c.csv", ["c"], [True])
+    label("labels/d.parquet", [7], [1.0])
+    assert read(late())["y"].to_pylist() == [1, 0, 1, 1]
 
 
 @pytest.mark.parametrize("name", BROKEN)

@@ -75,7 +75,8 @@ def test_a_window_is_half_open_in_every_kind_of_file(
     with pa.output_stream(tmp_path / f"all.{kind}") as sink:
         write(rows(hours(), zone), sink)
     found = read(spec(source={"path": str(tmp_path / f"*.{kind}")}))[0]["id"].to_pylist()
-    assert found == list(range(24, 48))
+    # A CSV's keys are texts: 07 and 7 are two rows.
+    assert [int(key) for key in found] == list(range(24, 48))
 
 
 def test_a_csv_may_hold_later_what_its_beginning_does_not(tmp_path: Path, spec: Spec) -> None:
@@ -86,7 +87,7 @@ def test_a_csv_may_hold_later_what_its_beginning_does_not(tmp_path: Path, spec: 
     x = pa.array(["0"] * (n - 1) + ["0.5"])
     csv.write_csv(rows(times, x=x, y=y), tmp_path / "a.csv", csv.WriteOptions(quoting_style="none"))
     last = read(spec(source={"path": str(tmp_path / "a.csv")}))[0].slice(n - 1).to_pylist()[0]
-    assert (last["x"], last["y"]) == (0.5, 1)
+    assert (last["x"], last["y"]) == (0.5, "1")
 
 
 def test_rows_without_a_time_belong_to_the_day_that_names_their_file(
@@ -192,9 +193,9 @@ def test_the_digest_follows_the_rows_of_a_table(table: Callable[..., ModelSpec])
 
 
 def test_a_table_that_cannot_be_read_is_named(table: Callable[..., ModelSpec]) -> None:
-    texts = table(sa.Text())
-    with pytest.raises(SourceError, match=r"gatelatch_test_.*: column 'time' .* is TEXT"):
-        read(texts)
-    absent = texts.source.model_copy(update={"table": "absent"})
+    numbers = table(sa.Integer())
+    with pytest.raises(SourceError, match=r"gatelatch_test_.*: column 'time' .* is INTEGER"):
+        read(numbers)
+    absent = numbers.source.model_copy(update={"table": "absent"})
     with pytest.raises(SourceError, match="table absent is not in the database of ROWS_URL"):
-        read(texts.model_copy(update={"source": absent}))
+        read(numbers.model_copy(update={"source": absent}))
