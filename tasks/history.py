@@ -100,7 +100,8 @@ def load(
     """Return the rows of all whole windows in `[start, end)`, without those of bad content.
 
     They are read and validated as one table, which must have the spec's columns; that keys are
-    unique is not looked at. Windows before the first row and after the last are left out.
+    unique is not looked at. Windows before the first row and after the last are left out, and so
+    are few rows that stand far off.
 
     Parameters
     ----------
@@ -139,10 +140,40 @@ def load(
     held = stamps[stamps != _NEVER]
     if not len(held):
         raise SourceError(f"{spec.model}: no row has a time ({spec.source.time}); write it")
-    tiles = [w for w in tiles if _stamp(w.end) > held.min() and _stamp(w.start) <= held.max()]
+    first, last = _bulk(held)
+    tiles = [w for w in tiles if _stamp(w.end) > first and _stamp(w.start) <= last]
     problems = _problems(spec, tiles, table, stamps, good)
-    past = _cut(spec, tiles, problems, table.filter(pa.array(good)))
-    return replace(past, remarks=outside.told)
+    far = (stamps != _NEVER) & ((stamps < first) | (stamps > last))
+    past = _cut(spec, tiles, problems, table.filter(pa.array(good & ~far)))
+    return replace(past, remarks=(*outside.told, *_far(spec, tiles, int(far.sum()))))
+
+
+def _bulk(stamps: Ints) -> tuple[int, int]:
+    """Return the first and the last time of all rows but the few that stand far off.
+
+    Those are at most one of a hundred rows, with nothing between them and the others for longer
+    than all of the others last: a year mistyped, or 1970 for a time that is not known.
+    """
+    times = np.sort(stamps)
+    most = len(times) // 100
+    while len(times) > 1:
+        place = int(np.diff(times).argmax()) + 1
+        gap = times[place] - times[place - 1]
+        early, late = times[:place], times[place:]
+        few, rest = (early, late) if len(early) < len(late) else (late, early)
+        if len(few) > most or gap <= rest[-1] - rest[0]:
+            break
+        times, most = rest, most - len(few)
+    return int(times[0]), int(times[-1])
+
+
+def _far(spec: ModelSpec, tiles: list[Window], count: int) -> list[str]:
+    if not count:
+        return []
+    return [
+        f"{count:,} rows stand alone, far before {tiles[0].start:%Y-%m-%d} or after "
+        f"{tiles[-1].end:%Y-%m-%d}: they are left out; correct their time ({spec.source.time})"
+    ]
 
 
 def _bad_rows(spec: ModelSpec, whole: Window, rows: Iterator[pa.RecordBatch]) -> Ints:

@@ -64,6 +64,7 @@ def train(spec: ModelSpec, proposal: str) -> dict[str, Any]:
     return {
         "candidate_run": run_id,
         "rows": len(label),
+        "warnings": rows["warnings"],
         "report": rows["report"],
         "mlflow_run": tracking.run_url(spec.model, run_id),
     }
