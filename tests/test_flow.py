@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from tasks import monitor, rollback
@@ -20,6 +22,7 @@ from tests.flow import (
     At,
     alias,
     beginning,
+    day,
     file,
     land,
     promote,
@@ -164,3 +167,29 @@ def test_what_a_broken_csv_holds_stays_out_of_the_reason(at: At) -> None:
     problem = monitor.validate(spec, window(6))["problem"]
     assert "data/2026-01-06.csv cannot be read as csv: row 40,002 has 6 columns" in problem
     assert "secret" not in problem
+
+
+def test_rows_outside_of_all_windows_are_told_and_telling_otherwise_is_a_new_revision(
+    at: At,
+) -> None:
+    at("bootstrapped")
+    kept = monitor.validate(MODEL, window(6))
+    file = Path("data/2026-01-06.parquet")
+    table = pq.read_table(file)
+
+    def strange(count: int) -> None:
+        times = pa.array([day(20)] * count, table.schema.field("time").type)
+        more = table.slice(0, count).set_column(0, "time", times)
+        pq.write_table(pa.concat_tables([table, more]), file)
+
+    seen = []
+    for count in (0, 2, 3):
+        strange(count)
+        seen.append(watch(6))
+    assert [o.figures["warnings"] != [] for o in seen] == [False, True, True]
+    assert seen[1].figures["warnings"][0].startswith("2 rows of ")
+    assert [o.revision for o in seen] == [0, 1, 2]
+    assert len({o.figures["accepted"] for o in seen}) == 1
+    again = monitor.validate(MODEL, window(6))
+    assert again["data_digest"] == kept["data_digest"]
+    assert "2026-01-06.parquet are in no window" in Path(f"store/{again['report']}").read_text()

@@ -173,3 +173,28 @@ def test_windows_are_found_by_their_start() -> None:
     assert found.first_at(START + 2 * HOURS) == 2
     assert found.first_at(START + 2 * HOURS + timedelta(microseconds=1)) == 3
     assert found.first_at(datetime(2027, 1, 1, tzinfo=UTC)) == 6
+
+
+def test_a_row_of_1970_is_left_out_and_said_and_makes_no_windows(tmp_path: Path) -> None:
+    columns = past.rows(300)
+    far = -int(START.timestamp()) * 1_000_000
+    columns = {name: np.append(values, values[:1]) for name, values in columns.items()}
+    columns["time"][-1] = far
+    one = spec(land(tmp_path, columns), window={"start": "1970-01-01"})
+    found = history.load(one, datetime(1970, 1, 1, tzinfo=UTC), START + 30 * DAY)
+    alone = {name: values[:-1] for name, values in columns.items()}
+    expected = load(spec(land(tmp_path, alone)), days=30)
+    assert found.windows == expected.windows
+    assert (found.edges == expected.edges).all()
+    (told,) = found.remarks
+    assert told.startswith("1 rows stand alone, far before ")
+    assert expected.remarks == ()
+
+
+def test_rows_before_the_first_window_are_told(tmp_path: Path) -> None:
+    columns = past.rows(60)
+    late = spec(land(tmp_path, columns), window={"start": START + 2 * HOURS})
+    found = history.load(late, late.window.start, START + DAY)
+    (told,) = found.remarks
+    assert "are in no window: they lie before the first window" in told
+    assert int(told.partition(" ")[0]) + len(found.label) == 60
