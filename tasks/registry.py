@@ -127,9 +127,13 @@ def _signature(spec: ModelSpec) -> Any:
     import numpy as np
     from mlflow.models import ModelSignature
     from mlflow.types import ColSpec, Schema, TensorSpec
+    from mlflow.types.schema import AnyType
 
-    columns: list[Any] = [ColSpec("double", name) for name in spec.features.numeric]
-    columns += [ColSpec("string", n) for n in (*spec.features.categorical, *spec.features.text)]
+    # MLflow takes neither a whole number nor a bool for a double, nor either for a string; what
+    # the model was trained on may be any of them, and its own first step makes them one.
+    free = (*spec.features.numeric, *spec.features.categorical)
+    columns: list[Any] = [ColSpec(AnyType(), name) for name in free]
+    columns += [ColSpec("string", name) for name in spec.features.text]
     probabilities = TensorSpec(np.dtype("float64"), (-1, len(spec.label.classes)))
     return ModelSignature(inputs=Schema(columns), outputs=Schema([probabilities]))
 
