@@ -69,7 +69,7 @@ def mute(spec: ModelSpec, frame: pd.DataFrame) -> str | None:
             continue
         try:
             step.fit(frame[name])
-        except ValueError:  # scikit-learn's sentences, which name no column
+        except (ValueError, AttributeError):  # scikit-learn's sentences name no column
             what = "category" if kind.startswith("categorical") else "word of two letters or more"
             rather = "" if what == "category" else "name it under features.categorical, "
             return (

@@ -196,7 +196,7 @@ def fit(spec: ModelSpec, frame: pd.DataFrame, label: Ints) -> Pipeline:
     need_all_classes(spec, label, "fitting")
     try:
         return pipeline(spec, rows=len(frame)).fit(frame, label)
-    except ValueError:
+    except (ValueError, AttributeError):  # a missing text has no letters to make small
         if problem := mute(spec, frame):
             raise TrainingError(problem) from None
         raise
