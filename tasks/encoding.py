@@ -13,25 +13,14 @@ from tasks.spec import ModelSpec
 
 if TYPE_CHECKING:
     import pandas as pd
-    import pyarrow as pa
 
     from tasks.linear import Rows
 
-# One token, the whole text. Numbers with a gap are floats in pandas: 7.0 is the category 7.
-_WHOLE = r"(?s)\A(.*?)(?:\.0)?\Z"
+# A category's one token is its whole text, but for what types make of the same value: numbers with
+# a gap are floats in pandas, so 7.0 is 7; and a boolean is True in Python, true in Arrow and most
+# files, so that its token is what both have after the first letter.
+_CATEGORY = r"(?s)\A(?:[Tt](?=rue\Z)|[Ff](?=alse\Z))?(.*?)(?:\.0+)?\Z"
 _MOST_WORDS = 50_000
-
-
-def as_text(column: pa.Array) -> pa.Array:
-    """Return categories or texts of any type as the texts that Python makes of the values."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    if pa.types.is_dictionary(column.type):
-        column = column.cast(column.type.value_type)
-    if pa.types.is_boolean(column.type):  # Arrow would write true, and a served True is "True"
-        return pc.if_else(column, "True", "False")
-    return column if column.type == pa.string() else column.cast(pa.string(), safe=False)
 
 
 def encoder(spec: ModelSpec) -> Any:
@@ -50,7 +39,7 @@ def encoder(spec: ModelSpec) -> Any:
         steps.append(("numeric", StandardScaler(), list(spec.features.numeric)))
     for number, name in enumerate(spec.features.categorical):
         categories = CountVectorizer(
-            preprocessor=str, token_pattern=_WHOLE, binary=True, min_df=least, dtype=np.float64
+            preprocessor=str, token_pattern=_CATEGORY, binary=True, min_df=least, dtype=np.float64
         )
         steps.append((f"categorical_{number}", categories, name))
     for number, name in enumerate(spec.features.text):
@@ -95,19 +84,8 @@ def encode(fitted: Any, rows: Rows) -> Any:
             # A missing text stays one, for scikit-learn to refuse.
             places, texts = pd.factorize(frame[columns], use_na_sentinel=False)
             parts.append(step.transform(texts)[places])
-        elif kind == "categorical":
-            parts.append(step.transform(_as_then(step, frame[list(columns)])))
         elif kind != "remainder":
             parts.append(step.transform(frame[list(columns)]))
     if fitted.sparse_output_:
         return sparse.hstack(parts).tocsr()
     return np.hstack([p.toarray() if sparse.issparse(p) else p for p in parts])
-
-
-def _as_then(step: Any, frame: pd.DataFrame) -> pd.DataFrame:
-    """Return categories as models of before 0.2 were trained on them: booleans in small letters."""
-    small = {"True": "true", "False": "false"}
-    for name, known in zip(frame.columns, step.categories_, strict=True):
-        if not set(small) & set(known):
-            frame = frame.assign(**{name: frame[name].replace(small)})
-    return frame

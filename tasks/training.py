@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.encoding import as_text, encoder, mute
+from tasks.encoding import encoder, mute
 from tasks.linear import Rows
 from tasks.margins import Floats, Ints
 from tasks.spec import ModelSpec
@@ -95,14 +95,13 @@ def columns(spec: ModelSpec, batch: pa.RecordBatch) -> dict[str, NDArray[Any]]:
     """
     import pyarrow as pa
 
+    # A category is its text, so that 7 and "7" from two stores are one.
+    kinds = dict.fromkeys(spec.features.numeric, pa.float64())
+    kinds |= dict.fromkeys((*spec.features.categorical, *spec.features.text), pa.string())
     found = {}
-    for name in spec.features.columns:
+    for name, kind in kinds.items():
         column = batch.column(name)
-        if name not in spec.features.numeric:
-            # A category is its text, so that 7 and "7" from two stores are one.
-            column = as_text(column)
-        elif column.type != pa.float64():
-            column = column.cast(pa.float64(), safe=False)
+        column = column if column.type == kind else column.cast(kind, safe=False)
         found[name] = column.to_numpy(zero_copy_only=False)
     return found
 
