@@ -97,7 +97,7 @@ def replay(
         spec = draft.checked(raw, " ".join(["replay", *(f"--set {text}" for text in sets or [])]))
         points = [(point, _swept(raw, point)) for point in draft.grid(sweeps or [])]
         if guesses:
-            _tell_columns(guesses)
+            _tell_columns(guesses, raw["label"])
         if show_spec:
             print(draft.as_yaml(raw), end="")
             return
@@ -115,7 +115,7 @@ def replay(
         )
 
 
-def _tell_columns(guesses: list[Guess]) -> None:
+def _tell_columns(guesses: list[Guess], label: Mapping[str, Any]) -> None:
     from rich.table import Table
 
     table = Table("column", "taken as", "because", box=None, pad_edge=False)
@@ -124,6 +124,7 @@ def _tell_columns(guesses: list[Guess]) -> None:
         table.add_row(
             escape(found.column or "(no name)"), found.kind, escape(found.why), style=style
         )
+    table.add_row(escape(label["column"]), "label", f"{len(label['classes'])} classes")
     err.print(table)
     err.print("to change it: --as COLUMN=numeric, categorical or text; --ignore COLUMN\n")
 

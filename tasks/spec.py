@@ -132,7 +132,7 @@ class WindowGrid(SpecPart):
 
 class Features(SpecPart):
     numeric: tuple[str, ...] = Field(default=(), description="columns scaled to unit variance")
-    categorical: tuple[str, ...] = Field(default=(), description="columns one-hot encoded")
+    categorical: tuple[str, ...] = Field(default=(), description="columns of which each value has a weight")
     text: tuple[str, ...] = Field(default=(), description="columns turned into TF-IDF")
 
     @model_validator(mode="after")

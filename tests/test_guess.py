@@ -59,7 +59,7 @@ WRITTEN: dict[str, tuple[Any, str, str]] = {
     "numbers": (NUMBERS, "numeric", "numbers"),
     "one question mark": (["?", *NUMBERS[1:]], "numeric", "but for 1 of 400 rows"),
     "dashes": (["-"] * 4 + NUMBERS[4:], "numeric", "but for 4 of 400 rows"),
-    "blanks": (["", "NA", " "] + NUMBERS[3:], "numeric", "but for 3 of 400 rows"),
+    "blanks": (["", "NA", " ", *NUMBERS[3:]], "numeric", "but for 3 of 400 rows"),
     "words": (["abc"] * 4 + NUMBERS[4:], "numeric", "but for 4 of 400 rows"),
     "half of them words": (["abc"] * 150 + NUMBERS[150:], "left out", "like numbers"),
     "grouped numbers": (MONEY, "left out", "like numbers; write them as plain numbers"),
