@@ -132,7 +132,7 @@ class WindowGrid(SpecPart):
 
 class Features(SpecPart):
     numeric: tuple[str, ...] = Field(default=(), description="columns scaled to unit variance")
-    categorical: tuple[str, ...] = Field(default=(), description="columns of which each value has a weight")
+    categorical: tuple[str, ...] = Field(default=(), description="columns of texts or codes")
     text: tuple[str, ...] = Field(default=(), description="columns turned into TF-IDF")
 
     @model_validator(mode="after")
