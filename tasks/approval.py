@@ -144,7 +144,7 @@ def _unseen(
     of, and of an episode none before its first breach: those are what no longer holds. It is
     `until` where there is none; `ready` then says so.
     """
-    champion = next((c for c in known.candidates if c.version == known.champion), None)
+    champion = known.candidate(known.champion)
     if champion is None:
         raise NotApproved(f"{known.spec.model} has no champion to recalibrate; retrain first")
     held_out = known.spec.calibration.share + known.spec.training.judge

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
+from typing import Any
+
+from tasks import model_file
 
 MODEL = "model.skops"
 LINEAGE = "lineage.json"
@@ -23,6 +26,11 @@ _KNOWN = {
 
 class WrongFiles(Exception):
     """A folder that is not the model that was accepted: names the file."""
+
+
+def model_digest(model: Any) -> str:
+    """Return the digest of a model's file alone: 64 hex digits, equal for equal fits."""
+    return _sha256(model_file.dump(model))
 
 
 def files(folder: Path) -> dict[str, str]:

@@ -179,7 +179,8 @@ def _unlabelled(newest: Observation) -> list[str]:
 
 
 def _labelled(known: Status, proposal: Proposal, newest: Observation) -> list[str]:
-    candidate = next(c for c in known.candidates if c.version == proposal.champion)
+    candidate = known.candidate(proposal.champion)
+    assert candidate is not None  # what drifts was promoted, so it was registered
     losses = from_json(candidate.reference).summary.losses
     rows = [
         (name.replace("_", " "), f"{there:.3f}", f"{newest.figures[name]:.3f}")

@@ -9,7 +9,7 @@ from tasks.comparison import Pair, pairs, rise
 from tasks.drift import Verdict
 from tasks.latch import Pause, Reading, fold
 from tasks.limits import critical_value
-from tasks.records import Candidate, Observation
+from tasks.records import Candidate, Observation, TwoCandidates
 from tasks.spec import ModelSpec
 from tasks.status import REFUSALS, Status
 from tasks.windows import windows_per_year
@@ -59,8 +59,12 @@ def _worse_than(
     target: int, known: Status, observations_of: Callable[[int], Iterable[Observation]]
 ) -> Worse | None:
     spec, newest = known.spec, known.promotions[-1]
-    versions = {c.version: c for c in known.candidates}
-    new, old = versions[newest.version], versions[target]
+    try:
+        new, old = known.candidate(newest.version), known.candidate(target)
+    except TwoCandidates:  # nobody could go back to it; whoever tries is told
+        return None
+    if new is None or old is None:
+        return None
     since = newest.effective_from
     both = pairs(observations_of(new.version), observations_of(target), since)
     judged = [(pair, reading(spec, pair, new, old)) for pair in both]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
+from datetime import date
 from itertools import product
 from pathlib import Path
 from re import sub
@@ -13,12 +15,13 @@ import yaml
 from pydantic import ValidationError
 
 from tasks import spec_file
+from tasks.guess import KINDS, Guess, Kind, guess
 from tasks.spec import ModelSpec, SpecError, format_duration, parse_duration
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_FEW = 50  # distinct values up to which a text is a category, and a label has classes
+_FEW = 50  # classes of a label
 _WINDOWS = 8  # windows of the first training
 
 
@@ -37,62 +40,124 @@ def find(model: str) -> dict[str, Any]:
 
 
 def drafted(
-    path: str, time: str, label: str, every: str, ignore: Sequence[str] = ()
-) -> tuple[dict[str, Any], list[str]]:
-    """Return a spec for the rows of a Parquet or CSV file, and the columns it leaves out.
+    path: str,
+    time: str,
+    label: str,
+    every: str,
+    ignore: Sequence[str] = (),
+    given: Mapping[str, Kind] | None = None,
+) -> tuple[dict[str, Any], list[Guess]]:
+    """Return a spec for the rows of a Parquet or CSV file, and what each column is taken for.
 
-    Numbers and booleans become numeric features, texts of at most 50 distinct values categorical
-    ones, other texts text. All that the file does not tell is at its default, but that features
-    which stood still are measured when they move, and that nobody is asked.
+    All that the file does not tell is at its default, but that features which stood still are
+    measured when they move, and that nobody is asked.
+
+    Parameters
+    ----------
+    given
+        What columns are, by name, whatever they look like.
 
     Raises
     ------
     SpecError
-        If the file or a column cannot be used; says what to do.
+        If the file or a column cannot be used, or no feature is left; says what to do.
     """
-    import pyarrow as pa
-    import pyarrow.compute as pc
-    import pyarrow.types as t
-
+    given = given or {}
     data = _dataset(path)
     schema = data.schema
-    for option, name in [("time", time), ("label", label), *(("ignore", n) for n in ignore)]:
+    asked = [("time", time), ("label", label), *(("ignore", n) for n in ignore)]
+    for option, name in [*asked, *(("as", name) for name in given)]:
         if name not in schema.names:
             raise SpecError(f"--{option} {name}: {path} has: {', '.join(schema.names)}")
-    if not t.is_timestamp(schema.field(time).type):
-        kind = schema.field(time).type
-        raise SpecError(
-            f"--time {time}: it is {kind}, not a timestamp; write it as one, such as "
-            "2026-01-31T00:00:00"
-        )
-    features: dict[str, list[str]] = {"numeric": [], "categorical": [], "text": []}
-    left_out = []
-    for field in schema:
-        kind = field.type.value_type if t.is_dictionary(field.type) else field.type
-        if field.name in (time, label, *ignore):
+    first = _first(data, path, time)
+    columns = _Columns(path, data)
+    guesses = []
+    for name in schema.names:
+        if name in (time, label):
             continue
-        if any(f(kind) for f in (t.is_integer, t.is_floating, t.is_decimal, t.is_boolean)):
-            features["numeric"].append(field.name)
-        elif t.is_string(kind) or t.is_large_string(kind):
-            few = len(_distinct(data, field.name)) <= _FEW
-            features["categorical" if few else "text"].append(field.name)
+        if name in ignore:
+            guesses.append(Guess(name, "left out", "--ignore"))
+        elif name in given:
+            guesses.append(Guess(name, given[name], "--as"))
         else:
-            left_out.append(f"{field.name} ({kind})")
-    first = pc.min(data.to_table(columns=[time]).column(time).cast(pa.timestamp("s"), safe=False))
-    if not first.is_valid:
-        raise SpecError(f"--time {time}: no row of {path} has a time")
+            guesses.append(columns.guess(name))
+    features = {kind: [g.column for g in guesses if g.kind == kind] for kind in KINDS}
+    if not any(features.values()):
+        told = "; ".join(f"{g.column}: {g.why}" for g in guesses) or "there is no other column"
+        raise SpecError(f"--data {path}: no column is a feature ({told}); name one with --as")
     length = _duration(every)
     return {
         "model": _name(path),
         "owner": {"name": "nobody yet"},
         "source": {"path": path, "time": time, "key": time},
-        "window": {"every": every, "start": first.as_py().date()},
+        "window": {"every": every, "start": first},
         "features": {kind: names for kind, names in features.items() if names},
         "label": {"column": label, "classes": _classes(data, label)},
         "validation": {"constant_feature": "measure"},
         "training": {"window": format_duration(_WINDOWS * length)},
         "approval": {"retrain": "automatic", "promote": "automatic"},
-    }, left_out
+    }, guesses
+
+
+def _first(data: Any, path: str, time: str) -> date:
+    """Return the day of the first row."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    kind = data.schema.field(time).type
+    if not pa.types.is_timestamp(kind):
+        raise SpecError(
+            f"--time {time}: it is {kind}, not a timestamp; write it as one, such as "
+            "2026-01-31T00:00:00"
+        )
+    first = pc.min(_read(data, time).cast(pa.timestamp("s"), safe=False))
+    if not first.is_valid:
+        raise SpecError(f"--time {time}: no row of {path} has a time")
+    found: date = first.as_py().date()
+    return found
+
+
+class _Columns:
+    """The columns of a file as they stand there: those of a CSV are texts, but times and dates."""
+
+    def __init__(self, path: str, data: Any) -> None:
+        import pyarrow as pa
+
+        self._written = _is_csv(path)
+        self._data = data
+        self._index = _index_columns(data.schema)
+        if self._written:
+            fields = [
+                f if pa.types.is_temporal(f.type) else pa.field(f.name, pa.string())
+                for f in data.schema
+            ]
+            self._data = _dataset(path, pa.schema(fields))
+
+    def guess(self, name: str) -> Guess:
+        values = _read(self._data, name)
+        return guess(name, values, index=name in self._index, written=self._written)
+
+
+def _index_columns(schema: pa.Schema) -> set[str]:
+    """Return the columns that pandas wrote for the index of a frame."""
+    known = json.loads((schema.metadata or {}).get(b"pandas", b"{}"))
+    return {name for name in known.get("index_columns", []) if isinstance(name, str)}
+
+
+def _read(data: Any, name: str) -> pa.ChunkedArray:
+    import pyarrow as pa
+
+    try:
+        return data.to_table(columns=[name]).column(0)
+    except pa.ArrowInvalid:  # its text quotes the row
+        raise SpecError(
+            f"column {name}: not all of it is {data.schema.field(name).type}, as its first rows "
+            "are; write it in one type"
+        ) from None
+
+
+def _is_csv(path: str) -> bool:
+    return path.endswith((".csv", ".csv.gz"))
 
 
 def _name(path: str) -> str:
@@ -107,7 +172,7 @@ def _duration(every: str) -> Any:
         raise SpecError(f"--window {every}: {error}") from None
 
 
-def _dataset(path: str) -> Any:
+def _dataset(path: str, schema: pa.Schema | None = None) -> Any:
     import fsspec
     import pyarrow as pa
     import pyarrow.dataset as ds
@@ -117,8 +182,8 @@ def _dataset(path: str) -> Any:
         found = sorted(fs.glob(inner)) if "*" in inner else [inner]
         if not found:
             raise FileNotFoundError(path)
-        kind = "csv" if inner.endswith((".csv", ".csv.gz")) else "parquet"
-        return ds.dataset(found, format=kind, filesystem=fs)
+        kind = "csv" if _is_csv(inner) else "parquet"
+        return ds.dataset(found, schema, format=kind, filesystem=fs)
     except (pa.ArrowException, OSError, ImportError, ValueError) as error:
         raise SpecError(
             f"--data {path}: cannot be read as Parquet or CSV ({type(error).__name__}); name a "
@@ -129,8 +194,7 @@ def _dataset(path: str) -> Any:
 def _distinct(data: Any, name: str) -> pa.Array:
     import pyarrow.compute as pc
 
-    found = pc.unique(data.to_table(columns=[name]).column(name))
-    return found.drop_null()
+    return pc.unique(_read(data, name)).drop_null()
 
 
 def _classes(data: Any, label: str) -> list[int | str]:
@@ -188,6 +252,15 @@ def setting(text: str) -> tuple[str, Any]:
     if not (path and equals):
         raise SpecError(f"--set {text}: write path=value, such as latch.open.breaches=3")
     return path, _parsed("--set", text, value)
+
+
+def taken(text: str) -> tuple[str, Kind]:
+    """Return the column and kind of `column=kind`. Raises SpecError if it is not that."""
+    column, _, kind = text.rpartition("=")
+    for known in KINDS:
+        if column and kind == known:
+            return column, known
+    raise SpecError(f"--as {text}: write COLUMN=KIND, where KIND is {', '.join(KINDS)}")
 
 
 def grid(texts: Sequence[str]) -> list[dict[str, Any]]:

@@ -24,6 +24,7 @@ from tasks.records import (
     Observation,
     Promotion,
     Proposal,
+    candidate_at,
     champion_at,
 )
 from tasks.tables import CANDIDATES, CHAIN, DECISIONS, META, OBSERVATIONS, PROMOTIONS, PROPOSALS
@@ -138,7 +139,19 @@ class Ledger:
         return self._of(DECISIONS, model, Decision)
 
     def add_candidate(self, candidate: Candidate) -> Candidate:
-        """Append a candidate, once. Raises Conflict if another stands under its proposal."""
+        """Append a candidate, once.
+
+        Raises
+        ------
+        Conflict
+            If another stands under its proposal, or under its version.
+        """
+        for other in self.candidates(candidate.model):
+            if other.version == candidate.version and other.proposal != candidate.proposal:
+                raise Conflict(
+                    f"{candidate.model}: version {other.version} is the candidate of "
+                    f"{other.proposal}, and never that of {candidate.proposal} too"
+                )
         return self._once(CANDIDATES, candidate, ("proposal",))
 
     def candidates(self, model: str) -> list[Candidate]:
@@ -146,8 +159,8 @@ class Ledger:
         return self._of(CANDIDATES, model, Candidate)
 
     def candidate(self, model: str, version: int) -> Candidate | None:
-        """Return the candidate that became this version."""
-        return next((c for c in self.candidates(model) if c.version == version), None)
+        """Return the candidate that became this version. Raises TwoCandidates."""
+        return candidate_at(self.candidates(model), self.promotions(model), version)
 
     def promotions(self, model: str) -> list[Promotion]:
         """Return a model's promotions in order."""

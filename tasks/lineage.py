@@ -114,5 +114,5 @@ def _fitted(step: Any) -> Any:
         return [[str(value) for value in values] for values in step.categories_]
     if hasattr(step, "vocabulary_"):
         places = {word: int(place) for word, place in step.vocabulary_.items()}
-        return [places, step.idf_.tolist()]
+        return [places, step.idf_.tolist()] if hasattr(step, "idf_") else [places]
     return str(step)

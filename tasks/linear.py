@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
+from tasks.encoding import encode
 from tasks.margins import Floats
 
 if TYPE_CHECKING:
@@ -80,11 +81,9 @@ def inputs(pipeline: Any, rows: Rows) -> Any:
     Numbers alone are not scaled, and centred only where they must be: `Linear` does the rest. A
     ColumnTransformer copies them several times over, which took longer than everything else.
     """
-    import pandas as pd
-
     scaler = _scaler_alone(pipeline)
     if scaler is None:
-        return pipeline[0].transform(pd.DataFrame(rows, copy=False))
+        return encode(pipeline[0], rows)
     columns = [np.asarray(rows[name], np.float64) for name in scaler.feature_names_in_]
     if _far_off(scaler):
         columns = [column - mean for column, mean in zip(columns, scaler.mean_, strict=True)]
@@ -109,7 +108,7 @@ def _features_of(transform: Any) -> tuple[list[str], list[int]]:
     for kind, step, columns in transform.transformers_:
         if kind == "remainder":
             continue
-        if isinstance(columns, str):  # the one column of a text
+        if isinstance(columns, str):  # the one column of a text, or of a category
             place = transform.output_indices_[kind]
             sizes.append(place.stop - place.start)
             names.append(columns)

@@ -33,6 +33,7 @@ def promotion(
         f"**No gate of version {candidate.version} failed** ({_verdicts(candidate)}) on the newest "
         f"{candidate.metrics['judged_rows']} rows, which neither its fit nor its calibration saw."
         + (" There is no champion yet to compare it with." if asked.champion is None else ""),
+        *_same_file(known, candidate),
         _compared(candidate, asked.champion),
         table(("gate", "result", "why"), _declared(spec, candidate)),
         f"{_others(spec, candidate)} [All gates, with reliability and margins of both models]"
@@ -54,6 +55,23 @@ def promotion(
         ),
     ]
     return subject, "\n\n".join(parts)
+
+
+def _same_file(known: Status, candidate: Candidate) -> list[str]:
+    """Return a sentence on the versions whose model is the same to the byte."""
+    ours = candidate.metrics.get("model_file")
+    equal = [
+        str(c.version)
+        for c in known.candidates
+        if ours and c.version != candidate.version and c.metrics.get("model_file") == ours
+    ]
+    if not equal:
+        return []
+    return [
+        f"**The same model file as version {', '.join(equal)}:** both decide alike, to the last "
+        f"bit. Version {candidate.version} differs in the rows it was judged on, and so in its "
+        "reference and limits."
+    ]
 
 
 def _shadow(shadow: Outcome) -> list[str]:

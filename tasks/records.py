@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from tasks.spec_part import SpecError
 from tasks.windows import Window
 
 
@@ -100,3 +101,32 @@ def champion_at(promotions: list[Promotion], moment: datetime) -> Promotion | No
     """Return the promotion in whose period the moment lies; None before the first."""
     past = [p for p in promotions if p.effective_from <= moment]
     return past[-1] if past else None
+
+
+class TwoCandidates(SpecError):
+    """A version that stands in the ledger for two candidates, none of which is to be guessed."""
+
+
+def candidate_at(
+    candidates: Sequence[Candidate], promotions: Sequence[Promotion], version: int
+) -> Candidate | None:
+    """Return the candidate that became a version; None if there is none.
+
+    A version is made for one candidate. Where an older ledger names it for several, because MLflow
+    was emptied in between and counted anew, it is the one that was promoted.
+
+    Raises
+    ------
+    TwoCandidates
+        If that does not tell which; names them.
+    """
+    found = [c for c in candidates if c.version == version]
+    promoted = {p.proposal for p in promotions}
+    reigned = [c for c in found if c.proposal in promoted]
+    if len(found) > 1 and len(reigned) != 1:
+        raise TwoCandidates(
+            f"{found[0].model}: version {version} stands for {len(found)} candidates in the ledger "
+            f"({', '.join(c.proposal for c in found)}), and nothing is done with either; go back "
+            f"to another version (DAG rollback.{found[0].model}), or retrain"
+        )
+    return next(iter(reigned or found), None)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -40,14 +40,24 @@ class Registered:
 
 
 def register(
-    spec: ModelSpec, run_id: str, calibrated: Any, record: Mapping[str, Any]
+    spec: ModelSpec,
+    run_id: str,
+    calibrated: Any,
+    record: Mapping[str, Any],
+    taken: Collection[int] = (),
 ) -> Registered:
     """Register the run's candidate, signed; it is registered once, whoever asks again.
 
     Its lineage `record` is one of its files, and its model card the version's description. Files
     are artifacts of the run first, then a version points to them: what was killed in between is
     done over. Their folder is named by their digest, so no other attempt writes over them. Of two
-    who register it at once, the lower version stands.
+    who register it at once, the lower version stands. The version is that of this run alone,
+    whatever other version has an equal model.
+
+    Parameters
+    ----------
+    taken
+        Versions of other candidates. An MLflow that was emptied counts anew, and passes over them.
     """
     with (
         tempfile.TemporaryDirectory() as name,
@@ -57,8 +67,7 @@ def register(
         _write(spec, run_id, calibrated, folder)
         (folder / artifact.LINEAGE).write_text(json.dumps(record, indent=1))
         digest = artifact.digest(folder)
-        found = _versions(spec.model, digest)
-        if not found:
+        if not set(_versions(spec.model, run_id, digest)) - set(taken):
             (folder / artifact.SUMS).write_text(artifact.sums(folder))
             signing.sign(folder)
             place = f"model/{digest[:12]}"
@@ -66,12 +75,14 @@ def register(
             card = model_card.card(record, digest)
             client.log_text(run_id, card, "model_card.md")
             tags = {**lineage.tags(record), "artifact_digest": digest}
-            _create_version(spec.model, run_id, place, tags, card)
-            found = _versions(spec.model, digest)
-        for double in found[1:]:
+            while _create_version(spec.model, run_id, place, tags, card) in taken:
+                pass
+        versions = _versions(spec.model, run_id, digest)
+        stands = next(v for v in versions if v not in taken)
+        for double in set(versions) - {stands}:
             with unless("RESOURCE_DOES_NOT_EXIST"):
                 client.delete_model_version(spec.model, str(double))
-    return Registered(found[0], digest)
+    return Registered(stands, digest)
 
 
 def _write(spec: ModelSpec, run_id: str, calibrated: Any, folder: Path) -> None:
@@ -101,22 +112,24 @@ def _write(spec: ModelSpec, run_id: str, calibrated: Any, folder: Path) -> None:
     described.save(folder / "MLmodel")
 
 
-def _versions(model: str, digest: str) -> list[int]:
-    """Return the versions that hold these files, in order; those deleted by hand are not there."""
-    query = f"name = '{model}' and tags.`gatelatch.artifact_digest` = '{digest}'"
+def _versions(model: str, run_id: str, digest: str) -> list[int]:
+    """Return the run's versions of these files, in order; those deleted by hand are not there."""
+    query = (
+        f"name = '{model}' and run_id = '{run_id}' "
+        f"and tags.`gatelatch.artifact_digest` = '{digest}'"
+    )
     return sorted(int(v.version) for v in connect().search_model_versions(query))
 
 
-def _create_version(
-    model: str, run_id: str, place: str, tags: Mapping[str, str], card: str
-) -> None:
+def _create_version(model: str, run_id: str, place: str, tags: Mapping[str, str], card: str) -> int:
     client = connect()
     with unless("RESOURCE_ALREADY_EXISTS"):
         client.create_registered_model(model)
     source = f"{client.get_run(run_id).info.artifact_uri}/{place}"
-    client.create_model_version(
+    made = client.create_model_version(
         model, source, run_id, tags=_named(tags), description=card, await_creation_for=0
     )
+    return int(made.version)
 
 
 def _named(tags: Mapping[str, str]) -> dict[str, str]:
@@ -127,9 +140,13 @@ def _signature(spec: ModelSpec) -> Any:
     import numpy as np
     from mlflow.models import ModelSignature
     from mlflow.types import ColSpec, Schema, TensorSpec
+    from mlflow.types.schema import AnyType
 
-    columns: list[Any] = [ColSpec("double", name) for name in spec.features.numeric]
-    columns += [ColSpec("string", n) for n in (*spec.features.categorical, *spec.features.text)]
+    # MLflow takes neither a whole number nor a bool for a double, nor either for a string; what
+    # the model was trained on may be any of them, and its own first step makes them one.
+    free = (*spec.features.numeric, *spec.features.categorical)
+    columns: list[Any] = [ColSpec(AnyType(), name) for name in free]
+    columns += [ColSpec("string", name) for name in spec.features.text]
     probabilities = TensorSpec(np.dtype("float64"), (-1, len(spec.label.classes)))
     return ModelSignature(inputs=Schema(columns), outputs=Schema([probabilities]))
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,8 +12,10 @@ from zoneinfo import ZoneInfo
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from tasks import draft, progress
+from tasks.guess import Guess, Kind
 from tasks.source import SourceError
 from tasks.spec import ModelSpec, SpecError, format_duration, parse_duration
 from tasks.training import TrainingError
@@ -61,6 +64,10 @@ def replay(
     ignore: Annotated[
         list[str] | None, typer.Option(help="with --data: a column that is no feature")
     ] = None,
+    kinds: Annotated[
+        list[str] | None,
+        typer.Option("--as", help="with --data: what a column is: zip=categorical (repeatable)"),
+    ] = None,
     show_spec: Annotated[
         bool, typer.Option("--show-spec", help="print the spec as YAML, and play nothing")
     ] = False,
@@ -80,22 +87,23 @@ def replay(
     try:
         _check_outputs(as_json, plot)
         if data is None:
-            raw = _of_model(model, time, label, window, ignore)
-            left_out: list[str] = []
+            raw = _of_model(model, time, label, window, ignore, kinds)
+            guesses: list[Guess] = []
         else:
-            raw, left_out = _of_data(data, model, time, label, window, ignore or [])
+            given = dict(map(draft.taken, kinds or []))
+            raw, guesses = _of_data(data, model, time, label, window, ignore or [], given)
         settings = dict(draft.setting(text) for text in sets or [])
         raw = draft.changed(raw, settings)
         spec = draft.checked(raw, " ".join(["replay", *(f"--set {text}" for text in sets or [])]))
         points = [(point, _swept(raw, point)) for point in draft.grid(sweeps or [])]
+        if guesses:
+            _tell_columns(guesses, raw["label"])
         if show_spec:
             print(draft.as_yaml(raw), end="")
             return
-        if left_out:
-            err.print(f"left out, no feature can be made of them: {', '.join(left_out)}")
         wanted = _Wanted(spec, since, until, first, every or [4, 8, 13], oracle)
         with progress.bars(err) as stage, progress.unconverged() as stopped:
-            report = _play(wanted, settings, points, stage)
+            report = replace(_play(wanted, settings, points, stage), columns=guesses)
     except (SpecError, SourceError, TrainingError) as error:
         err.print(_explained(error), markup=False)
         raise typer.Exit(1) from None
@@ -105,6 +113,20 @@ def replay(
             f"{len(stopped)} fits stopped before they converged; they converge sooner with a "
             "smaller training.regularisation, or training.estimator: sgd_hinge"
         )
+
+
+def _tell_columns(guesses: list[Guess], label: Mapping[str, Any]) -> None:
+    from rich.table import Table
+
+    table = Table("column", "taken as", "because", box=None, pad_edge=False)
+    for found in guesses:
+        style = "yellow" if found.kind == "left out" else ""
+        table.add_row(
+            escape(found.column or "(no name)"), found.kind, escape(found.why), style=style
+        )
+    table.add_row(escape(label["column"]), "label", f"{len(label['classes'])} classes")
+    err.print(table)
+    err.print("to change it: --as COLUMN=numeric, categorical or text; --ignore COLUMN\n")
 
 
 def _explained(error: Exception) -> str:
@@ -125,7 +147,9 @@ def _of_model(model: str | None, *only_with_data: object) -> dict[str, Any]:
     if model is None:
         raise SpecError("name a model spec, or a file with --data, --time, --label and --window")
     if any(only_with_data):
-        raise SpecError("--time, --label, --window and --ignore go with --data only; use --set")
+        raise SpecError(
+            "--time, --label, --window, --ignore and --as go with --data only; use --set"
+        )
     return draft.find(model)
 
 
@@ -136,14 +160,15 @@ def _of_data(
     label: str | None,
     window: str | None,
     ignore: list[str],
-) -> tuple[dict[str, Any], list[str]]:
+    given: Mapping[str, Kind],
+) -> tuple[dict[str, Any], list[Guess]]:
     if model is not None:
         raise SpecError(f"give either the model spec {model} or --data {data}")
     if time is None or label is None or window is None:
-        given = {"time": time, "label": label, "window": window}
-        missing = ", ".join(f"--{name}" for name, value in given.items() if value is None)
+        needed = {"time": time, "label": label, "window": window}
+        missing = ", ".join(f"--{name}" for name, value in needed.items() if value is None)
         raise SpecError(f"--data {data}: it needs {missing} as well")
-    return draft.drafted(data, time, label, window, ignore)
+    return draft.drafted(data, time, label, window, ignore, given)
 
 
 def _swept(raw: dict[str, Any], point: dict[str, Any]) -> ModelSpec:

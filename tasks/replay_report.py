@@ -14,6 +14,7 @@ from rich.table import Table
 
 from tasks import gates
 from tasks.attribution import INTERCEPT
+from tasks.guess import Guess
 from tasks.oracle import stride
 from tasks.replay import Retrain, Step
 from tasks.spec import format_duration
@@ -26,12 +27,16 @@ _STYLES = {"steady": "green", "drifting": "red", "insufficient": "yellow"}
 
 @dataclass(frozen=True)
 class Report:
-    """A trial, the policies it stands against, and the points of a sweep with their settings."""
+    """A trial, the policies it stands against, and the points of a sweep with their settings.
+
+    `columns` are what those of a file were taken for, where no spec said it.
+    """
 
     tried: Trial
     others: Sequence[Policy]
     sweep: Sequence[tuple[Mapping[str, Any], Trial]] = ()
     settings: Mapping[str, Any] = field(default_factory=dict)
+    columns: Sequence[Guess] = ()
 
 
 def as_json(report: Report) -> dict[str, Any]:
@@ -46,6 +51,7 @@ def as_json(report: Report) -> dict[str, Any]:
         "model": tried.spec.model,
         "spec": tried.spec.digest,
         "settings": dict(report.settings),
+        "columns": [{"column": g.column, "as": g.kind, "why": g.why} for g in report.columns],
         "range": {
             "start": windows[0].start.isoformat(),
             "first": windows[first].start.isoformat(),

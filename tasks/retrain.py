@@ -112,7 +112,8 @@ def register(spec: ModelSpec, proposal: str, run_id: str) -> dict[str, Any]:
     asked = approved(spec, ledger, proposal, "retrain")
     there = _registered(ledger, asked)
     if there is None:
-        there = ledger.add_candidate(_candidate(spec, asked, run_id))
+        taken = {c.version for c in ledger.candidates(spec.model)}
+        there = ledger.add_candidate(_candidate(spec, asked, run_id, taken))
     follow(spec, ledger)
     return {
         "version": there.version,
@@ -162,9 +163,9 @@ def _judged_now(
     return figures
 
 
-def _candidate(spec: ModelSpec, asked: Proposal, run_id: str) -> Candidate:
-    """Register what the run holds, and return the row that says so."""
-    from tasks import registry, tracking
+def _candidate(spec: ModelSpec, asked: Proposal, run_id: str, taken: set[int]) -> Candidate:
+    """Register what the run holds, under no version that is taken; return the row that says so."""
+    from tasks import artifact, registry, tracking
 
     gates = tracking.get_json(run_id, "gates")
     if not all(g["passed"] for g in gates):
@@ -173,7 +174,7 @@ def _candidate(spec: ModelSpec, asked: Proposal, run_id: str) -> Candidate:
     calibrated = tracking.get_model(run_id, "calibrated")
     metrics = tracking.get_json(run_id, "metrics")
     record = lineage(spec, asked, rows, calibrated, metrics, gates, made_with())
-    made = registry.register(spec, run_id, calibrated, record)
+    made = registry.register(spec, run_id, calibrated, record, taken)
     return Candidate(
         spec.model,
         asked.proposal,
@@ -183,7 +184,7 @@ def _candidate(spec: ModelSpec, asked: Proposal, run_id: str) -> Candidate:
         spec.digest,
         rows["data_digest"],
         asked.trained_until,
-        metrics,
+        {**metrics, "model_file": artifact.model_digest(calibrated)},
         gates,
         tracking.get_json(run_id, "reference"),
     )
@@ -210,7 +211,7 @@ def _judged(
     from tasks import acceptance, recalibration, reference, timing
 
     (candidate, champion), (frame, label, weight, facts) = models, rows
-    before = next((c for c in known.candidates if c.version == asked.champion), None)
+    before = known.candidate(asked.champion)
     if asked.kind == "recalibrate" and before is not None:
         return recalibration.judge(
             spec,

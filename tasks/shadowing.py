@@ -61,6 +61,7 @@ def look_at(known: status.Status, asked: Proposal, ledger: Ledger) -> Outcome:
         reason = f"the champion is version {known.champion} by now, not version {asked.champion}"
         return Outcome("superseded", f"{reason}; propose again")
     candidate = approval.candidate_of(known, asked.proposal)
-    champion = next(c for c in known.candidates if c.version == asked.champion)
+    champion = known.candidate(asked.champion)
+    assert champion is not None  # it was promoted, so it was registered
     new, old = (ledger.observations_of(spec.model, c.version) for c in (candidate, champion))
     return shadow.judge(spec, candidate, champion, new, old)

@@ -146,7 +146,7 @@ class WindowGrid(SpecPart):
 
 class Features(SpecPart):
     numeric: tuple[str, ...] = Field(default=(), description="columns scaled to unit variance")
-    categorical: tuple[str, ...] = Field(default=(), description="columns one-hot encoded")
+    categorical: tuple[str, ...] = Field(default=(), description="columns of texts or codes")
     text: tuple[str, ...] = Field(default=(), description="columns turned into TF-IDF")
 
     @model_validator(mode="after")
@@ -340,6 +340,11 @@ class Training(SpecPart):
         default=1.0, description="C of LinearSVC; SGD's alpha = 1/(C·n)"
     )
     judge: Share = Field(default=0.2, description="share of the newest rows, kept for the gates")
+    rare_below: Count = Field(
+        default=5,
+        description="rows of the fit below which a category or word is pooled with all others that "
+        "are unknown; it is then not in the model's file, where a single customer's would stay",
+    )
     seed: int = Field(default=7, description="seed of the solver")
 
 

@@ -10,7 +10,14 @@ from typing import Any, cast
 from tasks.drift import Verdict
 from tasks.latch import History, Latch, Pause, Reading, fold, windows_to_wait
 from tasks.ledger import Ledger
-from tasks.records import Candidate, Decision, Observation, Promotion, Proposal
+from tasks.records import (
+    Candidate,
+    Decision,
+    Observation,
+    Promotion,
+    Proposal,
+    candidate_at,
+)
 from tasks.spec import ModelSpec
 from tasks.windows import window_at
 
@@ -49,6 +56,10 @@ class Status:
     @property
     def champion(self) -> int | None:
         return self.promotions[-1].version if self.promotions else None
+
+    def candidate(self, version: int | None) -> Candidate | None:
+        """Return the candidate that became a version. Raises TwoCandidates."""
+        return None if version is None else candidate_at(self.candidates, self.promotions, version)
 
     @property
     def live(self) -> list[Proposal]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tasks.encoding import encoder, mute
 from tasks.linear import Rows
 from tasks.margins import Floats, Ints
 from tasks.spec import ModelSpec
@@ -193,10 +194,15 @@ def fit(spec: ModelSpec, frame: pd.DataFrame, label: Ints) -> Pipeline:
     Raises
     ------
     TrainingError
-        If a class is missing from the rows.
+        If a class is missing from the rows, or a text or category has nothing to learn from.
     """
     need_all_classes(spec, label, "fitting")
-    return pipeline(spec, rows=len(frame)).fit(frame, label)
+    try:
+        return pipeline(spec, rows=len(frame)).fit(frame, label)
+    except (ValueError, AttributeError):  # a missing text has no letters to make small
+        if problem := mute(spec, frame):
+            raise TrainingError(problem) from None
+        raise
 
 
 def need_all_classes(spec: ModelSpec, label: Ints, purpose: str) -> None:
@@ -225,22 +231,10 @@ def need_enough_to_calibrate(spec: ModelSpec, label: Ints) -> None:
 
 def pipeline(spec: ModelSpec, rows: int) -> Pipeline:
     """Return the unfitted pipeline that the spec describes, for so many rows."""
-    from sklearn.compose import ColumnTransformer
-    from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.linear_model import SGDClassifier
     from sklearn.pipeline import Pipeline
-    from sklearn.preprocessing import OneHotEncoder, StandardScaler
     from sklearn.svm import LinearSVC
 
-    steps: list[tuple[str, Any, Any]] = []
-    if spec.features.numeric:
-        steps.append(("numeric", StandardScaler(), list(spec.features.numeric)))
-    if spec.features.categorical:
-        encoder = OneHotEncoder(handle_unknown="ignore")
-        steps.append(("categorical", encoder, list(spec.features.categorical)))
-    for number, name in enumerate(spec.features.text):
-        vectorizer = TfidfVectorizer(sublinear_tf=True, max_features=50_000)
-        steps.append((f"text_{number}", vectorizer, name))
     training = spec.training
     weight = "balanced" if training.weighting == "balanced" else None
     if training.estimator == "linear_svc":
@@ -260,7 +254,7 @@ def pipeline(spec: ModelSpec, rows: int) -> Pipeline:
             class_weight=weight,
             random_state=training.seed,
         )
-    return Pipeline([("features", ColumnTransformer(steps)), ("model", estimator)])
+    return Pipeline([("features", encoder(spec)), ("model", estimator)])
 
 
 def class_names(spec: ModelSpec) -> tuple[str, ...]:

@@ -36,7 +36,7 @@ def file(tmp_path: Path) -> str:
 
 
 def test_columns_become_features_by_their_type(file: str) -> None:
-    raw, left_out = draft.drafted(file, "when", "gone", "1h", ["age"])
+    raw, guesses = draft.drafted(file, "when", "gone", "1h", ["age"])
     assert raw["model"] == "churn_2026_rows"
     assert raw["features"] == {
         "numeric": ["amount", "member"],
@@ -46,7 +46,10 @@ def test_columns_become_features_by_their_type(file: str) -> None:
     assert raw["label"] == {"column": "gone", "classes": ["no", "yes"]}
     assert raw["window"] == {"every": "1h", "start": date(2026, 1, 2)}
     assert raw["training"] == {"window": "8h"}
-    assert left_out == ["born (date32[day])"]
+    assert [(g.column, g.why) for g in guesses if g.kind == "left out"] == [
+        ("age", "--ignore"),
+        ("born", "no feature can be made of date32[day]"),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -74,8 +77,12 @@ def test_a_csv_and_several_files_are_read_as_well(tmp_path: Path) -> None:
     for part in ("a", "b"):
         pa.csv.write_csv(pa.table(columns), tmp_path / f"{part}.csv")
     for path in (tmp_path / "a.csv", tmp_path / "*.csv"):
-        raw, left_out = draft.drafted(str(path), "when", "gone", "1h")
-        assert (raw["features"]["categorical"], left_out) == (["shop"], [])
+        raw, _ = draft.drafted(str(path), "when", "gone", "1h")
+        assert raw["features"] == {
+            "numeric": ["amount", "member"],
+            "categorical": ["shop"],
+            "text": ["note"],
+        }
 
 
 WRONG = {
@@ -90,6 +97,39 @@ WRONG = {
 def test_a_column_or_length_that_cannot_be_used_is_named(file: str, message: str) -> None:
     with pytest.raises(SpecError, match=re.escape(message)):
         draft.drafted(file, *WRONG[message])
+
+
+def test_what_a_column_is_may_be_said(file: str) -> None:
+    said = dict(map(draft.taken, ["age=numeric", "shop=text", "member=categorical"]))
+    raw, guesses = draft.drafted(file, "when", "gone", "1h", given=said)
+    assert raw["features"] == {
+        "numeric": ["amount", "age"],
+        "categorical": ["member"],
+        "text": ["shop", "note"],
+    }
+    assert {g.column for g in guesses if g.why == "--as"} == set(said)
+    for wrong in ("age", "age=number", "=text"):
+        with pytest.raises(SpecError, match=re.escape(f"--as {wrong}: write COLUMN=KIND")):
+            draft.taken(wrong)
+    with pytest.raises(SpecError, match="--as then: "):
+        draft.drafted(file, "when", "gone", "1h", given={"then": "text"})
+
+
+def test_a_file_without_a_feature_says_of_each_column_why(file: str) -> None:
+    ignored = ["amount", "member", "shop", "note"]
+    with pytest.raises(SpecError, match=r"no column is a feature \(.*age: whole numbers that rise"):
+        draft.drafted(file, "when", "gone", "1h", ignored)
+
+
+def test_a_csv_whose_later_rows_are_of_another_type_is_named_without_its_values(
+    tmp_path: Path,
+) -> None:
+    lines = [f"2026-01-01T00:00:{i % 60:02},{i % 7},{i % 2}" for i in range(200_000)]
+    text = "\n".join(["when,age,gone", *lines, "2026-01-02T00:00:00,1,secret"])
+    (tmp_path / "rows.csv").write_text(text)
+    with pytest.raises(SpecError, match="column gone: not all of it is int64") as caught:
+        draft.drafted(str(tmp_path / "rows.csv"), "when", "gone", "1h")
+    assert "secret" not in str(caught.value)
 
 
 @pytest.mark.parametrize("name", ["absent.parquet", "broken.parquet", "none*.csv"])
