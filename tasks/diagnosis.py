@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from math import sqrt
 
 import numpy as np
 
 from tasks.drift import Judgement
-from tasks.summary import Moments, Summary
+from tasks.moments import Moments
+from tasks.summary import Summary
 
 SCALE = 10  # times the reference's standard deviation, or that part of it
 COLLAPSED = 0.1  # of the reference's standard deviation
@@ -64,7 +64,7 @@ def _features(window: Summary, reference: Summary) -> Iterator[Diagnosis]:
                     "on rows in which it varies",
                 )
             continue
-        ratio = sqrt(ours.variance / theirs.variance)
+        ratio = ours.deviation / theirs.deviation
         if ratio >= SCALE or ratio <= 1 / SCALE:
             yield Diagnosis(
                 "broken_scaling",
@@ -79,13 +79,15 @@ def _times(ratio: float) -> str:
 
 def _unit(ours: Moments, theirs: Moments) -> str:
     """Say so if mean and deviation grew by the same factor, as a change of unit makes them."""
-    ratio = sqrt(ours.variance / theirs.variance)
+    ratio = ours.deviation / theirs.deviation
     off = abs(ours.mean - ratio * theirs.mean)
-    return ", and so does its mean: a change of unit" if off <= 0.2 * sqrt(ours.variance) else ""
+    return ", and so does its mean: a change of unit" if off <= 0.2 * ours.deviation else ""
 
 
 def _margins(window: Summary, reference: Summary) -> Iterator[Diagnosis]:
-    here, there = (sqrt(s.scores.moments.variance) for s in (window, reference))
+    here, there = (s.scores.moments.deviation for s in (window, reference))
+    if not there:
+        return  # scores that are all equal leave nothing to compare with
     if here <= COLLAPSED * there:
         yield Diagnosis(
             "margin_collapse",
@@ -135,8 +137,8 @@ def _losses(
 
 def _confident_errors(summary: Summary) -> float:
     """Return the share of labelled margins below -1 among those beyond ±1."""
-    counts, centres = summary.margins.counts, summary.grid.centres
-    wrong, right = int(counts[centres <= -1].sum()), int(counts[centres >= 1].sum())
+    counts, bins = summary.margins.counts, summary.grid.margins
+    wrong, right = int(counts[: bins.below(-1)].sum()), int(counts[bins.below(1) :].sum())
     return wrong / (wrong + right) if wrong + right else 0.0
 
 

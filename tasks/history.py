@@ -6,6 +6,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from tasks.keys import Mask
 from tasks.margins import Floats, Ints, error, hinge, margin, violation
 from tasks.source import SourceError, batches
 from tasks.spec import ModelSpec, Validation, format_duration
+from tasks.summary import wild
 from tasks.training import Facts
 from tasks.windows import Window, windows_between
 
@@ -75,20 +77,25 @@ class History:
 
         Returns
         -------
-        Shape (3, windows); NaN where no label is known.
+        Shape (3, windows); NaN where no label is known. Rows without a finite decision value do
+        not count.
         """
         edges = self.edges[first:] - self.edges[first]
         rows = slice(int(self.edges[first]), int(self.edges[-1]))
         label = self.label[rows]
-        weight = (label >= 0) * (1.0 if self.weight is None else self.weight[rows])
-        margins = margin(decision, label)  # where the label is -1 of any class: not counted
+        counted = (label >= 0) & ~wild(decision)
+        weight = counted * (1.0 if self.weight is None else self.weight[rows])
+        # Where the label is -1 the margin is of any class: not counted.
+        with np.errstate(invalid="ignore"):
+            margins = np.where(counted, margin(decision, label), 0.0)
         losses = np.stack([~error(margins), hinge(margins), violation(margins)])
-        sums, weights = (
-            np.diff(np.pad(np.cumsum(part, axis=-1), [(0, 0), (1, 0)])[:, edges])
-            for part in (losses * weight, weight[None])
-        )
-        means: Floats = np.full(sums.shape, np.nan)
-        return np.divide(sums, weights, out=means, where=weights > 0)
+        # Window by window: in a running sum one huge loss would leave no digits to later windows.
+        means: Floats = np.full((3, len(edges) - 1), np.nan)
+        for index, (first, last) in enumerate(pairwise(edges.tolist())):
+            mine = weight[first:last]
+            if (total := mine.sum()) > 0:
+                means[:, index] = losses[:, first:last] @ (mine / total)
+        return means
 
 
 def load(

@@ -11,12 +11,13 @@ import pytest
 from tasks.diagnosis import diagnose
 from tasks.drift import Judgement, judge
 from tasks.explanation import SHOWN, explain
+from tasks.grid import Grid
 from tasks.margins import Floats, Ints
 from tasks.reference import Reference, reference_of
 from tasks.spec import ModelSpec
-from tasks.summary import Grid, Summary, summarise
+from tasks.summary import Summary, summarise
 
-GRID = Grid(-60.0, 60.0)
+GRID = Grid.even(-60.0, 60.0)
 WEIGHTS = np.array([1.5, -0.5, 0.8])
 NAMES = ("price", "demand", "still")
 ROWS = 2000

@@ -9,15 +9,17 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from tasks.distances import PSI_BINS, bin_at, ks, psi, quantile, wasserstein
+from tasks.grid import Grid
 from tasks.margins import Floats
-from tasks.summary import Distribution, Grid, Moments
+from tasks.moments import Moments
+from tasks.summary import Distribution
 
-GRID = Grid(-12.0, 12.0)
+GRID = Grid.even(-12.0, 12.0)
 WIDTH = 24 / GRID.bins
 
 
 def histogram(values: Floats, grid: Grid = GRID) -> Distribution:
-    return Distribution(grid.count(values), Moments.of(values))
+    return Distribution.of(grid.scores, values)
 
 
 @settings(max_examples=30, deadline=None)
@@ -34,15 +36,15 @@ def test_the_distances_are_those_of_scipy_to_one_bin(
     bin_mass = max((d.counts / d.moments.n).max() for d in (ours, theirs))
     assert exact - bin_mass <= ks(ours, theirs) <= exact + 1e-12
     moved = stats.wasserstein_distance(left, right)
-    assert wasserstein(ours, theirs, GRID) == pytest.approx(moved, abs=WIDTH)
+    assert wasserstein(ours, theirs, GRID.scores) == pytest.approx(moved, abs=WIDTH)
 
 
 def test_a_distance_is_symmetric_and_zero_to_itself() -> None:
     rng = np.random.default_rng(1)
     one, two = histogram(rng.normal(size=700)), histogram(rng.normal(0.5, size=300))
     assert ks(one, two) == ks(two, one) > 0
-    assert wasserstein(one, two, GRID) == wasserstein(two, one, GRID) > 0
-    assert ks(one, one) == wasserstein(one, one, GRID) == psi(one, one) == 0
+    assert wasserstein(one, two, GRID.scores) == wasserstein(two, one, GRID.scores) > 0
+    assert ks(one, one) == wasserstein(one, one, GRID.scores) == psi(one, one) == 0
 
 
 @settings(max_examples=50, deadline=None)
@@ -53,14 +55,14 @@ def test_a_distance_is_symmetric_and_zero_to_itself() -> None:
 def test_distances_are_bounded_and_symmetric_whatever_the_counts(
     left: list[int], right: list[int]
 ) -> None:
-    grid = Grid(0.0, 10.0, bins=10)
+    grid = Grid.even(0.0, 10.0, bins=10)
     one, two = (histogram(np.array(v) + 0.5, grid) for v in (left, right))
     assert ks(one, two) == pytest.approx(ks(two, one), abs=1e-12)
     assert 0 <= ks(one, two) <= 1 + 1e-12
-    assert wasserstein(one, two, grid) == pytest.approx(wasserstein(two, one, grid), abs=1e-12)
+    assert wasserstein(one, two, grid.scores) == pytest.approx(wasserstein(two, one, grid.scores), abs=1e-12)
     # All between -10 and 10, and no distance is below that of the means.
     gap = abs(one.moments.mean - two.moments.mean)
-    assert gap - 1e-9 <= wasserstein(one, two, grid) <= 10
+    assert gap - 1e-9 <= wasserstein(one, two, grid.scores) <= 10
     assert 0 <= psi(one, two) < np.inf
 
 

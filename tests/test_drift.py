@@ -13,15 +13,17 @@ from scipy import stats
 from scipy.signal import lfilter
 
 from tasks.drift import Judgement, Statistic, judge, vanished
+from tasks.grid import Grid
 from tasks.latch import Reading, fold
 from tasks.margins import Floats, Ints
+from tasks.moments import Moments
 from tasks.reference import Reference, reference_of
 from tasks.spec import ModelSpec
-from tasks.summary import Distribution, Grid, Losses, Moments, Summary, summarise
+from tasks.summary import Distribution, Losses, Summary, summarise
 from tasks.windows import Window
 from tests.conftest import CHURN
 
-GRID = Grid(-12.0, 12.0)
+GRID = Grid.even(-12.0, 12.0)
 SHAPE = ["ks", "wasserstein", "margin_density"]
 LABELLED = ["ks_labelled", "hinge_loss", "violation_rate"]
 TINY = {name: {"effect": 1e-9} for name in (*SHAPE, "hinge_loss", "violation_rate")}
@@ -117,7 +119,7 @@ def test_a_reference_whose_margins_are_all_equal_judges_nothing(window: Floats) 
 
 def test_a_window_on_another_grid_is_an_error() -> None:
     reference = reference_from(np.linspace(-1, 1, 400))
-    window = replace(of(np.zeros(200)), grid=Grid(-1.0, 1.0))
+    window = replace(of(np.zeros(200)), grid=Grid.even(-1.0, 1.0))
     with pytest.raises(ValueError, match="different grids"):
         verdict(window, reference)
 

@@ -13,13 +13,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from tasks.grid import Grid
 from tasks.margins import Floats, Ints
+from tasks.moments import Moments
 from tasks.reliability_table import ReliabilityTable
 from tasks.summary import (
     Distribution,
-    Grid,
     Losses,
-    Moments,
     NotFinite,
     Summary,
     from_json,
@@ -29,7 +29,7 @@ from tasks.summary import (
     to_json,
 )
 
-GRID = Grid(-6.0, 6.0, bins=64)
+GRID = Grid.even(-6.0, 6.0, bins=64)
 CLASSES = ("no", "yes")
 
 
@@ -249,7 +249,7 @@ def test_a_big_window_holds_no_row() -> None:
     rng = np.random.default_rng(7)
     n = 100_000
     decision = rng.uniform(-1, 1, n)
-    grid = Grid(-1.0, 1.0)  # every bin filled: the largest that a summary gets
+    grid = Grid.even(-1.0, 1.0)  # every bin filled: the largest that a summary gets
     features = {f"a_feature_with_a_name_{i}": rng.normal(size=n) for i in range(20)}
     raw = to_json(summarise(grid, decision, rng.integers(0, 2, n), CLASSES, features))
     assert len(raw["scores"]["bins"]) == grid.bins
@@ -261,7 +261,7 @@ def test_a_big_window_holds_no_row() -> None:
 
 def test_a_summary_of_a_billion_rows_and_twenty_features_fits_in_64_kilobytes() -> None:
     rng = np.random.default_rng(8)
-    grid = Grid(-12.3, 12.7)
+    grid = Grid.even(-12.3, 12.7)
     names = [f"a_feature_with_a_name_{i}" for i in range(20)]
 
     def full() -> Distribution:
