@@ -81,8 +81,9 @@ class Losses:
         loss = hinge(margins)
         terms = (margins, np.abs(margins), loss, loss * loss, violation(margins), error(margins))
         # One product sums every class: picking its rows out first would take longer.
-        sums = w @ np.stack(terms).T
-        rows, weights, squares = mine.sum(axis=1), w.sum(axis=1), np.einsum("ij,ij->i", w, w)
+        with np.errstate(over="ignore", invalid="ignore"):  # sums that are none are named
+            sums = w @ np.stack(terms).T
+            rows, weights, squares = mine.sum(axis=1), w.sum(axis=1), np.einsum("ij,ij->i", w, w)
         return [
             cls(int(rows[c]), float(weights[c]), float(squares[c]), *sums[c].tolist())
             for c in range(classes)

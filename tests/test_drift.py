@@ -82,15 +82,19 @@ def test_a_shift_that_matters_drifts_and_says_in_what() -> None:
 
 def test_a_shift_too_small_to_matter_is_steady_however_many_rows_prove_it() -> None:
     rows = 2_000_000
-    edges = np.concatenate([[-np.inf], np.linspace(GRID.low, GRID.high, GRID.bins + 1), [np.inf]])
+    edges = np.concatenate([[-np.inf], GRID.scores.edges, [np.inf]])
 
     def exactly(mean: float) -> Summary:
         shares = np.diff(stats.norm.cdf(edges, loc=mean))
         counts = np.round(shares * rows).astype(np.int64)
-        moments = Moments(int(counts.sum()), mean, float(rows))
+        moments = Moments(int(counts.sum()), mean, rows**0.5)
         inside = round(rows * float(np.diff(stats.norm.cdf([-1, 1], loc=mean))[0]))
         labelled = of(np.zeros(1), np.zeros(1, dtype=np.int64))
-        return replace(labelled, scores=Distribution(counts, moments), inside=inside)
+        return replace(
+            labelled,
+            scores=Distribution(counts, GRID.scores.lefts * counts, moments),
+            inside=inside,
+        )
 
     blocks = [exactly(0.0) for _ in range(BLOCKS)]
     judgement = verdict(exactly(0.02), reference_of([blocks], 1))
