@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -33,7 +33,8 @@ class History:
 
     `problems` says of each window why the monitor would not measure it, or None. `times` are
     microseconds since 1970, UTC; `label` is -1 where it is not known; `weight` are the rows' sample
-    weights, None if all are equal; `columns` those that `gates.slices.over` names.
+    weights, None if all are equal; `columns` those that `gates.slices.over` names. `quarantined`
+    says which rows of bad content were left out.
     """
 
     windows: tuple[Window, ...]
@@ -44,6 +45,7 @@ class History:
     label: Ints
     weight: Floats | None = None
     columns: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    quarantined: tuple[str, ...] = ()
 
     def facts(self, places: Ints) -> Facts:
         """Return what the gates may know of these rows; keys are not kept."""
@@ -133,7 +135,7 @@ def load(
             advance(batch.num_rows)
             yield batch
 
-    bad = _bad_rows(spec, whole, tapped())
+    bad, why = _bad_rows(spec, whole, tapped())
     tables = [pa.Table.from_batches([batch]) for batch in found]
     table = pa.concat_tables(tables, promote_options="permissive")
     good = np.ones(table.num_rows, dtype=bool)
@@ -144,11 +146,13 @@ def load(
         raise SourceError(f"{spec.model}: no row has a time ({spec.source.time}); write it")
     tiles = [w for w in tiles if _stamp(w.end) > held.min() and _stamp(w.start) <= held.max()]
     problems = _problems(spec, tiles, table, stamps, good)
-    return _cut(spec, tiles, problems, table.filter(pa.array(good)))
+    return replace(_cut(spec, tiles, problems, table.filter(pa.array(good))), quarantined=why)
 
 
-def _bad_rows(spec: ModelSpec, whole: Window, rows: Iterator[pa.RecordBatch]) -> Ints:
-    """Return the places of the rows that the monitor would quarantine."""
+def _bad_rows(
+    spec: ModelSpec, whole: Window, rows: Iterator[pa.RecordBatch]
+) -> tuple[Ints, tuple[str, ...]]:
+    """Return the places of the rows that the monitor would quarantine, and a reason in a line."""
     import pyarrow as pa
 
     from tasks.validation import validate
@@ -169,7 +173,10 @@ def _bad_rows(spec: ModelSpec, whole: Window, rows: Iterator[pa.RecordBatch]) ->
     )
     if result.problem:
         raise SourceError(f"{spec.model} {whole}: {result.problem}")
-    return np.concatenate(bad)
+    failed = [c for c in result.checks if c.effect == "quarantine" and c.failed_rows]
+    return np.concatenate(bad), tuple(
+        f"{c.expectation} on column {c.column!r}: {c.detail}" for c in failed
+    )
 
 
 def _problems(
