@@ -19,6 +19,7 @@ SCALE = 10  # times the reference's standard deviation, or that part of it
 COLLAPSED = 0.1  # of the reference's standard deviation
 NO_GRADIENT = 0.99  # share of labelled rows without a hinge loss
 TAIL = 3  # times the reference's loss tail ratio
+FEW, MOST = 0.01, 0.5  # share of the rows, and of the distance that they make
 CONFIDENT_ERRORS = 0.05  # rise of the share of confident decisions that the label contradicts
 DEPLOYED = 0.05  # standard deviations between logged and recomputed mean margins
 OVERFIT = 0.5  # share of the judged hinge loss that fitting did not show
@@ -47,6 +48,8 @@ def diagnose(
     if judgement.labelled:
         # Where features or margins are broken, labels that disagree are no news.
         found += _losses(window, reference, judgement, blame=not found)
+    if all(d.name != "outlier_domination" for d in found):
+        found += _outliers(window, reference, judgement)
     if hinge_gap is not None and reference.losses.weight:
         found += _overfit(reference, hinge_gap)
     return tuple(found)
@@ -105,6 +108,25 @@ def _margins(window: Summary, reference: Summary) -> Iterator[Diagnosis]:
                 f"registered version gives {recomputed:.3g} on the same rows",
                 "find out which version and which preprocessing production runs",
             )
+
+
+def _outliers(window: Summary, reference: Summary, judgement: Judgement) -> Iterator[Diagnosis]:
+    """Yield a Wasserstein breach of which few scores, beyond all of the reference's, make most."""
+    distance = next((s for s in judgement.statistics if s.name == "wasserstein"), None)
+    if distance is None or distance.pressure <= 1:
+        return
+    bins, scores = reference.grid.scores, window.scores
+    ends = np.array([0, len(bins) - 1])
+    off = np.abs(scores.sums[ends] - scores.counts[ends] * bins.lefts[ends]).sum() * bins.unit
+    share = int(scores.counts[ends].sum()) / window.rows
+    part = off / window.rows / reference.scores.moments.deviation / distance.value
+    if share <= FEW and part >= MOST:
+        yield Diagnosis(
+            "outlier_domination",
+            f"{share:.2%} of the rows, whose scores lie beyond all of the reference's, make "
+            f"{min(part, 1.0):.0%} of the Wasserstein distance",
+            "look for outliers in the features; bound them with an expectation",
+        )
 
 
 def _losses(

@@ -106,12 +106,12 @@ def spread_of(groups: Sequence[Sequence[Summary]], whole: Summary) -> Spread:
         return design_effect(values, 1.0)
 
     def below(kind: str) -> float:
+        among = [[b for b in group if getattr(b, kind).moments.n] for group in groups]
+        if not any(among):
+            return 1.0
         edges = [bin_at(getattr(whole, kind), share) for share in _DECILES]
-        return float(
-            np.mean(
-                [effect(partial(_below, kind, e), _binary(_below(kind, e, whole))) for e in edges]
-            )
-        )
+        shares = [partial(_below, kind, edge) for edge in edges]
+        return float(np.mean([effect(s, _binary(s(whole)), among) for s in shares]))
 
     losses, table = whole.losses, whole.reliability
     hinge = violations = 1.0
@@ -120,11 +120,10 @@ def spread_of(groups: Sequence[Sequence[Summary]], whole: Summary) -> Spread:
         rate = _binary(losses.violation_rate)
         violations = effect(lambda b: b.losses.violation_rate, rate, weighed)
     gaps = {}
-    tables = [[b for b in group if b.reliability.effective_rows] for group in weighed]
-    if tables == weighed and table.effective_rows:
+    if table.effective_rows and all(b.reliability.effective_rows for g in weighed for b in g):
         for name in ("overconfidence", "bias"):
             variance = table.brier - getattr(table, name) ** 2
-            gaps[name] = effect(partial(_gap, name), sqrt(max(variance, 0.0)), tables)
+            gaps[name] = effect(partial(_gap, name), sqrt(max(variance, 0.0)), weighed)
     return Spread(
         rows,
         max(degrees, 1),
@@ -186,6 +185,7 @@ def null_distance(reference: Distribution, bins: Bins) -> NullDistance:
 def to_json(reference: Reference) -> dict[str, Any]:
     """Return the reference as JSON-ready values."""
     return {
+        "format": summary.FORMAT,
         "summary": summary.to_json(reference.summary),
         "spread": asdict(reference.spread),
         "wasserstein": asdict(reference.wasserstein),
@@ -194,7 +194,9 @@ def to_json(reference: Reference) -> dict[str, Any]:
 
 
 def from_json(raw: Mapping[str, Any]) -> Reference:
-    """Return the reference that `to_json` wrote."""
+    """Return the reference that `to_json` wrote. Raises OtherFormat if other code wrote it."""
+    if raw.get("format") != summary.FORMAT:
+        raise summary.OtherFormat(summary.other_format("reference", raw))
     return Reference(
         summary.from_json(raw["summary"]),
         Spread(**raw["spread"]),

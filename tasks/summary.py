@@ -320,13 +320,18 @@ def to_json(summary: Summary) -> dict[str, Any]:
     }
 
 
+def other_format(what: str, raw: Mapping[str, Any]) -> str:
+    """Return the sentence about what was stored by other code."""
+    return (
+        f"the stored {what} has the format {raw.get('format', 1)}, and this code reads format "
+        f"{FORMAT}; run the window again, and retrain a model whose reference is of another format"
+    )
+
+
 def from_json(raw: Mapping[str, Any]) -> Summary:
     """Return the summary that `to_json` wrote. Raises OtherFormat if other code wrote it."""
     if raw.get("format") != FORMAT:
-        raise OtherFormat(
-            f"a stored summary has the format {raw.get('format', 1)}, and this code reads format "
-            f"{FORMAT}; run the window again, and retrain a version whose reference it is"
-        )
+        raise OtherFormat(other_format("summary", raw))
     kinds = (_bins_from_json(raw["grid"][kind]) for kind in ("scores", "margins"))
     grid = Grid(*kinds)
     return Summary(

@@ -26,7 +26,7 @@ from tasks.reference import (
     to_json,
 )
 from tasks.spec import ModelSpec
-from tasks.summary import Distribution, Summary, summarise
+from tasks.summary import Distribution, OtherFormat, Summary, summarise
 from tests.conftest import CHURN
 
 GRID = Grid.even(-12.0, 12.0)
@@ -198,3 +198,13 @@ def test_a_reference_of_one_block_still_gives_limits() -> None:
     assert len(noises(one)) == 6
     assert all(np.isfinite(noise) for noise in noises(one))
     assert all(a > b for a, b in zip(noises(one), noises(many), strict=True))
+
+
+def test_a_reference_of_another_format_is_named_with_the_way_out() -> None:
+    kept = to_json(reference_of([[of(np.arange(60.0))]], 1))
+    assert kept["format"] == 2
+    for raw in ({**kept, "format": 3}, {k: v for k, v in kept.items() if k != "format"}):
+        with pytest.raises(
+            OtherFormat, match=r"stored reference has the format .*; run .* retrain"
+        ):
+            from_json(raw)
