@@ -213,3 +213,15 @@ def test_a_champion_whose_scores_are_no_numbers_fails_a_gate_by_name(spec: Make)
     gate = found.gates[0]
     assert (gate.name, gate.verdict) == ("champion_answers", "failed")
     assert "are not finite" in gate.reason
+
+
+@pytest.mark.parametrize("at", [420, 550])
+@pytest.mark.parametrize("method", ["sigmoid", "temperature"])
+def test_scores_beyond_all_measure_refuse_a_candidate_in_a_sentence(
+    spec: Make, method: str, at: int
+) -> None:
+    frame, label = rows()
+    far = turned(frame.assign(x=frame.x * 1e-140), "x", 1e100, at)
+    one = spec(calibration={"method": method})
+    with pytest.raises(TrainingError, match=r"values of 1 row\(s\) .* beyond 1e\+150; .* expectat"):
+        accept(one, far, label)
