@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -15,12 +16,13 @@ from tasks import calibration, checks, gates, scoring, training
 from tasks.calibration_fit import parameters
 from tasks.gate_figures import Figures, figures
 from tasks.gates import GateResult
+from tasks.grid import Grid
 from tasks.margins import Floats, Ints, confidence, hinge, margin
 from tasks.reference import Reference, reference_of
 from tasks.scored import Scored, rates
 from tasks.spec import ModelSpec
-from tasks.summary import Grid
-from tasks.training import class_names
+from tasks.summary import NotFinite, need_finite
+from tasks.training import TrainingError, class_names
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,6 +44,16 @@ class Acceptance:
         return gates.passed(self.gates)
 
 
+@contextmanager
+def trainable() -> Iterator[None]:
+    """Raise TrainingError where a model's decision values are none that a summary can take."""
+    try:
+        yield
+    except NotFinite as error:
+        raise TrainingError(f"the candidate cannot be judged: {error}") from None
+
+
+@trainable()
 def judge(
     spec: ModelSpec,
     candidate: Any,
@@ -73,15 +85,23 @@ def judge(
         Digest of the spec that the champion was trained with, if known.
     seconds
         What scoring a row took candidate and champion, if measured.
+
+    Raises
+    ------
+    TrainingError
+        If the candidate's decision values, or the sums of its losses, are no finite numbers.
     """
     cut = training.slices(len(label), calibrate=spec.calibration.share, judge=spec.training.judge)
     rows, truth = frame[cut.judge], label[cut.judge]
     decision, inputs = scoring.score(candidate, frame)
+    need_finite(decision)
     ours = _answers(candidate, decision[cut.judge], truth)
     theirs, unanswered = None, []
     if champion is not None:
         try:
-            theirs = _answers(champion, scoring.decide(champion, rows), truth)
+            before = scoring.decide(champion, rows)
+            need_finite(before)
+            theirs = _answers(champion, before, truth)
         except Exception as error:  # such as a feature that the spec no longer reads
             unanswered = [_unanswered(error)]
     fitted = margin(decision[cut.fit], label[cut.fit])
@@ -103,7 +123,9 @@ def judge(
     }
     held_out = slice(cut.calibrate.start, cut.judge.stop)
     windows = max(round(span / spec.window.every), _LEAST_BLOCKS)
-    score = partial(scoring.summarise_rows, spec, Grid.around(confidence(decision[held_out])))
+    held = decision[held_out]
+    grid = Grid.around(confidence(held), margin(held, label[held_out]))
+    score = partial(scoring.summarise_rows, spec, grid)
     blocks = [
         [
             score(

@@ -13,7 +13,7 @@ from tasks.acceptance import Acceptance
 from tasks.history import History
 from tasks.margins import Floats, Ints
 from tasks.spec import ModelSpec
-from tasks.summary import Summary
+from tasks.summary import Summary, not_finite, wild
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -83,9 +83,12 @@ class Champion:
         self._base = int(history.edges[first])
         frame = history.frame.iloc[self._base :]
         if len(frame):
-            self._decision, self._inputs = scoring.score(self.model, frame)
+            with np.errstate(over="ignore", invalid="ignore"):  # such windows are named
+                self._decision, self._inputs = scoring.score(self.model, frame)
+            self._wild: Ints = np.flatnonzero(wild(self._decision))
             self.rates: Floats = history.rates(self._decision, first)
         else:
+            self._wild = np.empty(0, np.int64)
             self.rates = np.full((3, len(history.windows) - first), np.nan)
         self._alive = self._varying(frame)
 
@@ -110,6 +113,9 @@ class Champion:
                     f"{name} was constant in the reference, now {last - first:,} rows differ; "
                     "repair it, or set validation.constant_feature: measure"
                 )
+        first, last = np.searchsorted(self._wild, [rows.start, rows.stop])
+        if last > first:
+            return not_finite(int(last - first))
         return self._history.problems[index]
 
     def summary(self, index: int, labelled: bool) -> Summary:

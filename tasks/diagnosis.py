@@ -8,17 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from math import sqrt
 
 import numpy as np
 
 from tasks.drift import Judgement
-from tasks.summary import Moments, Summary
+from tasks.moments import Moments
+from tasks.summary import Summary
 
 SCALE = 10  # times the reference's standard deviation, or that part of it
 COLLAPSED = 0.1  # of the reference's standard deviation
 NO_GRADIENT = 0.99  # share of labelled rows without a hinge loss
 TAIL = 3  # times the reference's loss tail ratio
+FEW, MOST = 0.01, 0.5  # share of the rows, and of the distance that they make
 CONFIDENT_ERRORS = 0.05  # rise of the share of confident decisions that the label contradicts
 DEPLOYED = 0.05  # standard deviations between logged and recomputed mean margins
 OVERFIT = 0.5  # share of the judged hinge loss that fitting did not show
@@ -47,6 +48,8 @@ def diagnose(
     if judgement.labelled:
         # Where features or margins are broken, labels that disagree are no news.
         found += _losses(window, reference, judgement, blame=not found)
+    if all(d.name != "outlier_domination" for d in found):
+        found += _outliers(window, reference, judgement)
     if hinge_gap is not None and reference.losses.weight:
         found += _overfit(reference, hinge_gap)
     return tuple(found)
@@ -64,7 +67,7 @@ def _features(window: Summary, reference: Summary) -> Iterator[Diagnosis]:
                     "on rows in which it varies",
                 )
             continue
-        ratio = sqrt(ours.variance / theirs.variance)
+        ratio = ours.deviation / theirs.deviation
         if ratio >= SCALE or ratio <= 1 / SCALE:
             yield Diagnosis(
                 "broken_scaling",
@@ -79,13 +82,15 @@ def _times(ratio: float) -> str:
 
 def _unit(ours: Moments, theirs: Moments) -> str:
     """Say so if mean and deviation grew by the same factor, as a change of unit makes them."""
-    ratio = sqrt(ours.variance / theirs.variance)
+    ratio = ours.deviation / theirs.deviation
     off = abs(ours.mean - ratio * theirs.mean)
-    return ", and so does its mean: a change of unit" if off <= 0.2 * sqrt(ours.variance) else ""
+    return ", and so does its mean: a change of unit" if off <= 0.2 * ours.deviation else ""
 
 
 def _margins(window: Summary, reference: Summary) -> Iterator[Diagnosis]:
-    here, there = (sqrt(s.scores.moments.variance) for s in (window, reference))
+    here, there = (s.scores.moments.deviation for s in (window, reference))
+    if not there:
+        return  # scores that are all equal leave nothing to compare with
     if here <= COLLAPSED * there:
         yield Diagnosis(
             "margin_collapse",
@@ -103,6 +108,25 @@ def _margins(window: Summary, reference: Summary) -> Iterator[Diagnosis]:
                 f"registered version gives {recomputed:.3g} on the same rows",
                 "find out which version and which preprocessing production runs",
             )
+
+
+def _outliers(window: Summary, reference: Summary, judgement: Judgement) -> Iterator[Diagnosis]:
+    """Yield a Wasserstein breach of which few scores, beyond all of the reference's, make most."""
+    distance = next((s for s in judgement.statistics if s.name == "wasserstein"), None)
+    if distance is None or distance.pressure <= 1:
+        return
+    bins, scores = reference.grid.scores, window.scores
+    ends = np.array([0, len(bins) - 1])
+    off = np.abs(scores.sums[ends] - scores.counts[ends] * bins.lefts[ends]).sum() * bins.unit
+    share = int(scores.counts[ends].sum()) / window.rows
+    part = off / window.rows / reference.scores.moments.deviation / distance.value
+    if share <= FEW and part >= MOST:
+        yield Diagnosis(
+            "outlier_domination",
+            f"{share:.2%} of the rows, whose scores lie beyond all of the reference's, make "
+            f"{min(part, 1.0):.0%} of the Wasserstein distance",
+            "look for outliers in the features; bound them with an expectation",
+        )
 
 
 def _losses(
@@ -135,8 +159,8 @@ def _losses(
 
 def _confident_errors(summary: Summary) -> float:
     """Return the share of labelled margins below -1 among those beyond ±1."""
-    counts, centres = summary.margins.counts, summary.grid.centres
-    wrong, right = int(counts[centres <= -1].sum()), int(counts[centres >= 1].sum())
+    counts, bins = summary.margins.counts, summary.grid.margins
+    wrong, right = int(counts[: bins.below(-1)].sum()), int(counts[bins.below(1) :].sum())
     return wrong / (wrong + right) if wrong + right else 0.0
 
 

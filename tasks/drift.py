@@ -15,6 +15,7 @@ from tasks.windows import windows_per_year
 
 Verdict = Literal["steady", "drifting", "insufficient"]
 LOSSES = ("hinge_loss", "violation_rate")
+_FARTHEST = 1e300  # deviations: farther is no number that JSON holds
 _EXPECTED = 10  # rows of a class that a window should hold before its absence says something
 
 
@@ -69,7 +70,7 @@ def judge(window: Summary, reference: Reference, spec: ModelSpec) -> Judgement:
     """
     accepted, least = reference.summary, spec.window.min_rows
     if window.grid != accepted.grid:
-        raise ValueError("window and reference are summarised on different grids")
+        raise ValueError("window and reference are summarised on different grids; measure it anew")
     if window.rows < least:
         return insufficient(f"{window.rows} rows, fewer than window.min_rows = {least}")
     if accepted.scores.moments.constant:
@@ -178,7 +179,7 @@ def _shape_statistics(
     window: Summary, accepted: Summary, policy: Drift, chance: _Chance
 ) -> tuple[Statistic, ...]:
     ours, theirs = window.scores, accepted.scores
-    deviation = max(sqrt(theirs.moments.variance), 1e-12)
+    deviation = theirs.moments.deviation
     n, m = window.rows, accepted.rows
     critical = chance.critical(n, m)
     unit = chance.reference.wasserstein.quantile(tail(critical))
@@ -187,7 +188,7 @@ def _shape_statistics(
         _ks("ks", "scores", ours, theirs, policy, chance),
         Statistic(
             "wasserstein",
-            wasserstein(ours, theirs, accepted.grid) / deviation,
+            min(wasserstein(ours, theirs, accepted.grid.scores) / deviation, _FARTHEST),
             policy.wasserstein.effect,
             unit * chance.standard("mean", n, m) / deviation,
         ),

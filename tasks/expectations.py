@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 Mask: TypeAlias = np.ndarray[Any, np.dtype[np.bool_]]
 
-_LARGEST = float(np.finfo(np.float64).max)
+_LARGEST = 1e100  # no quantity is as large; squares, products and sums of these stay finite
+_FINITE = f"finite, within ±{_LARGEST:g}"
 # Per row in Great Expectations' class tree, yet judged by other rows or by the column's dtype:
 # their outcome would depend on where the stream happens to be cut.
 _NOT_ROW_WISE = {
@@ -130,10 +131,10 @@ def rules_of(spec: ModelSpec) -> list[Rule]:
         for name in dict.fromkeys(needed)
     ]
     for name in (*spec.features.numeric, *margin):
-        rules.append(Rule("expect_column_values_to_be_between", name, "finite", finite))
+        rules.append(Rule("expect_column_values_to_be_between", name, _FINITE, finite))
     for name in weight:
         bounds = {**finite, "min_value": 0}
-        rules.append(Rule("expect_column_values_to_be_between", name, "finite, ≥ 0", bounds))
+        rules.append(Rule("expect_column_values_to_be_between", name, f"{_FINITE}, ≥ 0", bounds))
     wanted = f"one of the {len(spec.label.classes)} in label.classes, or empty"
     # Labels that a source has as texts are the classes' names. A CSV or a database may write an
     # empty text where there is none.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from math import sqrt
 from typing import Any
 
 from tasks.attribution import change, change_of_class
@@ -15,6 +14,7 @@ from tasks.reference import Reference
 from tasks.summary import Summary
 
 SHOWN = 5
+_FARTHEST = 1e300
 
 
 def explain(
@@ -44,7 +44,7 @@ def explain(
             name: _largest(change_of_class(window, accepted, name)) for name in accepted.classes
         }
     elif reference.sigmoid is not None:
-        told["expected"] = expected_losses(window.scores, window.grid, *reference.sigmoid)
+        told["expected"] = expected_losses(window.scores, window.grid.scores, *reference.sigmoid)
     return told
 
 
@@ -60,12 +60,15 @@ def _largest(changes: Mapping[str, float]) -> dict[str, Any]:
 def _features(window: Summary, accepted: Summary) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     for name, theirs in accepted.features.items():
-        ours, deviation = window.features[name], sqrt(theirs.variance)
+        ours, deviation = window.features[name], theirs.deviation
         if deviation:
-            shift = (ours.mean - theirs.mean) / deviation
-            found.append(
-                {"feature": name, "shift": shift, "spread": sqrt(ours.variance) / deviation}
-            )
+            figures = {
+                "shift": (ours.mean - theirs.mean) / deviation,
+                "spread": ours.deviation / deviation,
+            }
+            # Of a deviation near 0 the quotient may be no number that JSON holds.
+            bounded = {k: max(-_FARTHEST, min(v, _FARTHEST)) for k, v in figures.items()}
+            found.append({"feature": name, **bounded})
     return sorted(found, key=lambda f: -max(abs(f["shift"]), abs(f["spread"] - 1)))[:SHOWN]
 
 

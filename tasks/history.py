@@ -6,6 +6,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from tasks.margins import Floats, Ints, error, hinge, margin, violation
 from tasks.outside import Outside
 from tasks.source import SourceError, batches
 from tasks.spec import ModelSpec, Validation, format_duration
+from tasks.summary import wild
 from tasks.training import Facts
 from tasks.windows import Window, windows_between
 
@@ -32,8 +34,8 @@ class History:
 
     `problems` says of each window why the monitor would not measure it, or None. `times` are
     microseconds since 1970, UTC; `label` is -1 where it is not known; `weight` are the rows' sample
-    weights, None if all are equal; `columns` those that `gates.slices.over` names; `remarks` name
-    rows that lie in no window.
+    weights, None if all are equal; `columns` those that `gates.slices.over` names. `remarks` name
+    rows that lie in no window, `quarantined` rows of bad content that were left out.
     """
 
     windows: tuple[Window, ...]
@@ -45,6 +47,7 @@ class History:
     weight: Floats | None = None
     columns: Mapping[str, NDArray[Any]] = field(default_factory=dict)
     remarks: tuple[str, ...] = ()
+    quarantined: tuple[str, ...] = ()
 
     def facts(self, places: Ints) -> Facts:
         """Return what the gates may know of these rows; keys are not kept."""
@@ -78,20 +81,25 @@ class History:
 
         Returns
         -------
-        Shape (3, windows); NaN where no label is known.
+        Shape (3, windows); NaN where no label is known. Rows without a finite decision value do
+        not count.
         """
         edges = self.edges[first:] - self.edges[first]
         rows = slice(int(self.edges[first]), int(self.edges[-1]))
         label = self.label[rows]
-        weight = (label >= 0) * (1.0 if self.weight is None else self.weight[rows])
-        margins = margin(decision, label)  # where the label is -1 of any class: not counted
+        counted = (label >= 0) & ~wild(decision)
+        weight = counted * (1.0 if self.weight is None else self.weight[rows])
+        # Where the label is -1 the margin is of any class: not counted.
+        with np.errstate(invalid="ignore"):
+            margins = np.where(counted, margin(decision, label), 0.0)
         losses = np.stack([~error(margins), hinge(margins), violation(margins)])
-        sums, weights = (
-            np.diff(np.pad(np.cumsum(part, axis=-1), [(0, 0), (1, 0)])[:, edges])
-            for part in (losses * weight, weight[None])
-        )
-        means: Floats = np.full(sums.shape, np.nan)
-        return np.divide(sums, weights, out=means, where=weights > 0)
+        # Window by window: in a running sum one huge loss would leave no digits to later windows.
+        means: Floats = np.full((3, len(edges) - 1), np.nan)
+        for index, (first, last) in enumerate(pairwise(edges.tolist())):
+            mine = weight[first:last]
+            if (total := mine.sum()) > 0:
+                means[:, index] = losses[:, first:last] @ (mine / total)
+        return means
 
 
 def load(
@@ -131,7 +139,7 @@ def load(
             advance(batch.num_rows)
             yield batch
 
-    bad = _bad_rows(spec, whole, tapped())
+    bad, why = _bad_rows(spec, whole, tapped())
     tables = [pa.Table.from_batches([batch]) for batch in found]
     table = pa.concat_tables(tables, promote_options="permissive")
     good = np.ones(table.num_rows, dtype=bool)
@@ -145,7 +153,8 @@ def load(
     problems = _problems(spec, tiles, table, stamps, good)
     far = (stamps != _NEVER) & ((stamps < first) | (stamps > last))
     past = _cut(spec, tiles, problems, table.filter(pa.array(good & ~far)))
-    return replace(past, remarks=(*outside.told, *_far(spec, tiles, int(far.sum()))))
+    remarks = (*outside.told, *_far(spec, tiles, int(far.sum())))
+    return replace(past, remarks=remarks, quarantined=why)
 
 
 def _bulk(stamps: Ints) -> tuple[int, int]:
@@ -176,8 +185,10 @@ def _far(spec: ModelSpec, tiles: list[Window], count: int) -> list[str]:
     ]
 
 
-def _bad_rows(spec: ModelSpec, whole: Window, rows: Iterator[pa.RecordBatch]) -> Ints:
-    """Return the places of the rows that the monitor would quarantine."""
+def _bad_rows(
+    spec: ModelSpec, whole: Window, rows: Iterator[pa.RecordBatch]
+) -> tuple[Ints, tuple[str, ...]]:
+    """Return the places of the rows that the monitor would quarantine, and a reason in a line."""
     import pyarrow as pa
 
     from tasks.validation import validate
@@ -198,7 +209,10 @@ def _bad_rows(spec: ModelSpec, whole: Window, rows: Iterator[pa.RecordBatch]) ->
     )
     if result.problem:
         raise SourceError(f"{spec.model} {whole}: {result.problem}")
-    return np.concatenate(bad)
+    failed = [c for c in result.checks if c.effect == "quarantine" and c.failed_rows]
+    return np.concatenate(bad), tuple(
+        f"{c.expectation} on column {c.column!r}: {c.detail}" for c in failed
+    )
 
 
 def _problems(

@@ -25,7 +25,6 @@ def observation(
 
     from tasks import calibration_drift, drift
     from tasks.explanation import explain
-    from tasks.reference import from_json as reference_from_json
     from tasks.summary import from_json
 
     kept = ("rows", "accepted", "quarantined", "warnings", "scored_by")
@@ -36,10 +35,10 @@ def observation(
     else:
         summary = from_json(json.loads(store.read(measured["summary"])))
         champion = candidate_of(spec, ledger, measured["version"])
-        reference = reference_from_json(champion.reference)
+        reference = _reference(spec, champion)
         judgement = drift.judge(summary, reference, spec)
         told = explain(summary, reference, judgement, champion.metrics["hinge_gap"])
-        if summary.losses.weight:
+        if summary.losses.effective_rows:
             told |= summary.losses.rates
         elif summary.labelled:
             counts["warnings"] = [*counts["warnings"], _WEIGHTLESS]
@@ -66,9 +65,18 @@ def observation(
 
 def reference_of(spec: ModelSpec, ledger: Ledger, version: int) -> Reference:
     """Return what windows of a version are held against. Raises SpecError if there is none."""
-    from tasks.reference import from_json
+    return _reference(spec, candidate_of(spec, ledger, version))
 
-    return from_json(candidate_of(spec, ledger, version).reference)
+
+def _reference(spec: ModelSpec, candidate: Candidate) -> Reference:
+    from tasks.reference import from_json
+    from tasks.spec import SpecError
+    from tasks.summary import OtherFormat
+
+    try:
+        return from_json(candidate.reference)
+    except OtherFormat as error:
+        raise SpecError(f"{spec.model} version {candidate.version}: {error}") from None
 
 
 def candidate_of(spec: ModelSpec, ledger: Ledger, version: int) -> Candidate:

@@ -100,7 +100,9 @@ def matrix(
             frame = history.frame.iloc[history.edges[index] :]
             rates = np.full((3, count), np.nan)
             if len(frame):
-                rates[:, start:] = history.rates(scoring.decide(fitted, frame), index)
+                with np.errstate(over="ignore", invalid="ignore"):  # rates leave such rows out
+                    decision = scoring.decide(fitted, frame)
+                rates[:, start:] = history.rates(decision, index)
             found.append((start, rates, places))
         advance()
     starts, rates, trained = zip(*found, strict=True)

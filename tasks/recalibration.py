@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tasks import calibration, checks, gates, scoring, training
-from tasks.acceptance import Acceptance
+from tasks.acceptance import Acceptance, trainable
 from tasks.calibration_fit import parameters
 from tasks.gate_figures import figures
 from tasks.gates import GateResult, verdict
@@ -19,6 +19,7 @@ from tasks.reliability_table import ReliabilityTable
 from tasks.scored import Scored, rates
 from tasks.spec import Gates, ModelSpec
 from tasks.spec_gates import Gate
+from tasks.summary import need_finite
 from tasks.training import class_names
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ _OF_THE_FIT = ("hinge_gap", "support_vectors", "support_vector_share", "scoring_
 _KEPT = ("hinge_gap", "support_vectors", "fitted_rows")
 
 
+@trainable()
 def judge(
     spec: ModelSpec,
     candidate: Any,
@@ -68,6 +70,7 @@ def judge(
     )
     rows, truth = frame[cut.judge], label[cut.judge]
     decision = scoring.decide(candidate, frame)
+    need_finite(decision)
     chance = calibration.probabilities(candidate, decision)
     ours = Scored(decision[cut.judge], chance[cut.judge], truth)
     before = scoring.decide(champion, rows)

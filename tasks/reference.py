@@ -15,7 +15,8 @@ import numpy as np
 
 from tasks import summary
 from tasks.distances import bin_at
-from tasks.summary import Distribution, Grid, Summary, merge_all
+from tasks.grid import Bins
+from tasks.summary import Distribution, Summary, merge_all
 
 _DECILES = np.arange(1, 10) / 10
 _RESAMPLES = 200
@@ -79,35 +80,50 @@ def reference_of(
         How many of the last groups are the rows on which the model was accepted.
     """
     whole = merge_all([block for group in groups[-accepted:] for block in group])
-    distance = null_distance(whole.scores, whole.grid)
+    distance = null_distance(whole.scores, whole.grid.scores)
     return Reference(whole, spread_of(groups, whole), distance, sigmoid)
 
 
 def spread_of(groups: Sequence[Sequence[Summary]], whole: Summary) -> Spread:
     """Return how much blocks differ within their groups."""
     blocks = [block for group in groups for block in group]
-    degrees = len(blocks) - len(groups)
     rows = sum(b.rows for b in blocks) / len(blocks)
-    losses = whole.losses
+    # A block whose labels weigh nothing says nothing about losses.
+    weighed = [[b for b in group if b.losses.effective_rows] for group in groups]
+    if not whole.losses.effective_rows:
+        weighed = [[*group] for group in groups]
+    degrees = sum(len(group) - 1 for group in weighed if group)
 
-    def effect(value: Callable[[Summary], float], variance: float) -> float:
-        values = [[(b.rows, value(b)) for b in group] for group in groups]
-        return design_effect(values, variance) if degrees else 1.0
+    def effect(
+        value: Callable[[Summary], float],
+        deviation: float,
+        among: Sequence[Sequence[Summary]] = groups,
+    ) -> float:
+        if not deviation > 0:
+            return 1.0
+        mean = value(whole)
+        values = [[(b.rows, (value(b) - mean) / deviation) for b in group] for group in among]
+        return design_effect(values, 1.0)
 
     def below(kind: str) -> float:
+        among = [[b for b in group if getattr(b, kind).moments.n] for group in groups]
+        if not any(among):
+            return 1.0
         edges = [bin_at(getattr(whole, kind), share) for share in _DECILES]
-        return float(
-            np.mean(
-                [effect(partial(_below, kind, e), _binary(_below(kind, e, whole))) for e in edges]
-            )
-        )
+        shares = [partial(_below, kind, edge) for edge in edges]
+        return float(np.mean([effect(s, _binary(s(whole)), among) for s in shares]))
 
-    table = whole.reliability
+    losses, table = whole.losses, whole.reliability
+    hinge = violations = 1.0
+    if losses.effective_rows:
+        hinge = effect(lambda b: b.losses.hinge_loss, sqrt(losses.hinge_variance), weighed)
+        rate = _binary(losses.violation_rate)
+        violations = effect(lambda b: b.losses.violation_rate, rate, weighed)
     gaps = {}
-    if all(b.reliability.weight_squared for b in blocks):
+    if table.effective_rows and all(b.reliability.effective_rows for g in weighed for b in g):
         for name in ("overconfidence", "bias"):
             variance = table.brier - getattr(table, name) ** 2
-            gaps[name] = effect(partial(_gap, name), variance)
+            gaps[name] = effect(partial(_gap, name), sqrt(max(variance, 0.0)), weighed)
     return Spread(
         rows,
         max(degrees, 1),
@@ -115,10 +131,10 @@ def spread_of(groups: Sequence[Sequence[Summary]], whole: Summary) -> Spread:
             **gaps,
             "scores": below("scores"),
             "margins": below("margins"),
-            "mean": effect(lambda b: b.scores.moments.mean, whole.scores.moments.variance),
+            "mean": effect(lambda b: b.scores.moments.mean, whole.scores.moments.deviation),
             "inside": effect(lambda b: b.inside / b.rows, _binary(whole.inside / whole.rows)),
-            "hinge": effect(lambda b: b.losses.hinge_loss, losses.hinge_variance),
-            "violations": effect(lambda b: b.losses.violation_rate, _binary(losses.violation_rate)),
+            "hinge": hinge,
+            "violations": violations,
         },
     )
 
@@ -129,12 +145,12 @@ def design_effect(groups: Sequence[Sequence[tuple[int, float]]], variance: float
     The F statistic of a one-way analysis of variance, within groups of (rows, mean) blocks.
     """
     between, degrees = 0.0, 0
-    for group in groups:
+    for group in filter(None, groups):
         rows = np.array([n for n, _ in group], dtype=np.float64)
         means = np.array([mean for _, mean in group])
         between += float(rows @ (means - rows @ means / rows.sum()) ** 2)
         degrees += len(group) - 1
-    return max(between / degrees / variance, 1.0) if variance > 0 else 1.0
+    return max(between / degrees / variance, 1.0) if degrees and variance > 0 else 1.0
 
 
 def _below(kind: str, edge: int, block: Summary) -> float:
@@ -147,21 +163,21 @@ def _gap(name: str, block: Summary) -> float:
 
 
 def _binary(share: float) -> float:
-    return share * (1 - share)
+    """Return the standard deviation of what is so with this probability."""
+    return sqrt(max(share * (1 - share), 0.0))
 
 
-def null_distance(reference: Distribution, grid: Grid) -> NullDistance:
+def null_distance(reference: Distribution, bins: Bins) -> NullDistance:
     """Return how far two samples of the reference lie apart by chance.
 
     Pairs as large as the reference are drawn 200 times from its histogram (parametric bootstrap,
     fixed seed); distances of samples shrink with the root of 1/n + 1/m.
     """
     rng = np.random.default_rng(0)
-    filled = np.flatnonzero(reference.counts)
     m = reference.moments.n
-    shares = reference.counts[filled] / m
+    shares = reference.counts[reference.counts > 0] / m
     gaps = (rng.multinomial(m, shares, _RESAMPLES) - rng.multinomial(m, shares, _RESAMPLES)) / m
-    widths = np.diff(grid.centres[filled])
+    widths = np.diff(bins.points(reference.counts, reference.sums))
     distances = np.abs(np.cumsum(gaps, axis=1)[:, :-1]) @ widths * sqrt(m / 2)
     return NullDistance(float(distances.mean()), float(distances.std()))
 
@@ -169,6 +185,7 @@ def null_distance(reference: Distribution, grid: Grid) -> NullDistance:
 def to_json(reference: Reference) -> dict[str, Any]:
     """Return the reference as JSON-ready values."""
     return {
+        "format": summary.FORMAT,
         "summary": summary.to_json(reference.summary),
         "spread": asdict(reference.spread),
         "wasserstein": asdict(reference.wasserstein),
@@ -177,7 +194,9 @@ def to_json(reference: Reference) -> dict[str, Any]:
 
 
 def from_json(raw: Mapping[str, Any]) -> Reference:
-    """Return the reference that `to_json` wrote."""
+    """Return the reference that `to_json` wrote. Raises OtherFormat if other code wrote it."""
+    if raw.get("format") != summary.FORMAT:
+        raise summary.OtherFormat(summary.other_format("reference", raw))
     return Reference(
         summary.from_json(raw["summary"]),
         Spread(**raw["spread"]),

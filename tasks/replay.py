@@ -22,6 +22,7 @@ from tasks.history import History
 from tasks.latch import Latch, Pause, Reading, fold, windows_to_wait
 from tasks.margins import Floats, Ints
 from tasks.spec import ModelSpec
+from tasks.summary import NotFinite
 from tasks.training import TrainingError
 
 
@@ -222,7 +223,10 @@ class _Run:
         return self.history.windows[index].end + self.spec.label.delay <= now
 
     def _judged(self, champion: Champion, index: int, labelled: bool) -> Judgement:
-        return judge(champion.summary(index, labelled), champion.reference, self.spec)
+        try:
+            return judge(champion.summary(index, labelled), champion.reference, self.spec)
+        except NotFinite as error:
+            return insufficient(str(error))
 
     def _reading(self, index: int, said: Judgement) -> Reading:
         window, version = self.history.windows[index], self.champion.version

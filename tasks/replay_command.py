@@ -108,6 +108,8 @@ def replay(
         err.print(_explained(error), markup=False)
         raise typer.Exit(1) from None
     _tell(report, as_json, plot)
+    for reason in report.tried.history.quarantined:
+        err.print(f"rows left out, as the monitor would quarantine them: {reason}", markup=False)
     if stopped:
         err.print(
             f"{len(stopped)} fits stopped before they converged; they converge sooner with a "

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from tasks import attribution, calibration
+from tasks.grid import Grid
 from tasks.linear import Rows, inputs, linear
 from tasks.margins import Floats, Ints, labelled
 from tasks.reliability_table import ReliabilityTable
 from tasks.spec import ModelSpec
-from tasks.summary import Grid, Summary, summarise
+from tasks.summary import Summary, need_finite, summarise
 from tasks.training import class_names, numeric_columns
 
 
@@ -40,8 +41,10 @@ def summarise_rows(
 ) -> Summary:
     """Return the summary of scored rows, with the contributions of their features.
 
-    The probabilities of a calibrated model are held against the labels that are there.
+    The probabilities of a calibrated model are held against the labels that are there. Raises
+    NotFinite as `summarise` does.
     """
+    need_finite(decision)
     classes = class_names(spec)
     known = labelled(label)
     table = None

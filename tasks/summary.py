@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
-from math import sqrt
+from math import isfinite, sqrt
 from typing import Any
 
 import numpy as np
 
 from tasks import reliability_table
+from tasks.grid import Bins, Grid
 from tasks.margins import Floats, Ints, confidence, error, hinge, labelled, margin, violation
+from tasks.moments import NOTHING, Moments
 from tasks.reliability_table import ReliabilityTable
 
 
@@ -19,101 +21,37 @@ class NotFinite(ValueError):
     """Decision values that are no numbers: too large an input, or a broken log of margins."""
 
 
-@dataclass(frozen=True)
-class Grid:
-    """Equal bins on [low, high), with one more below and one above."""
-
-    low: float
-    high: float
-    bins: int = 2048
-
-    @classmethod
-    def around(cls, values: Floats) -> Grid:
-        """Return a grid some three times as wide as the values' own range, and around it."""
-        low, high = float(values.min()), float(values.max())
-        span = max(high - low, 1e-9 * max(abs(low), abs(high), 1.0))
-        # Rounded outward: the exact extremes are single rows' values.
-        step = 10 ** np.floor(np.log10(span))
-        return cls(
-            float(np.floor((low - span) / step) * step), float(np.ceil((high + span) / step) * step)
-        )
-
-    def count(self, values: Floats) -> Ints:
-        """Return the counts, shape (bins + 2,): below, each bin, above."""
-        index = (values - self.low) * (self.bins / (self.high - self.low)) + 1
-        np.clip(index, 0, self.bins + 1, out=index)
-        return np.bincount(index.astype(np.intp), minlength=self.bins + 2)
-
-    @property
-    def centres(self) -> Floats:
-        """Return a value for each bin, shape (bins + 2,): its middle, or the grid's end."""
-        width = (self.high - self.low) / self.bins
-        inner = self.low + width * (np.arange(self.bins) + 0.5)
-        return np.concatenate([[self.low], inner, [self.high]])
+FORMAT = 2  # of the JSON; 1 had equal bins and squares instead of roots
+LARGEST = 1e150  # so that squares can be summed
+_EXACT = 2**53  # whole numbers below are exact
 
 
-_KEPT = 1e-4  # of the squares: at most four of sixteen digits are lost
-_LARGEST = 1e140  # so that squares can be summed
-
-
-@dataclass(frozen=True)
-class Moments:
-    """Count, mean and centred sum of squares of one column; no extremes: those are rows' values."""
-
-    n: int
-    mean: float
-    m2: float
-
-    @classmethod
-    def of(cls, values: Floats) -> Moments:
-        if not len(values):
-            return NOTHING
-        with np.errstate(over="ignore"):
-            total, squares = float(values.sum()), float(values @ values)
-        mean = total / len(values)
-        m2 = squares - total * mean
-        if not m2 > _KEPT * squares:  # too few digits are left of the difference: centre first
-            off = values - mean
-            m2 = float(off @ off)
-        return cls(len(values), mean, m2)
-
-    def merge(self, other: Moments) -> Moments:
-        """Return the moments of both together (Chan, Golub & LeVeque, 1983)."""
-        if not (self.n and other.n):
-            return self if self.n else other
-        n = self.n + other.n
-        gap = other.mean - self.mean
-        mean = self.mean + gap * (other.n / n)
-        m2 = self.m2 + other.m2 + gap * gap * (self.n * other.n / n)
-        return Moments(n, mean, m2)
-
-    @property
-    def variance(self) -> float:
-        return self.m2 / (self.n - 1) if self.n > 1 else 0.0
-
-    @property
-    def constant(self) -> bool:
-        """Return whether all values are equal, to nine digits."""
-        return self.n > 0 and self.m2 <= self.n * (1e-9 * self.mean) ** 2
-
-
-NOTHING = Moments(0, 0.0, 0.0)
+class OtherFormat(ValueError):
+    """A stored summary that was written by another version of this code."""
 
 
 @dataclass(frozen=True)
 class Distribution:
-    """Margins of one kind: their histogram on the version's grid and their moments."""
+    """Margins of one kind: counts and sums of positions in the version's bins, and moments."""
 
     counts: Ints
+    sums: Floats
     moments: Moments
 
+    @classmethod
+    def of(cls, bins: Bins, values: Floats) -> Distribution:
+        """Return the distribution of finite values, shape (n,)."""
+        return cls(*bins.count(values), Moments.of(values))
+
     def merge(self, other: Distribution) -> Distribution:
-        return Distribution(self.counts + other.counts, self.moments.merge(other.moments))
+        return Distribution(
+            self.counts + other.counts, self.sums + other.sums, self.moments.merge(other.moments)
+        )
 
 
 @dataclass(frozen=True)
 class Losses:
-    """Weighted sums over labelled rows; the rates are weighted means.
+    """Weighted sums over labelled rows; the rates are weighted means, of weights above zero.
 
     `margin` sums the labelled margins, `unsigned` their sizes.
     """
@@ -143,8 +81,9 @@ class Losses:
         loss = hinge(margins)
         terms = (margins, np.abs(margins), loss, loss * loss, violation(margins), error(margins))
         # One product sums every class: picking its rows out first would take longer.
-        sums = w @ np.stack(terms).T
-        rows, weights, squares = mine.sum(axis=1), w.sum(axis=1), np.einsum("ij,ij->i", w, w)
+        with np.errstate(over="ignore", invalid="ignore"):  # sums that are none are named
+            sums = w @ np.stack(terms).T
+            rows, weights, squares = mine.sum(axis=1), w.sum(axis=1), np.einsum("ij,ij->i", w, w)
         return [
             cls(int(rows[c]), float(weights[c]), float(squares[c]), *sums[c].tolist())
             for c in range(classes)
@@ -157,7 +96,7 @@ class Losses:
     @property
     def effective_rows(self) -> float:
         """Return how many equally weighted rows tell as much (Kish, 1965)."""
-        return self.weight**2 / self.weight_squared if self.weight_squared else 0.0
+        return self.weight * (self.weight / self.weight_squared) if self.weight_squared else 0.0
 
     @property
     def hinge_loss(self) -> float:
@@ -270,21 +209,17 @@ def summarise(
     NotFinite
         If a decision value is not finite, or so large that sums of squares would not be.
     """
-    bad = decision.size - np.count_nonzero(np.abs(decision) < _LARGEST)
-    if bad:
-        raise NotFinite(
-            f"{bad:,} decision value(s) are not finite, or beyond {_LARGEST:g}; check the model's "
-            "input"
-        )
+    need_finite(decision)
     scores = confidence(decision)
     known = labelled(label)
     margins = margin(decision[known], label[known])
     weights = None if weight is None else weight[known]
     losses = Losses.by_class(margins, label[known], len(classes), weights)
+    _need_finite_sums(losses)
     return Summary(
         grid=grid,
-        scores=Distribution(grid.count(scores), Moments.of(scores)),
-        margins=Distribution(grid.count(margins), Moments.of(margins)),
+        scores=Distribution.of(grid.scores, scores),
+        margins=Distribution.of(grid.margins, margins),
         inside=int(np.count_nonzero(np.abs(scores) < 1)),
         losses=reduce(Losses.merge, losses),
         classes=dict(zip(classes, losses, strict=True)),
@@ -295,16 +230,50 @@ def summarise(
     )
 
 
+def wild(decision: Floats) -> Any:
+    """Return the rows whose decision values, shape (n,) or (n, k), no summary can take."""
+    bad = ~(np.abs(decision) <= LARGEST)
+    return bad if bad.ndim == 1 else bad.any(axis=1)
+
+
+def need_finite(decision: Floats) -> None:
+    """Raise NotFinite if a decision value is not finite, or its square would not be."""
+    bad = int(np.count_nonzero(wild(decision)))
+    if bad:
+        raise NotFinite(not_finite(bad))
+
+
+def not_finite(rows: int) -> str:
+    """Return the sentence about rows whose decision values no summary can take."""
+    return (
+        f"the decision values of {rows:,} row(s) are not finite, or beyond {LARGEST:g}; check the "
+        "model's input, and bound it with an expectation"
+    )
+
+
+def _need_finite_sums(parts: Sequence[Losses]) -> None:
+    if not all(isfinite(value) for losses in parts for value in vars(losses).values()):
+        raise NotFinite(
+            "the sums of squared losses or sample weights are no finite numbers; check the model's "
+            "input and source.weight, and bound them with an expectation"
+        )
+
+
 def merge(left: Summary, right: Summary) -> Summary:
-    """Return the summary of both windows together. Raises ValueError if their grids differ."""
+    """Return the summary of both windows together.
+
+    Raises ValueError if their grids differ, NotFinite if sums are beyond all numbers.
+    """
     if left.grid != right.grid:
         raise ValueError("summaries on different grids cannot be merged")
+    losses = left.losses.merge(right.losses)
+    _need_finite_sums([losses])
     return Summary(
         grid=left.grid,
         scores=left.scores.merge(right.scores),
         margins=left.margins.merge(right.margins),
         inside=left.inside + right.inside,
-        losses=left.losses.merge(right.losses),
+        losses=losses,
         classes=_merge_by_name(left.classes, right.classes, Losses()),
         features=_merge_by_name(left.features, right.features, NOTHING),
         contributions=_add(left.contributions, right.contributions),
@@ -335,10 +304,12 @@ def _add_by_class(
 
 def to_json(summary: Summary) -> dict[str, Any]:
     """Return the summary as JSON-ready values; histograms hold their filled bins only."""
+    grid = summary.grid
     return {
-        "grid": vars(summary.grid),
-        "scores": _distribution_to_json(summary.scores),
-        "margins": _distribution_to_json(summary.margins),
+        "format": FORMAT,
+        "grid": {"scores": _bins_to_json(grid.scores), "margins": _bins_to_json(grid.margins)},
+        "scores": _distribution_to_json(summary.scores, grid.scores),
+        "margins": _distribution_to_json(summary.margins, grid.margins),
         "inside": summary.inside,
         "losses": vars(summary.losses),
         "classes": {name: vars(losses) for name, losses in summary.classes.items()},
@@ -349,13 +320,24 @@ def to_json(summary: Summary) -> dict[str, Any]:
     }
 
 
+def other_format(what: str, raw: Mapping[str, Any]) -> str:
+    """Return the sentence about what was stored by other code."""
+    return (
+        f"the stored {what} has the format {raw.get('format', 1)}, and this code reads format "
+        f"{FORMAT}; run the window again, and retrain a model whose reference is of another format"
+    )
+
+
 def from_json(raw: Mapping[str, Any]) -> Summary:
-    """Return the summary that `to_json` wrote."""
-    grid = Grid(**raw["grid"])
+    """Return the summary that `to_json` wrote. Raises OtherFormat if other code wrote it."""
+    if raw.get("format") != FORMAT:
+        raise OtherFormat(other_format("summary", raw))
+    kinds = (_bins_from_json(raw["grid"][kind]) for kind in ("scores", "margins"))
+    grid = Grid(*kinds)
     return Summary(
         grid=grid,
-        scores=_distribution_from_json(raw["scores"], grid),
-        margins=_distribution_from_json(raw["margins"], grid),
+        scores=_distribution_from_json(raw["scores"], grid.scores),
+        margins=_distribution_from_json(raw["margins"], grid.margins),
         inside=raw["inside"],
         losses=Losses(**raw["losses"]),
         classes={name: Losses(**losses) for name, losses in raw["classes"].items()},
@@ -366,16 +348,33 @@ def from_json(raw: Mapping[str, Any]) -> Summary:
     )
 
 
-def _distribution_to_json(distribution: Distribution) -> dict[str, Any]:
+def _bins_to_json(bins: Bins) -> dict[str, Any]:
+    return {"edges": list(bins.edges), "centre": bins.centre, "unit": bins.unit}
+
+
+def _bins_from_json(raw: Mapping[str, Any]) -> Bins:
+    return Bins(tuple(raw["edges"]), raw["centre"], raw["unit"])
+
+
+def _distribution_to_json(distribution: Distribution, bins: Bins) -> dict[str, Any]:
+    """Return filled bins only: by how many each is behind the one before, counts, and sums.
+
+    The sums count from where each bin begins, which takes fewer digits.
+    """
     filled = np.flatnonzero(distribution.counts)
+    counts = distribution.counts[filled]
+    sums = distribution.sums[filled] - counts * bins.lefts[filled]
     return {
-        "bins": filled.tolist(),
-        "counts": distribution.counts[filled].tolist(),
+        "steps": np.diff(filled, prepend=0).tolist(),
+        "counts": counts.tolist(),
+        "sums": [int(s) if abs(s) < _EXACT else s for s in sums.tolist()],
         "moments": vars(distribution.moments),
     }
 
 
-def _distribution_from_json(raw: Mapping[str, Any], grid: Grid) -> Distribution:
-    counts = np.zeros(grid.bins + 2, dtype=np.int64)
-    counts[raw["bins"]] = raw["counts"]
-    return Distribution(counts, Moments(**raw["moments"]))
+def _distribution_from_json(raw: Mapping[str, Any], bins: Bins) -> Distribution:
+    filled = np.cumsum(np.array(raw["steps"], dtype=np.int64))
+    counts, sums = np.zeros(len(bins), dtype=np.int64), np.zeros(len(bins))
+    counts[filled] = raw["counts"]
+    sums[filled] = np.array(raw["sums"], dtype=np.float64) + counts[filled] * bins.lefts[filled]
+    return Distribution(counts, sums, Moments(**raw["moments"]))

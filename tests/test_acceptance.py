@@ -13,6 +13,7 @@ import pytest
 
 from tasks import acceptance, calibration, reference, scoring, training
 from tasks.acceptance import Acceptance
+from tasks.grid import Grid
 from tasks.margins import Ints, hinge, margin
 from tasks.scored import Scored, rates
 from tasks.spec import ModelSpec
@@ -80,16 +81,17 @@ def test_the_reference_is_the_summary_of_exactly_the_rows_that_the_fit_did_not_s
         assert found.class_contributions[name] == pytest.approx(expected.class_contributions[name])
 
 
-def test_its_grid_holds_every_row_with_as_much_room_on_either_side(
+def test_its_grid_follows_its_scores_and_its_margins(
     plain: tuple[ModelSpec, Any, Acceptance],
 ) -> None:
     _, candidate, accepted = plain
+    frame, label = rows()
     summary = accepted.reference.summary
-    decision = scoring.decide(candidate, rows()[0][FITTED:])
-    width = decision.max() - decision.min()
-    assert summary.grid.low <= decision.min() - width
-    assert decision.max() + width <= summary.grid.high
-    assert summary.scores.counts[[0, -1]].tolist() == [0, 0]
+    decision = scoring.decide(candidate, frame[FITTED:])
+    assert summary.grid == Grid.around(decision, margin(decision, label[FITTED:]))
+    for kind in (summary.scores, summary.margins):
+        assert kind.counts[[0, -1]].tolist() == [0, 0]
+        assert kind.counts.max() <= 0.0048 * HELD
 
 
 @pytest.mark.parametrize(

@@ -11,9 +11,10 @@ import pytest
 
 from tasks import attribution, calibration, scoring, training
 from tasks.attribution import INTERCEPT, change, change_of_class
+from tasks.grid import Grid
 from tasks.margins import Ints, confidence, margin
 from tasks.spec import ModelSpec
-from tasks.summary import Grid, Summary, merge_all
+from tasks.summary import Summary, merge_all
 
 Make = Callable[..., ModelSpec]
 KINDS = {
@@ -22,7 +23,7 @@ KINDS = {
     "mixed": {"numeric": ["x", "z"], "categorical": ["shop"], "text": ["note", "title"]},
 }
 CLASSES = {2: ["no", "yes"], 3: ["low", "middle", "high"]}
-GRID = Grid(-50.0, 50.0)
+GRID = Grid.even(-50.0, 50.0)
 EXACT = {"rel": 1e-9, "abs": 1e-9}
 
 

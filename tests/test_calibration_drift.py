@@ -15,14 +15,15 @@ from benchmarks.detection.specs import spec_of
 from tasks.calibration_drift import figures, judge
 from tasks.drift import Judgement
 from tasks.drift import judge as judge_drift
+from tasks.grid import Grid
 from tasks.latch import fold, kind_of
 from tasks.reference import Reference, reference_of
 from tasks.reliability_table import ReliabilityTable
 from tasks.spec import ModelSpec
-from tasks.summary import Grid, Summary, summarise
+from tasks.summary import Summary, summarise
 from tests.conftest import CHURN
 
-GRID = Grid(-12.0, 12.0)
+GRID = Grid.even(-12.0, 12.0)
 SPEC = ModelSpec.model_validate(CHURN)
 ROWS = 500
 

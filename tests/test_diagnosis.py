@@ -11,12 +11,13 @@ import pytest
 from tasks.diagnosis import diagnose
 from tasks.drift import Judgement, judge
 from tasks.explanation import SHOWN, explain
+from tasks.grid import Grid
 from tasks.margins import Floats, Ints
 from tasks.reference import Reference, reference_of
 from tasks.spec import ModelSpec
-from tasks.summary import Grid, Summary, summarise
+from tasks.summary import Summary, summarise
 
-GRID = Grid(-60.0, 60.0)
+GRID = Grid.even(-60.0, 60.0)
 WEIGHTS = np.array([1.5, -0.5, 0.8])
 NAMES = ("price", "demand", "still")
 ROWS = 2000
@@ -182,3 +183,25 @@ def test_without_labels_the_loss_is_estimated_from_the_probabilities(
     assert "losses" not in told
     more = replace(reference, sigmoid=None)
     assert "expected" not in explain(window, more, said, None)
+
+
+@pytest.mark.parametrize("typos", [0, 3, 400])
+def test_a_few_scores_beyond_the_references_that_make_the_distance_are_told(
+    spec: Any, typos: int
+) -> None:
+    accepted = rows(3) @ WEIGHTS - 3.2
+    grid = Grid.around(accepted, np.empty(0))
+
+    def scored(scores: Floats) -> Summary:
+        return summarise(grid, scores, np.full(len(scores), -1), ("no", "yes"), {})
+
+    against = reference_of([[scored(part) for part in np.split(accepted, 20)]], 1)
+    scores = rows(4) @ WEIGHTS - 3.2
+    scores[:typos] = 900.0
+    window = scored(scores)
+    said = judge(window, against, spec())
+    told = diagnose(window, against.summary, said)
+    assert [d.name for d in told] == (["outlier_domination"] if typos == 3 else [])
+    if told:
+        assert said.reason == "above the limit: wasserstein"
+        assert "0.45% of the rows, whose scores lie beyond all" in told[0].finding

@@ -13,15 +13,17 @@ from scipy import stats
 from scipy.signal import lfilter
 
 from tasks.drift import Judgement, Statistic, judge, vanished
+from tasks.grid import Grid
 from tasks.latch import Reading, fold
 from tasks.margins import Floats, Ints
+from tasks.moments import Moments
 from tasks.reference import Reference, reference_of
 from tasks.spec import ModelSpec
-from tasks.summary import Distribution, Grid, Losses, Moments, Summary, summarise
+from tasks.summary import Distribution, Losses, Summary, summarise
 from tasks.windows import Window
 from tests.conftest import CHURN
 
-GRID = Grid(-12.0, 12.0)
+GRID = Grid.even(-12.0, 12.0)
 SHAPE = ["ks", "wasserstein", "margin_density"]
 LABELLED = ["ks_labelled", "hinge_loss", "violation_rate"]
 TINY = {name: {"effect": 1e-9} for name in (*SHAPE, "hinge_loss", "violation_rate")}
@@ -80,15 +82,19 @@ def test_a_shift_that_matters_drifts_and_says_in_what() -> None:
 
 def test_a_shift_too_small_to_matter_is_steady_however_many_rows_prove_it() -> None:
     rows = 2_000_000
-    edges = np.concatenate([[-np.inf], np.linspace(GRID.low, GRID.high, GRID.bins + 1), [np.inf]])
+    edges = np.concatenate([[-np.inf], GRID.scores.edges, [np.inf]])
 
     def exactly(mean: float) -> Summary:
         shares = np.diff(stats.norm.cdf(edges, loc=mean))
         counts = np.round(shares * rows).astype(np.int64)
-        moments = Moments(int(counts.sum()), mean, float(rows))
+        moments = Moments(int(counts.sum()), mean, rows**0.5)
         inside = round(rows * float(np.diff(stats.norm.cdf([-1, 1], loc=mean))[0]))
         labelled = of(np.zeros(1), np.zeros(1, dtype=np.int64))
-        return replace(labelled, scores=Distribution(counts, moments), inside=inside)
+        return replace(
+            labelled,
+            scores=Distribution(counts, GRID.scores.lefts * counts, moments),
+            inside=inside,
+        )
 
     blocks = [exactly(0.0) for _ in range(BLOCKS)]
     judgement = verdict(exactly(0.02), reference_of([blocks], 1))
@@ -117,7 +123,7 @@ def test_a_reference_whose_margins_are_all_equal_judges_nothing(window: Floats) 
 
 def test_a_window_on_another_grid_is_an_error() -> None:
     reference = reference_from(np.linspace(-1, 1, 400))
-    window = replace(of(np.zeros(200)), grid=Grid(-1.0, 1.0))
+    window = replace(of(np.zeros(200)), grid=Grid.even(-1.0, 1.0))
     with pytest.raises(ValueError, match="different grids"):
         verdict(window, reference)
 

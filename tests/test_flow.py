@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tasks import monitor, rollback
+from tasks import monitor, rollback, summary
 from tasks.ledger import Ledger
 from tasks.monitor import SourceChanged
 from tasks.rollback import RollbackError
@@ -78,7 +78,7 @@ BROKEN = {
     "2026-01-06.parquet": lambda: file(6).write_bytes(file(6).read_bytes()[:2000]),
     "'z'": lambda: land(6, z=None),
     "'x'": lambda: land(6, x=[float("nan")] * 300),
-    "decision value(s) are not finite, or beyond": lambda: land(6, z=[1.7e308] * 300),
+    "by expect_column_values_to_be_between on column 'z'": lambda: land(6, z=[1.7e308] * 300),
 }
 
 
@@ -93,6 +93,31 @@ def test_broken_data_is_insufficient_by_name_and_the_next_windows_go_on(at: At, 
     land(6)
     assert watch(6).verdict == "steady"
     assert [w["verdict"] for w in told()["windows"]] == ["steady", "steady"]
+
+
+def test_scores_that_no_summary_can_take_make_their_window_insufficient_by_name(
+    at: At, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at("bootstrapped")
+    monkeypatch.setattr(
+        summary, "LARGEST", 1e90
+    )  # features are bounded, so that few models pass it
+    z = rows(6)["z"]
+    z[[3, 4]] = 1e99
+    land(6, z=z)
+    observed = watch(6)
+    assert (observed.verdict, observed.figures["quarantined"]) == ("insufficient", 0)
+    assert "version 1: the decision values of 2 row(s) are not finite, or bey" in observed.reason
+    assert watch(7).verdict == "steady"
+
+
+def test_a_single_huge_number_is_quarantined_and_its_window_judged(at: At) -> None:
+    at("bootstrapped")
+    z = rows(6)["z"]
+    z[3] = 1e150
+    land(6, z=z)
+    observed = watch(6)
+    assert (observed.verdict, observed.figures["quarantined"]) == ("steady", 1)
 
 
 def test_a_window_that_is_missing_then_truncated_is_judged_anew(at: At) -> None:

@@ -70,6 +70,11 @@ def test_rows_of_bad_content_are_left_out_and_too_many_of_them_stop_their_window
     assert found.problems[0] is None
     assert found.problems[1] == "2 of 10 rows are bad, at most 10 % may be"
     assert found.problems[2] is None
+    assert [reason.split(": ")[0] for reason in found.quarantined] == [
+        "expect_column_values_to_not_be_null on column 'x'",
+        "expect_column_values_to_be_in_set on column 'y'",
+    ]
+    assert found.quarantined[0].endswith("3 of 30 rows fail")
 
 
 def test_a_window_without_rows_or_without_new_ones_is_named(tmp_path: Path) -> None:
@@ -198,3 +203,26 @@ def test_rows_before_the_first_window_are_told(tmp_path: Path) -> None:
     (told,) = found.remarks
     assert "are in no window: they lie before the first window" in told
     assert int(told.partition(" ")[0]) + len(found.label) == 60
+@pytest.mark.parametrize("column", ["x", "w"])
+def test_numbers_that_no_quantity_reaches_are_left_out_by_name(tmp_path: Path, column: str) -> None:
+    columns = {**past.rows(30), "w": np.ones(30)}
+    columns[column][[3, 12]] = 1e150, 1e200
+    found = load(past.spec(source={"path": land(tmp_path, columns), "weight": "w"}))
+    assert len(found.label) == 28
+    (reason,) = found.quarantined
+    assert f"column {column!r}: finite, within ±1e+100" in reason
+    assert reason.endswith("2 of 30 rows fail")
+    assert "1e+150" not in reason
+
+
+def test_one_huge_loss_leaves_the_rates_of_later_windows_their_digits() -> None:
+    found = past.past(past.rows(60))
+    margins = np.random.default_rng(1).normal(size=60)
+    decision = np.where(found.label == 1, margins, -margins)
+    calm = found.rates(decision, 0)
+    decision[3] = -1e140 if found.label[3] else 1e140
+    huge = found.rates(decision, 0)
+    assert huge[1, 0] == pytest.approx(1e139)
+    np.testing.assert_array_equal(huge[:, 1:], calm[:, 1:])
+    decision[3] = np.nan
+    assert np.isfinite(found.rates(decision, 0)).all()

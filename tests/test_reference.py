@@ -14,6 +14,7 @@ from scipy.signal import lfilter
 
 from tasks.distances import wasserstein
 from tasks.drift import judge
+from tasks.grid import Grid
 from tasks.margins import Floats, Ints
 from tasks.reference import (
     NullDistance,
@@ -25,10 +26,10 @@ from tasks.reference import (
     to_json,
 )
 from tasks.spec import ModelSpec
-from tasks.summary import Distribution, Grid, Moments, Summary, summarise
+from tasks.summary import Distribution, OtherFormat, Summary, summarise
 from tests.conftest import CHURN
 
-GRID = Grid(-12.0, 12.0)
+GRID = Grid.even(-12.0, 12.0)
 SPEC = ModelSpec.model_validate(CHURN)
 QUANTITIES = {"scores", "margins", "mean", "inside", "hinge", "violations"}
 
@@ -145,7 +146,7 @@ def test_a_reference_survives_json(
 
 
 def histogram(values: Floats) -> Distribution:
-    return Distribution(GRID.count(values), Moments.of(values))
+    return Distribution.of(GRID.scores, values)
 
 
 @pytest.mark.parametrize("skewed", [False, True])
@@ -155,10 +156,13 @@ def test_samples_lie_farther_apart_than_the_null_distance_as_often_as_stated(
 ) -> None:
     rng, repeats = np.random.default_rng(n), 1000
     draw = rng.standard_exponential if skewed else rng.standard_normal
-    null = null_distance(histogram(draw(20_000)), GRID)
+    null = null_distance(histogram(draw(20_000)), GRID.scores)
     scale = np.sqrt(1 / n + 1 / m)
     distances = np.array(
-        [wasserstein(histogram(draw(n)), histogram(draw(m)), GRID) / scale for _ in range(repeats)]
+        [
+            wasserstein(histogram(draw(n)), histogram(draw(m)), GRID.scores) / scale
+            for _ in range(repeats)
+        ]
     )
     assert distances.mean() == pytest.approx(null.mean, rel=0.1)
     for tail in (0.5, 0.1, 0.01, 0.001):
@@ -175,7 +179,7 @@ def test_however_rare_a_null_distance_has_a_finite_quantile() -> None:
 
 
 def test_rows_that_are_all_equal_have_no_null_distance() -> None:
-    null = null_distance(histogram(np.full(100, 0.3)), GRID)
+    null = null_distance(histogram(np.full(100, 0.3)), GRID.scores)
     assert asdict(null) == {"mean": 0.0, "deviation": 0.0}
     assert null.quantile(0.01) == 0.0
 
@@ -194,3 +198,13 @@ def test_a_reference_of_one_block_still_gives_limits() -> None:
     assert len(noises(one)) == 6
     assert all(np.isfinite(noise) for noise in noises(one))
     assert all(a > b for a, b in zip(noises(one), noises(many), strict=True))
+
+
+def test_a_reference_of_another_format_is_named_with_the_way_out() -> None:
+    kept = to_json(reference_of([[of(np.arange(60.0))]], 1))
+    assert kept["format"] == 2
+    for raw in ({**kept, "format": 3}, {k: v for k, v in kept.items() if k != "format"}):
+        with pytest.raises(
+            OtherFormat, match=r"stored reference has the format .*; run .* retrain"
+        ):
+            from_json(raw)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -263,3 +264,30 @@ def test_the_same_play_twice_is_the_same() -> None:
     assert first.steps == second.steps
     assert [r.index for r in first.retrains] == [r.index for r in second.retrains]
     assert first.rates == pytest.approx(second.rates, nan_ok=True)
+
+
+def test_a_window_whose_scores_are_no_numbers_is_insufficient_by_name_and_the_play_goes_on() -> (
+    None
+):
+    columns = past.rows(3000, hourly=100)
+    columns["x"] *= 1e-60
+    columns["x"][[1250, 1260]] = 1e100  # a score of 1e160
+    one, rows = past.spec(latch={"rest": "2h"}), past.past(columns)
+    steps = play(one, rows, 8, timedelta(hours=8)).steps
+    said = {s.index: s.judgement for s in steps if s.judgement.verdict == "insufficient"}
+    assert list(said) == [12]
+    assert said[12].reason.startswith("the decision values of 2 row(s) are not finite, or beyond")
+    assert "expectation" in said[12].reason
+
+
+def test_losses_that_cannot_be_summed_make_their_window_insufficient_in_a_play() -> None:
+    columns = past.rows(3000, hourly=100)
+    columns["x"][1250] = 1e100
+    weight = np.ones(3000)
+    weight[1250] = 1e140  # times a squared loss of 1e200
+    columns["y"][1250] = 0
+    rows = replace(past.past(columns), weight=weight)
+    steps = play(past.spec(source={"weight": "w"}), rows, 8, timedelta(hours=8)).steps
+    said = {s.index: s.judgement.reason for s in steps if s.judgement.verdict == "insufficient"}
+    assert list(said) == [12]
+    assert "source.weight, and bound them with an expectation" in said[12]

@@ -146,3 +146,78 @@ def test_a_column_that_was_constant_gets_no_weight_when_it_comes_alive(
     still, alive = (pd.DataFrame({"x": [0.5], "z": [z]}) for z in (0.4, 1000.0))
     gap = scoring.decide(model, still) - scoring.decide(model, alive)
     assert gap == pytest.approx(0, abs=1e-5)
+
+
+def bundle(kind: str) -> tuple[dict[str, Any], pd.DataFrame, Any]:
+    """Return features, rows and labels of a kind that estimators find hard."""
+    rng = np.random.default_rng(5)
+    n = 3000
+    if kind == "text":
+        common = 1 / np.arange(1, 1500)
+        share = [np.roll(common, 30 * k) / common.sum() for k in (0, 1)]
+        label = rng.integers(0, 2, n)
+        words = np.array([f"w{i}" for i in range(1, 1500)])
+        notes = [" ".join(rng.choice(words, 25, p=share[k])) for k in label]
+        return {"text": ["note"]}, pd.DataFrame({"note": notes}), label
+    x = rng.normal(size=(n, 4))
+    noisy = x + rng.normal(size=(n, 4))
+    if kind == "three classes":
+        label = noisy[:, :3].argmax(axis=1)
+    else:
+        label = (noisy[:, 0] + noisy[:, 1] > (4.0 if kind == "imbalanced" else 0.0)).astype(int)
+    if kind == "outlier":
+        x[7, 2] = 1e9
+    names = ["a", "b", "c", "d"]
+    frame = pd.DataFrame(x, columns=names)
+    if kind == "mixed":
+        frame["shop"] = rng.choice(["n", "s", "w"], n)
+        return {"numeric": names, "categorical": ["shop"]}, frame, label
+    return {"numeric": names}, frame, label
+
+
+def objective(fitted: Any, frame: pd.DataFrame, label: Any, weights: Any) -> float:
+    """Return |w|²/2 + b²/2 + Σ weight · hinge, one class against the rest, summed over classes."""
+    model, rows = fitted["model"], fitted["features"].transform(frame)
+    total = 0.0
+    for place, (w, b) in enumerate(zip(model.coef_, model.intercept_, strict=True)):
+        positive = label == (1 if len(model.coef_) == 1 else place)
+        margins = np.where(positive, 1, -1) * (rows @ w + b)
+        total += (w @ w + b * b) / 2 + weights(positive, place) @ np.maximum(0, 1 - margins)
+    return float(total)
+
+
+@pytest.mark.parametrize("weighting", ["none", "balanced"])
+@pytest.mark.parametrize(
+    "kind", ["dense", "text", "mixed", "imbalanced", "three classes", "outlier"]
+)
+def test_both_estimators_reach_the_same_objective(spec: Make, kind: str, weighting: str) -> None:
+    features, frame, label = bundle(kind)
+    counts = np.bincount(label)
+    balanced = len(label) / (len(counts) * counts)
+
+    def weights(positive: Any, place: int) -> Any:
+        if weighting == "none":
+            return np.ones(len(positive))
+        if len(counts) == 2:
+            return balanced[label]
+        return np.where(positive, balanced[place], 1.0)  # one class against all others
+
+    reached = {}
+    for estimator in ("linear_svc", "sgd_hinge"):
+        one = spec(
+            features={"numeric": [], **features},
+            label={"classes": [*range(len(counts))]},
+            training={"estimator": estimator, "weighting": weighting},
+        )
+        reached[estimator] = objective(training.fit(one, frame, label), frame, label, weights)
+    assert reached["sgd_hinge"] == pytest.approx(reached["linear_svc"], rel=1e-3)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf, 1e200])
+def test_a_number_that_cannot_be_squared_is_named_before_the_fit(spec: Make, bad: float) -> None:
+    one = spec()
+    frame, label, _ = training.gather(one, [batch()])
+    frame.loc[3, "z"] = bad
+    match = r"z is not finite, or beyond 1e\+150, in 1 of the 200 rows of the fitting slice; repair"
+    with pytest.raises(TrainingError, match=match):
+        training.fit(one, frame, label)

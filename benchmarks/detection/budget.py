@@ -14,10 +14,12 @@ import numpy as np
 from benchmarks.detection.specs import LIMITS_ALONE, spec_of
 from benchmarks.detection.streams import Floats, Ints, stationary
 from tasks.drift import judge
+from tasks.grid import Grid
 from tasks.latch import Reading, fold
+from tasks.margins import margin
 from tasks.reference import Reference, reference_of
 from tasks.spec import Drift, ModelSpec
-from tasks.summary import Distribution, Grid, Losses, Summary, summarise
+from tasks.summary import Distribution, Losses, Summary, summarise
 from tasks.windows import Window
 
 BUDGET = 1.0  # openings a year, the default
@@ -155,7 +157,8 @@ def _year(rows: int, rho: float, year: int) -> list[Counts]:
     accepted = _REFERENCE * rows
     decision, label = stationary(rng, accepted + _WEEKS * rows, rho)
     fit = round(accepted * (1 - _HELD_OUT))
-    grid = Grid.around(decision[fit:accepted])
+    held = decision[fit:accepted]
+    grid = Grid.around(held, margin(held, label[fit:accepted]))
     groups = [
         _blocks(grid, decision[s], label[s], rows) for s in (slice(fit), slice(fit, accepted))
     ]

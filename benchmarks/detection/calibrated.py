@@ -16,11 +16,13 @@ from benchmarks.detection.budget import RHOS, Rate, openings
 from benchmarks.detection.specs import spec_of
 from benchmarks.detection.streams import Floats, Ints, stationary
 from tasks.calibration_drift import judge
+from tasks.grid import Grid
 from tasks.latch import Reading
+from tasks.margins import margin
 from tasks.reference import reference_of
 from tasks.reliability_table import ReliabilityTable
 from tasks.spec import ModelSpec
-from tasks.summary import Grid, Summary, summarise
+from tasks.summary import Summary, summarise
 from tasks.windows import windows_between
 
 YEARS = {200: 60, 2_000: 20}
@@ -42,7 +44,8 @@ def year(rows: int, rho: float, number: int, noise: float, spec: ModelSpec) -> l
     learnt = slice(fit, calibrated)
     sigmoid = _SigmoidCalibration().fit(decision[learnt], label[learnt])
     positive = sigmoid.predict(decision)
-    grid = Grid.around(decision[fit:accepted])
+    held = decision[fit:accepted]
+    grid = Grid.around(held, margin(held, label[fit:accepted]))
 
     def blocks(part: slice) -> list[Summary]:
         count = max(1, round((part.stop - part.start) / rows))

@@ -14,7 +14,8 @@ import numpy as np
 
 from benchmarks.detection.environments import REQUIREMENTS, Environment, prepare
 from tasks.distances import ks, psi, wasserstein
-from tasks.summary import Grid, summarise
+from tasks.grid import Grid
+from tasks.summary import summarise
 
 PEERS = {
     "alibi_detect": "ks",
@@ -59,10 +60,10 @@ def _ours(reference: Path, window: Path) -> float:
     for file in (reference, window):
         with np.load(file) as arrays:
             margins, label = arrays["margins"], arrays["label"]
-        grid = grid or Grid.around(margins)
+        grid = grid or Grid.around(margins, margins[:0])
         both.append(summarise(grid, margins, label, ("0", "1"), {}).scores)
     assert grid is not None
-    ks(*both), wasserstein(*both, grid), psi(*both)
+    ks(*both), wasserstein(*both, grid.scores), psi(*both)
     return time.perf_counter() - begun
 
 
