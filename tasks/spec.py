@@ -7,26 +7,57 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from datetime import UTC, date, datetime, timedelta
+from functools import cache
 from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from tasks import bounds
 from tasks.spec_gates import Gate as Gate
 from tasks.spec_gates import Gates as Gates
-from tasks.spec_part import Count, Duration, Label, Name, Positive, Rate, Share, SpecPart
+from tasks.spec_part import (
+    Count,
+    Duration,
+    Label,
+    Name,
+    Path,
+    Positive,
+    Rate,
+    Seed,
+    Share,
+    Span,
+    SpecPart,
+    Text,
+    Windows,
+)
 from tasks.spec_part import SpecError as SpecError
 from tasks.spec_part import format_duration as format_duration
 from tasks.spec_part import parse_duration as parse_duration
 
 
+@cache
+def _zones() -> set[str]:
+    return available_timezones()
+
+
 class Owner(SpecPart):
-    name: str = Field(description="who answers for the model; shown in every brief")
-    approvers: tuple[str, ...] = Field(
+    name: Text = Field(description="who answers for the model; shown in every brief")
+    approvers: tuple[Text, ...] = Field(
         default=(),
         description="Airflow user names that may answer; `id:name` where the id differs (FAB)",
     )
+
+    @field_validator("approvers")
+    @classmethod
+    def _each_a_user(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for entry in value:
+            # No comma: Airflow takes its users from a list `name:role,name:role`.
+            if not re.fullmatch(r"[^,:]*[^,:\s](:[^,:]*[^,:\s])?", entry):
+                raise ValueError(f"{entry!r}: write a user name, or `id:name`, without commas")
+        return value
 
     @property
     def users(self) -> list[tuple[str, str]]:
@@ -38,12 +69,12 @@ class Owner(SpecPart):
 class Place(SpecPart):
     """Where rows are: files or a SQL table."""
 
-    path: str | None = Field(
+    path: Path | None = Field(
         default=None,
         description="Parquet or CSV files, fsspec URL or glob; `{date}` is each day of the window",
     )
-    table: str | None = Field(default=None, description="SQL table, instead of `path`")
-    database: str | None = Field(
+    table: Text | None = Field(default=None, description="SQL table, instead of `path`")
+    database: Text | None = Field(
         default=None,
         description="name of the environment variable that holds the table's SQLAlchemy URL",
     )
@@ -61,18 +92,18 @@ class Place(SpecPart):
 
 
 class Source(Place):
-    time: str = Field(description="column with the event time")
-    key: str = Field(description="column that names a row; unique within a window")
-    margin: str | None = Field(
+    time: Text = Field(description="column with the event time")
+    key: Text = Field(description="column that names a row; unique within a window")
+    margin: Text | None = Field(
         default=None,
         description="column with the decision value that production logged (binary models)",
     )
-    weight: str | None = Field(
+    weight: Text | None = Field(
         default=None,
         description="column with sample weights, none negative; they weigh a window's losses, "
         "and training does not use them",
     )
-    version_column: str | None = Field(
+    version_column: Text | None = Field(
         default=None,
         description="column with the model version that scored the row (`3` or `v3`); each version "
         "is then measured on its own rows",
@@ -80,7 +111,7 @@ class Source(Place):
 
 
 class WindowGrid(SpecPart):
-    every: Duration = Field(description="length of a window")
+    every: Span = Field(description="length of a window")
     start: datetime = Field(description="where the first window starts; the grid's anchor")
     end: datetime | None = Field(default=None, description="no window reaches beyond this")
     timezone: str = Field(default="UTC", description="zone in which days begin")
@@ -92,13 +123,6 @@ class WindowGrid(SpecPart):
     )
     min_rows: Count = Field(default=200, description="rows below which a window is `insufficient`")
 
-    @field_validator("every")
-    @classmethod
-    def _not_empty(cls, value: timedelta) -> timedelta:
-        if value < timedelta(minutes=1):
-            raise ValueError("a window lasts at least 1m")
-        return value
-
     @field_validator("start", "end", mode="before")
     @classmethod
     def _day_is_midnight(cls, value: object) -> object:
@@ -106,12 +130,21 @@ class WindowGrid(SpecPart):
             raise ValueError("write a date, such as 2026-01-31")
         if isinstance(value, date) and not isinstance(value, datetime):
             return datetime(value.year, value.month, value.day)
+        if isinstance(value, str):
+            bounds.moment(value)
+        return value
+
+    @field_validator("start", "end")
+    @classmethod
+    def _within_the_calendar(cls, value: datetime | None) -> datetime | None:
+        if value is not None:
+            bounds.moment(value)
         return value
 
     @field_validator("timezone")
     @classmethod
     def _known_zone(cls, value: str) -> str:
-        if value not in available_timezones():
+        if value not in _zones():
             raise ValueError("use a name of the IANA time zone database, such as Europe/Berlin")
         return value
 
@@ -131,9 +164,9 @@ class WindowGrid(SpecPart):
 
 
 class Features(SpecPart):
-    numeric: tuple[str, ...] = Field(default=(), description="columns scaled to unit variance")
-    categorical: tuple[str, ...] = Field(default=(), description="columns one-hot encoded")
-    text: tuple[str, ...] = Field(default=(), description="columns turned into TF-IDF")
+    numeric: tuple[Text, ...] = Field(default=(), description="columns scaled to unit variance")
+    categorical: tuple[Text, ...] = Field(default=(), description="columns one-hot encoded")
+    text: tuple[Text, ...] = Field(default=(), description="columns turned into TF-IDF")
 
     @model_validator(mode="after")
     def _some(self) -> Self:
@@ -150,21 +183,21 @@ class Features(SpecPart):
 
 
 class LabelSource(Place):
-    path: str | None = Field(
+    path: Path | None = Field(
         default=None,
         description="Parquet or CSV files with the labels, in place of a column of the source; "
         "`{date}` is each day from the window's start to its end + `label.delay`",
     )
-    key: str | None = Field(
+    key: Text | None = Field(
         default=None, description="its column with the key of a row; left out: `source.key`"
     )
-    column: str | None = Field(
+    column: Text | None = Field(
         default=None, description="its column with the true class; left out: `label.column`"
     )
 
 
 class LabelColumn(SpecPart):
-    column: str = Field(description="column with the true class; empty where not yet known")
+    column: Text = Field(description="column with the true class; empty where not yet known")
     classes: tuple[Label, ...] = Field(
         min_length=2, description="all classes; of two, the second is the positive one"
     )
@@ -201,6 +234,7 @@ class Expectation(BaseModel):
     model_config = ConfigDict(extra="allow", frozen=True)
     type: str = Field(
         pattern=r"^expect_[a-z_]+$",
+        max_length=bounds.TEXT,
         description="name of a row-wise Great Expectations expectation; its arguments beside it",
     )
     mostly: Annotated[float, Field(gt=0, le=1)] = Field(
@@ -209,6 +243,17 @@ class Expectation(BaseModel):
         "is `insufficient`",
     )
 
+    @model_validator(mode="after")
+    def _columns_are_names(self) -> Self:
+        given = self.arguments.get("column_list", ())
+        if not isinstance(given, list | tuple):
+            raise ValueError("`column_list` is a list of column names; write [a, b]")
+        for name in self._named():
+            if not isinstance(name, str) or not 1 <= len(name) <= bounds.TEXT:
+                raise ValueError(f"a column is a text of 1 to {bounds.TEXT} characters; quote it")
+            bounds.printable(name)
+        return self
+
     @property
     def arguments(self) -> dict[str, Any]:
         return dict(self.__pydantic_extra__ or {})
@@ -216,9 +261,12 @@ class Expectation(BaseModel):
     @property
     def columns(self) -> list[str]:
         """Return the columns that it judges, however it names them."""
+        return [str(name) for name in self._named()]
+
+    def _named(self) -> list[object]:
         given = self.arguments
         names = [given[name] for name in ("column", "column_A", "column_B") if name in given]
-        return [str(name) for name in (*names, *given.get("column_list", ()))]
+        return [*names, *given.get("column_list", ())]
 
 
 class Validation(SpecPart):
@@ -273,7 +321,7 @@ class Drift(SpecPart):
         default=Effect(effect=0.10),
         description="change of the share with y·f < 1 (labelled)",
     )
-    blind_at: Annotated[float, Field(gt=1)] = Field(
+    blind_at: Annotated[float, Field(gt=1, le=1e12)] = Field(
         default=5.0,
         description="a window is `insufficient` if chance alone shows more than so many times its "
         "effect in every statistic",
@@ -287,8 +335,8 @@ class Drift(SpecPart):
 
 
 class Opening(SpecPart):
-    breaches: Count = Field(default=2, description="breaching windows that open the latch …")
-    of: Count = Field(default=3, description="… among this many last ones with a verdict")
+    breaches: Windows = Field(default=2, description="breaching windows that open the latch …")
+    of: Windows = Field(default=3, description="… among this many last ones with a verdict")
 
     @model_validator(mode="after")
     def _reachable(self) -> Self:
@@ -300,7 +348,7 @@ class Opening(SpecPart):
 
 
 class Closing(SpecPart):
-    steady: Count = Field(default=3, description="steady windows in a row that close it …")
+    steady: Windows = Field(default=3, description="steady windows in a row that close it …")
     at: Annotated[float, Field(gt=0, le=1)] = Field(
         default=0.7,
         description="… with the change that counts below this share of its limit",
@@ -320,13 +368,13 @@ class Training(SpecPart):
     estimator: Literal["linear_svc", "sgd_hinge"] = Field(
         default="linear_svc", description="LinearSVC(loss='hinge') or SGDClassifier(loss='hinge')"
     )
-    window: Duration = Field(description="event time of the rows a candidate is trained on")
+    window: Span = Field(description="event time of the rows a candidate is trained on")
     weighting: Literal["balanced", "none"] = Field(default="balanced", description="class weights")
     regularisation: Positive = Field(
         default=1.0, description="C of LinearSVC; SGD's alpha = 1/(C·n)"
     )
     judge: Share = Field(default=0.2, description="share of the newest rows, kept for the gates")
-    seed: int = Field(default=7, description="seed of the solver")
+    seed: Seed = Field(default=7, description="seed of the solver")
 
 
 class Calibration(SpecPart):
@@ -357,10 +405,10 @@ class Approval(SpecPart):
         """Return whether a person decides on anything that makes a candidate champion."""
         return "human" in (self.retrain, self.promote)
 
-    timeout: Duration = Field(
+    timeout: Span = Field(
         default=timedelta(days=3), description="wall-clock wait; then recorded as no answer"
     )
-    proposer: str | None = Field(
+    proposer: Text | None = Field(
         default=None,
         description="Airflow user name of who counts as the proposer of what an episode leads to, "
         "such as the last committer of this spec, and so cannot approve it; left out: nobody does",
@@ -368,7 +416,7 @@ class Approval(SpecPart):
 
 
 class Shadow(SpecPart):
-    windows: Annotated[int, Field(ge=0)] = Field(
+    windows: Annotated[int, Field(ge=0, le=10_000)] = Field(
         default=0,
         description="windows on which a candidate is scored beside the champion before anybody is "
         "asked to promote it; 0: none",
