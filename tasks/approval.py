@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from tasks import answers, brief, evidence, promotion_brief, status
+from tasks import answers, bounds, brief, evidence, promotion_brief, status
 from tasks.latch import Kind, kind_of
 from tasks.ledger import Conflict, Ledger
 from tasks.newest import newest_row
@@ -51,23 +51,49 @@ def propose(
     To recalibrate it takes the newest rows only, see `_unseen`.
 
     `until` (event time) defaults to the end of the newest observed window, and where nothing was
+<<<<<<< HEAD
     observed yet, of the newest complete one that holds a row.
+=======
+    observed yet, of the newest complete one.
+>>>>>>> 84ee325 (One place bounds every date, duration, number and name; arithmetic on recorded moments saturates)
 
     Raises
     ------
     NotApproved
+<<<<<<< HEAD
         If nothing can be asked under this name or about these rows.
     NotDue
         If the monitor asked for it, and the ledger does not wait for it any more.
+=======
+        If nobody may approve it, or there is nothing to recalibrate.
+    tasks.bounds.OutOfBounds
+        If such rows cannot be, or the ledger cannot hold a name or reason.
+>>>>>>> 84ee325 (One place bounds every date, duration, number and name; arithmetic on recorded moments saturates)
     """
+    bounds.name(proposal, "the run id")
+    bounds.name(proposer, "who proposes")
+    bounds.prose(reason)
     ledger = Ledger.open()
     known = status.read(spec, ledger)
+<<<<<<< HEAD
     if earlier := next((p for p in known.proposals if p.proposal == proposal), None):
         return earlier
+=======
+    usual = until is None and training_window in (None, spec.training.window)
+    if until is None:
+        ends = [o.window_end for o in known.observations]
+        until = max(ends) if ends else latest_complete(spec.window, now).end
+    else:
+        until = bounds.asked_until(until, now, spec.window.every)
+    span = bounds.duration(
+        training_window or spec.training.window, "training_window", bounds.SHORTEST
+    )
+>>>>>>> 84ee325 (One place bounds every date, duration, number and name; arithmetic on recorded moments saturates)
     episode = None
     if by_monitor:
         episode = _waits_for(known, proposal, action)
         proposer = spec.approval.proposer or PROPOSER
+<<<<<<< HEAD
         training_window = until = None
     elif reserved(spec, proposal):
         raise NotApproved(
@@ -77,6 +103,10 @@ def propose(
     until = _until(known, until, now)
     span = training_window or spec.training.window
     start = until - span
+=======
+        episode = known.latch.episode
+    start = bounds.shifted(until, -span)
+>>>>>>> 84ee325 (One place bounds every date, duration, number and name; arithmetic on recorded moments saturates)
     if action == "recalibrate":
         start = _unseen(known, until, span, episode)
     return ledger.propose(
@@ -148,7 +178,7 @@ def _unseen(
     if champion is None:
         raise NotApproved(f"{known.spec.model} has no champion to recalibrate; retrain first")
     held_out = known.spec.calibration.share + known.spec.training.judge
-    start = max(until - held_out * span, champion.trained_until)
+    start = max(bounds.shifted(until, -held_out * span), champion.trained_until)
     if episode:
         seen = (o.window_start for o in known.observations if episode.endswith(o.window.name))
         start = max([start, *seen])
@@ -273,7 +303,17 @@ def evidence_of(known: status.Status, proposal: str, step: str) -> str:
 
 
 def withdraw(spec: ModelSpec, proposal: str, by: str, reason: str) -> Decision:
-    """End a live proposal by hand. Raises NotApproved if there is no such one."""
+    """End a live proposal by hand.
+
+    Raises
+    ------
+    NotApproved
+        If there is no such one.
+    tasks.bounds.OutOfBounds
+        If the ledger cannot hold who withdraws it, or why.
+    """
+    bounds.name(by, "who withdraws it")
+    bounds.prose(reason)
     ledger = Ledger.open()
     known = status.read(spec, ledger)
     found = [p for p in known.live if p.proposal == proposal]

@@ -36,67 +36,105 @@ class OutOfBounds(ValueError):
     """An input that cannot be used: says what is wrong with it, and what to write."""
 
 
-def duration(text: object, least: timedelta = timedelta(0)) -> timedelta:
+def duration(text: object, option: str = "", least: timedelta = timedelta(0)) -> timedelta:
     """Return the duration that `7d`, `12h`, `30m` or `2w` means.
+
+    Parameters
+    ----------
+    option
+        What the error names, with the text; left out where the caller names both.
 
     Raises
     ------
     OutOfBounds
         If the text is not a whole number followed by one of m, h, d, w, or says too much.
     """
-    span = text if isinstance(text, timedelta) else _duration(text)
+    span = text if isinstance(text, timedelta) else _span(text)
+    if span is None:
+        raise _refused(option, text, "write a whole number and a unit: 30m, 12h, 7d or 2w")
     if span > LONGEST:
-        raise OutOfBounds("longer than a hundred years; write 36525d at most")
+        raise _refused(option, text, "longer than a hundred years; write 36525d at most")
     if span < least:
-        raise OutOfBounds("shorter than a minute; write 1m at least")
+        raise _refused(option, text, "shorter than a minute; write 1m at least")
     return span
 
 
-def _duration(text: object) -> timedelta:
+def _span(text: object) -> timedelta | None:
     match = re.fullmatch(r"([0-9]+)([mhdw])", text) if isinstance(text, str) else None
     if match is None:
-        raise OutOfBounds("write a whole number and a unit: 30m, 12h, 7d or 2w")
-    if len(match[1]) > 9:
-        raise OutOfBounds("longer than a hundred years; write 36525d at most")
-    return timedelta(**{_UNITS[match[2]]: int(match[1])})
+        return None
+    try:
+        return timedelta(**{_UNITS[match[2]]: int(match[1])})
+    except (OverflowError, ValueError):  # more than timedelta or int() takes
+        return timedelta.max
 
 
-def moment(value: object) -> datetime:
+def moment(value: object, option: str = "") -> datetime:
     """Return a moment in UTC; one without a zone is taken as UTC.
 
     Parameters
     ----------
     value
         A datetime, or ISO 8601, such as 2026-01-31 or 2026-01-31T12:00:00+01:00.
+    option
+        As `duration` takes it.
 
     Raises
     ------
     OutOfBounds
         If it is no moment, or none between the years 1700 and 2199.
     """
-    found = value if isinstance(value, datetime) else _moment(value)
+    found = value if isinstance(value, datetime) else _read(value)
+    if found is None:
+        said = "no date; write one such as 2026-01-31 or 2026-01-31T12:00:00Z"
+        raise _refused(option, value, said)
     aware = found if found.tzinfo else found.replace(tzinfo=UTC)
-    # Compared before it is converted: year 1 has no UTC in some zones.
-    if not EARLIEST.year <= aware.year <= LATEST.year:
-        raise _outside(value)
-    aware = aware.astimezone(UTC)
-    if not EARLIEST <= aware < LATEST:
-        raise _outside(value)
-    return aware
+    # Its year is looked at before it is converted: year 1 has no UTC in some zones.
+    if EARLIEST.year <= aware.year <= LATEST.year:
+        aware = aware.astimezone(UTC)
+        if EARLIEST <= aware < LATEST:
+            return aware
+    said = "outside 1700-01-01 … 2199-12-31; write a date in between"
+    raise _refused(option, value, said)
 
 
-def _moment(value: object) -> datetime:
+def _read(value: object) -> datetime | None:
     # Not a number in quotes: some parsers take it for seconds since 1970.
-    if isinstance(value, str) and re.match(r"\d{4}-\d\d-\d\d", value) and len(value) < NAME:
+    if isinstance(value, str) and len(value) < NAME and re.match(r"\d{4}-\d\d-\d\d", value):
         try:
             return datetime.fromisoformat(value)
         except ValueError:
-            pass
-    raise OutOfBounds("no date; write one such as 2026-01-31 or 2026-01-31T12:00:00Z")
+            return None
+    return None
 
 
-def _outside(value: object) -> OutOfBounds:
-    return OutOfBounds(f"{value} is outside 1700-01-01 … 2199-12-31; write a date in between")
+def asked_until(value: object, now: datetime, every: timedelta) -> datetime:
+    """Return until when the rows are wanted that somebody asks for: not after the present window.
+
+    Raises
+    ------
+    OutOfBounds
+        As `moment`; or if it lies further ahead, where no row can be.
+    """
+    until = moment(value, "until")
+    if until > now + every:
+        said = f"still to come, it is {now:%Y-%m-%d %H:%M} UTC; leave it empty for the newest rows"
+        raise _refused("until", f"{until:%Y-%m-%d %H:%M}", said)
+    return until
+
+
+def _refused(option: str, value: object, said: str) -> OutOfBounds:
+    if not option:
+        return OutOfBounds(said)
+    shown = str(value)[:NAME]
+    return OutOfBounds(f"{option} {repr(shown) if UNPRINTABLE.search(shown) else shown}: {said}")
+
+
+def version(number: object) -> int:
+    """Return the number of a model version, as the ledger and MLflow count them."""
+    if isinstance(number, int) and not isinstance(number, bool) and 1 <= number <= INTEGER:
+        return number
+    raise OutOfBounds(f"{str(number)[:30]} is no model version; write its number, such as 3")
 
 
 def printable(text: str) -> str:

@@ -158,6 +158,10 @@ def changed(raw: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, An
     whole = deepcopy(dict(raw))
     for path, value in settings.items():
         *above, last = path.split(".")
+        if len(above) > spec_yaml.DEPTH:
+            raise SpecError(
+                f"{path[:60]}…: deeper than {spec_yaml.DEPTH} parts; a spec has no such"
+            )
         part = whole
         for depth, name in enumerate(above, start=1):
             part = part.setdefault(name, {})

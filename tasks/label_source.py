@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from tasks.bounds import shifted
 from tasks.keys import comparable
 from tasks.readers import SourceError, files, read_file, read_table
 from tasks.spec import ModelSpec
@@ -110,7 +111,7 @@ def _parts(
         return columns, None
 
     types = partial(_roomy, spec, key_type)
-    last = window.end + spec.label.delay
+    last = shifted(window.end, spec.label.delay)
     for name in files(place, "label.source", window.start, last, spec.window.timezone):
         for batch in read_file(name, window, types, partial(plan, name=name)):
             yield name, batch

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+<<<<<<< HEAD
 from tasks import approval, canary, evidence, rollback_brief, status
 from tasks.answers import visible
 from tasks.approval import NotApproved, NotDue
+=======
+from tasks import approval, bounds, canary, evidence, rollback_brief, status
+from tasks.approval import NotApproved
+>>>>>>> 84ee325 (One place bounds every date, duration, number and name; arithmetic on recorded moments saturates)
 from tasks.canary import KIND
 from tasks.ledger import Ledger
 from tasks.promotion import settle
@@ -117,7 +122,14 @@ def by_hand(
         like the monitor's; if no reason is given.
     tasks.registry.RegistryError
         If the target's model cannot be loaded safely.
+    tasks.bounds.OutOfBounds
+        If the ledger cannot hold a name, the reason or the version.
     """
+    bounds.name(proposal, "the run id")
+    bounds.name(by, "who decides")
+    bounds.prose(reason)
+    if version is not None:
+        bounds.version(version)
     ledger = Ledger.open()
     known = status.read(spec, ledger)
     if not visible(reason):

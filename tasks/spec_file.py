@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import date, timedelta
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, get_origin
@@ -18,7 +18,6 @@ from tasks import spec_yaml
 from tasks.spec import Effect, ModelSpec
 from tasks.spec_gates import Gate, Gates
 from tasks.spec_part import SpecError, SpecPart, format_duration
-
 
 _SHOWN = 20  # mistakes of one file
 _LENGTH = 120  # characters of a value or YAML path in a mistake
@@ -109,7 +108,9 @@ def listed(folder: Path) -> tuple[list[Path], list[str]]:
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         said = "make it a readable folder, or name another one in GATELATCH_MODELS"
-        return [], [_printable(f"the folder of model specs {folder} cannot be read: {reason}; {said}")]
+        return [], [
+            _printable(f"the folder of model specs {folder} cannot be read: {reason}; {said}")
+        ]
     known = [folder / name for name in names if name.endswith(".yaml")]
     alike = [name for name in names if name.lower().endswith((".yml", ".yaml"))]
     strange = [
@@ -149,7 +150,7 @@ def explain(item: Any) -> str:
     """Return a mistake that pydantic found in one line: YAML path, value, reason and remedy."""
     path = _short(".".join(str(part) for part in item["loc"])) or "(whole file)"
     value = item["input"]
-    shown = "" if isinstance(value, dict | BaseModel) else f" {_short(repr(value))}:"
+    shown = "" if isinstance(value, dict | BaseModel) else f" {_short(_told(value))}:"
     reason = item["msg"].removeprefix("Value error, ")
     part, field = _locate(item["loc"])
     remedy = f" ({field.description})" if field is not None and field.description else ""
@@ -160,6 +161,10 @@ def explain(item: Any) -> str:
     if item["type"] == "missing":
         return f"  {path}: missing; add it{remedy}"
     return f"  {path}:{shown} {reason}{remedy}"
+
+
+def _told(value: object) -> str:
+    return str(value) if isinstance(value, date) else repr(value)
 
 
 def _short(text: str) -> str:

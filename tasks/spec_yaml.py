@@ -90,7 +90,7 @@ def parse(text: str) -> Any:
             walk = _Walk(loader)
             value = walk.value(root, "")
         finally:
-            loader.dispose()  # type: ignore[no-untyped-call]
+            loader.dispose()
     except yaml.YAMLError as error:
         raise Unreadable(_syntax(text, error)) from None
     if walk.mistakes:
@@ -135,12 +135,12 @@ def _count(text: str) -> None:
             if event.anchor is not None:
                 anchors[event.anchor] = _Counted(event.anchor)
         elif isinstance(event, yaml.AliasEvent):
-            if any(node.anchor == event.anchor for node in open_nodes[1:]):
+            name = event.anchor or ""
+            if any(node.anchor == name for node in open_nodes[1:]):
                 raise Unreadable(
-                    f"line {line}: the alias *{event.anchor[:40]} stands within what it names; "
-                    "write it out"
+                    f"line {line}: the alias *{name[:40]} stands within what it names; write it out"
                 )
-            open_nodes[-1].take(anchors.get(event.anchor) or _Counted(None))
+            open_nodes[-1].take(anchors.get(name) or _Counted(None))
         deepest = len(open_nodes) - 1 + open_nodes[-1].depth
         if deepest > DEPTH:
             raise Unreadable(f"line {line}: nested deeper than {DEPTH} levels; write it flatter")
@@ -214,7 +214,7 @@ class _Walk:
             if key.tag == _TEXT
         }
 
-    def _scalar(self, node: yaml.ScalarNode, path: str) -> Any:
+    def _scalar(self, node: yaml.Node, path: str) -> Any:
         try:
             if node.tag.endswith((":int", ":float")) and len(node.value) > 40:
                 raise ValueError(f"a number of {len(node.value)} characters")
