@@ -126,15 +126,22 @@ def asked_until(value: object, now: datetime, every: timedelta) -> datetime:
 def _refused(option: str, value: object, said: str) -> OutOfBounds:
     if not option:
         return OutOfBounds(said)
-    shown = str(value)[:NAME]
-    return OutOfBounds(f"{option} {repr(shown) if UNPRINTABLE.search(shown) else shown}: {said}")
+    return OutOfBounds(f"{option} {_shown(value)}: {said}")
+
+
+def _shown(value: object) -> str:
+    try:
+        text = str(value)[:NAME]
+    except ValueError:  # an integer of thousands of digits
+        return "…"
+    return repr(text) if UNPRINTABLE.search(text) else text
 
 
 def version(number: object) -> int:
     """Return the number of a model version, as the ledger and MLflow count them."""
     if isinstance(number, int) and not isinstance(number, bool) and 1 <= number <= INTEGER:
         return number
-    raise OutOfBounds(f"{str(number)[:30]} is no model version; write its number, such as 3")
+    raise OutOfBounds(f"{_shown(number)} is no model version; write its number, such as 3")
 
 
 def printable(text: str) -> str:

@@ -60,6 +60,8 @@ def _worse_than(
 ) -> Worse | None:
     spec, newest = known.spec, known.promotions[-1]
     versions = {c.version: c for c in known.candidates}
+    if not {newest.version, target} <= versions.keys():
+        return None  # of a version that nobody registered there is no reference to hold it against
     new, old = versions[newest.version], versions[target]
     since = newest.effective_from
     both = pairs(observations_of(new.version), observations_of(target), since)
