@@ -38,7 +38,9 @@ def make(spec: ModelSpec) -> DAG:
                 action=params["action"],
                 reason=_reason(params),
                 proposer=run.triggering_user_name or "unknown",
-                training_window=bounds.duration(params["training_window"], "training_window"),
+                training_window=bounds.duration(
+                    params["training_window"], "training_window", bounds.SHORTEST
+                ),
                 until=bounds.moment(until, "until") if until else None,
                 now=datetime.now(UTC),
                 by_monitor=by_monitor(spec, context),

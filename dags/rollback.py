@@ -12,13 +12,9 @@ from airflow.sdk import DAG, Param, get_current_context, task
 from airflow.sdk.exceptions import AirflowSkipException
 
 from dags.ask import ask
-<<<<<<< HEAD
 from dags.each_model import DEFAULTS, by_monitor, each_model, final, linked, run_link, skipped
 from dags.end import end, with_end
-=======
-from dags.each_model import DEFAULTS, each_model, final, linked, run_link
 from tasks import bounds
->>>>>>> 84ee325 (One place bounds every date, duration, number and name; arithmetic on recorded moments saturates)
 from tasks.spec import ModelSpec
 
 
@@ -31,14 +27,9 @@ def make(spec: ModelSpec) -> DAG:
 
         context = get_current_context()
         run, params = context["dag_run"], context["params"]
-<<<<<<< HEAD
-        refused = (rollback.RollbackError, RegistryError, KeyUnusable)
+        refused = (rollback.RollbackError, RegistryError, KeyUnusable, bounds.OutOfBounds)
         with final(*refused), skipped(approval.NotDue):
             if by_monitor(spec, context):
-=======
-        with final(rollback.RollbackError, RegistryError, KeyUnusable, bounds.OutOfBounds):
-            if params["proposed"]:
->>>>>>> 84ee325 (One place bounds every date, duration, number and name; arithmetic on recorded moments saturates)
                 proposal = rollback.propose(spec, run.run_id)
             else:
                 proposal = rollback.by_hand(
@@ -83,21 +74,12 @@ def make(spec: ModelSpec) -> DAG:
                 maximum=bounds.INTEGER,
                 description="Version to go back to; empty: the champion before this one.",
             ),
-<<<<<<< HEAD
-            "reason": Param(type="string", minLength=3, description="Why; kept in the ledger."),
-=======
             "reason": Param(
                 type="string",
                 minLength=3,
                 maxLength=bounds.PROSE,
                 description="Why; kept in the ledger.",
             ),
-            "proposed": Param(
-                False,
-                type="boolean",
-                description="Set by the monitor: a person is asked before anything happens.",
-            ),
->>>>>>> 84ee325 (One place bounds every date, duration, number and name; arithmetic on recorded moments saturates)
         },
         doc_md=__doc__,
     ) as dag:

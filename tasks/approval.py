@@ -51,49 +51,28 @@ def propose(
     To recalibrate it takes the newest rows only, see `_unseen`.
 
     `until` (event time) defaults to the end of the newest observed window, and where nothing was
-<<<<<<< HEAD
     observed yet, of the newest complete one that holds a row.
-=======
-    observed yet, of the newest complete one.
->>>>>>> 84ee325 (One place bounds every date, duration, number and name; arithmetic on recorded moments saturates)
 
     Raises
     ------
     NotApproved
-<<<<<<< HEAD
         If nothing can be asked under this name or about these rows.
     NotDue
         If the monitor asked for it, and the ledger does not wait for it any more.
-=======
-        If nobody may approve it, or there is nothing to recalibrate.
     tasks.bounds.OutOfBounds
         If such rows cannot be, or the ledger cannot hold a name or reason.
->>>>>>> 84ee325 (One place bounds every date, duration, number and name; arithmetic on recorded moments saturates)
     """
     bounds.name(proposal, "the run id")
     bounds.name(proposer, "who proposes")
     bounds.prose(reason)
     ledger = Ledger.open()
     known = status.read(spec, ledger)
-<<<<<<< HEAD
     if earlier := next((p for p in known.proposals if p.proposal == proposal), None):
         return earlier
-=======
-    usual = until is None and training_window in (None, spec.training.window)
-    if until is None:
-        ends = [o.window_end for o in known.observations]
-        until = max(ends) if ends else latest_complete(spec.window, now).end
-    else:
-        until = bounds.asked_until(until, now, spec.window.every)
-    span = bounds.duration(
-        training_window or spec.training.window, "training_window", bounds.SHORTEST
-    )
->>>>>>> 84ee325 (One place bounds every date, duration, number and name; arithmetic on recorded moments saturates)
     episode = None
     if by_monitor:
         episode = _waits_for(known, proposal, action)
         proposer = spec.approval.proposer or PROPOSER
-<<<<<<< HEAD
         training_window = until = None
     elif reserved(spec, proposal):
         raise NotApproved(
@@ -101,12 +80,9 @@ def propose(
             "trigger again and leave the run id empty"
         )
     until = _until(known, until, now)
-    span = training_window or spec.training.window
-    start = until - span
-=======
-        episode = known.latch.episode
+    span = spec.training.window if training_window is None else training_window
+    span = bounds.duration(span, "training_window", bounds.SHORTEST)
     start = bounds.shifted(until, -span)
->>>>>>> 84ee325 (One place bounds every date, duration, number and name; arithmetic on recorded moments saturates)
     if action == "recalibrate":
         start = _unseen(known, until, span, episode)
     return ledger.propose(
@@ -148,6 +124,7 @@ def _until(known: status.Status, until: datetime | None, now: datetime) -> datet
     """Return the end of the rows to train on: as asked, else of the newest there are."""
     spec, newest = known.spec, latest_complete(known.spec.window, now).end
     if until is not None:
+        until = bounds.moment(until, "until")
         if until > now:
             raise NotApproved(
                 f"until {until:%Y-%m-%d %H:%M} UTC lies in the future, where no row is; the newest "

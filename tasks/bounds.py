@@ -108,21 +108,6 @@ def _read(value: object) -> datetime | None:
     return None
 
 
-def asked_until(value: object, now: datetime, every: timedelta) -> datetime:
-    """Return until when the rows are wanted that somebody asks for: not after the present window.
-
-    Raises
-    ------
-    OutOfBounds
-        As `moment`; or if it lies further ahead, where no row can be.
-    """
-    until = moment(value, "until")
-    if until > now + every:
-        said = f"still to come, it is {now:%Y-%m-%d %H:%M} UTC; leave it empty for the newest rows"
-        raise _refused("until", f"{until:%Y-%m-%d %H:%M}", said)
-    return until
-
-
 def _refused(option: str, value: object, said: str) -> OutOfBounds:
     if not option:
         return OutOfBounds(said)

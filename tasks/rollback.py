@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-<<<<<<< HEAD
-from tasks import approval, canary, evidence, rollback_brief, status
+from tasks import approval, bounds, canary, evidence, rollback_brief, status
 from tasks.answers import visible
 from tasks.approval import NotApproved, NotDue
-=======
-from tasks import approval, bounds, canary, evidence, rollback_brief, status
-from tasks.approval import NotApproved
->>>>>>> 84ee325 (One place bounds every date, duration, number and name; arithmetic on recorded moments saturates)
 from tasks.canary import KIND
 from tasks.ledger import Ledger
 from tasks.promotion import settle

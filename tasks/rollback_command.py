@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 
 from tasks import spec_file
-from tasks.bounds import OutOfBounds
+from tasks.bounds import INTEGER, OutOfBounds
 from tasks.ledger import Conflict
 from tasks.spec import SpecError
 
@@ -21,7 +21,10 @@ def rollback(
     model: Annotated[str, typer.Argument(help="name of a model in the models folder")],
     reason: Annotated[str, typer.Option(help="recorded in the ledger")],
     version: Annotated[
-        int | None, typer.Option(help="version to go back to; left out: the champion before")
+        int | None,
+        typer.Option(
+            min=1, max=INTEGER, help="version to go back to; left out: the champion before"
+        ),
     ] = None,
     by: Annotated[
         str | None, typer.Option(help="who decides it; left out: the user of this terminal")

@@ -98,15 +98,6 @@ def test_a_name_is_one_line_that_a_database_holds(text: str) -> None:
         bounds.name(text, "who")
 
 
-def test_until_is_no_later_than_the_present_window() -> None:
-    now, day = datetime(2026, 1, 10, 12, tzinfo=UTC), timedelta(days=1)
-    assert bounds.asked_until("2026-01-11", now, day) == datetime(2026, 1, 11, tzinfo=UTC)
-    with pytest.raises(
-        OutOfBounds, match=r"until 2026-01-12 00:00: still to come, it is 2026-01-1"
-    ):
-        bounds.asked_until("2026-01-12", now, day)
-
-
 @settings(max_examples=200, deadline=None)
 @given(recorded, st.timedeltas())
 def test_a_shifted_moment_stays_in_the_calendar_and_is_exact_within_it(

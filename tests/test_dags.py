@@ -251,10 +251,10 @@ print("LEDGER", Ledger.open().proposals("churn"))
 REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ("retrain", {"until": "9999-12-28"}, "until 9999-12-28: outside 1700-01-01 … 2199-12-31"),
     ("retrain", {"until": "0001-01-01"}, "until 0001-01-01: outside 1700-01-01 … 2199-12-31"),
-    ("retrain", {"until": "2199-01-01T00:00:00Z"}, "until 2199-01-01 00:00: still to come"),
+    ("retrain", {"until": "2199-01-01T00:00:00Z"}, "until 2199-01-01 00:00 UTC lies in the future"),
     ("retrain", {"until": "soon"}, "until soon: no date; write one such as 2026-01-31"),
     ("retrain", {"training_window": "999999999w"}, "training_window 999999999w: longer than a hu"),
-    ("retrain", {"training_window": "0d"}, "training_window 0:00:00: shorter than a minute"),
+    ("retrain", {"training_window": "0d"}, "training_window 0d: shorter than a minute"),
     ("monitor", {"window": "9999-12-31"}, "window 9999-12-31: outside 1700-01-01 … 2199-12-31"),
     ("monitor", {"propose": "1700-01-01/2199-12-31"}, "holds 182621 windows of 1d; take a range"),
     ("monitor", {"propose": "2026-01-01/2026-13-01"}, "is no range (no date; write one such as"),
