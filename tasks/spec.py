@@ -1,7 +1,4 @@
-"""The model spec: what one monitored model is, read from `models/<name>.yaml`.
-
-This file is imported while Airflow parses DAGs, so it stays light: pydantic only.
-"""
+"""The model spec: what one monitored model is. Parsed with the DAGs, so light: pydantic only."""
 
 from __future__ import annotations
 
@@ -35,8 +32,6 @@ from tasks.spec_part import (
 from tasks.spec_part import SpecError as SpecError
 from tasks.spec_part import format_duration as format_duration
 from tasks.spec_part import parse_duration as parse_duration
-from tasks.spec_policy import CalibrationDrift as CalibrationDrift
-from tasks.spec_policy import Closing as Closing
 from tasks.spec_policy import Drift as Drift
 from tasks.spec_policy import Effect as Effect
 from tasks.spec_policy import LatchPolicy as LatchPolicy

@@ -358,7 +358,7 @@ MISTAKES: dict[str, list[str]] = {
     ],
     "--set latch.rest=&a [*a]: the value is not YAML": ["--set", "latch.rest=&a [*a]"],
     "latch.rest=2026-02-30: (whole file): '2026-02-30' is no": ["--set", "latch.rest=2026-02-30"],
-    "no part of a spec lies so deep": ["--set", f"{'a.' * 3000}b=1"],
+    "deeper than 24 parts; a spec has no such": ["--set", f"{'a.' * 3000}b=1"],
     "more than 1000 combinations": ["--sweep", f"drift.ks.effect={','.join(['0.1'] * 1001)}"],
 }
 
