@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from airflow.sdk import DAG, Context
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
+from tasks.bounds import OutOfBounds, moment
 from tasks.spec import ModelSpec
-from tasks.spec_file import load_all
+from tasks.spec_file import load_all, models_folder
 from tasks.windows import Window, latest_complete, window_at
 
 # 10, 20, 40, 80 s: what a store or server needs to come back. What is final is not tried again.
@@ -25,8 +26,31 @@ DEFAULTS = {
 
 def each_model(make: Callable[[ModelSpec], DAG]) -> dict[str, DAG]:
     """Return `make(spec)` for each usable spec in the models folder, by DAG id."""
-    usable, _ = load_all()
-    return {dag.dag_id: dag for dag in map(make, usable)}
+    made, _ = made_of(make, load_all()[0])
+    return {dag.dag_id: dag for dag in made}
+
+
+def made_of(
+    make: Callable[[ModelSpec], DAG], specs: Iterable[ModelSpec]
+) -> tuple[list[DAG], list[str]]:
+    """Return the DAGs that can be made of the specs, and what is wrong with the others.
+
+    Those are looked at here as Airflow does afterwards: there it would cost every DAG of the file.
+    """
+    made, mistakes = [], []
+    for spec in specs:
+        try:
+            dag = make(spec)
+            dag.validate()
+            dag.check_cycle()
+            made.append(dag)
+        except Exception as error:
+            told = f"{type(error).__name__}: {str(error)[:500]}"
+            mistakes.append(
+                f"{models_folder() / spec.model}.yaml: Airflow cannot make a DAG of it ({told}); "
+                "compare it with the README"
+            )
+    return made, mistakes
 
 
 def window_of(spec: ModelSpec, context: Context) -> Window:
@@ -36,13 +60,15 @@ def window_of(spec: ModelSpec, context: Context) -> Window:
 
     Raises
     ------
+    AirflowFailException
+        If the form names no moment.
     ValueError
         If the data interval is not a window of the spec's grid.
     """
     named = context["params"]["window"]
     if named:
-        moment = datetime.fromisoformat(named)
-        return window_at(spec.window, moment if moment.tzinfo else moment.replace(tzinfo=UTC))
+        with final(OutOfBounds):
+            return window_at(spec.window, moment(named, "window"))
     run = context["dag_run"]
     if run.data_interval_start is None or run.data_interval_start == run.data_interval_end:
         return latest_complete(spec.window, run.run_after)  # not the clock: a retry would move on

@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import DAG, Context, Param, get_current_context, task
 from window_timetable import WindowTimetable
 
-from dags.each_model import DEFAULTS, each_model, linked, window_of
+from dags.each_model import DEFAULTS, each_model, final, linked, window_of
 from dags.start import Start
+from tasks import bounds
 from tasks.spec import ModelSpec
 
 if TYPE_CHECKING:
@@ -33,9 +34,13 @@ def make(spec: ModelSpec) -> DAG:
         from tasks import brief, monitor
 
         context = get_current_context()
-        found = monitor.validate(
-            spec, window_of(spec, context), version=context["params"]["model_version"]
-        )
+        params = context["params"]
+        with final(bounds.OutOfBounds):  # before anything is measured that nobody could act on
+            if params["model_version"] is not None:
+                bounds.version(params["model_version"])
+            if params["propose"]:
+                monitor.span_of(spec, params["propose"])
+        found = monitor.validate(spec, window_of(spec, context), version=params["model_version"])
         for told in ("problem", "remark"):
             if found.get(told):
                 print(found[told])
@@ -88,17 +93,21 @@ def make(spec: ModelSpec) -> DAG:
         max_active_runs=4,
         default_args=DEFAULTS,
         tags=["gatelatch", spec.model],
+        auto_register=False,  # by its name in this file alone: spec_mistakes.py makes it too
         params={
             "window": Param(
                 None,
                 type=["string", "null"],
                 format="date-time",
+                maxLength=bounds.NAME,
                 description="Any moment in the window (UTC); empty: the run's data interval, and "
                 "for a manual run without one the newest complete window.",
             ),
             "model_version": Param(
                 None,
                 type=["integer", "null"],
+                minimum=1,
+                maximum=bounds.INTEGER,
                 title="What if",
                 description="Measure with this version instead of the window's champion. "
                 "Observed under that version; opens no episode.",
@@ -107,6 +116,7 @@ def make(spec: ModelSpec) -> DAG:
                 None,
                 type=["string", "null"],
                 pattern=r"^\d{4}-\d\d-\d\d[^/]*/\d{4}-\d\d-\d\d[^/]*$",
+                maxLength=bounds.NAME,
                 title="Propose after",
                 description="For a backfill: the starts of its first and last window, FROM/TO. "
                 "Once all of them are observed, the open episode is proposed; empty: it advises.",

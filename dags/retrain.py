@@ -15,7 +15,8 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 from dags.ask import ask
 from dags.each_model import DEFAULTS, by_monitor, each_model, final, linked, run_link, skipped
 from dags.end import end, with_end
-from tasks.spec import ModelSpec, format_duration, parse_duration
+from tasks import bounds
+from tasks.spec import ModelSpec, format_duration
 
 _FOR_EVER = timedelta(days=3650)  # event time decides: insufficient windows end a shadow
 
@@ -28,16 +29,19 @@ def make(spec: ModelSpec) -> DAG:
 
         context = get_current_context()
         run, params = context["dag_run"], context["params"]
-        until = params["until"] and datetime.fromisoformat(params["until"])
-        with final(approval.NotApproved, TrainingError), skipped(approval.NotDue):
+        until = params["until"]
+        refused = (approval.NotApproved, TrainingError, bounds.OutOfBounds)
+        with final(*refused), skipped(approval.NotDue):
             proposal = approval.propose(
                 spec,
                 run.run_id,
                 action=params["action"],
                 reason=_reason(params),
                 proposer=run.triggering_user_name or "unknown",
-                training_window=parse_duration(params["training_window"]),
-                until=until.replace(tzinfo=until.tzinfo or UTC) if until else None,
+                training_window=bounds.duration(
+                    params["training_window"], "training_window", bounds.SHORTEST
+                ),
+                until=bounds.moment(until, "until") if until else None,
                 now=datetime.now(UTC),
                 by_monitor=by_monitor(spec, context),
             )
@@ -141,6 +145,7 @@ def make(spec: ModelSpec) -> DAG:
         max_active_runs=16,  # a run that waits, for a person or for windows, counts as active
         default_args={**DEFAULTS, "on_failure_callback": with_end(spec)},
         tags=["gatelatch", spec.model],
+        auto_register=False,  # by its name in this file alone: spec_mistakes.py makes it too
         params=_form(spec),
         doc_md=__doc__,
     ) as dag:
@@ -188,19 +193,20 @@ def _form(spec: ModelSpec) -> dict[str, Param]:
         "training_window": Param(
             format_duration(spec.training.window),
             type="string",
-            pattern=r"^\d+[mhdw]$",
+            pattern=bounds.DURATION,
             description="Event time of the rows to train on: 30m, 12h, 56d or 8w.",
         ),
         "until": Param(
             None,
             type=["string", "null"],
             format="date-time",
+            maxLength=bounds.NAME,
             description="End of those rows (UTC); empty: the newest observed window's end.",
         ),
         "backfill": Param(
             "",
             type="string",
-            maxLength=100,
+            maxLength=bounds.NAME,
             description="The backfilled range that led here; such a backfill fills it in.",
         ),
     }

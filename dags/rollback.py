@@ -14,6 +14,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 from dags.ask import ask
 from dags.each_model import DEFAULTS, by_monitor, each_model, final, linked, run_link, skipped
 from dags.end import end, with_end
+from tasks import bounds
 from tasks.spec import ModelSpec
 
 
@@ -26,7 +27,7 @@ def make(spec: ModelSpec) -> DAG:
 
         context = get_current_context()
         run, params = context["dag_run"], context["params"]
-        refused = (rollback.RollbackError, RegistryError, KeyUnusable)
+        refused = (rollback.RollbackError, RegistryError, KeyUnusable, bounds.OutOfBounds)
         with final(*refused), skipped(approval.NotDue):
             if by_monitor(spec, context):
                 proposal = rollback.propose(spec, run.run_id)
@@ -64,13 +65,21 @@ def make(spec: ModelSpec) -> DAG:
         max_active_runs=4,  # one that waits for an answer must not hold up one by hand
         default_args={**DEFAULTS, "on_failure_callback": with_end(spec)},
         tags=["gatelatch", spec.model],
+        auto_register=False,  # by its name in this file alone: spec_mistakes.py makes it too
         params={
             "version": Param(
                 None,
                 type=["integer", "null"],
+                minimum=1,
+                maximum=bounds.INTEGER,
                 description="Version to go back to; empty: the champion before this one.",
             ),
-            "reason": Param(type="string", minLength=3, description="Why; kept in the ledger."),
+            "reason": Param(
+                type="string",
+                minLength=3,
+                maxLength=bounds.PROSE,
+                description="Why; kept in the ledger.",
+            ),
         },
         doc_md=__doc__,
     ) as dag:

@@ -344,16 +344,12 @@ def up(
 
 def approvers(models: Path | None = None) -> tuple[str, ...]:
     """Return the approvers whom the specs name: each becomes a user of this stack."""
-    from tasks.spec import SpecError
-    from tasks.spec_file import load
+    from tasks.spec_file import load_all
 
-    names: dict[str, None] = {}
-    for path in sorted((models or ROOT / "models").glob("*.yaml")):
-        try:
-            names.update(dict.fromkeys(user for user, _ in load(path).owner.users))
-        except SpecError as error:
-            out.print(f"[yellow]{error}[/]")
-    return tuple(names)
+    usable, mistakes = load_all(models or ROOT / "models")
+    for said in mistakes:
+        out.print(said, style="yellow", markup=False)
+    return tuple(dict.fromkeys(user for spec in usable for user, _ in spec.owner.users))
 
 
 @app.command(name="tasks", context_settings={"ignore_unknown_options": True})

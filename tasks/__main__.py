@@ -15,6 +15,7 @@ from rich.table import Table
 
 from tasks import spec_file
 from tasks.audit_command import audit
+from tasks.bounds import OutOfBounds
 from tasks.ledger import Ledger
 from tasks.replay_command import replay
 from tasks.reproduce_command import reproduce
@@ -51,10 +52,13 @@ def check(
 
     known = users and _users(users.read())
 
-    wanted = files or sorted(spec_file.models_folder().glob("*.yaml"))
-    if not wanted:
+    known_files, strange = ([], []) if files else spec_file.listed(spec_file.models_folder())
+    wanted = files or known_files
+    for said in strange:
+        err.print(said, markup=False)
+    if not wanted and not strange:
         _fail(f"no model specs in {spec_file.models_folder()}; set GATELATCH_MODELS or name files")
-    bad = 0
+    bad = len(strange)
     for path in wanted:
         try:
             spec = spec_file.load(path)
@@ -72,7 +76,9 @@ def check(
 def status(
     model: Model,
     as_json: Annotated[bool, typer.Option("--json", help="print JSON instead of tables")] = False,
-    windows: Annotated[int, typer.Option(help="how many of the newest windows to show")] = 30,
+    windows: Annotated[
+        int, typer.Option(min=1, help="how many of the newest windows to show")
+    ] = 30,
 ) -> None:
     """Show a model's windows, latch, proposals and promotions."""
     from tasks import status as state
@@ -191,7 +197,7 @@ def withdraw(
 
     try:
         end(_find(model), proposal, by, reason)
-    except NotApproved as error:
+    except (NotApproved, OutOfBounds) as error:
         _fail(str(error))
     out.print(f"{escape(proposal)} is withdrawn")
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from tasks import answers, brief, evidence, promotion_brief, status
+from tasks import answers, bounds, brief, evidence, promotion_brief, status
 from tasks.latch import Kind, kind_of
 from tasks.ledger import Conflict, Ledger
 from tasks.newest import newest_row
@@ -59,7 +59,12 @@ def propose(
         If nothing can be asked under this name or about these rows.
     NotDue
         If the monitor asked for it, and the ledger does not wait for it any more.
+    tasks.bounds.OutOfBounds
+        If such rows cannot be, or the ledger cannot hold a name or reason.
     """
+    bounds.name(proposal, "the run id")
+    bounds.name(proposer, "who proposes")
+    bounds.prose(reason)
     ledger = Ledger.open()
     known = status.read(spec, ledger)
     if earlier := next((p for p in known.proposals if p.proposal == proposal), None):
@@ -75,8 +80,9 @@ def propose(
             "trigger again and leave the run id empty"
         )
     until = _until(known, until, now)
-    span = training_window or spec.training.window
-    start = until - span
+    span = spec.training.window if training_window is None else training_window
+    span = bounds.duration(span, "training_window", bounds.SHORTEST)
+    start = bounds.shifted(until, -span)
     if action == "recalibrate":
         start = _unseen(known, until, span, episode)
     return ledger.propose(
@@ -118,6 +124,7 @@ def _until(known: status.Status, until: datetime | None, now: datetime) -> datet
     """Return the end of the rows to train on: as asked, else of the newest there are."""
     spec, newest = known.spec, latest_complete(known.spec.window, now).end
     if until is not None:
+        until = bounds.moment(until, "until")
         if until > now:
             raise NotApproved(
                 f"until {until:%Y-%m-%d %H:%M} UTC lies in the future, where no row is; the newest "
@@ -148,7 +155,7 @@ def _unseen(
     if champion is None:
         raise NotApproved(f"{known.spec.model} has no champion to recalibrate; retrain first")
     held_out = known.spec.calibration.share + known.spec.training.judge
-    start = max(until - held_out * span, champion.trained_until)
+    start = max(bounds.shifted(until, -held_out * span), champion.trained_until)
     if episode:
         seen = (o.window_start for o in known.observations if episode.endswith(o.window.name))
         start = max([start, *seen])
@@ -273,7 +280,17 @@ def evidence_of(known: status.Status, proposal: str, step: str) -> str:
 
 
 def withdraw(spec: ModelSpec, proposal: str, by: str, reason: str) -> Decision:
-    """End a live proposal by hand. Raises NotApproved if there is no such one."""
+    """End a live proposal by hand.
+
+    Raises
+    ------
+    NotApproved
+        If there is no such one.
+    tasks.bounds.OutOfBounds
+        If the ledger cannot hold who withdraws it, or why.
+    """
+    bounds.name(by, "who withdraws it")
+    bounds.prose(reason)
     ledger = Ledger.open()
     known = status.read(spec, ledger)
     found = [p for p in known.live if p.proposal == proposal]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from datetime import date
@@ -12,17 +13,18 @@ from re import sub
 from typing import TYPE_CHECKING, Any
 
 import yaml
-from pydantic import ValidationError
 
-from tasks import spec_file
+from tasks import spec_file, spec_yaml
 from tasks.guess import KINDS, Guess, Kind, guess
-from tasks.spec import ModelSpec, SpecError, format_duration, parse_duration
+from tasks.spec import SpecError, format_duration, parse_duration
+from tasks.spec_file import checked as checked
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 _FEW = 50  # classes of a label
 _WINDOWS = 8  # windows of the first training
+_POINTS = 1_000  # combinations of a sweep, each of which is played
 
 
 def find(model: str) -> dict[str, Any]:
@@ -34,7 +36,7 @@ def find(model: str) -> dict[str, Any]:
         If it cannot be used.
     """
     path = Path(model)
-    known = path.suffix in (".yaml", ".yml") or path.exists()
+    known = path.suffix in (".yaml", ".yml") or os.path.exists(path)  # of any text, however long
     spec = spec_file.load(path) if known else spec_file.find(model)
     return spec.model_dump(exclude_defaults=True)
 
@@ -220,6 +222,10 @@ def changed(raw: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, An
     whole = deepcopy(dict(raw))
     for path, value in settings.items():
         *above, last = path.split(".")
+        if len(above) > spec_yaml.DEPTH:
+            raise SpecError(
+                f"{path[:60]}…: deeper than {spec_yaml.DEPTH} parts; a spec has no such"
+            )
         part = whole
         for depth, name in enumerate(above, start=1):
             part = part.setdefault(name, {})
@@ -228,22 +234,6 @@ def changed(raw: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, An
                 raise SpecError(f"{path}: `{parent}` has no parts; replace it as a whole")
         part[last] = value
     return whole
-
-
-def checked(raw: Mapping[str, Any], origin: str) -> ModelSpec:
-    """Return the spec that this is.
-
-    Raises
-    ------
-    SpecError
-        If it cannot be used; names where it is from, and in one line per mistake YAML path, value
-        and remedy.
-    """
-    try:
-        return ModelSpec.model_validate(raw)
-    except ValidationError as error:
-        lines = [spec_file.explain(item) for item in error.errors()]
-        raise SpecError("\n".join([f"{origin}: {len(lines)} mistake(s)", *lines])) from None
 
 
 def setting(text: str) -> tuple[str, Any]:
@@ -266,20 +256,27 @@ def taken(text: str) -> tuple[str, Kind]:
 def grid(texts: Sequence[str]) -> list[dict[str, Any]]:
     """Return all combinations of settings that texts like `path=v1,v2` name."""
     axes = []
+    points = 1
     for text in texts:
         path, equals, listed = text.partition("=")
         values = _parsed("--sweep", text, f"[{listed}]")
         if not (path and equals and values):
             raise SpecError(f"--sweep {text}: write path=v1,v2, such as drift.ks.effect=0.1,0.2")
         axes.append([(path, value) for value in values])
+        points *= len(values)
+        if points > _POINTS:
+            raise SpecError(f"--sweep {path}: more than {_POINTS} combinations; try fewer values")
     return [dict(point) for point in product(*axes)] if axes else []
 
 
 def _parsed(option: str, text: str, value: str) -> Any:
     try:
-        return yaml.safe_load(value)
-    except yaml.YAMLError:
-        raise SpecError(f"{option} {text}: the value is not YAML; put it in quotes") from None
+        return spec_yaml.parse(value)
+    except spec_yaml.Unreadable as error:
+        shown = f"{option} {text[:200]}"
+        if error.at_path:
+            raise SpecError(f"{shown}: {error.mistakes[0]}") from None
+        raise SpecError(f"{shown}: the value is not YAML; put it in quotes") from None
 
 
 def as_yaml(raw: Mapping[str, Any]) -> str:

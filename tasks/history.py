@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tasks.bounds import OutOfBounds
 from tasks.keys import Mask
 from tasks.margins import Floats, Ints, error, hinge, margin, violation
 from tasks.outside import Outside
@@ -19,7 +20,7 @@ from tasks.source import SourceError, batches
 from tasks.spec import ModelSpec, Validation, format_duration
 from tasks.summary import wild
 from tasks.training import Facts
-from tasks.windows import Window, windows_between
+from tasks.windows import Window, windows_within
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -123,7 +124,10 @@ def load(
     """
     import pyarrow as pa
 
-    tiles = list(windows_between(spec.window, start, end))
+    try:
+        tiles = windows_within(spec.window, start, end)
+    except OutOfBounds as error:
+        raise SourceError(str(error)) from None
     if not tiles:
         raise SourceError(
             f"no whole window of {format_duration(spec.window.every)} lies in [{start:%Y-%m-%d}, "

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from tasks import classes, csv_file
+from tasks.bounds import shifted
 from tasks.columns import Role
 from tasks.plain import matching, plain
 from tasks.readers import BATCH_ROWS, SourceError, files, parquet, read_parquet, unreadable
@@ -77,7 +78,7 @@ def _parts(spec: ModelSpec, window: Window) -> Iterator[tuple[str, pa.RecordBatc
         for batch in _table(spec):
             yield str(place), batch
         return
-    last = window.end + spec.label.delay
+    last = shifted(window.end, spec.label.delay)
     for name in files(place, "label.source", window.start, last, spec.window.timezone):
         for batch in _file(spec, window, name):
             yield name, batch

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
+from tasks.bounds import shifted
 from tasks.drift import Verdict
 from tasks.spec import LatchPolicy
 from tasks.windows import Window
@@ -126,7 +127,7 @@ class _Machine:
         self.rests_until: datetime | None = None
 
     def pause(self, pause: Pause) -> None:
-        until = pause.since + self.policy.rest
+        until = shifted(pause.since, self.policy.rest)
         self.rests_until = max(until, self.rests_until or until)
         if pause.promotion:
             self._forget()

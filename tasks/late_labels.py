@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from tasks import monitor
+from tasks.bounds import shifted
 from tasks.ledger import Ledger
 from tasks.records import Observation
 from tasks.source import digest_of
@@ -33,7 +34,7 @@ def due(spec: ModelSpec, observations: Iterable[Observation], window: Window) ->
         o
         for o in known
         if o.window != window
-        and o.window_end + spec.label.delay <= now <= labels_awaited_until(spec, o.window)
+        and shifted(o.window_end, spec.label.delay) <= now <= labels_awaited_until(spec, o.window)
         and _lacks_labels(o)
     ]
     turns = -(-len(waiting) // AT_MOST)

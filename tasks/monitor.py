@@ -5,10 +5,9 @@ Each step returns a small JSON-ready dict for the next; rows and summaries stay 
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any
 
-from tasks import rollback, scored_by, shadow, status
+from tasks import bounds, rollback, scored_by, shadow, status
 from tasks.latch import kind_of
 from tasks.ledger import Ledger
 from tasks.measuring import measure as measure
@@ -17,7 +16,7 @@ from tasks.quarantine import check_rows
 from tasks.readers import SourceChanged as SourceChanged
 from tasks.records import Observation, champion_at
 from tasks.spec import ModelSpec
-from tasks.windows import Window, window_at, windows_between
+from tasks.windows import Window, window_at, windows_within
 
 
 def validate(spec: ModelSpec, window: Window, *, version: int | None = None) -> dict[str, Any]:
@@ -157,23 +156,30 @@ def due_after(spec: ModelSpec, span: str) -> str | None:
 
     Raises
     ------
-    ValueError
-        If it is no such range.
+    tasks.bounds.OutOfBounds
+        If it is no such range, or one of too many windows.
     """
     known = status.read(spec, Ledger.open())
-    first, last = (window_at(spec.window, moment) for moment in _moments(span))
     seen = {o.window for o in known.observations}
     # Before the first champion there is nothing to observe.
     expected = [
-        window
-        for window in windows_between(spec.window, first.start, last.end)
-        if champion_at(known.promotions, window.start)
+        window for window in span_of(spec, span) if champion_at(known.promotions, window.start)
     ]
     return known.due if expected and seen.issuperset(expected) else None
 
 
-def _moments(span: str) -> list[datetime]:
-    moments = [datetime.fromisoformat(part) for part in span.split("/")]
-    if len(moments) != 2:
-        raise ValueError(f"{span!r} is no range; write FROM/TO, such as 2026-01-05/2026-03-30")
-    return [m if m.tzinfo else m.replace(tzinfo=UTC) for m in moments]
+def span_of(spec: ModelSpec, span: str) -> list[Window]:
+    """Return the windows of a range FROM/TO, that of TO included.
+
+    Raises
+    ------
+    tasks.bounds.OutOfBounds
+        If it is no such range, or one of too many windows.
+    """
+    first, _, last = str(span).partition("/")
+    try:
+        ends = [window_at(spec.window, bounds.moment(part)) for part in (first, last)]
+        return windows_within(spec.window, ends[0].start, ends[1].end)
+    except bounds.OutOfBounds as error:
+        told = f"{str(span)[: bounds.NAME]!r} is no range ({error})"
+        raise bounds.OutOfBounds(f"{told}; write FROM/TO, such as 2026-01-05/2026-03-30") from None

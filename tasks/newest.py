@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
+from tasks.bounds import EARLIEST, LATEST
 from tasks.source import NoRows, batches
 from tasks.spec import ModelSpec
 from tasks.windows import Window
@@ -78,4 +79,5 @@ def _days(path: str) -> list[date]:
                 found.add(date.fromisoformat(text))
             except ValueError:
                 continue  # no day of any calendar
-    return sorted(found, reverse=True)
+    first, last = EARLIEST.date(), LATEST.date()
+    return sorted((day for day in found if first < day < last), reverse=True)

@@ -14,10 +14,10 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from tasks import draft, progress
+from tasks import bounds, draft, progress
 from tasks.guess import Guess, Kind
 from tasks.source import SourceError
-from tasks.spec import ModelSpec, SpecError, format_duration, parse_duration
+from tasks.spec import ModelSpec, SpecError, format_duration
 from tasks.training import TrainingError
 
 if TYPE_CHECKING:
@@ -46,14 +46,21 @@ def replay(
     ] = None,
     every: Annotated[
         list[int] | None,
-        typer.Option(min=1, help="compare with a retrain every K windows (default: 4, 8, 13)"),
+        typer.Option(
+            min=1,
+            max=bounds.WINDOWS,
+            help="compare with a retrain every K windows (default: 4, 8, 13)",
+        ),
     ] = None,
     first: Annotated[
         str | None,
         typer.Option(help="event time of the first champion's rows (default: training.window)"),
     ] = None,
     oracle: Annotated[
-        int, typer.Option(min=0, help="compare with the best up to so many retrains in hindsight")
+        int,
+        typer.Option(
+            min=0, max=50, help="compare with the best up to so many retrains in hindsight"
+        ),
     ] = 8,
     data: Annotated[
         str | None, typer.Option(help="Parquet or CSV file to play on, instead of a spec")
@@ -194,13 +201,19 @@ class _Wanted:
         if self.first is None:
             return self.spec.training.window
         try:
-            return parse_duration(self.first)
-        except ValueError as error:
-            raise SpecError(f"--first {self.first}: {error}") from None
+            return bounds.duration(self.first, "--first", bounds.SHORTEST)
+        except bounds.OutOfBounds as error:
+            raise SpecError(str(error)) from None
 
     def range(self, spec: ModelSpec) -> tuple[datetime, datetime]:
         zone = ZoneInfo(spec.window.timezone)
-        since, until = (m and m.replace(tzinfo=m.tzinfo or zone) for m in (self.since, self.until))
+        try:
+            since, until = (
+                m and bounds.moment(m.replace(tzinfo=m.tzinfo or zone), option)
+                for option, m in (("--from", self.since), ("--to", self.until))
+            )
+        except bounds.OutOfBounds as error:
+            raise SpecError(str(error)) from None
         return since or spec.window.start, until or spec.window.end or datetime.now(UTC)
 
 

@@ -8,6 +8,7 @@ import typer
 from rich.console import Console
 
 from tasks import spec_file
+from tasks.bounds import INTEGER
 from tasks.spec import SpecError
 
 err = Console(stderr=True, soft_wrap=True, highlight=False)
@@ -15,7 +16,7 @@ err = Console(stderr=True, soft_wrap=True, highlight=False)
 
 def reproduce(
     model: Annotated[str, typer.Argument(help="name of a model in the models folder")],
-    version: Annotated[int, typer.Argument(help="registered version")],
+    version: Annotated[int, typer.Argument(min=1, max=INTEGER, help="registered version")],
 ) -> None:
     """Train a version again from its lineage and compare coefficients and probabilities.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tasks import approval, canary, evidence, rollback_brief, status
+from tasks import approval, bounds, canary, evidence, rollback_brief, status
 from tasks.answers import visible
 from tasks.approval import NotApproved, NotDue
 from tasks.canary import KIND
@@ -117,7 +117,14 @@ def by_hand(
         like the monitor's; if no reason is given.
     tasks.registry.RegistryError
         If the target's model cannot be loaded safely.
+    tasks.bounds.OutOfBounds
+        If the ledger cannot hold a name, the reason or the version.
     """
+    bounds.name(proposal, "the run id")
+    bounds.name(by, "who decides")
+    bounds.prose(reason)
+    if version is not None:
+        bounds.version(version)
     ledger = Ledger.open()
     known = status.read(spec, ledger)
     if not visible(reason):

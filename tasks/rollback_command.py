@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 
 from tasks import spec_file
+from tasks.bounds import INTEGER, OutOfBounds
 from tasks.ledger import Conflict
 from tasks.spec import SpecError
 
@@ -20,7 +21,10 @@ def rollback(
     model: Annotated[str, typer.Argument(help="name of a model in the models folder")],
     reason: Annotated[str, typer.Option(help="recorded in the ledger")],
     version: Annotated[
-        int | None, typer.Option(help="version to go back to; left out: the champion before")
+        int | None,
+        typer.Option(
+            min=1, max=INTEGER, help="version to go back to; left out: the champion before"
+        ),
     ] = None,
     by: Annotated[
         str | None, typer.Option(help="who decides it; left out: the user of this terminal")
@@ -51,7 +55,15 @@ def rollback(
             expected=champion,
         )
         done = promote_back(spec, proposal.proposal)
-    except (SpecError, RollbackError, NotApproved, Conflict, RegistryError, KeyUnusable) as error:
+    except (
+        SpecError,
+        RollbackError,
+        NotApproved,
+        Conflict,
+        RegistryError,
+        KeyUnusable,
+        OutOfBounds,
+    ) as error:
         err.print(str(error), markup=False)
         raise typer.Exit(1) from None
     typer.echo(

@@ -1,32 +1,64 @@
-"""The model spec: what one monitored model is, read from `models/<name>.yaml`.
-
-This file is imported while Airflow parses DAGs, so it stays light: pydantic only.
-"""
+"""The model spec: what one monitored model is. Parsed with the DAGs, so light: pydantic only."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+import re
 from datetime import UTC, date, datetime, timedelta
+from functools import cache
 from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from tasks import bounds
 from tasks.spec_gates import Gate as Gate
 from tasks.spec_gates import Gates as Gates
-from tasks.spec_part import Count, Duration, Label, Name, Positive, Rate, Share, SpecPart
+from tasks.spec_part import (
+    Count,
+    Duration,
+    Label,
+    Name,
+    Path,
+    Positive,
+    Rate,
+    Seed,
+    Share,
+    Span,
+    SpecPart,
+    Text,
+)
 from tasks.spec_part import SpecError as SpecError
 from tasks.spec_part import format_duration as format_duration
 from tasks.spec_part import parse_duration as parse_duration
+from tasks.spec_policy import Drift as Drift
+from tasks.spec_policy import Effect as Effect
+from tasks.spec_policy import LatchPolicy as LatchPolicy
+from tasks.spec_policy import Opening as Opening
+from tasks.spec_policy import Shadow as Shadow
+
+
+@cache
+def _zones() -> set[str]:
+    return available_timezones()
 
 
 class Owner(SpecPart):
-    name: str = Field(description="who answers for the model; shown in every brief")
-    approvers: tuple[str, ...] = Field(
+    name: Text = Field(description="who answers for the model; shown in every brief")
+    approvers: tuple[Text, ...] = Field(
         default=(),
         description="Airflow user names that may answer; `id:name` where the id differs (FAB)",
     )
+
+    @field_validator("approvers")
+    @classmethod
+    def _each_a_user(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for entry in value:
+            # No comma: Airflow takes its users from a list `name:role,name:role`.
+            if not re.fullmatch(r"[^,:]*[^,:\s](:[^,:]*[^,:\s])?", entry):
+                raise ValueError(f"{entry!r}: write a user name, or `id:name`, without commas")
+        return value
 
     @property
     def users(self) -> list[tuple[str, str]]:
@@ -38,12 +70,12 @@ class Owner(SpecPart):
 class Place(SpecPart):
     """Where rows are: files or a SQL table."""
 
-    path: str | None = Field(
+    path: Path | None = Field(
         default=None,
         description="Parquet or CSV files, fsspec URL or glob; `{date}` is each day of the window",
     )
-    table: str | None = Field(default=None, description="SQL table, instead of `path`")
-    database: str | None = Field(
+    table: Text | None = Field(default=None, description="SQL table, instead of `path`")
+    database: Text | None = Field(
         default=None,
         description="name of the environment variable that holds the table's SQLAlchemy URL",
     )
@@ -61,24 +93,24 @@ class Place(SpecPart):
 
 
 def _zone(value: str) -> str:
-    if value not in available_timezones():
+    if value not in _zones():
         raise ValueError("use a name of the IANA time zone database, such as Europe/Berlin")
     return value
 
 
 class Source(Place):
-    time: str = Field(description="column with the event time")
-    key: str = Field(description="column that names a row; unique within a window")
-    margin: str | None = Field(
+    time: Text = Field(description="column with the event time")
+    key: Text = Field(description="column that names a row; unique within a window")
+    margin: Text | None = Field(
         default=None,
         description="column with the decision value that production logged (binary models)",
     )
-    weight: str | None = Field(
+    weight: Text | None = Field(
         default=None,
         description="column with sample weights, none negative; they weigh a window's losses, "
         "and training does not use them",
     )
-    version_column: str | None = Field(
+    version_column: Text | None = Field(
         default=None,
         description="column with the model version that scored the row (`3` or `v3`); each version "
         "is then measured on its own rows",
@@ -96,7 +128,7 @@ class Source(Place):
 
 
 class WindowGrid(SpecPart):
-    every: Duration = Field(description="length of a window")
+    every: Span = Field(description="length of a window")
     start: datetime = Field(description="where the first window starts; the grid's anchor")
     end: datetime | None = Field(default=None, description="no window reaches beyond this")
     timezone: str = Field(default="UTC", description="zone in which days begin")
@@ -108,13 +140,6 @@ class WindowGrid(SpecPart):
     )
     min_rows: Count = Field(default=200, description="rows below which a window is `insufficient`")
 
-    @field_validator("every")
-    @classmethod
-    def _not_empty(cls, value: timedelta) -> timedelta:
-        if value < timedelta(minutes=1):
-            raise ValueError("a window lasts at least 1m")
-        return value
-
     @field_validator("start", "end", mode="before")
     @classmethod
     def _day_is_midnight(cls, value: object) -> object:
@@ -122,6 +147,15 @@ class WindowGrid(SpecPart):
             raise ValueError("write a date, such as 2026-01-31")
         if isinstance(value, date) and not isinstance(value, datetime):
             return datetime(value.year, value.month, value.day)
+        if isinstance(value, str):
+            bounds.moment(value)
+        return value
+
+    @field_validator("start", "end")
+    @classmethod
+    def _within_the_calendar(cls, value: datetime | None) -> datetime | None:
+        if value is not None:
+            bounds.moment(value)
         return value
 
     @field_validator("timezone")
@@ -145,9 +179,9 @@ class WindowGrid(SpecPart):
 
 
 class Features(SpecPart):
-    numeric: tuple[str, ...] = Field(default=(), description="columns scaled to unit variance")
-    categorical: tuple[str, ...] = Field(default=(), description="columns of texts or codes")
-    text: tuple[str, ...] = Field(default=(), description="columns turned into TF-IDF")
+    numeric: tuple[Text, ...] = Field(default=(), description="columns scaled to unit variance")
+    categorical: tuple[Text, ...] = Field(default=(), description="columns of texts or codes")
+    text: tuple[Text, ...] = Field(default=(), description="columns turned into TF-IDF")
 
     @model_validator(mode="after")
     def _some(self) -> Self:
@@ -164,21 +198,21 @@ class Features(SpecPart):
 
 
 class LabelSource(Place):
-    path: str | None = Field(
+    path: Path | None = Field(
         default=None,
         description="Parquet or CSV files with the labels, in place of a column of the source; "
         "`{date}` is each day from the window's start to its end + `label.delay`",
     )
-    key: str | None = Field(
+    key: Text | None = Field(
         default=None, description="its column with the key of a row; left out: `source.key`"
     )
-    column: str | None = Field(
+    column: Text | None = Field(
         default=None, description="its column with the true class; left out: `label.column`"
     )
 
 
 class LabelColumn(SpecPart):
-    column: str = Field(description="column with the true class; empty where not yet known")
+    column: Text = Field(description="column with the true class; empty where not yet known")
     classes: tuple[Label, ...] = Field(
         min_length=2, description="all classes; of two, the second is the positive one"
     )
@@ -215,6 +249,7 @@ class Expectation(BaseModel):
     model_config = ConfigDict(extra="allow", frozen=True)
     type: str = Field(
         pattern=r"^expect_[a-z_]+$",
+        max_length=bounds.TEXT,
         description="name of a row-wise Great Expectations expectation; its arguments beside it",
     )
     mostly: Annotated[float, Field(gt=0, le=1)] = Field(
@@ -223,6 +258,17 @@ class Expectation(BaseModel):
         "is `insufficient`",
     )
 
+    @model_validator(mode="after")
+    def _columns_are_names(self) -> Self:
+        given = self.arguments.get("column_list", ())
+        if not isinstance(given, list | tuple):
+            raise ValueError("`column_list` is a list of column names; write [a, b]")
+        for name in self._named():
+            if not isinstance(name, str) or not 1 <= len(name) <= bounds.TEXT:
+                raise ValueError(f"a column is a text of 1 to {bounds.TEXT} characters; quote it")
+            bounds.printable(name)
+        return self
+
     @property
     def arguments(self) -> dict[str, Any]:
         return dict(self.__pydantic_extra__ or {})
@@ -230,9 +276,12 @@ class Expectation(BaseModel):
     @property
     def columns(self) -> list[str]:
         """Return the columns that it judges, however it names them."""
+        return [str(name) for name in self._named()]
+
+    def _named(self) -> list[object]:
         given = self.arguments
         names = [given[name] for name in ("column", "column_A", "column_B") if name in given]
-        return [str(name) for name in (*names, *given.get("column_list", ()))]
+        return [*names, *given.get("column_list", ())]
 
 
 class Validation(SpecPart):
@@ -250,91 +299,11 @@ class Validation(SpecPart):
     )
 
 
-class Effect(SpecPart):
-    effect: Positive = Field(description="the least change that matters")
-
-
-class CalibrationDrift(SpecPart):
-    effect: Positive = Field(
-        default=0.05,
-        description="change of the mean gap between probability and frequency (labelled)",
-    )
-    false_alarms_per_year: Positive = Field(
-        default=0.5, description="openings a year on a healthy model, beside those of the drift"
-    )
-    propose: bool = Field(
-        default=True, description="whether it proposes to recalibrate, or is only written down"
-    )
-
-
-class Drift(SpecPart):
-    false_alarms_per_year: Positive = Field(
-        default=1.0,
-        description="openings of the latch a year on a healthy model, all statistics together",
-    )
-    ks: Effect = Field(default=Effect(effect=0.10), description="Kolmogorov-Smirnov distance")
-    wasserstein: Effect = Field(
-        default=Effect(effect=0.25), description="in standard deviations of the reference"
-    )
-    margin_density: Effect = Field(
-        default=Effect(effect=0.10),
-        description="change of the share of rows with a margin in -1 … 1",
-    )
-    hinge_loss: Effect = Field(
-        default=Effect(effect=0.10), description="rise of the mean hinge loss (labelled)"
-    )
-    violation_rate: Effect = Field(
-        default=Effect(effect=0.10),
-        description="change of the share with y·f < 1 (labelled)",
-    )
-    blind_at: Annotated[float, Field(gt=1)] = Field(
-        default=5.0,
-        description="a window is `insufficient` if chance alone shows more than so many times its "
-        "effect in every statistic",
-    )
-    calibration: CalibrationDrift = CalibrationDrift()
-    confirm: Literal["never", "if_labelled", "required"] = Field(
-        default="if_labelled",
-        description="whether a breach needs a risen hinge loss: never, where labels are there, or "
-        "always (an unlabelled breach is then `insufficient`)",
-    )
-
-
-class Opening(SpecPart):
-    breaches: Count = Field(default=2, description="breaching windows that open the latch …")
-    of: Count = Field(default=3, description="… among this many last ones with a verdict")
-
-    @model_validator(mode="after")
-    def _reachable(self) -> Self:
-        if self.breaches > self.of:
-            raise ValueError(
-                f"`breaches` {self.breaches} exceeds `of` {self.of}, so it never opens; raise `of`"
-            )
-        return self
-
-
-class Closing(SpecPart):
-    steady: Count = Field(default=3, description="steady windows in a row that close it …")
-    at: Annotated[float, Field(gt=0, le=1)] = Field(
-        default=0.7,
-        description="… with the change that counts below this share of its limit",
-    )
-
-
-class LatchPolicy(SpecPart):
-    open: Opening = Opening()
-    close: Closing = Closing()
-    rest: Duration = Field(
-        default=timedelta(days=14),
-        description="event time without a new proposal after a promotion or a refusal",
-    )
-
-
 class Training(SpecPart):
     estimator: Literal["linear_svc", "sgd_hinge"] = Field(
         default="linear_svc", description="LinearSVC(loss='hinge') or SGDClassifier(loss='hinge')"
     )
-    window: Duration = Field(description="event time of the rows a candidate is trained on")
+    window: Span = Field(description="event time of the rows a candidate is trained on")
     weighting: Literal["balanced", "none"] = Field(default="balanced", description="class weights")
     regularisation: Positive = Field(
         default=1.0, description="C of LinearSVC; SGD's alpha = 1/(C·n)"
@@ -345,7 +314,7 @@ class Training(SpecPart):
         description="rows of the fit below which a category or word is pooled with all others that "
         "are unknown; it is then not in the model's file, where a single customer's would stay",
     )
-    seed: int = Field(default=7, description="seed of the solver")
+    seed: Seed = Field(default=7, description="seed of the solver")
 
 
 class Calibration(SpecPart):
@@ -376,21 +345,13 @@ class Approval(SpecPart):
         """Return whether a person decides on anything that makes a candidate champion."""
         return "human" in (self.retrain, self.promote)
 
-    timeout: Duration = Field(
+    timeout: Span = Field(
         default=timedelta(days=3), description="wall-clock wait; then recorded as no answer"
     )
-    proposer: str | None = Field(
+    proposer: Text | None = Field(
         default=None,
         description="Airflow user name of who counts as the proposer of what an episode leads to, "
         "such as the last committer of this spec, and so cannot approve it; left out: nobody does",
-    )
-
-
-class Shadow(SpecPart):
-    windows: Annotated[int, Field(ge=0)] = Field(
-        default=0,
-        description="windows on which a candidate is scored beside the champion before anybody is "
-        "asked to promote it; 0: none",
     )
 
 

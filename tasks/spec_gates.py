@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from tasks.spec_part import Count, Label, NotNegative, Positive, Rate, SpecPart
+from tasks.spec_part import Count, Finite, Label, NotNegative, Positive, Rate, SpecPart, Text
 
 Metric = Literal["error_rate", "hinge_loss", "violation_rate", "brier", "cost"]
 Costs = tuple[tuple[NotNegative, ...], ...]
@@ -47,9 +47,9 @@ class Gate(SpecPart):
 class SliceOver(SpecPart):
     """Rows that a column tells apart: by its values, or by where its numbers are cut."""
 
-    column: str
+    column: Text
     values: tuple[Label, ...] = ()
-    edges: tuple[float, ...] = ()
+    edges: tuple[Finite, ...] = ()
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:
@@ -118,7 +118,7 @@ class Gates(SpecPart):
         "`[[0, 5], [1, 0]]`",
     )
     slices: SlicePolicy = SlicePolicy()
-    may_separate: tuple[str, ...] = Field(
+    may_separate: tuple[Text, ...] = Field(
         default=(),
         description="features that may tell the classes apart alone; any other is taken for a leak",
     )

@@ -1,17 +1,24 @@
 """What every part of the model spec is made of: its base class, durations, shares, names.
 
-Like `spec.py` it is imported while Airflow parses DAGs: pydantic only.
+Like `spec.py` it is imported while Airflow parses DAGs: pydantic only. What bounds them, and why,
+is in `bounds.py`.
 """
 
 from __future__ import annotations
 
-import re
 from datetime import timedelta
 from typing import Annotated
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+)
 
-_UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+from tasks import bounds
 
 
 class SpecError(ValueError):
@@ -24,14 +31,10 @@ def parse_duration(text: object) -> timedelta:
     Raises
     ------
     ValueError
-        If the text is not a whole number followed by one of m, h, d, w.
+        If the text is not a whole number followed by one of m, h, d, w, or says more than a
+        hundred years.
     """
-    if isinstance(text, timedelta):
-        return text
-    match = re.fullmatch(r"(\d+)([mhdw])", str(text))
-    if match is None:
-        raise ValueError("write a whole number and a unit: 30m, 12h, 7d or 2w")
-    return timedelta(**{_UNITS[match[2]]: int(match[1])})
+    return bounds.duration(text)
 
 
 def format_duration(span: timedelta) -> str:
@@ -43,16 +46,42 @@ def format_duration(span: timedelta) -> str:
     return f"{minutes}m"
 
 
-Duration = Annotated[
-    timedelta, BeforeValidator(parse_duration), PlainSerializer(format_duration, return_type=str)
-]
-Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+def _lasting(text: object) -> timedelta:
+    return bounds.duration(text, least=bounds.SHORTEST)
+
+
+def _not_tiny(value: float) -> float:
+    if value < 1e-12:
+        raise ValueError("smaller than 1e-12; what is that small cannot be told from nothing")
+    return value
+
+
+def _label(value: int | str) -> int | str:
+    if isinstance(value, str):
+        if not 1 <= len(value) <= bounds.TEXT:
+            raise ValueError(f"a class of {len(value)} characters; write 1 to {bounds.TEXT}")
+        return bounds.printable(value)
+    if abs(value) > bounds.WHOLE:
+        raise ValueError("beyond ±2^53, where numbers are no longer told apart; write it in quotes")
+    return value
+
+
+_duration = PlainSerializer(format_duration, return_type=str)
+_printable = AfterValidator(bounds.printable)
+Duration = Annotated[timedelta, BeforeValidator(parse_duration), _duration]
+Span = Annotated[timedelta, BeforeValidator(_lasting), _duration]  # a duration that is not nothing
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=bounds.NAME)]
+Text = Annotated[str, Field(min_length=1, max_length=bounds.TEXT), _printable]
+Path = Annotated[str, Field(min_length=1, max_length=bounds.PATH), _printable]
 Share = Annotated[float, Field(gt=0, lt=1)]
 Rate = Annotated[float, Field(ge=0, le=1)]
-NotNegative = Annotated[float, Field(ge=0)]
-Positive = Annotated[float, Field(gt=0)]
-Count = Annotated[int, Field(ge=1)]
-Label = int | str
+NotNegative = Annotated[float, Field(ge=0, le=1e12)]
+Positive = Annotated[float, Field(gt=0, le=1e12), AfterValidator(_not_tiny)]
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+Count = Annotated[int, Field(ge=1, le=bounds.INTEGER)]
+Windows = Annotated[int, Field(ge=1, le=10_000)]  # as many as the latch looks back on
+Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]  # what the solvers take
+Label = Annotated[int | str, AfterValidator(_label)]
 
 
 class SpecPart(BaseModel):

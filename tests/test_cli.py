@@ -149,6 +149,37 @@ def test_an_unknown_model_names_those_there_are(models: Path, words: list[str]) 
     assert "there are: churn" in result.stderr
 
 
+@pytest.mark.parametrize(
+    ("by", "reason", "message"),
+    [
+        ("a" * 251, "why", "who withdraws it: 251 characters; write 1 to 250"),
+        ("a\nb", "why", "who withdraws it: holds the character U+000A"),
+        ("ada", "x" * 2001, "the reason has 2001 characters; write 1 to 2000"),
+        ("ada", "a\0b", "the reason holds the character U+0000; write it without"),
+        ("ada", "\udcff", "the reason holds the character U+DCFF; write it without"),
+    ],
+)
+def test_what_the_ledger_cannot_hold_is_refused_by_a_sentence(
+    told: Ledger, by: str, reason: str, message: str
+) -> None:
+    name = "churn.v1.20260102T0000.1"
+    result = run("withdraw", "churn", name, "--reason", reason, "--by", by)
+    assert (result.exit_code, message in result.stderr) == (1, True), result.stderr
+    assert told.decisions("churn") == []
+
+
+def test_the_check_names_what_it_did_not_read_and_a_folder_that_is_none(
+    models: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (models / "other.yml").write_text("model: other")
+    result = run("check")
+    assert (result.exit_code, "churn.yaml: good" in result.stdout) == (1, True)
+    assert "other.yml: not read, as its name does not end in .yaml; rename it" in result.stderr
+    monkeypatch.setenv("GATELATCH_MODELS", str(models / "gone"))
+    result = run("check")
+    assert (result.exit_code, "cannot be read: No such file" in result.stderr) == (1, True)
+
+
 def test_a_withdrawn_proposal_is_no_longer_live(told: Ledger) -> None:
     name = "churn.v1.20260102T0000.1"
     words = ["withdraw", "churn", name, "--reason", "run lost", "--by", "ada"]
@@ -316,6 +347,21 @@ MISTAKES: dict[str, list[str]] = {
     "end the name in .svg, .png or .pdf": ["--plot", "plot.gif"],
     "the folder does not exist; create it": ["--json", "absent/told.json"],
     "--ignore moon: ": ["--ignore", "moon"],
+    "--from 0001-01-01 00:00:00+00:00: outside 1700-01-01": ["--from", "0001-01-01"],
+    "--to 9999-12-31 00:00:00+00:00: outside 1700-01-01": ["--to", "9999-12-31"],
+    "--first 999999999w: longer than a hundred years": ["--first", "999999999w"],
+    "--first 0d: shorter than a minute; write 1m at least": ["--first", "0d"],
+    "window.every: '0m': shorter than a minute": ["--set", "window.every=0m"],
+    "holds 262080 windows of 1m; take a range of": [
+        "--set",
+        "window.every=1m",
+        "--to",
+        "2026-07-02",
+    ],
+    "--set latch.rest=&a [*a]: the value is not YAML": ["--set", "latch.rest=&a [*a]"],
+    "latch.rest=2026-02-30: (whole file): '2026-02-30' is no": ["--set", "latch.rest=2026-02-30"],
+    "deeper than 24 parts; a spec has no such": ["--set", f"{'a.' * 3000}b=1"],
+    "more than 1000 combinations": ["--sweep", f"drift.ks.effect={','.join(['0.1'] * 1001)}"],
 }
 
 

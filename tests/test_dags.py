@@ -211,3 +211,95 @@ def test_a_run_measures_the_windows_again_whose_labels_have_come(
     assert "STATE success" in third
     again = "churn v1 [2026-01-06 00:00, 2026-01-07 00:00): steady, within its limits; revision 1"
     assert again in third
+
+
+UNMADE = """
+import json
+from airflow.dag_processing.dagbag import DagBag
+from airflow.sdk.definitions import dag
+dag.TAG_MAX_LEN = 10
+bag = DagBag({dags!r}, bundle_path=None)
+print(json.dumps([sorted(bag.dags), bag.import_errors]))
+"""
+
+
+def test_a_model_of_which_airflow_makes_no_dag_is_said_and_costs_no_other_one(
+    tmp_path: Path, models: Path
+) -> None:
+    """As if a later Airflow took shorter tags than the specs' own bounds promise."""
+    raw = yaml.safe_load((models / "churn.yaml").read_text())
+    (models / "much_too_long.yaml").write_text(yaml.safe_dump(raw | {"model": "much_too_long"}))
+    dags, errors = json.loads(_python(tmp_path, models, UNMADE).splitlines()[-1])
+    assert dags == ["monitor.churn", "retrain.churn", "rollback.churn"]
+    ((file, told),) = errors.items()
+    assert file.endswith("spec_mistakes.py")
+    assert f"{models / 'much_too_long.yaml'}: Airflow cannot make a DAG of it (ValueError: " in told
+    assert told.count("much_too_long.yaml") == 1
+    assert "churn.yaml" not in told
+
+
+FORMS = """
+from airflow.utils.db import initdb
+initdb()
+from airflow.dag_processing.dagbag import DagBag
+bag = DagBag({dags!r})
+for dag, conf in {forms!r}:
+    print("STATE", bag.dags[dag].test(run_conf=conf).state)
+from tasks.ledger import Ledger
+print("LEDGER", Ledger.open().proposals("churn"))
+"""
+REFUSED: list[tuple[str, dict[str, Any], str]] = [
+    ("retrain", {"until": "9999-12-28"}, "until 9999-12-28: outside 1700-01-01 … 2199-12-31"),
+    ("retrain", {"until": "0001-01-01"}, "until 0001-01-01: outside 1700-01-01 … 2199-12-31"),
+    ("retrain", {"until": "2199-01-01T00:00:00Z"}, "until 2199-01-01 00:00 UTC lies in the future"),
+    ("retrain", {"until": "soon"}, "until soon: no date; write one such as 2026-01-31"),
+    ("retrain", {"training_window": "999999999w"}, "training_window 999999999w: longer than a hu"),
+    ("retrain", {"training_window": "0d"}, "training_window 0d: shorter than a minute"),
+    ("monitor", {"window": "9999-12-31"}, "window 9999-12-31: outside 1700-01-01 … 2199-12-31"),
+    ("monitor", {"propose": "1700-01-01/2199-12-31"}, "holds 182621 windows of 1d; take a range"),
+    ("monitor", {"propose": "2026-01-01/2026-13-01"}, "is no range (no date; write one such as"),
+]
+
+
+def test_a_form_beyond_the_bounds_ends_at_once_with_a_sentence_and_nothing_is_recorded(
+    tmp_path: Path, models: Path
+) -> None:
+    forms = [(f"{flow}.churn", conf) for flow, conf, _ in REFUSED]
+    told = _python(tmp_path, models, FORMS, forms=forms)
+    assert told.count("STATE failed") == len(REFUSED)
+    assert [reason for _, _, reason in REFUSED if reason not in told] == []
+    assert "UP_FOR_RETRY" not in told
+    assert told.splitlines()[-1] == "LEDGER []"
+
+
+PARAMS = """
+import json
+from airflow.dag_processing.dagbag import DagBag
+bag = DagBag({dags!r})
+for dag, name, value in {forms!r}:
+    try:
+        bag.dags[dag].params.get_param(name).resolve(value)
+        print("TAKEN", dag, name)
+    except Exception as error:
+        print("REFUSED", type(error).__name__)
+"""
+
+
+def test_the_forms_schema_refuses_what_no_ledger_holds(tmp_path: Path, models: Path) -> None:
+    """What REST answers with 400: a JSON schema knows lengths and numbers, and no dates."""
+    forms = [
+        ("retrain.churn", "training_window", "9" * 10 + "w"),
+        ("retrain.churn", "training_window", "٣d"),
+        ("retrain.churn", "until", "2026-01-01" + " " * 200),
+        ("retrain.churn", "until", 20260101),
+        ("retrain.churn", "backfill", "x" * 101),
+        ("monitor.churn", "model_version", 2**31),
+        ("monitor.churn", "model_version", 0),
+        ("monitor.churn", "window", "2" * 101),
+        ("monitor.churn", "propose", f"2026-01-01/2026-01-02{'x' * 100}"),
+        ("rollback.churn", "version", 2**31),
+        ("rollback.churn", "reason", "x" * 2001),
+    ]
+    told = _python(tmp_path, models, PARAMS, forms=forms).splitlines()
+    lines = [line for line in told if line.startswith(("TAKEN", "REFUSED"))]
+    assert lines == ["REFUSED ParamValidationError"] * len(forms)
