@@ -55,13 +55,13 @@ def test_a_process_knows_only_the_secrets_that_it_uses(running: Running) -> None
     knows: dict[str, set[bool]] = {}
     for process in stack._orphans(running.home, set()):
         command = " ".join(process.cmdline())
-        kind = re.search(r"tracking_server|dag-processor|scheduler|api-server", command)
+        kind = re.search(r"tracking_server|dag.processor|scheduler|api.server", command)
         if kind:
             told = any(secret in value for value in process.environ().values())
-            knows.setdefault(kind[0], set()).add(told)
+            knows.setdefault(kind[0].replace("-", "_"), set()).add(told)
     assert knows == {
-        **{"tracking_server": {False}, "dag-processor": {False}},
-        **{"scheduler": {True}, "api-server": {True}},
+        **{"tracking_server": {False}, "dag_processor": {False}},
+        **{"scheduler": {True}, "api_server": {True}},
     }
 
 
