@@ -21,6 +21,13 @@ def is_local(root: str) -> bool:
 
 def inside(place: str, root: str) -> bool:
     """Return whether a location is the root or lies below it, symbolic links followed."""
+    try:
+        return _inside(place, root)
+    except ValueError:  # no address at all
+        return False
+
+
+def _inside(place: str, root: str) -> bool:
     if "\0" in place or "\0" in unquote(place):
         return False
     there, base = urlsplit(place), urlsplit(root)
@@ -33,14 +40,19 @@ def inside(place: str, root: str) -> bool:
         return same and f"{path}/".lstrip("/").startswith(below)
     if there.scheme not in ("", "file") or there.netloc not in ("", "localhost"):
         return False
-    path = unquote(there.path) if there.scheme else place
-    local = base.path if base.scheme else root
-    return Path(os.path.realpath(path)).is_relative_to(os.path.realpath(local))
+    # MLflow's own reading: `FILE:///x` is a folder called `FILE:` to it.
+    from mlflow.utils.file_utils import local_file_uri_to_path
+
+    path, local = (os.path.realpath(local_file_uri_to_path(one)) for one in (place, root))
+    return Path(path).is_relative_to(local)
 
 
 def nameable(place: str, root: str) -> bool:
     """Return whether a client may name this location: in the root, or MLflow's name for it."""
-    parts = urlsplit(place)
+    try:
+        parts = urlsplit(place)
+    except ValueError:
+        return False
     if parts.scheme != PROXIED:
         return inside(place, root)
     plain = not (parts.netloc or parts.query or parts.fragment or "\0" in unquote(place))

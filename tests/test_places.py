@@ -44,6 +44,7 @@ SCHEMES = st.sampled_from(["", "file:", "file://", "FILE://", "file://localhost"
 @example(f"{ROOT}/../../../etc")
 @example(f"file://{ROOT}/%2e%2e/%2e%2e/etc")
 @example("file://localhost/etc")
+@example(f"FILE://{ROOT}")
 def test_what_is_inside_is_inside_as_mlflow_reads_it(place: str) -> None:
     if inside(place, ROOT):
         read = LocalArtifactRepository(place).artifact_dir
@@ -90,6 +91,12 @@ def test_a_root_in_an_object_store_has_its_own_inside(place: str, wanted: bool) 
 @pytest.mark.parametrize("path", ["/", "/1/run/artifacts", "", "/a%20b"])
 def test_mlflows_name_for_its_own_root_may_be_said(path: str) -> None:
     assert nameable(f"mlflow-artifacts:{path}", ROOT)
+
+
+@pytest.mark.parametrize("place", ["file://[x", "http://[", "/a\0b", f"{ROOT}/\ud800", "//[", "["])
+def test_what_is_no_address_is_outside(place: str) -> None:
+    assert not inside(place, ROOT)
+    assert outside({"source": place}, ROOT) == "source"
 
 
 @pytest.mark.parametrize(
