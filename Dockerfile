@@ -22,8 +22,8 @@ COPY ops/ ops/
 # A new named volume takes the owner of the folder it is mounted on, so the folders exist here.
 RUN python -m compileall -q dags plugins tasks ops \
     && useradd --system --uid 1000 --home-dir /opt/airflow gatelatch \
-    && mkdir -p /opt/airflow/logs /var/lib/gatelatch/store /var/lib/gatelatch/artifacts \
-        /var/lib/gatelatch/keys \
+    && mkdir -p /opt/airflow/logs /var/lib/gatelatch/store /var/lib/gatelatch/keys \
+        /var/lib/gatelatch/mlflow/artifacts /var/lib/gatelatch/mlflow/tmp \
     && chown -R gatelatch:gatelatch /opt/airflow /var/lib/gatelatch
 
 USER gatelatch

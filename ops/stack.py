@@ -24,6 +24,9 @@ import psutil
 import typer
 from rich.console import Console
 
+from ops import confined, mlflow_process
+from ops.doors import WRITER
+
 ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
 OPERATOR, APPROVER = "otto", "ada"
@@ -39,7 +42,7 @@ class StackError(Exception):
 
 @dataclass(frozen=True)
 class Settings:
-    """What a home keeps for its whole life: ports, users' passwords, keys."""
+    """What a home keeps for its whole life: ports, passwords, keys."""
 
     airflow_port: int
     mlflow_port: int
@@ -47,6 +50,7 @@ class Settings:
     passwords: dict[str, str]
     jwt_secret: str
     models: str
+    mlflow_password: str = ""
 
     @property
     def airflow_url(self) -> str:
@@ -76,6 +80,7 @@ def settings_of(
     settings = replace(
         settings,
         models=str(models.resolve()) if models else settings.models,
+        mlflow_password=settings.mlflow_password or secrets.token_urlsafe(9),
         passwords={u: settings.passwords.get(u) or secrets.token_urlsafe(9) for u in users},
     )
     home.mkdir(parents=True, exist_ok=True)
@@ -104,7 +109,7 @@ def _port(variable: str, usual: int) -> int:
 
 
 def environment(home: Path, settings: Settings) -> dict[str, str]:
-    """Return the environment in which every process of the stack runs."""
+    """Return the environment of Airflow, and of every command that is run on the stack."""
     airflow = home / "airflow"
     own = {
         "AIRFLOW_HOME": str(airflow),
@@ -112,11 +117,10 @@ def environment(home: Path, settings: Settings) -> dict[str, str]:
         "GATELATCH_MODELS": settings.models,
         "GATELATCH_LEDGER": f"sqlite:///{home / 'ledger.db'}",
         "GATELATCH_STORE": str(home / "store"),
-        "GATELATCH_ARTIFACTS": str(home / "artifacts"),
+        "GATELATCH_ARTIFACTS": str(mlflow_process.artifacts(home)),
         "GATELATCH_SIGNING_KEY": str(home / "signing.pem"),
         "GATELATCH_MLFLOW_UI": settings.mlflow_url,
-        "MLFLOW_TRACKING_URI": f"sqlite:///{home / 'mlflow.db'}",
-        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+        "MLFLOW_TRACKING_URI": mlflow_process.database(home),
         "MLFLOW_DISABLE_TELEMETRY": "true",
         "GX_ANALYTICS_ENABLED": "false",
         "OMP_NUM_THREADS": "1",
@@ -146,19 +150,25 @@ def environment(home: Path, settings: Settings) -> dict[str, str]:
     return {**os.environ, **own}
 
 
+def environment_of(name: str, home: Path, settings: Settings) -> dict[str, str]:
+    """Return the environment of one process of the stack: no secret that it has no use for."""
+    everything = environment(home, settings)
+    if name == "mlflow":
+        return mlflow_process.environment(home, everything, settings.mlflow_password)
+    if name == "dag-processor":  # it executes DAG files, and signs nothing
+        del everything["AIRFLOW__API_AUTH__JWT_SECRET"], everything["AIRFLOW__API__SECRET_KEY"]
+    return everything
+
+
 def commands(settings: Settings, home: Path) -> dict[str, list[str]]:
     """Return the command of each process, by name."""
-    mlflow = [str(BIN / "mlflow"), "server", "--host", "127.0.0.1", "--workers", "1"]
-    mlflow += ["--port", str(settings.mlflow_port)]
-    mlflow += ["--backend-store-uri", f"sqlite:///{home / 'mlflow.db'}"]
-    mlflow += ["--default-artifact-root", str(home / "artifacts")]
     airflow = str(BIN / "airflow")
     return {
         "scheduler": [airflow, "scheduler"],
         "dag-processor": [airflow, "dag-processor"],
         "api-server": [airflow, "api-server"],
         "triggerer": [airflow, "triggerer"],  # approvals need none, but the UI would show it red
-        "mlflow": mlflow,
+        "mlflow": mlflow_process.command(home, settings.mlflow_port),
     }
 
 
@@ -171,16 +181,16 @@ def start(home: Path, settings: Settings) -> None:
         If a process ends early or does not answer in time; names its log.
     """
     stop(home)
-    env = environment(home, settings)
     (home / "logs").mkdir(parents=True, exist_ok=True)
-    _prepare(home, env)
+    mlflow_process.settle(home)
+    _prepare(home, environment(home, settings))
     running = {}
     for name, command in commands(settings, home).items():
         with (home / "logs" / f"{name}.log").open("ab") as log:
             process = subprocess.Popen(
                 command,
                 cwd=ROOT,
-                env=env,
+                env=environment_of(name, home, settings),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -315,7 +325,10 @@ def show_address(settings: Settings) -> None:
     out.print(f"Airflow   [bold]{settings.airflow_url}[/]")
     for user, password in settings.passwords.items():
         out.print(f"          user [bold]{user}[/]  password [bold]{password}[/]")
-    out.print(f"MLflow    [bold]{settings.mlflow_url}[/]")
+    out.print(f"MLflow    [bold]{settings.mlflow_url}[/]  to read; to write")
+    out.print(f"          user [bold]{WRITER}[/]  password [bold]{settings.mlflow_password}[/]")
+    if said := confined.unconfined():
+        out.print(f"[yellow]{said}[/]")
 
 
 Home = Annotated[Path, typer.Option(help="folder that holds everything the stack keeps")]

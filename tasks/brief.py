@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -17,6 +18,7 @@ from tasks.status import Status
 from tasks.windows import Window
 
 REPORTS = "/gatelatch/reports"  # where plugins/reports.py serves the store's `reports/`
+_LONGEST_FOLDER = 200  # characters of a proposal's name in a path
 _SHOWN_WINDOWS = 26
 _SHOWN_CLASSES = 6  # in a table's columns
 _SHOWN = 0.0005  # what three digits do not round to nothing
@@ -40,8 +42,12 @@ def publish(
 
 
 def slug(proposal: str) -> str:
-    """Return a proposal's name as it may stand in a path."""
-    return re.sub(r"[^A-Za-z0-9_.-]", "-", proposal)
+    """Return a proposal's name as it may stand in a path, another one for each proposal."""
+    plain = re.sub(r"[^A-Za-z0-9_.-]", "-", proposal)
+    if plain == proposal and plain.strip(".") and len(plain) <= _LONGEST_FOLDER:
+        return plain
+    # Of `a:b` and `a-b`, neither may write over the pages of the other.
+    return f"{plain[:_LONGEST_FOLDER]}-{hashlib.sha256(proposal.encode()).hexdigest()[:8]}"
 
 
 def page(title: str, markdown: str) -> str:

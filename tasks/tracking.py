@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 _SECONDS = 5
+_LOGIN = "is the login in MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD the right one?"
 
 
 class RegistryError(Exception):
@@ -74,7 +75,16 @@ def _explained(what: str) -> Iterator[None]:
         yield
     except (MlflowException, SQLAlchemyError, OSError) as error:
         reason = str(error).splitlines()[0][:300]
-        raise RegistryError(f"{what}; MLflow says: {reason}") from None
+        way_out = f"; {_LOGIN}" if _refused(error) else ""
+        raise RegistryError(f"{what}; MLflow says: {reason}{way_out}") from None
+
+
+def _refused(error: Exception) -> bool:
+    """Return whether a server wants another login than it was given."""
+    answer = getattr(error, "response", None)  # of a file's transfer; other requests have a code
+    return getattr(answer, "status_code", None) in (401, 403) or getattr(
+        error, "error_code", None
+    ) in ("UNAUTHENTICATED", "PERMISSION_DENIED")
 
 
 @contextmanager

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import httpx
 import pytest
+from playwright.sync_api import Page, expect
 
 from tasks.records import Observation
 
@@ -100,6 +102,26 @@ def test_reports_are_served_to_people_who_are_logged_in_and_to_nobody_else(
     assert httpx.get(url.replace(".html", ".txt"), headers=header).status_code == 404
     escape = running.settings.airflow_url + "/gatelatch/reports/%2e%2e/ledger.db"
     assert httpx.get(escape, headers=header).status_code == 404
+
+
+def test_a_person_without_a_session_logs_in_and_comes_to_the_report(
+    running: Running, champions: None, page: Page
+) -> None:
+    report = running.ledger.observations("forwards")[0].figures["report"]
+    assert page.context.browser is not None
+    stranger = page.context.browser.new_context().new_page()
+    stranger.goto(f"{running.settings.airflow_url}/gatelatch/{report}")
+    stranger.locator("input[name=username]").fill("ada")
+    stranger.locator("input[name=password]").fill(running.settings.passwords["ada"])
+    stranger.locator("button[type=submit]").click()
+    stranger.wait_for_url(re.compile(re.escape(report)))
+    expect(stranger.get_by_text("forwards").first).to_be_visible()
+
+
+def test_a_version_opens_in_mlflow(running: Running, champions: None, page: Page) -> None:
+    page.goto(f"{running.settings.mlflow_url}/#/models/forwards/versions/1")
+    expect(page.get_by_text("Version 1").first).to_be_visible()
+    expect(page.get_by_text("Intended use").first).to_be_visible()
 
 
 def test_the_task_pages_link_to_the_report_and_the_registered_version(
