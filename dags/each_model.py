@@ -10,6 +10,7 @@ from typing import Any
 from airflow.sdk import DAG, Context
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
+from tasks.chain import LedgerRefused
 from tasks.spec import ModelSpec
 from tasks.spec_file import load_all
 from tasks.windows import Window, latest_complete, window_at
@@ -57,10 +58,10 @@ def window_of(spec: ModelSpec, context: Context) -> Window:
 
 @contextmanager
 def final(*errors: type[Exception]) -> Iterator[None]:
-    """End the task without a retry on errors that no retry mends."""
+    """End the task without a retry on errors that no retry mends; a refused ledger always is one."""
     try:
         yield
-    except errors as error:
+    except (LedgerRefused, *errors) as error:
         raise AirflowFailException(str(error)) from None
 
 

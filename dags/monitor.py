@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import DAG, Context, Param, get_current_context, task
 from window_timetable import WindowTimetable
 
-from dags.each_model import DEFAULTS, each_model, linked, window_of
+from dags.each_model import DEFAULTS, each_model, final, linked, window_of
 from dags.start import Start
 from tasks.spec import ModelSpec
 
@@ -49,7 +49,8 @@ def make(spec: ModelSpec) -> DAG:
 
         if validated["version"] is None:
             return validated
-        measured = monitor.measure(spec, window_of(spec, get_current_context()), validated)
+        with final():
+            measured = monitor.measure(spec, window_of(spec, get_current_context()), validated)
         version = registry.version_url(spec.model, measured["version"])
         return {**measured, "registered_version": version}
 
@@ -61,7 +62,8 @@ def make(spec: ModelSpec) -> DAG:
         if measured["version"] is None:
             print(measured["problem"])
             return None if spec.label.late else _action(spec, context)
-        seen = monitor.judge(spec, window_of(spec, context), measured)
+        with final():
+            seen = monitor.judge(spec, window_of(spec, context), measured)
         print(_line(seen))
         context["ti"].xcom_push("verdict", {"verdict": seen.verdict, "reason": seen.reason})
         return None if spec.label.late else _action(spec, context)
@@ -73,8 +75,9 @@ def make(spec: ModelSpec) -> DAG:
         context = get_current_context()
         if context["params"]["model_version"] is not None:
             return None
-        for seen in late_labels.measure_again(spec, window_of(spec, context)):
-            print(f"{_line(seen)}; revision {seen.revision}")
+        with final():
+            for seen in late_labels.measure_again(spec, window_of(spec, context)):
+                print(f"{_line(seen)}; revision {seen.revision}")
         for sentence in late_labels.overdue(spec, window_of(spec, context)):
             print(sentence)
         return _action(spec, context)
@@ -138,9 +141,10 @@ def _action(spec: ModelSpec, context: Context) -> dict[str, Any] | None:
     advises = context["dag_run"].run_type == "backfill" and not params["propose"]
     if params["model_version"] is not None or advises:
         return None
-    for sentence in ending.notice(spec, partial(_run, context["ti"]), datetime.now(UTC)):
-        print(sentence)
-    due = monitor.action(spec, params["propose"] or "")
+    with final():
+        for sentence in ending.notice(spec, partial(_run, context["ti"]), datetime.now(UTC)):
+            print(sentence)
+        due = monitor.action(spec, params["propose"] or "")
     if due and "silence" in due:
         print(due["silence"])
     return due

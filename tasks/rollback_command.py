@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 
 from tasks import spec_file
+from tasks.chain import LedgerRefused
 from tasks.ledger import Conflict
 from tasks.spec import SpecError
 
@@ -51,7 +52,15 @@ def rollback(
             expected=champion,
         )
         done = promote_back(spec, proposal.proposal)
-    except (SpecError, RollbackError, NotApproved, Conflict, RegistryError, KeyUnusable) as error:
+    except (
+        SpecError,
+        RollbackError,
+        NotApproved,
+        Conflict,
+        RegistryError,
+        KeyUnusable,
+        LedgerRefused,
+    ) as error:
         err.print(str(error), markup=False)
         raise typer.Exit(1) from None
     typer.echo(
