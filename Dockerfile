@@ -23,7 +23,7 @@ COPY ops/ ops/
 RUN python -m compileall -q dags plugins tasks ops \
     && useradd --system --uid 1000 --home-dir /opt/airflow gatelatch \
     && mkdir -p /opt/airflow/logs /var/lib/gatelatch/store /var/lib/gatelatch/artifacts \
-        /var/lib/gatelatch/keys \
+        /var/lib/gatelatch/keys /var/lib/gatelatch/answers \
     && chown -R gatelatch:gatelatch /opt/airflow /var/lib/gatelatch
 
 USER gatelatch
