@@ -58,7 +58,7 @@ def window_of(spec: ModelSpec, context: Context) -> Window:
 
 @contextmanager
 def final(*errors: type[Exception]) -> Iterator[None]:
-    """End the task without a retry on errors that no retry mends; a refused ledger always is one."""
+    """End the task without a retry on errors that no retry mends, such as a refused ledger."""
     try:
         yield
     except (LedgerRefused, *errors) as error:
