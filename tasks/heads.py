@@ -134,12 +134,18 @@ def keep(model: str, ledger: Ledger, *, anew: bool = False) -> None:
 
 
 def in_store(model: str) -> Head | None:
-    """Return the head that the store keeps; None if there is none."""
+    """Return the head that the store keeps; None if there is none.
+
+    A store that does not answer is named in the log: no answer of a person is lost with it.
+    """
     from tasks import store
 
     try:
         kept = store.read(_path(model)).decode(errors="replace")
     except FileNotFoundError:
+        return None
+    except OSError as error:
+        _LOG.warning("%s: the head in the store is not looked at: %s", model, error)
         return None
     return from_text(model, kept, "in the store")
 

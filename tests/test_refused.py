@@ -69,7 +69,7 @@ ATTACKS: dict[str, tuple[Callable[[], None], str]] = {
     "a promotion": (promotion_by_insert, "is not signed"),
     "a candidate's files": (gates_by_update, "is not as it was recorded"),
     "a cut tail": (tail_cut, "kept in the store is not in the chain"),
-    "an observation": (observation_by_insert, "rows and"),
+    "an observation": (observation_by_insert, "rows and|has no link"),
 }
 ACTS: dict[str, Callable[[], object]] = {
     "promote": lambda: promotion.promote(MODEL, FIRST),
@@ -192,6 +192,7 @@ def test_a_store_that_cannot_be_written_loses_no_answer_and_is_named(
     monkeypatch.setenv("GATELATCH_STORE", str(Path("occupied").resolve() / "store"))
     with caplog.at_level(logging.WARNING):
         assert approval.decide(MODEL, FIRST, "promote", answer()).answer == "approved"
+    assert "the head in the store is not looked at" in caplog.text
     assert "the ledger's head is not kept in the store" in caplog.text
 
 
