@@ -158,8 +158,16 @@ class Ledger:
         return self._of(DECISIONS, model, Decision)
 
     def add_candidate(self, candidate: Candidate) -> Candidate:
-        """Append a candidate, once. Raises Conflict if another stands under its proposal."""
-        return self._once(CANDIDATES, candidate, ("proposal",))
+        """Append a candidate, once.
+
+        Raises
+        ------
+        Conflict
+            If another stands under its proposal, or its version is the candidate of another one.
+        """
+        return self._once(
+            CANDIDATES, candidate, ("proposal",), allowed=lambda link: _is_new(link, candidate)
+        )
 
     def candidates(self, model: str) -> list[Candidate]:
         """Return a model's candidates, oldest first."""
@@ -271,9 +279,10 @@ class Ledger:
         key: tuple[str, ...],
         but: tuple[str, ...] = (),
         compare: bool = True,
+        allowed: Callable[[sa.Connection], None] | None = None,
     ) -> _Row:
         try:
-            self._insert(table, _row(row))
+            self._insert(table, _row(row), allowed)
             return row
         except sa.exc.IntegrityError:
             names = ("model", *key)
@@ -309,6 +318,21 @@ def _opened(url: str) -> Ledger:
     ledger = Ledger(url)
     ledger.create()
     return ledger
+
+
+def _is_new(link: sa.Connection, candidate: Candidate) -> None:
+    """Raise Conflict if the version is the candidate of another proposal."""
+    c = CANDIDATES.c
+    query = sa.select(c.proposal).where(
+        c.model == candidate.model,
+        c.version == candidate.version,
+        c.proposal != candidate.proposal,
+    )
+    if found := link.execute(query).first():
+        raise Conflict(
+            f"{candidate.model}: version {candidate.version} is the candidate of {found.proposal}; "
+            f"{candidate.proposal} needs a version of its own. Propose again"
+        )
 
 
 def _still_stands(link: sa.Connection, promotion: Promotion) -> None:

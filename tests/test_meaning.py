@@ -10,7 +10,9 @@ from dataclasses import replace
 
 import pytest
 
+from tasks import meaning
 from tasks.ledger import Ledger
+from tasks.records import Question
 from tests import forging
 from tests.forging import approve, ask, fault, honest, move, rollback, version
 from tests.test_ledger import decision, observation, proposal, registered
@@ -84,12 +86,6 @@ CANNOT: dict[str, Story] = {
     "it did not pass its gates: hinge_loss": candidate(gates=[FAILED]),
     "it did not pass its gates: there is none": candidate(gates=[]),
     "its spec_digest is not the one of its proposal": candidate(spec_digest="other"),
-    "version 1 is the candidate of p1": told(
-        trained,
-        lambda ledger: ledger.propose(proposal("p2", champion=None)),
-        lambda ledger: approve(ledger, "p2", "retrain"),
-        lambda ledger: ledger.add_candidate(registered(proposal="p2")),
-    ),
     "nobody approved promote of p1": told(
         judged, lambda ledger: move(ledger, "p1", 1, None, "ada")
     ),
@@ -146,6 +142,16 @@ def test_a_row_that_nothing_before_it_allows_is_found_though_it_is_signed(
     assert f"(link {len(ledger.trail('churn').links)})" in found
 
 
+def test_a_version_that_is_the_candidate_of_two_proposals_is_found(ledger: Ledger) -> None:
+    trained(ledger)
+    ledger.propose(proposal("p2", champion=None))
+    approve(ledger, "p2", "retrain")
+    rows = forging.written(ledger.trail("churn"))
+    twice = {**ledger.trail("churn").rows["candidates", 1], "id": 2, "proposal": "p2"}
+    found = str(meaning.fault(forging.relinked([*rows, ("candidates", twice)], {})))
+    assert "version 1 is the candidate of p1" in found
+
+
 def test_a_promotion_after_its_proposal_was_ended_is_found(ledger: Ledger) -> None:
     trained(ledger)
     approve(ledger, "p1", "promote")
@@ -153,8 +159,6 @@ def test_a_promotion_after_its_proposal_was_ended_is_found(ledger: Ledger) -> No
     end = {**rows[2][1], "id": 99, "step": "withdraw", "answer": "withdrawn", "by": "otto"}
     move(ledger, "p1", 1, None, "ada")
     promoted = forging.written(ledger.trail("churn"))[-1]
-    from tasks import meaning
-
     trail = forging.relinked([*rows, ("decisions", end), promoted], {})
     assert "withdraw of p1 ended it" in str(meaning.fault(trail))
 
@@ -169,8 +173,6 @@ def test_an_ending_needs_no_question_whoever_and_whatever_step_made_it(
 
 
 def test_policy_approves_where_the_question_says_that_it_may(ledger: Ledger) -> None:
-    from tasks.records import Question
-
     ledger.propose(proposal(champion=None))
     ledger.ask(Question("churn", "p1", "retrain", "shown", [["policy", "policy"]]))
     ledger.decide(decision(by="policy"))

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tasks import approval, monitor, promotion, shadowing
+from tasks import approval, monitor, promotion, shadowing, tracking
 from tasks.approval import NotApproved
 from tasks.ledger import Ledger
 from tasks.spec import ModelSpec
@@ -28,7 +28,11 @@ def registered(stores: Path, tmp_path_factory: pytest.TempPathFactory, monkeypat
     (theirs,) = (p for p in known.proposals if p.proposal == FIRST)
     ledger.propose(replace(theirs, proposal=ASKED, spec_digest=SPEC.digest))
     approval.decide(SPEC, ASKED, "retrain", answer())
-    ledger.add_candidate(replace(known.candidates[-1], proposal=ASKED))
+    client, made = tracking.connect(), known.candidates[-1]
+    source = client.get_model_version("churn", str(made.version)).source
+    version = int(client.create_model_version("churn", source, made.run_id).version)
+    mine = {"proposal": ASKED, "version": version, "spec_digest": SPEC.digest}
+    ledger.add_candidate(replace(made, **mine))
 
 
 def watch(number: int) -> None:
@@ -58,7 +62,7 @@ def test_a_candidate_is_asked_about_once_its_shadow_windows_have_passed() -> Non
     assert "| window from | accuracy |" in brief["body"]
     assert brief["body"].count("drifting → steady") == 2
     assert approval.decide(SPEC, ASKED, "promote", answer()).evidence == brief["evidence"]
-    assert promotion.promote(SPEC, ASKED).version == 2
+    assert promotion.promote(SPEC, ASKED).version == 3
 
 
 @pytest.mark.usefixtures("registered")
@@ -109,7 +113,7 @@ def test_a_decided_shadow_is_not_measured_any_longer() -> None:
         watch(number)
     shadowing.look(SPEC, ASKED)
     watch(13)
-    assert [o.window for o in Ledger.open().observations_of("churn", 2)] == [window(11), window(12)]
+    assert [o.window for o in Ledger.open().observations_of("churn", 3)] == [window(11), window(12)]
 
 
 @pytest.mark.usefixtures("registered")
