@@ -90,10 +90,11 @@ def make(spec: ModelSpec) -> DAG:
     @task
     def register(candidate_run: str) -> dict[str, Any]:
         from tasks import approval, retrain
+        from tasks.ledger import Conflict
 
         context = get_current_context()
         proposal = context["dag_run"].run_id
-        with final():
+        with final(Conflict):
             registered = retrain.register(spec, proposal, candidate_run)
         if spec.shadow.windows:  # what is asked includes what these will say
             return registered
