@@ -77,7 +77,8 @@ class Ask(HITLOperator):
         from tasks import approval
 
         run = context["dag_run"].run_id
-        return _told(approval.decide(self.spec, run, self.step, event))
+        with final():
+            return _told(approval.decide(self.spec, run, self.step, event))
 
 
 def _strangers(asked: list[tuple[str, str]]) -> list[str]:

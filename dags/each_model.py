@@ -11,6 +11,7 @@ from airflow.sdk import DAG, Context
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from tasks.bounds import OutOfBounds, moment
+from tasks.chain import LedgerRefused
 from tasks.spec import ModelSpec
 from tasks.spec_file import load_all, models_folder
 from tasks.windows import Window, latest_complete, window_at
@@ -83,10 +84,10 @@ def window_of(spec: ModelSpec, context: Context) -> Window:
 
 @contextmanager
 def final(*errors: type[Exception]) -> Iterator[None]:
-    """End the task without a retry on errors that no retry mends."""
+    """End the task without a retry on errors that no retry mends, such as a refused ledger."""
     try:
         yield
-    except errors as error:
+    except (LedgerRefused, *errors) as error:
         raise AirflowFailException(str(error)) from None
 
 

@@ -13,6 +13,8 @@ from typing import Any
 from airflow.sdk import Context, get_current_context, task
 from airflow.sdk.exceptions import AirflowFailException
 
+from dags.each_model import final
+from tasks.chain import LedgerRefused
 from tasks.spec import ModelSpec
 
 
@@ -21,11 +23,16 @@ def with_end(spec: ModelSpec) -> Callable[[Context], None]:
 
     def say(context: Context) -> None:
         from tasks import ending
+        from tasks.signing_keys import KeyUnusable
 
         run = context["dag_run"]
         why = ending.reason(context["ti"].task_id, context.get("exception"))
-        ending.end(spec, run.run_id, run.dag_id, why)
-        print(f"{run.run_id}: {ending.told(spec, run.run_id)}")
+        try:
+            ending.end(spec, run.run_id, run.dag_id, why)
+            print(f"{run.run_id}: {ending.told(spec, run.run_id)}")
+        except (LedgerRefused, KeyUnusable) as error:
+            # The DAG processor says this of a killed process, and has no key; the task `end` has.
+            print(error)
 
     return say
 
@@ -39,7 +46,8 @@ def end(spec: ModelSpec, last: Any) -> Any:
 
         context = get_current_context()
         run = context["dag_run"]
-        ending.end(spec, run.run_id, run.dag_id, "a step failed; its log in Airflow says why")
+        with final():
+            ending.end(spec, run.run_id, run.dag_id, "a step failed; its log in Airflow says why")
         raise AirflowFailException(f"{run.run_id}: {ending.told(spec, run.run_id)}")
 
     return last >> ended()

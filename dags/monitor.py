@@ -54,7 +54,8 @@ def make(spec: ModelSpec) -> DAG:
 
         if validated["version"] is None:
             return validated
-        measured = monitor.measure(spec, window_of(spec, get_current_context()), validated)
+        with final():
+            measured = monitor.measure(spec, window_of(spec, get_current_context()), validated)
         version = registry.version_url(spec.model, measured["version"])
         return {**measured, "registered_version": version}
 
@@ -66,7 +67,8 @@ def make(spec: ModelSpec) -> DAG:
         if measured["version"] is None:
             print(measured["problem"])
             return None if spec.label.late else _action(spec, context)
-        seen = monitor.judge(spec, window_of(spec, context), measured)
+        with final():
+            seen = monitor.judge(spec, window_of(spec, context), measured)
         print(_line(seen))
         context["ti"].xcom_push("verdict", {"verdict": seen.verdict, "reason": seen.reason})
         return None if spec.label.late else _action(spec, context)
@@ -78,8 +80,9 @@ def make(spec: ModelSpec) -> DAG:
         context = get_current_context()
         if context["params"]["model_version"] is not None:
             return None
-        for seen in late_labels.measure_again(spec, window_of(spec, context)):
-            print(f"{_line(seen)}; revision {seen.revision}")
+        with final():
+            for seen in late_labels.measure_again(spec, window_of(spec, context)):
+                print(f"{_line(seen)}; revision {seen.revision}")
         for sentence in late_labels.overdue(spec, window_of(spec, context)):
             print(sentence)
         return _action(spec, context)
@@ -148,9 +151,10 @@ def _action(spec: ModelSpec, context: Context) -> dict[str, Any] | None:
     advises = context["dag_run"].run_type == "backfill" and not params["propose"]
     if params["model_version"] is not None or advises:
         return None
-    for sentence in ending.notice(spec, partial(_run, context["ti"]), datetime.now(UTC)):
-        print(sentence)
-    due = monitor.action(spec, params["propose"] or "")
+    with final():
+        for sentence in ending.notice(spec, partial(_run, context["ti"]), datetime.now(UTC)):
+            print(sentence)
+        due = monitor.action(spec, params["propose"] or "")
     if due and "silence" in due:
         print(due["silence"])
     return due

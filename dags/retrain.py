@@ -53,7 +53,8 @@ def make(spec: ModelSpec) -> DAG:
         from tasks import approval
 
         # A person's answer is in the ledger by now; what finds none there is no answer.
-        decision = approval.decide(spec, get_current_context()["dag_run"].run_id, step, None)
+        with final():
+            decision = approval.decide(spec, get_current_context()["dag_run"].run_id, step, None)
         said = f"{step}: {decision.answer} by {decision.by}. {decision.comment}"
         print(said)
         if decision.answer == "ended":
@@ -82,7 +83,8 @@ def make(spec: ModelSpec) -> DAG:
         from tasks import retrain
 
         context = get_current_context()
-        judged = retrain.gate(spec, context["dag_run"].run_id, candidate_run)
+        with final():
+            judged = retrain.gate(spec, context["dag_run"].run_id, candidate_run)
         context["ti"].xcom_push("gates", judged["gates"])
         for name, result in judged["gates"].items():
             print(f"{name}: {result}")
@@ -92,10 +94,12 @@ def make(spec: ModelSpec) -> DAG:
     @task
     def register(candidate_run: str) -> dict[str, Any]:
         from tasks import approval, retrain
+        from tasks.ledger import Conflict
 
         context = get_current_context()
         proposal = context["dag_run"].run_id
-        registered = retrain.register(spec, proposal, candidate_run)
+        with final(Conflict):
+            registered = retrain.register(spec, proposal, candidate_run)
         if spec.shadow.windows:  # what is asked includes what these will say
             return registered
         return {**registered, **approval.ask_to_promote(spec, proposal, run_link(context))}

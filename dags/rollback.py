@@ -48,7 +48,8 @@ def make(spec: ModelSpec) -> DAG:
 
         run = get_current_context()["dag_run"].run_id
         # A person's answer is in the ledger by now; what finds none there is no answer.
-        decision = approval.decide(spec, run, rollback.STEP, None)
+        with final():
+            decision = approval.decide(spec, run, rollback.STEP, None)
         if decision.answer != "approved":
             raise AirflowSkipException(f"{decision.answer} by {decision.by}. {decision.comment}")
         with final(Conflict, approval.NotApproved):

@@ -194,10 +194,12 @@ def withdraw(
     """End a live proposal whose run will not finish; the latch then rests."""
     from tasks.approval import NotApproved
     from tasks.approval import withdraw as end
+    from tasks.chain import LedgerRefused
+    from tasks.signing_keys import KeyUnusable
 
     try:
         end(_find(model), proposal, by, reason)
-    except (NotApproved, OutOfBounds) as error:
+    except (NotApproved, OutOfBounds, LedgerRefused, KeyUnusable) as error:
         _fail(str(error))
     out.print(f"{escape(proposal)} is withdrawn")
 

@@ -66,11 +66,14 @@ def read(
     if not user:
         return "no_answer", "nobody", "nobody answered"
     identity = str(user.get("id"))
+    known = dict(spec.owner.users)
     by = str(user.get("name") or identity)
+    if by != identity:
+        by = known.get(identity, by)  # the name under which they were asked
     comment = comment_of(response.get("params_input"))
-    if identity not in [known for known, _ in spec.owner.users]:
+    if identity not in known:
         return "invalid", by, f"{by} is not in owner.approvers"
-    if identity not in [known for known, _ in may_answer(spec, proposal.proposer)]:
+    if identity not in dict(may_answer(spec, proposal.proposer)):
         return "invalid", by, f"{by} proposed this and cannot approve it"
     if response.get("chosen_options") != [APPROVE]:
         return "rejected", by, comment or NO_REASON

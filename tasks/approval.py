@@ -10,16 +10,25 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from tasks import answers, bounds, brief, evidence, promotion_brief, status
+from tasks import (
+    answers,
+    bounds,
+    brief,
+    evidence,
+    heads,
+    promotion_brief,
+    questions,
+    status,
+    verification,
+)
 from tasks.latch import Kind, kind_of
 from tasks.ledger import Conflict, Ledger
 from tasks.newest import newest_row
+from tasks.records import PROPOSER as PROPOSER
 from tasks.records import Candidate, Decision, Proposal
 from tasks.shadow import Outcome
 from tasks.spec import ModelSpec
 from tasks.windows import latest_complete, window_at
-
-PROPOSER = "gatelatch"  # who proposes for an episode
 
 
 class NotApproved(Exception):
@@ -175,8 +184,9 @@ def ask_to_retrain(
 
     `rows` are what `ready.count` returned.
     """
-    text = brief.retrain(status.read(spec, Ledger.open()), proposal, run_link, rows)
-    shown = evidence.of_proposal(spec, proposal)
+    ledger = Ledger.open()
+    text = brief.retrain(status.read(spec, ledger), proposal, run_link, rows)
+    shown = questions.ask(spec, ledger, proposal.proposal, "retrain").evidence
     return brief.publish(spec.model, proposal.proposal, "retrain", text, shown)
 
 
@@ -184,9 +194,10 @@ def ask_to_promote(
     spec: ModelSpec, proposal: str, run_link: str, shadow: Outcome | None = None
 ) -> dict[str, str]:
     """Write the brief for the promotion approval; return subject, body, address and evidence."""
-    known = status.read(spec, Ledger.open())
+    ledger = Ledger.open()
+    known = status.read(spec, ledger)
     text = promotion_brief.promotion(known, candidate_of(known, proposal), run_link, shadow)
-    shown = evidence_of(known, proposal, "promote")
+    shown = questions.ask(spec, ledger, proposal, "promote").evidence
     return brief.publish(spec.model, proposal, "promotion", text, shown)
 
 
@@ -232,13 +243,23 @@ def decide(
     ----------
     response
         As `answers.read` takes it.
+
+    Raises
+    ------
+    tasks.chain.LedgerRefused
+        If the ledger is not as it was recorded by who might.
     """
     ledger = Ledger.open()
+    verification.require(ledger, spec.model)
     known = status.read(spec, ledger)
     if earlier := decided(ledger, spec, proposal, step) or ended(known, proposal):
         return earlier
     asked = proposal_of(known, proposal)
+    shown = evidence_of(known, proposal, step)
     answer, by, comment = answers.read(spec, asked, step, response)
+    if answer == "approved":
+        why = questions.unasked(spec, ledger, proposal, step, shown, by)
+        answer, comment = ("invalid", why) if why else (answer, comment)
     decision = Decision(
         spec.model,
         proposal,
@@ -246,13 +267,15 @@ def decide(
         answer,
         by,
         comment,
-        evidence_of(known, proposal, step),
+        shown,
         known.decided_at(asked),
     )
     try:
-        return ledger.decide(decision)
+        decision = ledger.decide(decision)
     except Conflict:  # somebody was first, just now
-        return next(d for d in ledger.decisions(spec.model) if _is_on(d, proposal, step))
+        decision = next(d for d in ledger.decisions(spec.model) if _is_on(d, proposal, step))
+    heads.keep(spec.model, ledger)
+    return decision
 
 
 def ended(known: status.Status, proposal: str) -> Decision | None:
@@ -312,6 +335,7 @@ def approved(
 
     A refusal by the step `again` does not count: it is that step which runs once more.
     """
+    verification.require(ledger, spec.model)
     asked = still_stands(ledger, spec, proposal, again)
     decision_on(ledger, spec, proposal, step)
     return asked

@@ -110,6 +110,24 @@ def _proposal(link: Link, row: Row) -> Event:
     )
 
 
+def _question(link: Link, row: Row) -> Event:
+    people = ", ".join(user[-1] for user in row["asked"]) or "nobody"
+    return _at(
+        link,
+        row,
+        None,
+        f"{row['step']}: {people} asked",
+        by="gatelatch",
+        evidence={"evidence": row["evidence"]},
+    )
+
+
+def _adoption(link: Link, row: Row) -> Event:
+    lost = f", {len(row['lost'])} kept heads given up" if row["lost"] else ""
+    what = f"rows 1 to {row['position']} adopted{lost}"
+    return _at(link, row, None, what, by=row["by"], why=row["reason"])
+
+
 def _decision(link: Link, row: Row) -> Event:
     return _at(
         link,
@@ -160,6 +178,8 @@ def _other(link: Link, row: Row) -> Event:
 _KINDS: Mapping[str, Callable[[Link, Row], Event]] = {
     "observations": _observation,
     "proposals": _proposal,
+    "questions": _question,
+    "adoptions": _adoption,
     "candidates": _candidate,
 }
 

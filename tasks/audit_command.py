@@ -1,11 +1,10 @@
-"""`python -m tasks audit`: print a model's trail, and verify its chain."""
+"""`python -m tasks audit`: print a model's trail, verify it, keep its head, adopt an old one."""
 
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Mapping
 from dataclasses import asdict
+from pathlib import Path
 from textwrap import shorten
 from typing import Annotated, Any
 
@@ -15,10 +14,12 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from tasks import adoption, chain, findings, heads, spec_file
 from tasks import audit as trails
-from tasks import chain, spec_file
 from tasks.audit import Event
+from tasks.findings import Findings
 from tasks.ledger import Ledger
+from tasks.signing_keys import KeyUnusable
 from tasks.spec import SpecError
 
 _OUT = Console(soft_wrap=True, highlight=False)
@@ -28,12 +29,22 @@ _ERR = Console(stderr=True, soft_wrap=True, highlight=False)
 def audit(
     model: Annotated[str, typer.Argument(help="name of a model in the ledger")],
     verify: Annotated[
-        bool, typer.Option("--verify", help="find altered, removed, reordered and foreign rows")
+        bool,
+        typer.Option("--verify", help="find altered, removed, forged and foreign rows and heads"),
     ] = False,
     head: Annotated[
         list[str] | None,
-        typer.Option(help="digest that an earlier audit ended with; verify that it still stands"),
+        typer.Option(help="digest, or file of --save, that was kept; verify that it still stands"),
     ] = None,
+    save: Annotated[
+        Path | None, typer.Option(help="write the signed head to this file, to keep elsewhere")
+    ] = None,
+    adopt: Annotated[
+        bool,
+        typer.Option("--adopt", help="vouch for all rows so far, signed or not; recorded"),
+    ] = False,
+    by: Annotated[str | None, typer.Option(help="with --adopt: who vouches")] = None,
+    reason: Annotated[str | None, typer.Option(help="with --adopt: why; recorded")] = None,
     each_window: Annotated[
         bool, typer.Option("--observations", help="show each observation, not their counts")
     ] = False,
@@ -41,37 +52,40 @@ def audit(
 ) -> None:
     """Show who decided what about a model, when and on which evidence; verify that it still is so.
 
-    Ends with exit code 1 and names the row where the ledger is not as it was recorded.
+    Ends with exit code 1 and names the row where the ledger is not as it was recorded, or not by
+    who might.
     """
-    trail = Ledger.open().trail(model)
-    checked = verify or bool(head)
-    if not trail.links and not trail.rows and not head:
-        _know(model)
-    kept = (_registered(model) if checked else {}) | dict.fromkeys(head or [], "by you")
-    fault = chain.fault(trail, kept) if checked else None
+    try:
+        kept = [heads.by_hand(model, given) for given in head or []]
+        ledger = Ledger.open()
+        if adopt:
+            _ERR.print(adoption.adopt(ledger, model, by or "", reason or "", kept), markup=False)
+        trail = ledger.trail(model)
+        if not trail.links and not trail.rows and not head:
+            _know(model)
+        found = findings.look(model, trail, kept) if verify or head else None
+    except (ValueError, KeyUnusable, chain.LedgerRefused, adoption.NotAdopted) as error:
+        _ERR.print(str(error), markup=False)
+        raise typer.Exit(1) from None
     told = trails.events(trail, each_window=each_window)
     if as_json:
-        print(json.dumps(_as_json(model, trail, told, checked, fault), indent=2))
+        print(json.dumps(_as_json(model, trail, told, found), indent=2))
     else:
         _OUT.print(_table(model, told))
-        _OUT.print(_seal(trail, kept, checked, fault))
-    if fault:
-        _ERR.print(f"{model}: {fault}", markup=False)
+        _OUT.print(_seal(trail, found))
+    if save:
+        _save(save, model, trail)
+    if found and found.fault:
+        _ERR.print(f"{model}: {found.fault}", markup=False)
         raise typer.Exit(1)
 
 
-def _registered(model: str) -> dict[str, str]:
-    # Without an address MLflow would make a store of its own here.
-    if not os.environ.get("MLFLOW_TRACKING_URI"):
-        _ERR.print("MLFLOW_TRACKING_URI is not set: the heads kept in MLflow are not looked at")
-        return {}
-    from tasks import registry, tracking
-
-    try:
-        return registry.kept_heads(model)
-    except tracking.RegistryError as error:
-        _ERR.print(f"{error}; they are not looked at", markup=False)
-        return {}
+def _save(path: Path, model: str, trail: chain.Trail) -> None:
+    made = trail.seals.get(len(trail.links))
+    if made is None:
+        _ERR.print(f"{path}: the newest row is not signed, so there is no head to save")
+        raise typer.Exit(1)
+    path.write_text(heads.to_json(model, trail.links[-1], made))
 
 
 def _know(model: str) -> None:
@@ -112,34 +126,36 @@ def _details(event: Event) -> list[str]:
     return lines
 
 
-def _plain(text: str) -> str:
+def _plain(text: str, longest: int = 200) -> str:
     # What people wrote must not move the cursor: a comment could paint over other lines.
-    line = shorten(text, 200, placeholder=" …")
+    line = shorten(text, longest, placeholder=" …")
     return "".join(sign if sign.isprintable() else "�" for sign in line)
 
 
-def _seal(trail: chain.Trail, kept: Mapping[str, str], checked: bool, fault: str | None) -> str:
-    said = f"{len(trail.links)} rows, not verified (--verify)"
-    if checked:
-        said = (
-            "[red]not as they were recorded[/]"
-            if fault
-            else (f"[green]verified[/] against {len(kept)} kept heads")
-        )
-        said = f"{len(trail.links)} rows, {said}"
-    return f"{said}\nhead: {trail.head or 'none yet'}"
+def _seal(trail: chain.Trail, found: Findings | None) -> str:
+    said = "not verified (--verify)"
+    unchecked: list[str] = []
+    if found:
+        good = f"[green]verified[/] against {len(found.kept)} kept heads"
+        said = "[red]not as they were recorded[/]" if found.fault else good
+        unchecked = [f"not checked: {escape(_plain(line, 500))}" for line in found.unchecked]
+    lines = [f"{len(trail.links)} rows, {said}", *unchecked, f"head: {trail.head or 'none yet'}"]
+    return "\n".join(lines)
 
 
 def _as_json(
-    model: str, trail: chain.Trail, told: list[Event], checked: bool, fault: str | None
+    model: str, trail: chain.Trail, told: list[Event], found: Findings | None
 ) -> dict[str, Any]:
+    made = trail.seals.get(len(trail.links))
     return {
         "schema": "gatelatch.audit/1",
         "model": model,
         "head": trail.head,
+        "signed_head": json.loads(heads.to_json(model, trail.links[-1], made)) if made else None,
         "rows": len(trail.links),
-        "verified": fault is None if checked else None,
-        "fault": fault,
+        "verified": found.fault is None if found else None,
+        "fault": found.fault if found else None,
+        "not_checked": found.unchecked if found else None,
         "events": [
             {
                 **asdict(event),

@@ -1,4 +1,4 @@
-"""The chain through a model's ledger: each link seals one row and, with it, all rows before. Pure.
+"""The chain through a model's ledger: each link holds one row and, with it, all before. Pure.
 
 A link's digest covers the digest before it, so whoever alters, removes, inserts or swaps rows has
 to rewrite every later link as well, and then no digest that somebody kept fits any more.
@@ -10,11 +10,22 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 Row = Mapping[str, Any]  # every stored column, `id` included
+
+
+class LedgerRefused(Exception):
+    """The ledger is not as it was recorded, or not by who might: names the row and the way out."""
+
+    def __init__(self, model: str, fault: str) -> None:
+        super().__init__(
+            f"the ledger of {model} is refused: {fault}; nothing is done on its word. Look at all "
+            f"of it with `python -m tasks audit {model} --verify`, then restore it from a backup; "
+            f"rows from before signatures are taken in with `python -m tasks audit {model} --adopt`"
+        )
 
 
 @dataclass(frozen=True)
@@ -28,14 +39,26 @@ class Link:
 
 
 @dataclass(frozen=True)
+class Seal:
+    """The signature over a link, by the key of that fingerprint; in base64."""
+
+    position: int
+    signer: str
+    signature: str
+
+
+@dataclass(frozen=True)
 class Trail:
     """All that a ledger holds about a model at one moment: its chain, and its rows.
 
-    `links` stand in the order of position; `rows` are found by table and id.
+    `links` stand in the order of position; `rows` are found by table and id, `seals` by position.
+    Of `unread` tables there are links and no rows, but their count.
     """
 
     links: list[Link]
     rows: Mapping[tuple[str, int], Row]
+    seals: Mapping[int, Seal] = field(default_factory=dict)
+    unread: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def head(self) -> str | None:
@@ -64,42 +87,36 @@ def link(before: Link | None, table_name: str, row: Row) -> Link:
     return Link(position, table_name, row["id"], hashlib.sha256(canonical.encode()).hexdigest())
 
 
-def fault(trail: Trail, kept: Mapping[str, str] | None = None) -> str | None:
+def fault(trail: Trail) -> str | None:
     """Return a sentence on the first row that is not as it was recorded; None if all are.
 
-    Parameters
-    ----------
-    kept
-        Digests that once were the chain's head → where each was kept. Without one, rows taken off
-        the end together with their links are not missed.
+    Rows taken off the end together with their links are missed by whoever kept a head alone.
     """
     before: Link | None = None
     seen: set[tuple[str, int]] = set()
-    heads: set[str] = set()
     for found in trail.links:
         expected = before.position + 1 if before else 1
         if found.position != expected:
             return f"link {expected} of the chain is missing: the next one is {found.position}"
-        row = trail.rows.get((found.table_name, found.row_id))
-        if row is None:
-            return f"{_named(found)} was removed"
-        if link(before, found.table_name, row).digest != found.digest:
-            return f"{_named(found)} is not as it was recorded: it, or its link, was altered"
+        if found.table_name not in trail.unread:
+            row = trail.rows.get((found.table_name, found.row_id))
+            if row is None:
+                return f"{named(found)} was removed"
+            if link(before, found.table_name, row).digest != found.digest:
+                return f"{named(found)} is not as it was recorded: it, or its link, was altered"
         seen.add((found.table_name, found.row_id))
-        heads.add(found.digest)
         before = found
     for table, row_id in sorted(trail.rows.keys() - seen):
         return f"row {row_id} of {table} has no link: it was not written by the ledger"
-    for digest, where in (kept or {}).items():
-        if digest not in heads:
-            return (
-                f"the head {digest[:12]}… kept {where} is not in the chain: rows up to it were "
-                "removed, or the chain was written anew"
-            )
+    for table, count in trail.unread.items():
+        linked = sum(found.table_name == table for found in trail.links)
+        if count != linked:
+            return f"{table} has {count} rows and {linked} links: some were removed or added"
     return None
 
 
-def _named(found: Link) -> str:
+def named(found: Link) -> str:
+    """Return how a row is called in messages."""
     return f"row {found.row_id} of {found.table_name} (link {found.position})"
 
 

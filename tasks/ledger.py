@@ -1,33 +1,45 @@
 """The only file that reads and writes the ledger: append-only, each row named by its natural key.
 
 Writing a row twice is a no-op; writing a different one under the same key is a `Conflict`. Every
-row is linked into its model's chain in the transaction that writes it.
+row is linked into its model's chain, and the link signed, in the transaction that writes it.
 """
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
-from dataclasses import asdict, fields
+from collections.abc import Callable, Mapping
+from dataclasses import fields
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any, TypeVar, cast
 
 import sqlalchemy as sa
 
-from tasks import append_only, chain
-from tasks.chain import Link, Trail
+from tasks import append_only, sealing
+from tasks.chain import Link, Seal, Trail
 from tasks.records import (
+    ENDS,
+    Adoption,
     Candidate,
     Decision,
     Observation,
     Promotion,
     Proposal,
+    Question,
     candidate_at,
     champion_at,
 )
-from tasks.tables import CANDIDATES, CHAIN, DECISIONS, META, OBSERVATIONS, PROMOTIONS, PROPOSALS
+from tasks.tables import (
+    ADOPTIONS,
+    CANDIDATES,
+    DECISIONS,
+    META,
+    OBSERVATIONS,
+    PROMOTIONS,
+    PROPOSALS,
+    QUESTIONS,
+)
 from tasks.windows import Window
 
 _Row = TypeVar("_Row")
@@ -122,6 +134,14 @@ class Ledger:
         """Return a model's proposals, oldest first."""
         return self._of(PROPOSALS, model, Proposal)
 
+    def ask(self, question: Question) -> Question:
+        """Append whom a step is put to on which evidence, once."""
+        return self._once(QUESTIONS, question, ("proposal", "step", "evidence"), compare=False)
+
+    def questions(self, model: str) -> list[Question]:
+        """Return what was asked about a model, oldest first."""
+        return self._of(QUESTIONS, model, Question)
+
     def decide(self, decision: Decision) -> Decision:
         """Append a decision, once.
 
@@ -144,15 +164,11 @@ class Ledger:
         Raises
         ------
         Conflict
-            If another stands under its proposal, or under its version.
+            If another stands under its proposal, or its version is the candidate of another one.
         """
-        for other in self.candidates(candidate.model):
-            if other.version == candidate.version and other.proposal != candidate.proposal:
-                raise Conflict(
-                    f"{candidate.model}: version {other.version} is the candidate of "
-                    f"{other.proposal}, and never that of {candidate.proposal} too"
-                )
-        return self._once(CANDIDATES, candidate, ("proposal",))
+        return self._once(
+            CANDIDATES, candidate, ("proposal",), allowed=lambda link: _is_new(link, candidate)
+        )
 
     def candidates(self, model: str) -> list[Candidate]:
         """Return a model's candidates, oldest first."""
@@ -184,7 +200,8 @@ class Ledger:
         Raises
         ------
         Conflict
-            If another version is champion by now: says which and who promoted it.
+            If another version is champion by now: says which and who promoted it; if the proposal
+            was refused or withdrawn meanwhile.
         """
         past = self.promotions(model)
         mine = [p for p in past if p.proposal == proposal]
@@ -207,7 +224,7 @@ class Ledger:
             model, len(past) + 1, proposal, version, expected, effective_from, by, reason
         )
         try:
-            self._insert(PROMOTIONS, _row(row))
+            self._insert(PROMOTIONS, _row(row), lambda link: _still_stands(link, row))
         except sa.exc.IntegrityError:
             # Somebody took this number: the comparison above now fails and says who.
             return self.promote(
@@ -233,35 +250,28 @@ class Ledger:
         with self._engine.connect() as link:
             return {row[0]: row[1] for row in link.execute(query)}
 
-    def head_at(self, promotion: Promotion) -> str:
-        """Return the digest of a promotion's link: the chain's head when it was written."""
-        c, t = CHAIN.c, PROMOTIONS.c
-        query = (
-            sa.select(c.digest)
-            .join(PROMOTIONS, (c.model == t.model) & (c.row_id == t.id))
-            .where(c.table_name == PROMOTIONS.name)
-            .where(t.model == promotion.model, t.number == promotion.number)
-        )
-        with self._engine.connect() as link:
-            return str(link.execute(query).scalar_one())
+    def adopt(self, adoption: Adoption) -> Adoption:
+        """Append a person's word for all rows so far, signed or not."""
+        self._insert(ADOPTIONS, _row(adoption))
+        return adoption
 
-    def trail(self, model: str) -> Trail:
-        """Return a model's chain and rows, all as they are at one moment."""
+    def head(self, model: str) -> tuple[Link, Seal | None] | None:
+        """Return the newest link and the signature on it; None for a model without rows."""
         with self._engine.connect() as link:
-            if self._engine.dialect.name == "sqlite":
-                link.exec_driver_sql("begin")
-            else:
-                link.execution_options(isolation_level="REPEATABLE READ")
-            links = [
-                Link(*found) for found in link.execute(_links(model).order_by(CHAIN.c.position))
-            ]
-            rows = {
-                (table.name, row["id"]): dict(row)
-                for table in META.sorted_tables
-                if table is not CHAIN
-                for row in link.execute(sa.select(table).where(table.c.model == model)).mappings()
-            }
-            return Trail(links, rows)
+            return sealing.head(link, model)
+
+    def head_at(self, promotion: Promotion) -> tuple[Link, Seal | None]:
+        """Return a promotion's link, the chain's head when it was written, and its signature."""
+        with self._engine.connect() as link:
+            return sealing.head_at(link, promotion.model, promotion.number)
+
+    def trail(self, model: str, *, unread: frozenset[str] = frozenset()) -> Trail:
+        """Return a model's chain and rows, all as they are at one moment.
+
+        Of `unread` tables the rows are only counted.
+        """
+        with self._engine.connect() as link:
+            return sealing.trail(link, model, unread)
 
     def _once(
         self,
@@ -270,9 +280,10 @@ class Ledger:
         key: tuple[str, ...],
         but: tuple[str, ...] = (),
         compare: bool = True,
+        allowed: Callable[[sa.Connection], None] | None = None,
     ) -> _Row:
         try:
-            self._insert(table, _row(row))
+            self._insert(table, _row(row), allowed)
             return row
         except sa.exc.IntegrityError:
             names = ("model", *key)
@@ -282,18 +293,17 @@ class Ledger:
                 _require_same(earlier, row, but=but)
             return earlier
 
-    def _insert(self, table: sa.Table, row: Mapping[str, Any]) -> None:
+    def _insert(
+        self,
+        table: sa.Table,
+        row: Mapping[str, Any],
+        allowed: Callable[[sa.Connection], None] | None = None,
+    ) -> None:
         with self._engine.begin() as link:
             append_only.alone(link, row["model"])
-            writing = sa.insert(table).values(**row, recorded_at=datetime.now(UTC))
-            row_id = link.execute(writing.returning(table.c.id)).scalar_one()
-            # Sealed as it reads from now on; RETURNING gives 1 where SQLite then reads 1.0.
-            reading = sa.select(table).where(table.c.id == row_id)
-            stored = dict(link.execute(reading).mappings().one())
-            newest = _links(row["model"]).order_by(CHAIN.c.position.desc()).limit(1)
-            head = [Link(*found) for found in link.execute(newest)]
-            seal = chain.link(head[0] if head else None, table.name, stored)
-            link.execute(sa.insert(CHAIN).values(model=row["model"], **asdict(seal)))
+            if allowed is not None:
+                allowed(link)
+            sealing.append(link, table, {**row, "recorded_at": datetime.now(UTC)})
 
     def _of(self, table: sa.Table, model: str, kind: type[_Row]) -> list[_Row]:
         return self._all(sa.select(table).where(table.c.model == model).order_by(table.c.id), kind)
@@ -311,8 +321,32 @@ def _opened(url: str) -> Ledger:
     return ledger
 
 
-def _links(model: str) -> sa.Select[Any]:
-    return sa.select(*(CHAIN.c[f.name] for f in fields(Link))).where(CHAIN.c.model == model)
+def _is_new(link: sa.Connection, candidate: Candidate) -> None:
+    """Raise Conflict if the version is the candidate of another proposal."""
+    c = CANDIDATES.c
+    query = sa.select(c.proposal).where(
+        c.model == candidate.model,
+        c.version == candidate.version,
+        c.proposal != candidate.proposal,
+    )
+    if found := link.execute(query).first():
+        raise Conflict(
+            f"{candidate.model}: version {candidate.version} is the candidate of {found.proposal}; "
+            f"{candidate.proposal} needs a version of its own. Propose again"
+        )
+
+
+def _still_stands(link: sa.Connection, promotion: Promotion) -> None:
+    """Raise Conflict if the proposal was ended since it was looked at."""
+    d = DECISIONS.c
+    query = sa.select(d.step, d.answer, d.by).where(
+        d.model == promotion.model, d.proposal == promotion.proposal, d.answer.in_(ENDS)
+    )
+    if found := link.execute(query).first():
+        raise Conflict(
+            f"{promotion.proposal}: {found.step} was {found.answer} by {found.by} meanwhile; "
+            "nothing was changed"
+        )
 
 
 def _rules(promotions: list[Promotion], observation: Observation) -> bool:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tasks import bounds, rollback, scored_by, shadow, status
+from tasks import bounds, heads, rollback, scored_by, shadow, status, verification
 from tasks.latch import kind_of
 from tasks.ledger import Ledger
 from tasks.measuring import measure as measure
@@ -98,6 +98,7 @@ def judge(spec: ModelSpec, window: Window, measured: dict[str, Any]) -> Observat
     validated, the window is measured again.
     """
     ledger = Ledger.open()
+    verification.require(ledger, spec.model)
     if not measured["what_if"]:
         champion = champion_at(ledger.promotions(spec.model), window.start)
         if champion is not None and champion.version != measured["version"]:
@@ -105,6 +106,7 @@ def judge(spec: ModelSpec, window: Window, measured: dict[str, Any]) -> Observat
     seen = ledger.observe(observation(spec, window, measured, ledger))
     for other in measured["beside"]:
         ledger.observe(observation(spec, window, other, ledger))
+    heads.keep(spec.model, ledger)
     return seen
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
+from functools import partial
 from typing import TYPE_CHECKING
 
-from tasks import evidence, shadowing, status
+from tasks import evidence, heads, shadowing, status, verification
 from tasks.approval import NotApproved, approved, candidate_of, decision_on, evidence_of
 from tasks.ledger import Conflict, Ledger
 from tasks.records import Decision, Promotion
@@ -30,8 +31,11 @@ def promote(spec: ModelSpec, proposal: str) -> Promotion:
         If the registered files are not those that were approved.
     Conflict
         If another version became champion meanwhile; recorded, nothing is changed.
+    tasks.chain.LedgerRefused
+        If the ledger is not as it was recorded by who might.
     """
     ledger = Ledger.open()
+    verification.require(ledger, spec.model, whole=True)
     known = status.read(spec, ledger)
     asked = approved(spec, ledger, proposal, "promote")
     shadowing.require(spec, ledger, proposal)
@@ -74,17 +78,30 @@ def promote(spec: ModelSpec, proposal: str) -> Promotion:
             )
         )
         raise
-    settle(spec, ledger, promotion)
+    settle(spec, ledger)
     return promotion
 
 
-def settle(spec: ModelSpec, ledger: Ledger, promotion: Promotion) -> None:
-    """Let MLflow follow a promotion, and keep the ledger's head out of the ledger's reach."""
+def settle(spec: ModelSpec, ledger: Ledger) -> None:
+    """Let MLflow follow a promotion, and keep the ledger's heads out of the ledger's reach.
+
+    The head of an earlier promotion that is not there was removed, or a crash kept it away: named
+    as a warning in the log, and put back.
+    """
+    heads.keep(spec.model, ledger)
+    follow(spec, ledger)
+    _keep_heads(spec.model, ledger)
+
+
+def _keep_heads(model: str, ledger: Ledger) -> None:
     from tasks import registry
 
-    follow(spec, ledger)
-    head = ledger.head_at(promotion)
-    registry.keep_head(spec.model, promotion.version, promotion.number, head)
+    there = heads.of_promotions(model, ledger)
+    missing = registry.keep_heads(model, there)
+    if back := [number for number in missing if number != max(there)]:
+        _LOG.warning(
+            "%s: the heads of promotions %s were not in MLflow: they are back", model, back
+        )
 
 
 def follow(spec: ModelSpec, ledger: Ledger) -> None:
@@ -98,7 +115,8 @@ def follow(spec: ModelSpec, ledger: Ledger) -> None:
     # The ledger may move on while the aliases are moved: look again until both agree.
     for _ in range(_ROUNDS):
         known = status.read(spec, ledger)
-        behind = registry.point(spec.model, aliases(known), _promoted(known))
+        keep = partial(_keep_heads, spec.model, ledger)
+        behind = registry.point(spec.model, aliases(known), _promoted(known), keep)
         for alias in behind:
             if warning := _by_hand(known, alias):
                 _LOG.warning(warning)

@@ -10,6 +10,12 @@ from typing import Any
 from tasks.spec_part import SpecError
 from tasks.windows import Window
 
+REFUSALS = ("rejected", "no_answer", "failed", "superseded", "withdrawn")
+ENDED = ("ended", "invalid")  # nobody refused: its run died, or what was answered does not count
+ENDS = REFUSALS + ENDED
+PROPOSER = "gatelatch"  # who proposes for an episode
+POLICY = "policy"  # who approves where the spec says `automatic`
+
 
 @dataclass(frozen=True)
 class Observation:
@@ -64,6 +70,33 @@ class Decision:
     comment: str
     evidence: str
     effective_from: datetime
+
+
+@dataclass(frozen=True)
+class Question:
+    """Whom a step was put to, and on which evidence: Airflow user id and name of each."""
+
+    model: str
+    proposal: str
+    step: str
+    evidence: str
+    asked: list[list[str]]
+
+
+@dataclass(frozen=True)
+class Adoption:
+    """A person's word for all rows up to the `position`-th, whose head was `head`.
+
+    For rows from before signatures, or signed by a key that is trusted no more. `lost` are heads
+    that somebody kept of rows that are not there any more, as after a backup was put back.
+    """
+
+    model: str
+    position: int
+    head: str
+    by: str
+    reason: str
+    lost: list[str]
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import tempfile
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -218,12 +218,16 @@ class Alias:
 
 
 def point(
-    model: str, wanted: Mapping[str, int | None], promoted: Mapping[str, str] | None = None
+    model: str,
+    wanted: Mapping[str, int | None],
+    promoted: Mapping[str, str] | None = None,
+    keep: Callable[[], object] | None = None,
 ) -> list[Alias]:
     """Put MLflow's aliases where they are wanted; one request if they are there already.
 
-    Returns those that were not. What is said of a promotion becomes tags of the champion before
-    the alias moves, so that whoever finishes after a crash does both.
+    Returns those that were not. What is said of a promotion becomes tags of the champion, and the
+    ledger's heads are kept (`keep`), before the alias moves: whoever finishes after a crash does
+    all of it.
     """
     with asking(f"the aliases of {model} cannot be followed") as client:
         aliases: Mapping[str, Any] = {}
@@ -231,7 +235,10 @@ def point(
             aliases = client.get_registered_model(model).aliases
         there = {name: int(version) for name, version in aliases.items()}
         champion = wanted.get("champion")
-        if promoted and champion is not None and there.get("champion") != champion:
+        moves = champion is not None and there.get("champion") != champion
+        if moves and keep is not None:
+            keep()
+        if promoted and moves:
             with unless("RESOURCE_DOES_NOT_EXIST"):
                 for key, value in _named(promoted).items():
                     persist(client.set_model_version_tag, model, str(champion), key, value)
@@ -255,29 +262,35 @@ def _move(client: MlflowClient, model: str, name: str, version: int | None) -> b
     return False
 
 
-def keep_head(model: str, version: int, promotion: int, head: str) -> None:
-    """Keep the ledger's head at a promotion with the version that it made champion.
+def keep_heads(model: str, heads: Mapping[int, tuple[int, str]]) -> list[int]:
+    """Keep the ledger's head at each promotion with the version that it made champion.
 
-    What is there stays, so that whoever owns the ledger alone cannot write it anew unseen.
+    What is there stays, so that whoever owns the ledger alone cannot write it anew unseen. Returns
+    the numbers of the promotions whose head was not there.
     """
-    key = f"{_HEAD}{promotion}"
-    with (
-        asking(f"the ledger's head cannot be kept with {model} version {version}") as client,
-        unless("RESOURCE_DOES_NOT_EXIST"),  # the version was deleted
-    ):
-        if key not in client.get_model_version(model, str(version)).tags:
-            persist(client.set_model_version_tag, model, str(version), key, head)
+    with asking(f"the heads of {model} cannot be kept") as client:
+        found = client.search_model_versions(f"name = '{model}'")
+        tags = {int(version.version): version.tags for version in found}
+        missing = []
+        for number, (version, head) in heads.items():
+            key = f"{_HEAD}{number}"
+            if key not in tags.get(version, {key: "deleted"}):
+                missing.append(number)
+                with unless("RESOURCE_DOES_NOT_EXIST"):  # deleted, just now
+                    persist(client.set_model_version_tag, model, str(version), key, head)
+        return missing
 
 
-def kept_heads(model: str) -> dict[str, str]:
-    """Return each head of the ledger that is kept with a version, and where."""
+def kept_heads(model: str) -> tuple[dict[tuple[int, int], str], set[int]]:
+    """Return each head that is kept, by promotion and version, and the versions that are there."""
     with asking(f"the heads kept for {model} cannot be read") as client:
+        found = client.search_model_versions(f"name = '{model}'")
         return {
-            head: f"in MLflow with version {version.version}"
-            for version in client.search_model_versions(f"name = '{model}'")
+            (int(key.removeprefix(_HEAD)), int(version.version)): head
+            for version in found
             for key, head in version.tags.items()
-            if key.startswith(_HEAD)
-        }
+            if key.startswith(_HEAD) and key.removeprefix(_HEAD).isdecimal()
+        }, {int(version.version) for version in found}
 
 
 def version_url(model: str, version: int) -> str:

@@ -22,13 +22,14 @@ def reproduce(
 
     Exit code 0: the same. 1: not the same. 2: cannot be told, as data or spec changed.
     """
+    from tasks.chain import LedgerRefused
     from tasks.registry import RegistryError
     from tasks.reproduce import CannotReproduce
     from tasks.reproduce import reproduce as again
 
     try:
         found = again(spec_file.find(model), version)
-    except (SpecError, CannotReproduce, RegistryError) as error:
+    except (SpecError, CannotReproduce, RegistryError, LedgerRefused) as error:
         err.print(str(error), markup=False)
         raise typer.Exit(2) from None
     if found.identical:

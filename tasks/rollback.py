@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from tasks import approval, bounds, canary, evidence, rollback_brief, status
+from tasks import (
+    approval,
+    bounds,
+    canary,
+    evidence,
+    questions,
+    rollback_brief,
+    status,
+    verification,
+)
 from tasks.answers import visible
 from tasks.approval import NotApproved, NotDue
 from tasks.canary import KIND
@@ -161,7 +170,7 @@ def ask(spec: ModelSpec, proposal: Proposal, run_link: str) -> dict[str, str]:
         for version in (proposal.champion, proposal.target)
     )
     text = rollback_brief.rollback(status.read(spec, ledger), proposal, new, old, run_link)
-    shown = evidence.of_proposal(spec, proposal)
+    shown = questions.ask(spec, ledger, proposal.proposal, STEP).evidence
     return rollback_brief.publish(spec.model, proposal.proposal, KIND, text, shown)
 
 
@@ -174,8 +183,11 @@ def promote_back(spec: ModelSpec, proposal: str) -> Promotion:
         If nobody approved exactly this rollback.
     tasks.ledger.Conflict
         If the champion is no longer the one that it was asked for.
+    tasks.chain.LedgerRefused
+        If the ledger is not as it was recorded by who might.
     """
     ledger = Ledger.open()
+    verification.require(ledger, spec.model, whole=True)
     known = status.read(spec, ledger)
     asked = approval.approved(spec, ledger, proposal, STEP)
     decision = approval.decision_on(ledger, spec, proposal, STEP)
@@ -192,7 +204,7 @@ def promote_back(spec: ModelSpec, proposal: str) -> Promotion:
         by=decision.by,
         reason=f"rollback: {asked.reason}",
     )
-    settle(spec, ledger, promotion)
+    settle(spec, ledger)
     return promotion
 
 

@@ -11,6 +11,7 @@ from rich.console import Console
 
 from tasks import spec_file
 from tasks.bounds import INTEGER, OutOfBounds
+from tasks.chain import LedgerRefused
 from tasks.ledger import Conflict
 from tasks.spec import SpecError
 
@@ -63,6 +64,7 @@ def rollback(
         RegistryError,
         KeyUnusable,
         OutOfBounds,
+        LedgerRefused,
     ) as error:
         err.print(str(error), markup=False)
         raise typer.Exit(1) from None

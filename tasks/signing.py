@@ -89,7 +89,7 @@ def _signer_of(signature: Path) -> Path:
     except (ValueError, KeyError, TypeError):
         raise SignatureRefused(f"{SIGNATURE} is no signature by a key") from None
     for path, key in signing_keys.public().items():
-        if hashlib.sha256(signing_keys.pem(key)).hexdigest() == claimed:
+        if signing_keys.fingerprint(key) == claimed:
             return path
     raise SignatureRefused(f"{SIGNATURE} was made with another key than {_trusted()}")
 
@@ -100,7 +100,7 @@ def _trusted() -> str:
 
 def seal(content: bytes, place: str) -> bytes:
     """Return a signature over content and the place that it belongs to, such as `run/name`."""
-    return signing_keys.private().sign(_statement(content, place), _ecdsa())
+    return signing_keys.private().sign(_statement(content, place), ecdsa())
 
 
 def check(content: bytes, place: str, sealed: bytes) -> None:
@@ -115,7 +115,7 @@ def check(content: bytes, place: str, sealed: bytes) -> None:
 
     for key in signing_keys.public().values():
         with suppress(InvalidSignature):
-            return key.verify(sealed, _statement(content, place), _ecdsa())
+            return key.verify(sealed, _statement(content, place), ecdsa())
     raise SignatureRefused(
         f"{place} is not what a step of this run left there with a key of {_trusted()}"
     )
@@ -125,7 +125,8 @@ def _statement(content: bytes, place: str) -> bytes:
     return f"gatelatch handover\0{place}\0{hashlib.sha256(content).hexdigest()}".encode()
 
 
-def _ecdsa() -> Any:
+def ecdsa() -> Any:
+    """Return the algorithm of every signature that is not model-signing's."""
     from cryptography.hazmat.primitives.asymmetric.ec import ECDSA
     from cryptography.hazmat.primitives.hashes import SHA256
 

@@ -1,11 +1,13 @@
 """The elliptic keys that sign and verify: where they are, how they are made.
 
-Whoever trains needs the private one; whoever only loads models needs public ones alone. To change
-the key, name the old public key beside the new one in GATELATCH_VERIFY_KEY, separated by a colon.
+Whoever trains needs the workers' private one; whoever only loads models needs public ones alone. To
+change the key, name the old public key beside the new one in GATELATCH_VERIFY_KEY, separated by a
+colon. An API server that has no workers' key signs people's answers with a key of its own.
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
 from contextlib import suppress
 from pathlib import Path
@@ -35,16 +37,41 @@ def _beside(key: Path) -> Path:
     return key.with_suffix(".pub")
 
 
-def prepare() -> None:
-    """Create a pair of keys if there is none.
+def answer_path() -> Path | None:
+    """Return where the key is that signs people's answers; None: they have none of their own."""
+    named = os.environ.get("GATELATCH_ANSWER_KEY")
+    return Path(named) if named else None
 
-    Not on a machine that was told whom to trust: it only verifies.
+
+def answer_paths() -> list[Path]:
+    """Return where the public keys are whose answers count; if not told, beside the private one."""
+    named, own = os.environ.get("GATELATCH_ANSWER_VERIFY_KEY"), answer_path()
+    if named:
+        return [Path(p) for p in named.split(os.pathsep)]
+    return [_beside(own)] if own else []
+
+
+def prepare() -> None:
+    """Create the pairs of keys that are not there.
+
+    Not on a machine that was told whom to trust: it only verifies. Beside the answers' key goes the
+    workers' public one, for the API server sees that folder alone.
     """
-    path = private_path()
-    if not path.exists() and not os.environ.get("GATELATCH_VERIFY_KEY"):
+    path, answers = private_path(), answer_path()
+    if not os.environ.get("GATELATCH_VERIFY_KEY"):
+        _prepare(path)
+        if answers:
+            _prepare(answers)
+    public, beside = _beside(path), answers and answers.with_name(_beside(path).name)
+    if beside and public.exists() and not beside.exists():
+        beside.write_bytes(public.read_bytes())
+
+
+def _prepare(path: Path) -> None:
+    if not path.exists():
         _create(path)
-    if path.exists() and not _beside(path).exists():
-        _beside(path).write_bytes(pem(private().public_key()))
+    if not _beside(path).exists():
+        _beside(path).write_bytes(pem(_private(path).public_key()))
 
 
 def _create(path: Path) -> None:
@@ -64,8 +91,20 @@ def _create(path: Path) -> None:
 
 
 def private() -> ec.EllipticCurvePrivateKey:
-    """Return the key that signs. Raises KeyUnusable."""
-    path = private_path()
+    """Return the workers' key, which signs models and what steps hand over. Raises KeyUnusable."""
+    return _private(private_path())
+
+
+def writing() -> ec.EllipticCurvePrivateKey:
+    """Return the key that signs what this process writes into the ledger. Raises KeyUnusable.
+
+    The workers' if it is here, else the one for people's answers.
+    """
+    answers = answer_path()
+    return _private(answers if answers and not private_path().exists() else private_path())
+
+
+def _private(path: Path) -> ec.EllipticCurvePrivateKey:
     try:
         key = serialization.load_pem_private_key(path.read_bytes(), None)
     except (OSError, ValueError, TypeError) as error:
@@ -77,18 +116,29 @@ def private() -> ec.EllipticCurvePrivateKey:
 
 
 def public() -> dict[Path, ec.EllipticCurvePublicKey]:
-    """Return the keys that are trusted. Raises KeyUnusable."""
-    keys = {}
-    for path in public_paths():
-        try:
-            key = serialization.load_pem_public_key(path.read_bytes())
-        except (OSError, ValueError, TypeError) as error:
-            raise KeyUnusable(
-                f"no key to verify with: {path}: {error}; name the public key of whoever signs in "
-                "GATELATCH_VERIFY_KEY"
-            ) from None
-        keys[path] = cast(ec.EllipticCurvePublicKey, key)
-    return keys
+    """Return the workers' keys that are trusted. Raises KeyUnusable."""
+    return {path: _public(path, "GATELATCH_VERIFY_KEY") for path in public_paths()}
+
+
+def public_of_answers() -> dict[Path, ec.EllipticCurvePublicKey]:
+    """Return the keys whose answers count besides the workers'. Raises KeyUnusable."""
+    return {path: _public(path, "GATELATCH_ANSWER_VERIFY_KEY") for path in answer_paths()}
+
+
+def _public(path: Path, variable: str) -> ec.EllipticCurvePublicKey:
+    try:
+        key = serialization.load_pem_public_key(path.read_bytes())
+    except (OSError, ValueError, TypeError) as error:
+        raise KeyUnusable(
+            f"no key to verify with: {path}: {error}; name the public key of whoever signs in "
+            f"{variable}"
+        ) from None
+    return cast(ec.EllipticCurvePublicKey, key)
+
+
+def fingerprint(key: ec.EllipticCurvePublicKey) -> str:
+    """Return the name of a public key: 64 hex digits of SHA-256 over its text."""
+    return hashlib.sha256(pem(key)).hexdigest()
 
 
 def pem(key: ec.EllipticCurvePublicKey) -> bytes:

@@ -10,20 +10,12 @@ from typing import Any, cast
 from tasks.drift import Verdict
 from tasks.latch import History, Latch, Pause, Reading, fold, windows_to_wait
 from tasks.ledger import Ledger
-from tasks.records import (
-    Candidate,
-    Decision,
-    Observation,
-    Promotion,
-    Proposal,
-    candidate_at,
-)
+from tasks.records import ENDED as ENDED
+from tasks.records import ENDS as ENDS
+from tasks.records import REFUSALS as REFUSALS
+from tasks.records import Candidate, Decision, Observation, Promotion, Proposal, candidate_at
 from tasks.spec import ModelSpec
 from tasks.windows import window_at
-
-REFUSALS = ("rejected", "no_answer", "failed", "superseded", "withdrawn")
-ENDED = ("ended", "invalid")  # nobody refused: its run died, or what was answered does not count
-ENDS = REFUSALS + ENDED
 
 
 @dataclass(frozen=True)

@@ -125,6 +125,23 @@ PROMOTIONS = _table(
     _prose("reason"),
     unique=("number",),
 )
+QUESTIONS = _table(
+    "questions",
+    _text("proposal"),
+    _text("step", 20),
+    _text("evidence", 64),
+    _json("asked"),
+    unique=("proposal", "step", "evidence"),
+)
+ADOPTIONS = _table(
+    "adoptions",
+    _number("position"),
+    _text("head", 64),
+    _text("by"),
+    _prose("reason"),
+    _json("lost"),
+    unique=("position",),
+)
 CHAIN = sa.Table(
     "chain",
     META,
@@ -133,4 +150,12 @@ CHAIN = sa.Table(
     _text("table_name", 60),
     _number("row_id"),
     _text("digest", 64),
+)
+SEALS = sa.Table(
+    "seals",
+    META,
+    sa.Column("model", sa.String(100), primary_key=True),
+    sa.Column("position", sa.Integer, primary_key=True, autoincrement=False),
+    _text("signer", 64),
+    _text("signature", 200),
 )

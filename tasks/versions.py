@@ -18,8 +18,11 @@ def model_of(spec: ModelSpec, ledger: Ledger, version: int) -> Any:
         If the ledger knows no such version.
     tasks.registry.RegistryError
         If what the registry holds is not what the ledger accepted, or is not there.
+    tasks.chain.LedgerRefused
+        If the ledger is not as it was recorded by who might.
     """
-    from tasks import registry
+    from tasks import registry, verification
 
+    verification.require(ledger, spec.model)
     digest = candidate_of(spec, ledger, version).artifact_digest
     return registry.load(spec.model, version, digest)

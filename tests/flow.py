@@ -91,7 +91,7 @@ def propose(name: str = FIRST, **parts: Any) -> dict[str, str]:
             **parts,
         },
     )
-    return approval.ask_to_retrain(MODEL, asked, "/dags/here")
+    return approval.ask_to_retrain(spec, asked, "/dags/here")
 
 
 def gate(name: str) -> tuple[str, dict[str, Any]]:

@@ -47,6 +47,11 @@ def test_a_yes_of_an_approver_is_one_with_or_without_a_reason() -> None:
     assert read(response("2", "grace", form={"comment": "go"})) == ("approved", "grace", "go")
 
 
+def test_who_answers_is_recorded_under_the_name_by_which_they_were_asked() -> None:
+    assert read(response("2", "Grace Hopper")) == ("approved", "grace", "")
+    assert read(response("9", "grace"))[:2] == ("invalid", "grace")
+
+
 def test_a_rejection_without_a_reason_is_a_rejection_and_says_so() -> None:
     for form in (None, {}, {"comment": None}, {"comment": "  "}, {"other": 1}, ["x"]):
         assert read(response(option="Reject", form=form)) == ("rejected", "ada", "no reason given")

@@ -11,7 +11,7 @@ from mlflow import MlflowClient
 from tasks import approval, evidence, monitor, promotion, ready
 from tasks.approval import NotApproved
 from tasks.ledger import Ledger
-from tasks.records import Decision
+from tasks.records import Decision, Question
 from tasks.registry import RegistryError
 from tasks.spec import Approval, Owner
 from tests.flow import FIRST, MODEL, At, answer, beginning, propose, read, watch, window
@@ -65,6 +65,7 @@ def test_the_brief_shows_what_the_answer_is_recorded_with(at: At) -> None:
 def test_an_approval_of_anything_else_promotes_nothing(at: At) -> None:
     at("registered")
     earlier = read().decisions[0].evidence  # of the first champion
+    Ledger.open().ask(Question("churn", FIRST, "promote", earlier, [["ada", "ada"]]))
     forge(FIRST, earlier)
     with pytest.raises(NotApproved, match=f"ada approved evidence {earlier[:12]}") as told:
         promotion.promote(MODEL, FIRST)

@@ -328,16 +328,46 @@ def test_no_secret_is_written_out() -> None:
             assert make_url(value).password in SECRETS.values(), (name, key)
 
 
-def test_only_who_makes_the_signing_key_and_who_signs_can_read_it() -> None:
-    folder = Path(SERVICES["worker"]["environment"]["GATELATCH_SIGNING_KEY"]).parent
-    mounted = {
+def seeing(file: str) -> set[str]:
+    """Return the services that see the folder of a file."""
+    return {
         name
         for name, service in SERVICES.items()
         for volume in service.get("volumes", [])
-        if folder.is_relative_to(volume.split(":")[1])
+        if Path(file).parent.is_relative_to(volume.split(":")[1])
     }
-    assert mounted == {"init", "worker"}
+
+
+def test_only_who_makes_the_signing_key_and_who_signs_can_read_it() -> None:
+    environment = SERVICES["worker"]["environment"]
+    assert seeing(environment["GATELATCH_SIGNING_KEY"]) == {"init", "worker"}
+    assert seeing(environment["GATELATCH_ANSWER_KEY"]) == {"init", "worker", "api-server"}
     assert "python -m tasks init" in SERVICES["init"]["command"][-1]
+
+
+def test_the_api_server_signs_answers_with_a_key_of_its_own_and_trusts_the_workers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tasks import seals, signing_keys
+
+    def inside(service: str, keys: Path) -> None:
+        for name in ("GATELATCH_SIGNING_KEY", "GATELATCH_ANSWER_KEY", "GATELATCH_VERIFY_KEY"):
+            path = SERVICES[service]["environment"].get(name)
+            if path is None:
+                monkeypatch.delenv(name, raising=False)
+            else:  # what a service does not see is not there
+                seen = keys if service in seeing(path) else tmp_path / "nowhere"
+                monkeypatch.setenv(name, str(seen / Path(path).relative_to("/var/lib/gatelatch")))
+
+    inside("init", tmp_path)
+    signing_keys.prepare()
+    inside("worker", tmp_path)
+    worker = signing_keys.fingerprint(signing_keys.writing().public_key())
+    roles = {name: signer.role for name, signer in seals.trusted().items()}
+    inside("api-server", tmp_path)
+    server = signing_keys.fingerprint(signing_keys.writing().public_key())
+    assert roles == {worker: "workers", server: "answers"}
+    assert {name: signer.role for name, signer in seals.trusted().items()} == roles
 
 
 def test_the_image_holds_no_secret() -> None:

@@ -18,7 +18,9 @@ import pytest
 import yaml
 
 from ops import stack
-from tests.flow import MODEL, At, beginning, read, rows
+from tasks.ledger import Ledger
+from tests.flow import MODEL, At, beginning, day, read, rows
+from tests.forging import forge
 
 PARSE = """
 import json, sys
@@ -174,6 +176,21 @@ def test_a_monitor_run_observes_its_window(
     ended = _python(Path.cwd(), models, RUN, dag="monitor.churn", conf=conf)
     assert "STATE success" in ended
     assert "churn v1 [2026-01-06 00:00, 2026-01-07 00:00): steady" in ended
+
+
+def test_the_monitor_of_a_forged_ledger_fails_at_once_and_says_which_row(
+    models: Path, stores: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: Any
+) -> None:
+    at: At = beginning(tmp_path_factory.getbasetemp() / "stages", stores, monkeypatch)
+    at("bootstrapped")
+    row = {"number": 2, "proposal": "x", "version": 2, "expected": 1, "by": "x", "reason": "x"}
+    forge(Ledger.open(), "promotions", model="churn", effective_from=day(40), **row)
+    conf = {"window": "2026-01-06T12:00:00"}
+    ended = _python(Path.cwd(), models, RUN, dag="monitor.churn", conf=conf)
+    assert "STATE failed" in ended
+    assert "the ledger of churn is refused: row 2 of promotions (link 8) is not signed" in ended
+    assert "UP_FOR_RETRY" not in ended.upper()
+    assert Ledger.open().history("churn") == []
 
 
 def test_a_rollback_by_hand_asks_nobody_else_and_moves_the_champion_back(

@@ -203,6 +203,8 @@ def test_rows_before_the_first_window_are_told(tmp_path: Path) -> None:
     (told,) = found.remarks
     assert "are in no window: they lie before the first window" in told
     assert int(told.partition(" ")[0]) + len(found.label) == 60
+
+
 @pytest.mark.parametrize("column", ["x", "w"])
 def test_numbers_that_no_quantity_reaches_are_left_out_by_name(tmp_path: Path, column: str) -> None:
     columns = {**past.rows(30), "w": np.ones(30)}

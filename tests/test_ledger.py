@@ -125,6 +125,8 @@ def test_a_candidate_is_added_once(ledger: Ledger) -> None:
         assert ledger.add_candidate(candidate) == candidate
     with pytest.raises(Conflict, match="differs in run_id"):
         ledger.add_candidate(replace(candidate, run_id="other"))
+    with pytest.raises(Conflict, match="version 1 is the candidate of p1"):
+        ledger.add_candidate(replace(candidate, proposal="p2"))
     assert ledger.candidate("churn", 1) == candidate
     assert ledger.candidate("churn", 2) is None
 

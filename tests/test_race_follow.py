@@ -17,8 +17,7 @@ from typing import Any
 
 import pytest
 
-from tasks import approval, promotion, registry, tracking
-from tasks.chain import fault
+from tasks import approval, chain, heads, promotion, registry, seals, tracking
 from tasks.ledger import Conflict, Ledger
 from tests.conftest import mlflow_in_postgres
 from tests.flow import MODEL, answer, day, enter, land, promote, propose, read, register
@@ -103,10 +102,10 @@ def insist(name: str, version: int) -> None:
         expected = ledger.promotions("churn")[-1].version
         usual: dict[str, Any] = {"effective_from": day(20), "by": "ada", "reason": "drift"}
         try:
-            done = ledger.promote("churn", name, version=version, expected=expected, **usual)
+            ledger.promote("churn", name, version=version, expected=expected, **usual)
         except Conflict:
             continue
-        return promotion.settle(MODEL, ledger, done)
+        return promotion.settle(MODEL, ledger)
 
 
 def test_the_aliases_end_at_the_ledgers_champion_after_every_round(
@@ -135,6 +134,10 @@ def test_the_aliases_end_at_the_ledgers_champion_after_every_round(
         assert all(told in said for said in refused if said is not None)
     superseded = [d for d in known.decisions if d.answer == "superseded"]
     assert len(superseded) == RACES * (PROCESSES - 1)
-    heads = registry.kept_heads("churn")
-    assert len(heads) == len(known.promotions)
-    assert fault(Ledger.open().trail("churn"), heads) is None
+    there, versions = registry.kept_heads("churn")
+    assert len(there) == len(known.promotions)
+    ledger = Ledger.open()
+    trail = ledger.trail("churn")
+    assert chain.fault(trail) is seals.fault("churn", trail, seals.trusted()) is None
+    made = [(p.number, p.version, ledger.head_at(p)[0].digest) for p in known.promotions]
+    assert heads.misplaced(made, there, versions, "churn") is None
