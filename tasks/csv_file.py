@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -16,9 +16,6 @@ _MISSING = [
 ]
 _NUMBER = r"^[-]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?$|^[-+]?[iI][nN][fF]([iI][nN][iI][tT][yY])?$"
 _BLOCK_BYTES = 1 << 20
-
-# Makes of a column's texts its values, and counts those that it cannot read.
-Reading: TypeAlias = "Callable[[pa.Array], tuple[pa.Array, int]]"
 
 
 def is_csv(path: str) -> bool:
@@ -56,6 +53,10 @@ def numbers(texts: pa.Array) -> tuple[pa.Array, int]:
     import pyarrow as pa
     import pyarrow.compute as pc
 
+    try:
+        return texts.cast(pa.float64()), 0  # mostly they all are, as they stand
+    except pa.ArrowInvalid:
+        pass
     texts = pc.utf8_trim_whitespace(texts)
     missing = pc.is_in(texts, value_set=pa.array(_MISSING))
     texts = pc.if_else(missing, None, texts)
@@ -81,11 +82,6 @@ def words(texts: pa.Array) -> tuple[pa.Array, int]:
 
     spelled = pc.is_in(texts, value_set=pa.array(["True", "TRUE", "False", "FALSE"]))
     return (pc.if_else(spelled, pc.utf8_lower(texts), texts) if spelled.true_count else texts), 0
-
-
-def texts(column: pa.Array) -> tuple[pa.Array, int]:
-    """Return texts as they stand."""
-    return column, 0
 
 
 def why(error: Exception) -> str:
