@@ -127,7 +127,7 @@ def replay(
 def _tell_columns(guesses: list[Guess], label: Mapping[str, Any]) -> None:
     from rich.table import Table
 
-    table = Table("column", "taken as", "because", box=None, pad_edge=False)
+    table = Table("column", "taken as", "because", box=None)
     for found in guesses:
         style = "yellow" if found.kind == "left out" else ""
         table.add_row(
