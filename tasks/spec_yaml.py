@@ -81,8 +81,7 @@ def parse(text: str) -> Any:
         of Python's own, numbers or characters that nothing after it can hold.
     """
     try:
-        _count(text)
-        loader = yaml.SafeLoader(text)
+        loader = _Bounded(text)
         try:
             root = loader.get_single_node()
             if root is None:
@@ -109,48 +108,6 @@ def _syntax(text: str, error: yaml.YAMLError) -> str:
     return f"not valid YAML{where}: {problem}"
 
 
-def _count(text: str) -> None:
-    """Raise Unreadable if there are more values, or deeper ones, than a spec needs.
-
-    An alias counts as all that it stands for: what walks the values later follows it.
-    """
-    open_nodes: list[_Counted] = [_Counted(None)]
-    anchors: dict[str, _Counted] = {}
-    for event in yaml.parse(text, Loader=yaml.SafeLoader):
-        line = event.start_mark.line + 1 if event.start_mark else 1
-        if isinstance(event, yaml.CollectionStartEvent):
-            open_nodes.append(_Counted(event.anchor))
-        elif isinstance(event, yaml.CollectionEndEvent):
-            done = open_nodes.pop()
-            open_nodes[-1].take(done)
-            if done.anchor is not None:
-                anchors[done.anchor] = done
-        elif isinstance(event, yaml.ScalarEvent):
-            if len(event.value) > _SCALAR:
-                raise Unreadable(
-                    f"line {line}: a value of {len(event.value)} characters; write {_SCALAR} at "
-                    "most"
-                )
-            open_nodes[-1].values += 1
-            if event.anchor is not None:
-                anchors[event.anchor] = _Counted(event.anchor)
-        elif isinstance(event, yaml.AliasEvent):
-            name = event.anchor or ""
-            if any(node.anchor == name for node in open_nodes[1:]):
-                raise Unreadable(
-                    f"line {line}: the alias *{name[:40]} stands within what it names; write it out"
-                )
-            open_nodes[-1].take(anchors.get(name) or _Counted(None))
-        deepest = len(open_nodes) - 1 + open_nodes[-1].depth
-        if deepest > DEPTH:
-            raise Unreadable(f"line {line}: nested deeper than {DEPTH} levels; write it flatter")
-        if sum(node.values for node in open_nodes) > VALUES:
-            raise Unreadable(
-                f"line {line}: more than {VALUES} values, aliases counted as what they stand for; "
-                "a spec holds settings, not data"
-            )
-
-
 class _Counted:
     """How many values a node holds, itself included, and how deep they lie below it."""
 
@@ -162,6 +119,53 @@ class _Counted:
     def take(self, child: _Counted) -> None:
         self.values += child.values
         self.depth = max(self.depth, child.depth + 1)
+
+
+class _Bounded(yaml.SafeLoader):
+    """Counts what it composes, and stops at more values, or deeper ones, than a spec needs.
+
+    An alias counts as all that it stands for: what walks the values later follows it.
+    """
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self._open = [_Counted(None)]
+        self._named: dict[str, _Counted] = {}
+
+    def get_event(self) -> Any:
+        event = super().get_event()  # type: ignore[no-untyped-call]
+        if event is not None:
+            self._count(event, event.start_mark.line + 1 if event.start_mark else 1)
+        return event
+
+    def _count(self, event: yaml.Event, line: int) -> None:
+        if isinstance(event, yaml.CollectionStartEvent):
+            self._open.append(_Counted(event.anchor))
+        elif isinstance(event, yaml.CollectionEndEvent):
+            self._keep(self._open.pop())
+        elif isinstance(event, yaml.ScalarEvent):
+            if len(event.value) > _SCALAR:
+                said = f"a value of {len(event.value)} characters; write {_SCALAR} at most"
+                raise Unreadable(f"line {line}: {said}")
+            self._keep(_Counted(event.anchor))
+        elif isinstance(event, yaml.AliasEvent):
+            name = event.anchor or ""
+            if any(node.anchor == name for node in self._open[1:]):
+                said = f"the alias *{name[:40]} stands within what it names; write it out"
+                raise Unreadable(f"line {line}: {said}")
+            self._open[-1].take(self._named.get(name) or _Counted(None))
+        if len(self._open) - 1 + self._open[-1].depth > DEPTH:
+            raise Unreadable(f"line {line}: nested deeper than {DEPTH} levels; write it flatter")
+        if sum(node.values for node in self._open) > VALUES:
+            raise Unreadable(
+                f"line {line}: more than {VALUES} values, aliases counted as what they stand for; "
+                "a spec holds settings, not data"
+            )
+
+    def _keep(self, done: _Counted) -> None:
+        self._open[-1].take(done)
+        if done.anchor is not None:
+            self._named[done.anchor] = done
 
 
 class _Walk:
