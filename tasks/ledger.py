@@ -11,12 +11,12 @@ import os
 from collections.abc import Mapping
 from dataclasses import asdict, fields
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, partial
 from typing import Any, TypeVar, cast
 
 import sqlalchemy as sa
 
-from tasks import append_only, chain
+from tasks import append_only, chain, disk
 from tasks.chain import Link, Trail
 from tasks.records import (
     Candidate,
@@ -41,6 +41,8 @@ class Ledger:
 
     def __init__(self, url: str) -> None:
         self._engine = sa.create_engine(url)
+        place = f"the ledger {self._engine.url.render_as_string()} (GATELATCH_LEDGER)"
+        sa.event.listen(self._engine, "handle_error", partial(disk.refused, place))
         if self._engine.dialect.name == "sqlite":
             sa.event.listen(self._engine, "connect", _patient)
         else:

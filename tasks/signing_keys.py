@@ -9,11 +9,16 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 from pathlib import Path
+from time import time
 from typing import cast
 from uuid import uuid4
 
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+
+from tasks.disk import whole, writing
+
+_MAKING = 60  # seconds, after which nobody makes that key any more
 
 
 class KeyUnusable(Exception):
@@ -41,26 +46,38 @@ def prepare() -> None:
     Not on a machine that was told whom to trust: it only verifies.
     """
     path = private_path()
+    _tidy(path)
     if not path.exists() and not os.environ.get("GATELATCH_VERIFY_KEY"):
         _create(path)
     if path.exists() and not _beside(path).exists():
-        _beside(path).write_bytes(pem(private().public_key()))
+        with whole(_beside(path), "the public key") as file:
+            file.write_bytes(pem(private().public_key()))
 
 
 def _create(path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f"{path.name}.{uuid4().hex}")  # threads, too, may be at it at once
-    partial.touch(mode=0o600)
-    partial.write_bytes(
-        ec.generate_private_key(ec.SECP256R1()).private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
+    key = ec.generate_private_key(ec.SECP256R1()).private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
     )
-    with suppress(FileExistsError):  # another process was first, and its key stands
-        os.link(partial, path)
-    partial.unlink()
+    with writing(f"the signing key {path}"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            partial.touch(mode=0o600)
+            partial.write_bytes(key)
+            with suppress(FileExistsError):  # another process was first, and its key stands
+                os.link(partial, path)
+        finally:
+            partial.unlink(missing_ok=True)
+
+
+def _tidy(path: Path) -> None:
+    """Remove what a `kill -9` left of the making of a key."""
+    for left in path.parent.glob(f"{path.name}.{'[0-9a-f]' * 32}"):
+        with suppress(FileNotFoundError):
+            if time() - left.stat().st_mtime > _MAKING:
+                left.unlink()
 
 
 def private() -> ec.EllipticCurvePrivateKey:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
@@ -18,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 from tenacity import retry, retry_if_exception, stop_after_attempt
 
-from tasks import model_file, signing
+from tasks import model_file, scratch, signing
+from tasks.disk import Unusable
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -72,6 +72,8 @@ def _explained(what: str) -> Iterator[None]:
 
     try:
         yield
+    except Unusable:
+        raise
     except (MlflowException, SQLAlchemyError, OSError) as error:
         reason = str(error).splitlines()[0][:300]
         raise RegistryError(f"{what}; MLflow says: {reason}") from None
@@ -170,7 +172,7 @@ def get_json(run_id: str, name: str) -> Any:
 
 
 def _put(run_id: str, name: str, content: bytes) -> None:
-    with tempfile.TemporaryDirectory() as folder:
+    with scratch.folder() as folder:
         for path, part in (
             (name, content),
             (f"{name}.sig", signing.seal(content, f"{run_id}/{name}")),
@@ -182,7 +184,7 @@ def _put(run_id: str, name: str, content: bytes) -> None:
 
 def _get(run_id: str, name: str) -> bytes:
     with (
-        tempfile.TemporaryDirectory() as folder,
+        scratch.folder() as folder,
         asking(f"{name} of run {run_id} cannot be fetched") as client,
     ):
         content, seal = (

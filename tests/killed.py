@@ -42,7 +42,9 @@ _IMPORTED = (
     "tasks.gate_page",
 )
 _CHANGES = re.compile(r"(insert into|update|delete from) (\w+)", re.IGNORECASE)
-_FRESH = re.compile(r"\.\d+\.partial$|(?<=uploading)\..*|artifacts/\w{32}/|(?<=model)/\w{12}")
+_FRESH = re.compile(
+    r"\d+-\w{8}(?=\.partial$)|(?<=uploading)\..*|artifacts/\w{32}/|(?<=model)/\w{12}"
+)
 
 
 def _prepare() -> None:
