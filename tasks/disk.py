@@ -46,6 +46,14 @@ def said(error: BaseException) -> str:
     return f"{type(error).__name__}: {text}"
 
 
+def no_space(text: str) -> str | None:
+    """Return what an error's text says of a full disk, by whatever library; None if nothing."""
+    said = ("No space left", "disk is full", "could not extend file")
+    if any(part in text for part in said):
+        return "no space is left"
+    return "the quota is used up" if "quota exceeded" in text.lower() else None
+
+
 @contextmanager
 def writing(place: str, errors: type[Exception] = OSError) -> Iterator[None]:
     """Make of an error in this block one that names the place. `errors` are those that count."""

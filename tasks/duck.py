@@ -7,11 +7,10 @@ from contextlib import contextmanager
 from typing import Any
 
 from tasks import scratch
-from tasks.disk import Unusable
+from tasks.disk import Unusable, no_space
 from tasks.readers import SourceError
 
 MEMORY = "256MB"
-_NO_SPACE = ("No space left", "quota exceeded", "max_temp_directory_size")
 
 
 @contextmanager
@@ -38,7 +37,7 @@ def connection(what: str, **settings: Any) -> Iterator[Any]:
             with duckdb.connect(config=given) as link:
                 yield link
         except (duckdb.OutOfMemoryException, duckdb.IOException) as error:
-            if any(text in str(error) for text in _NO_SPACE):
+            if no_space(str(error)) or "max_temp_directory_size" in str(error):
                 raise Unusable(
                     f"{what} cannot be compared: no space is left in the temporary folder {folder} "
                     "(TMPDIR); free some, then run this again"

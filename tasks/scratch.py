@@ -27,10 +27,10 @@ def folder() -> Iterator[str]:
         If it cannot be made, or if what is written there does not fit.
     """
     _sweep()
-    with writing("a temporary folder (TMPDIR)"):
+    with writing(f"the temporary folder {tempfile.gettempdir()} (TMPDIR)"):
         outer = tempfile.TemporaryDirectory(prefix=_NAME, ignore_cleanup_errors=True)
     with outer as name:
-        with writing(name):
+        with writing(f"the temporary folder {name} (TMPDIR)"):
             lock = os.open(f"{name}/lock", os.O_CREAT | os.O_RDONLY, 0o600)
             work = f"{name}/work"
             os.mkdir(work)

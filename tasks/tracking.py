@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from tenacity import retry, retry_if_exception, stop_after_attempt
 
 from tasks import model_file, scratch, signing
-from tasks.disk import Unusable
+from tasks.disk import Unusable, no_space
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -75,6 +75,11 @@ def _explained(what: str) -> Iterator[None]:
     except Unusable:
         raise
     except (MlflowException, SQLAlchemyError, OSError) as error:
+        if told := no_space(str(error)):
+            raise Unusable(
+                f"{what.partition(';')[0]}: {told} on the disk of MLflow's database or artifacts, "
+                "or of temporary folders (TMPDIR); free some, then run this again"
+            ) from None
         reason = str(error).splitlines()[0][:300]
         raise RegistryError(f"{what}; MLflow says: {reason}") from None
 

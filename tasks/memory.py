@@ -1,0 +1,49 @@
+"""Rows that are held in memory as a whole, as training does: refused before they exhaust it."""
+
+from __future__ import annotations
+
+import os
+import resource
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tasks.unpacking import unpacked_bytes
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+COPIES = 4  # of its rows: as they are read, sorted, as features, and as the estimator has them
+_CGROUPS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
+
+
+def limit() -> int:
+    """Return the bytes that this process may take: the machine's, or what its container has."""
+    found = [os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")]
+    for path in map(Path, _CGROUPS):
+        text = path.read_text().strip() if path.is_file() else ""
+        found += [int(text)] if text.isdigit() else []
+    own = resource.getrlimit(resource.RLIMIT_AS)[0]
+    return min([*found, *([own] if own != resource.RLIM_INFINITY else [])])
+
+
+def held(
+    batches: Iterable[pa.RecordBatch], whose: str, error: type[Exception]
+) -> Iterator[pa.RecordBatch]:
+    """Yield batches that will all be held at once; raise `error` once they are too many.
+
+    Parameters
+    ----------
+    whose
+        Begins the error's sentence, and names the option that asks for fewer rows.
+    """
+    most = limit()
+    taken = 0
+    for batch in batches:
+        taken += unpacked_bytes(batch)
+        if COPIES * taken > most:
+            raise error(
+                f"{whose}: the rows take more than {taken >> 20:,} MB, and {COPIES} times that is "
+                f"more than the memory of this machine or container ({most >> 20:,} MB)"
+            )
+        yield batch
