@@ -20,7 +20,7 @@ class Unusable(Exception):
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
 _REASONS = {
-    errno.ENOSPC: ("no space is left there", "free some"),
+    errno.ENOSPC: ("no space is left", "free some"),
     errno.EDQUOT: ("the disk quota is used up", "raise it, or free some"),
     errno.EFBIG: ("the file would be larger than this process may write", "raise ulimit -f"),
     errno.EROFS: ("it is read-only", "make it writable"),
@@ -31,6 +31,7 @@ _REASONS = {
     errno.EMFILE: ("too many files are open", "raise ulimit -n"),
     errno.EIO: ("the disk reports an error", "replace or repair it"),
 }
+_SAID = (os.strerror(errno.ENOSPC), os.strerror(errno.EDQUOT), "disk is full", "could not extend")
 
 
 def unwritten(place: str, error: BaseException) -> Unusable:
@@ -46,12 +47,18 @@ def said(error: BaseException) -> str:
     return f"{type(error).__name__}: {text}"
 
 
-def no_space(text: str) -> str | None:
-    """Return what an error's text says of a full disk, by whatever library; None if nothing."""
-    said = ("No space left", "disk is full", "could not extend file")
-    if any(part in text for part in said):
-        return "no space is left"
-    return "the quota is used up" if "quota exceeded" in text.lower() else None
+def no_space(error: BaseException | None) -> str | None:
+    """Return what an error, or one that led to it, says of a full disk; None if nothing.
+
+    Libraries wrap it in errors of their own.
+    """
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in FULL:
+            return _REASONS[error.errno][0]
+        if any(part in str(error) for part in _SAID):
+            return _REASONS[errno.ENOSPC][0]
+        error = error.__cause__ or error.__context__
+    return None
 
 
 @contextmanager

@@ -37,7 +37,7 @@ def connection(what: str, **settings: Any) -> Iterator[Any]:
             with duckdb.connect(config=given) as link:
                 yield link
         except (duckdb.OutOfMemoryException, duckdb.IOException) as error:
-            if no_space(str(error)) or "max_temp_directory_size" in str(error):
+            if no_space(error) or "max_temp_directory_size" in str(error):
                 raise Unusable(
                     f"{what} cannot be compared: no space is left in the temporary folder {folder} "
                     "(TMPDIR); free some, then run this again"

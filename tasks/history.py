@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tasks import memory
 from tasks.keys import Mask
 from tasks.margins import Floats, Ints, error, hinge, margin, violation
 from tasks.outside import Outside
@@ -126,7 +127,8 @@ def load(
     outside = Outside()
 
     def tapped() -> Iterator[pa.RecordBatch]:
-        for batch in batches(spec, whole, outside=outside):
+        rows = batches(spec, whole, outside=outside)
+        for batch in memory.held(rows, spec.model, "narrow --from and --to", SourceError):
             found.append(batch)
             advance(batch.num_rows)
             yield batch

@@ -10,7 +10,8 @@ import numpy as np
 
 from tasks import duck
 from tasks.proofs import distinct
-from tasks.readers import SourceError
+from tasks.readers import SourceError, within_bounds
+from tasks.unpacking import check_keys
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -56,8 +57,11 @@ def _columns(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Array]:
     """Yield the one column; a source without it gives batches without: `validate` names it."""
     import pyarrow as pa
 
-    columns = (batch.column(0) for batch in batches if batch.num_columns)
-    return (column for column in columns if not pa.types.is_null(column.type))
+    for batch in batches:
+        if batch.num_columns and not pa.types.is_null(batch.column(0).type):
+            with within_bounds("source.key"):
+                check_keys(batch.schema.names[0], batch.column(0))
+            yield batch.column(0)
 
 
 def _comparable(columns: Iterable[pa.Array], kind: pa.DataType) -> Iterator[pa.Array]:

@@ -28,14 +28,14 @@ def limit() -> int:
 
 
 def held(
-    batches: Iterable[pa.RecordBatch], whose: str, error: type[Exception]
+    batches: Iterable[pa.RecordBatch], whose: str, way_out: str, error: type[Exception]
 ) -> Iterator[pa.RecordBatch]:
     """Yield batches that will all be held at once; raise `error` once they are too many.
 
     Parameters
     ----------
-    whose
-        Begins the error's sentence, and names the option that asks for fewer rows.
+    whose, way_out
+        Begin and end the error's sentence.
     """
     most = limit()
     taken = 0
@@ -44,6 +44,7 @@ def held(
         if COPIES * taken > most:
             raise error(
                 f"{whose}: the rows take more than {taken >> 20:,} MB, and {COPIES} times that is "
-                f"more than the memory of this machine or container ({most >> 20:,} MB)"
+                f"more than the memory of this machine or container ({most >> 20:,} MB); "
+                f"{way_out}, or give it more memory"
             )
         yield batch

@@ -70,9 +70,9 @@ def check_rows(
         except SourceError as error:
             result = _unreadable(str(error))
             digest = Digest.of(str(error))  # a file that breaks after it was missing is news
-        written.close()
             outside = Outside()
         result = replace(result, warnings=(*result.warnings, *outside.told))
+        written.close()
         bad = []
         for number in range(len(writers)):
             bad.append(f"quarantine/{place}/{digest}-{number}.parquet")

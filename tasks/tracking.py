@@ -75,7 +75,7 @@ def _explained(what: str) -> Iterator[None]:
     except Unusable:
         raise
     except (MlflowException, SQLAlchemyError, OSError) as error:
-        if told := no_space(str(error)):
+        if told := no_space(error):
             raise Unusable(
                 f"{what.partition(';')[0]}: {told} on the disk of MLflow's database or artifacts, "
                 "or of temporary folders (TMPDIR); free some, then run this again"

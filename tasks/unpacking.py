@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 BATCH_ROWS = 32_768
 BATCH_BYTES = 1 << 26  # rows that are held at once
 VALUE_BYTES = 1 << 24  # one value
+KEY_BYTES = 1 << 12  # one key: those of a window are compared with each other
 FOOTER_BYTES = 1 << 24  # what a Parquet file says of itself; Arrow takes forty times as much
 GROUP_BYTES, GROUP_RATIO = 1 << 28, 200  # a row group's pages, and how often their stored size
 FILE_BYTES, FILE_RATIO = 1 << 30, 1000  # rows of a file, and how often its size
@@ -188,6 +189,17 @@ def unpacked_bytes(batch: pa.RecordBatch) -> int:
         if longest > VALUE_BYTES:
             raise _too_long(name)
     return int(whole)
+
+
+def check_keys(name: str, keys: pa.Array) -> None:
+    """Raise TooLarge if a key is too long to be compared with the others of its window."""
+    import pyarrow as pa
+
+    column = keys.dictionary if pa.types.is_dictionary(keys.type) else keys
+    if _lengths(column)[0] > KEY_BYTES:
+        raise TooLarge(
+            f"a key in column {name!r} takes more than {KEY_BYTES:,} bytes; write keys shorter"
+        )
 
 
 def _text(kind: pa.DataType) -> bool:
