@@ -93,6 +93,19 @@ def whole(path: Path, option: str) -> Iterator[Path]:
             raise
 
 
+# What databases call it: the beginnings of SQLite's names and of PostgreSQL's states.
+_STATES = {
+    "SQLITE_FULL": errno.ENOSPC,
+    "SQLITE_CANTOPEN": errno.ENOENT,
+    "SQLITE_READONLY": errno.EROFS,
+    "SQLITE_IOERR": errno.EIO,
+    "SQLITE_BUSY": None,
+    "53100": errno.ENOSPC,
+    "25006": errno.EROFS,
+    **dict.fromkeys(("08", "53", "57", "58")),
+}
+
+
 def refused(place: str, context: sa.ExceptionContext) -> None:
     """Raise Unusable if a database cannot be reached or written; for SQLAlchemy's `handle_error`.
 
@@ -100,18 +113,12 @@ def refused(place: str, context: sa.ExceptionContext) -> None:
     """
     import sqlalchemy as sa
 
-    if not isinstance(
-        context.sqlalchemy_exception, (sa.exc.OperationalError, sa.exc.InternalError)
-    ):
+    if not isinstance(context.sqlalchemy_exception, sa.exc.OperationalError | sa.exc.InternalError):
         return
     error = context.original_exception
-    known = {
-        "SQLITE_FULL": errno.ENOSPC,
-        "SQLITE_CANTOPEN": errno.ENOENT,
-        "SQLITE_READONLY": errno.EROFS,
-        "53100": errno.ENOSPC,
-        "25006": errno.EROFS,
-    }
-    code = getattr(error, "sqlite_errorname", None) or getattr(error, "sqlstate", None)
-    reason, remedy = _REASONS.get(known.get(code or "", 0), (said(error), "repair it"))
+    state = getattr(error, "sqlite_errorname", None) or getattr(error, "sqlstate", None)
+    known = [code for start, code in _STATES.items() if str(state).startswith(start)]
+    if state is not None and not known:
+        return
+    reason, remedy = _REASONS.get(next(iter(known), None) or 0, (said(error), "repair it"))
     raise Unusable(f"{place} cannot be used: {reason}; {remedy}, then run this again") from None

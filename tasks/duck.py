@@ -37,9 +37,10 @@ def connection(what: str, **settings: Any) -> Iterator[Any]:
             with duckdb.connect(config=given) as link:
                 yield link
         except (duckdb.OutOfMemoryException, duckdb.IOException) as error:
-            if no_space(error) or "max_temp_directory_size" in str(error):
+            if folder in str(error) or "max_temp_directory_size" in str(error):
+                reason = no_space(error) or "what is spilled there cannot be written"
                 raise Unusable(
-                    f"{what} cannot be compared: no space is left in the temporary folder {folder} "
+                    f"{what} cannot be compared: {reason} in the temporary folder {folder} "
                     "(TMPDIR); free some, then run this again"
                 ) from None
             if isinstance(error, duckdb.IOException):

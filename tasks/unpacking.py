@@ -15,8 +15,10 @@ BATCH_BYTES = 1 << 26  # rows that are held at once
 VALUE_BYTES = 1 << 24  # one value
 KEY_BYTES = 1 << 12  # one key: those of a window are compared with each other
 FOOTER_BYTES = 1 << 24  # what a Parquet file says of itself; Arrow takes forty times as much
-GROUP_BYTES, GROUP_RATIO = 1 << 28, 200  # a row group's pages, and how often their stored size
-FILE_BYTES, FILE_RATIO = 1 << 30, 1000  # rows of a file, and how often its size
+# What little may unpack to, and how often its stored size it may be beyond that.
+DENSE_BYTES = 1 << 28
+GROUP_RATIO = 200  # of a row group's pages
+FILE_RATIO = 1000  # of a file's rows
 
 _MB = 1 << 20
 _WIDTHS = {"BOOLEAN": 1, "INT32": 4, "FLOAT": 4, "INT64": 8, "DOUBLE": 8, "INT96": 8}
@@ -79,7 +81,7 @@ class Groups:
             if mine > VALUE_BYTES:
                 raise _too_long(name)
             width += mine * max(1.0, chunk.num_values / part.num_rows)
-        if dense > GROUP_BYTES:
+        if dense > DENSE_BYTES:
             raise TooLarge(
                 f"row group {group} unpacks from {packed:,} bytes to {dense // _MB:,} MB, more "
                 f"than {GROUP_RATIO} times as much; write its texts shorter, or their rows apart"
@@ -137,9 +139,9 @@ def bounded(
             continue
         taken = unpacked_bytes(batch)
         unpacked += taken
-        if packed is not None and unpacked > max(FILE_BYTES, FILE_RATIO * packed):
+        if packed is not None and unpacked > max(DENSE_BYTES, FILE_RATIO * packed):
             raise TooLarge(
-                f"its {packed:,} bytes unpack to more than {FILE_BYTES // _MB:,} MB, over "
+                f"its {packed:,} bytes unpack to more than {DENSE_BYTES // _MB:,} MB, over "
                 f"{FILE_RATIO:,} times as much; write its texts shorter, or its rows into several "
                 "files"
             )
@@ -155,7 +157,7 @@ def bounded(
         elif batch.num_rows:
             held.append(batch)
             rows, size = rows + batch.num_rows, size + taken
-        if rows >= BATCH_ROWS // 2 or size >= BATCH_BYTES // 2:
+        if held and (rows >= BATCH_ROWS // 2 or size >= BATCH_BYTES // 2):
             yield pa.concat_batches(held) if len(held) > 1 else held[0]
             held, rows, size = [], 0, 0
     if held:
