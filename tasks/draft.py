@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 from pydantic import ValidationError
 
-from tasks import spec_file
+from tasks import memory, spec_file
 from tasks.spec import ModelSpec, SpecError, format_duration, parse_duration
 
 if TYPE_CHECKING:
@@ -118,6 +118,7 @@ def _dataset(path: str) -> Any:
         if not found:
             raise FileNotFoundError(path)
         kind = "csv" if inner.endswith((".csv", ".csv.gz")) else "parquet"
+        memory.look_through(fs, found)
         return ds.dataset(found, format=kind, filesystem=fs)
     except (pa.ArrowException, OSError, ImportError, ValueError) as error:
         raise SpecError(

@@ -6,7 +6,7 @@ import os
 import resource
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tasks.unpacking import unpacked_bytes
 
@@ -25,6 +25,28 @@ def limit() -> int:
         found += [int(text)] if text.isdigit() else []
     own = resource.getrlimit(resource.RLIMIT_AS)[0]
     return min([*found, *([own] if own != resource.RLIM_INFINITY else [])])
+
+
+def look_through(fs: Any, paths: Iterable[str]) -> None:
+    """Read files once, in little memory. Raises SourceError if they could not be held whole."""
+    import pyarrow as pa
+
+    from tasks import csv_file
+    from tasks.readers import BATCH_ROWS, SourceError, parquet, read_parquet, unreadable
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        for path in paths:
+            kind = "csv" if csv_file.is_csv(path) else "parquet"
+            try:
+                if kind == "csv":
+                    yield from csv_file.read_texts(fs, path, lambda header: header, BATCH_ROWS)
+                elif file := parquet(fs, path, path):
+                    yield from read_parquet(fs, path, file.groups(None), file.schema.names)
+            except (pa.ArrowException, OSError) as error:
+                raise unreadable(path, kind, error, "try again") from None
+
+    for _ in held(batches(), ", ".join(paths), "take fewer of them", SourceError):
+        pass
 
 
 def held(
