@@ -29,21 +29,15 @@ def limit() -> int:
 
 def look_through(fs: Any, paths: Iterable[str]) -> None:
     """Read files once, in little memory. Raises SourceError if they could not be held whole."""
-    import pyarrow as pa
-
     from tasks import csv_file
-    from tasks.readers import BATCH_ROWS, SourceError, parquet, read_parquet, unreadable
+    from tasks.readers import BATCH_ROWS, SourceError, parquet, read_parquet
 
     def batches() -> Iterator[pa.RecordBatch]:
         for path in paths:
-            kind = "csv" if csv_file.is_csv(path) else "parquet"
-            try:
-                if kind == "csv":
-                    yield from csv_file.read_texts(fs, path, lambda header: header, BATCH_ROWS)
-                elif file := parquet(fs, path, path):
-                    yield from read_parquet(fs, path, file.groups(None), file.schema.names)
-            except (pa.ArrowException, OSError) as error:
-                raise unreadable(path, kind, error, "try again") from None
+            if csv_file.is_csv(path):
+                yield from csv_file.read_texts(fs, path, lambda header: header, BATCH_ROWS)
+            elif file := parquet(fs, path, path):
+                yield from read_parquet(fs, path, file.groups(None), file.schema.names)
 
     for _ in held(batches(), ", ".join(paths), "take fewer of them", SourceError):
         pass
