@@ -31,7 +31,14 @@ _REASONS = {
     errno.EMFILE: ("too many files are open", "raise ulimit -n"),
     errno.EIO: ("the disk reports an error", "replace or repair it"),
 }
-_SAID = (os.strerror(errno.ENOSPC), os.strerror(errno.EDQUOT), "disk is full", "could not extend")
+# By which parts of a text it is known, whoever wrote that.
+_SAID = {
+    **{os.strerror(code): code for code in (*FULL, errno.EROFS)},
+    "disk is full": errno.ENOSPC,  # SQLite
+    "could not extend": errno.ENOSPC,  # PostgreSQL
+    "readonly database": errno.EROFS,
+    "read-only transaction": errno.EROFS,
+}
 
 
 def unwritten(place: str, error: BaseException) -> Unusable:
@@ -47,16 +54,21 @@ def said(error: BaseException) -> str:
     return f"{type(error).__name__}: {text}"
 
 
-def no_space(error: BaseException | None) -> str | None:
-    """Return what an error, or one that led to it, says of a full disk; None if nothing.
+def refusal(error: BaseException | None) -> tuple[str, str] | None:
+    """Return what an error, or one that led to it, says of a disk that takes nothing.
 
     Libraries wrap it in errors of their own.
+
+    Returns
+    -------
+    The reason and the remedy; None if it says nothing of the kind.
     """
     while error is not None:
-        if isinstance(error, OSError) and error.errno in FULL:
-            return _REASONS[error.errno][0]
-        if any(part in str(error) for part in _SAID):
-            return _REASONS[errno.ENOSPC][0]
+        if isinstance(error, OSError) and error.errno in (*FULL, errno.EROFS):
+            return _REASONS[error.errno]
+        for part, code in _SAID.items():
+            if part in str(error):
+                return _REASONS[code]
         error = error.__cause__ or error.__context__
     return None
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from tasks import scratch
-from tasks.disk import Unusable, no_space
+from tasks.disk import Unusable, refusal
 from tasks.readers import SourceError
 
 MEMORY = "256MB"
@@ -38,7 +38,8 @@ def connection(what: str, **settings: Any) -> Iterator[Any]:
                 yield link
         except (duckdb.OutOfMemoryException, duckdb.IOException) as error:
             if folder in str(error) or "max_temp_directory_size" in str(error):
-                reason = no_space(error) or "what is spilled there cannot be written"
+                known = refusal(error)
+                reason = known[0] if known else "what is spilled cannot be written"
                 raise Unusable(
                     f"{what} cannot be compared: {reason} in the temporary folder {folder} "
                     "(TMPDIR); free some, then run this again"

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from tenacity import retry, retry_if_exception, stop_after_attempt
 
 from tasks import model_file, scratch, signing
-from tasks.disk import Unusable, no_space
+from tasks.disk import Unusable, refusal
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -75,12 +75,14 @@ def _explained(what: str) -> Iterator[None]:
     except Unusable:
         raise
     except (MlflowException, SQLAlchemyError, OSError) as error:
-        if told := no_space(error):
+        if told := refusal(error):
+            (reason, remedy), where = told, "where MLflow keeps its database or artifacts"
             raise Unusable(
-                f"{what.partition(';')[0]}: {told} on the disk of MLflow's database or artifacts, "
-                "or of temporary folders (TMPDIR); free some, then run this again"
+                f"{what.partition(';')[0]}: {reason} {where}, or in the temporary folder (TMPDIR); "
+                f"{remedy}, then run this again"
             ) from None
-        reason = str(error).splitlines()[0][:300]
+        lines = str(error).splitlines() or [type(error).__name__]
+        reason = next((line for line in lines if "Error) " in line), lines[0])[:300]
         raise RegistryError(f"{what}; MLflow says: {reason}") from None
 
 

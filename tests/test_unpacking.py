@@ -185,11 +185,11 @@ def table() -> Iterator[str]:
 def test_rows_of_a_table_are_fetched_in_bounded_memory_and_too_long_values_are_named(
     spec: Spec, tmp_path: Path, table: str
 ) -> None:
-    in_postgresql(table, length=MB, count=1000)
+    in_postgresql(table, length=MB, count=400)
     source = {"table": table, "database": "BOMBS"}
     problem, taken = checked(tmp_path, spec, source, texts=True, BOMBS=POSTGRES)
     assert "stale" in problem  # judged as any other rows
-    assert taken < 700
+    assert taken < 500
     run(f"update {table} set text = repeat('a', {VALUE_BYTES + 1}) where id = 7")
     (tmp_path / "tmp").rmdir()
     problem, taken = checked(tmp_path, spec, source, texts=True, BOMBS=POSTGRES)
