@@ -17,6 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tasks import memory, unpacking
+from tasks.draft import drafted
 from tasks.history import load
 from tasks.readers import SourceError
 from tasks.source import batches
@@ -221,6 +222,8 @@ def test_rows_that_training_and_replay_cannot_hold_are_refused_before_they_are_h
         gather(made, batches(made, window(1)))
     with pytest.raises(SourceError, match="narrow --from and --to, or give it more memory"):
         load(made, day(1), day(2))
+    with pytest.raises(SourceError, match="take fewer of them, or give it more memory"):
+        drafted(str(tmp_path / "rows.parquet"), "time", "y", "1d")
 
 
 def test_the_memory_that_a_process_may_take_is_the_least_of_its_limits() -> None:
