@@ -18,7 +18,7 @@ class Unusable(Exception):
     """A place that cannot be used now: names it and the way out. Running again may help."""
 
 
-FULL = (errno.ENOSPC, errno.EDQUOT)
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _REASONS = {
     errno.ENOSPC: ("no space is left", "free some"),
     errno.EDQUOT: ("the disk quota is used up", "raise it, or free some"),

@@ -232,6 +232,25 @@ def test_mlflow_says_of_a_full_disk_what_it_is_and_not_that_the_model_is_bad(cod
         raise wrapped
 
 
+def test_what_steps_hand_over_and_does_not_fit_into_the_temporary_folder_is_named(
+    stores: Path,
+) -> None:
+    (stores / "tmp").mkdir()
+    tracking.prepare()
+    run = tracking.start("churn", "boot", {})
+    tracking.put_json(run, "rows", "x" * 200_000)
+    settings = {k: v for k, v in os.environ.items() if k.startswith(("GATELATCH_", "MLFLOW_"))}
+    told = told_with_files_of_at_most(
+        100_000,
+        f"from tasks import tracking; tracking.get_json({run!r}, 'rows')",
+        stores,
+        TMPDIR=str(stores / "tmp"),
+        **settings,
+    )
+    assert told.startswith(f"the temporary folder {stores}/tmp/gatelatch-")
+    assert files(stores / "tmp") == []
+
+
 def test_a_key_that_does_not_fit_leaves_nothing_and_what_a_killed_process_left_is_cleared(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
