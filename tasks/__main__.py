@@ -16,6 +16,7 @@ from rich.table import Table
 from tasks import spec_file
 from tasks.audit_command import audit
 from tasks.bounds import OutOfBounds
+from tasks.disk import Unusable
 from tasks.ledger import Ledger
 from tasks.replay_command import replay
 from tasks.reproduce_command import reproduce
@@ -252,5 +253,14 @@ def _fail(message: str) -> NoReturn:
     raise typer.Exit(1)
 
 
+def main() -> None:
+    """Run a command; a disk that is full is said in a sentence."""
+    try:
+        app()
+    except Unusable as error:
+        err.print(str(error), markup=False)
+        sys.exit(1)
+
+
 if __name__ == "__main__":
-    sys.exit(app())
+    main()

@@ -6,6 +6,9 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from tasks.readers import within_bounds
+from tasks.unpacking import bounded
+
 if TYPE_CHECKING:
     import pyarrow as pa
 
@@ -45,7 +48,9 @@ def read_texts(
     names = ds.dataset(path, format=kind, filesystem=fs).schema.names
     texts = pa.schema([(name, pa.string()) for name in names])
     data = ds.dataset(path, schema=texts, format=kind, filesystem=fs)
-    yield from data.to_batches(columns=list(columns(names)), batch_size=batch_rows)
+    batches = data.to_batches(columns=list(columns(names)), batch_size=batch_rows)
+    with within_bounds(fs.unstrip_protocol(path)):
+        yield from bounded(batches, fs.size(path))
 
 
 def numbers(texts: pa.Array) -> tuple[pa.Array, int]:

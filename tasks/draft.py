@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from tasks import spec_file, spec_yaml
+from tasks import memory, spec_file, spec_yaml
 from tasks.guess import KINDS, Guess, Kind, guess
 from tasks.spec import SpecError, format_duration, parse_duration
 from tasks.spec_file import checked as checked
@@ -185,6 +185,7 @@ def _dataset(path: str, schema: pa.Schema | None = None) -> Any:
         if not found:
             raise FileNotFoundError(path)
         kind = "csv" if _is_csv(inner) else "parquet"
+        memory.look_through(fs, found)
         return ds.dataset(found, schema, format=kind, filesystem=fs)
     except (pa.ArrowException, OSError, ImportError, ValueError) as error:
         raise SpecError(

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tasks import memory
 from tasks.bounds import OutOfBounds
 from tasks.keys import Mask
 from tasks.margins import Floats, Ints, error, hinge, margin, violation
@@ -138,7 +139,8 @@ def load(
     outside = Outside()
 
     def tapped() -> Iterator[pa.RecordBatch]:
-        for batch in batches(spec, whole, outside=outside):
+        rows = batches(spec, whole, outside=outside)
+        for batch in memory.held(rows, spec.model, "narrow --from and --to", SourceError):
             found.append(batch)
             advance(batch.num_rows)
             yield batch

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
+from tasks import duck
 from tasks.proofs import distinct
+from tasks.readers import SourceError, within_bounds
+from tasks.unpacking import check_keys
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+REPEATED = 1_000_000
+REPEATED_BYTES = 1 << 26
+_BATCH = 65_536
 Mask: TypeAlias = np.ndarray[Any, np.dtype[np.bool_]]
 
 
@@ -23,6 +28,11 @@ def repeated_keys(batches: Callable[[], Iterable[pa.RecordBatch]]) -> pa.Array:
     Keys that rise, at least within each file, are seen to be distinct. Others are counted by
     DuckDB, in at most 256 MB; it spills the rest to a temporary folder. Missing keys do not count.
     An error that the stream raises is passed on.
+
+    Raises
+    ------
+    SourceError
+        If more than a million keys are repeated, or if single ones are too large to be compared.
 
     Parameters
     ----------
@@ -47,8 +57,11 @@ def _columns(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Array]:
     """Yield the one column; a source without it gives batches without: `validate` names it."""
     import pyarrow as pa
 
-    columns = (batch.column(0) for batch in batches if batch.num_columns)
-    return (column for column in columns if not pa.types.is_null(column.type))
+    for batch in batches:
+        if batch.num_columns and not pa.types.is_null(batch.column(0).type):
+            with within_bounds("source.key"):
+                check_keys(batch.schema.names[0], batch.column(0))
+            yield batch.column(0)
 
 
 def _comparable(columns: Iterable[pa.Array], kind: pa.DataType) -> Iterator[pa.Array]:
@@ -74,17 +87,30 @@ def _counted(columns: Iterable[pa.Array], kind: pa.DataType) -> pa.Array:
             raise
 
     query = "select key from keys where key is not null group by key having count(*) > 1"
-    with tempfile.TemporaryDirectory() as folder:
-        settings: Any = {"memory_limit": "256MB", "temp_directory": folder, "threads": 2}
-        with duckdb.connect(config=settings) as connection:
-            connection.register("keys", pa.RecordBatchReader.from_batches(schema, keys()))
-            try:
-                found = connection.sql(query).to_arrow_table()
-            except duckdb.Error:
-                if errors:  # DuckDB makes a text of its own of what the stream raised
-                    raise errors[0] from None
-                raise
+    with duck.connection("the window's keys (source.key)") as link:
+        link.register("keys", pa.RecordBatchReader.from_batches(schema, keys()))
+        try:
+            found = _few(link.sql(query).to_arrow_reader(_BATCH))
+        except duckdb.Error:
+            if errors:  # DuckDB makes a text of its own of what the stream raised
+                raise errors[0] from None
+            raise
     return found.column(0).combine_chunks().cast(kind)
+
+
+def _few(batches: pa.RecordBatchReader) -> pa.Table:
+    """Return the repeated keys, which are held in memory: rows landed twice are no window."""
+    import pyarrow as pa
+
+    held: list[pa.RecordBatch] = []
+    for batch in batches:
+        held.append(batch)
+        if sum(b.num_rows for b in held) > REPEATED or sum(b.nbytes for b in held) > REPEATED_BYTES:
+            raise SourceError(
+                f"more than {REPEATED:,} keys (source.key) stand in the window more than once, or "
+                f"long ones that take over {REPEATED_BYTES >> 20} MB; land each row once"
+            )
+    return pa.Table.from_batches(held, batches.schema)
 
 
 def repeats(keys: Any, key_type: pa.DataType | None, repeated: pa.Array, seen: set[Any]) -> Mask:

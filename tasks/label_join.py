@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tasks import classes
+from tasks import classes, duck
 from tasks.label_source import joined_keys, labels
 from tasks.plain import plain_type
 from tasks.readers import SourceChanged, SourceError
@@ -44,26 +43,19 @@ def join(
     SourceChanged
         If the keys are not those of the rows.
     """
-    import duckdb
-
-    with tempfile.TemporaryDirectory() as folder:
-        settings: Any = {
-            "memory_limit": "256MB",
-            "temp_directory": folder,
-            "threads": 2,
-            "preserve_insertion_order": False,  # keeping it takes memory beyond the limit
-        }
-        with duckdb.connect(config=settings) as link:
-            key_type = _keep(link, keys, spec.source.key)
-            kind = None if key_type is None else _find(spec, window, link, key_type)
-            first = 0
-            for batch in rows:
-                if key_type is not None and kind is not None:
-                    label = _labels_of(spec, window, link, batch, first, key_type, kind)
-                else:
-                    label = _unknown(spec, batch.num_rows)
-                yield batch.append_column(spec.label.column, label)
-                first += batch.num_rows
+    # Keeping the order of insertion takes memory beyond the limit.
+    what = f"the labels of {spec.label.source} and the keys of the window {window}"
+    with duck.connection(what, preserve_insertion_order=False) as link:
+        key_type = _keep(link, keys, spec.source.key)
+        kind = None if key_type is None else _find(spec, window, link, key_type)
+        first = 0
+        for batch in rows:
+            if key_type is not None and kind is not None:
+                label = _labels_of(spec, window, link, batch, first, key_type, kind)
+            else:
+                label = _unknown(spec, batch.num_rows)
+            yield batch.append_column(spec.label.column, label)
+            first += batch.num_rows
 
 
 def _unknown(spec: ModelSpec, count: int) -> pa.Array:

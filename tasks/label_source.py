@@ -9,9 +9,19 @@ from tasks import classes, csv_file
 from tasks.bounds import shifted
 from tasks.columns import Role
 from tasks.plain import matching, plain
-from tasks.readers import BATCH_ROWS, SourceError, files, parquet, read_parquet, unreadable
+from tasks.readers import (
+    BATCH_ROWS,
+    SourceError,
+    files,
+    listed,
+    parquet,
+    read_parquet,
+    unreadable,
+    within_bounds,
+)
 from tasks.spec import ModelSpec
 from tasks.sql_table import Column, Unreadable, columns_of, read_table
+from tasks.unpacking import check_keys
 from tasks.windows import Window
 
 if TYPE_CHECKING:
@@ -128,7 +138,7 @@ def _require(columns: list[str], there: list[str], where: str) -> None:
     for option, name in zip(("key", "column"), columns, strict=True):
         if name not in there:
             raise SourceError(
-                f"{where} has no column {name!r} (label.source.{option}); it has: {there}"
+                f"{where} has no column {name!r} (label.source.{option}); it has: {listed(there)}"
             )
 
 
@@ -138,6 +148,8 @@ def _tidy(
     import pyarrow as pa
 
     keys, known = batch.columns
+    with within_bounds(where):
+        check_keys(batch.schema.names[0], keys)
     if not _alike(plain(keys[:0]).type, key_type):
         raise SourceError(
             f"{where}: column {batch.schema.names[0]!r} (label.source.key) is {keys.type}, but the "

@@ -11,12 +11,12 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import fields
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, partial
 from typing import Any, TypeVar, cast
 
 import sqlalchemy as sa
 
-from tasks import append_only, sealing
+from tasks import append_only, disk, sealing
 from tasks.chain import Link, Seal, Trail
 from tasks.records import (
     ENDS,
@@ -54,6 +54,8 @@ class Ledger:
 
     def __init__(self, url: str) -> None:
         self._engine = sa.create_engine(url)
+        place = f"the ledger {self._engine.url.render_as_string()} (GATELATCH_LEDGER)"
+        sa.event.listen(self._engine, "handle_error", partial(disk.refused, place))
         if self._engine.dialect.name == "sqlite":
             sa.event.listen(self._engine, "connect", _patient)
         else:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from tasks import store
+from tasks import scratch, store
 from tasks.digest import Digest
 from tasks.outside import Outside
 from tasks.readers import SourceChanged, SourceError
@@ -44,14 +44,15 @@ def check_rows(
 
     place = f"{spec.model}/{window.name}"
     digest, scored, outside = Digest(), Count(spec.source.version_column), Outside()
-    with tempfile.TemporaryDirectory() as folder:
+    with scratch.folder() as folder, ExitStack() as written:
         # Where a file lacks a column: one quarantine file for each schema.
         writers: dict[pa.Schema, pq.ParquetWriter] = {}
 
         def quarantine(rows: pa.Table) -> None:
             schema = rows.schema.remove_metadata()
             if schema not in writers:
-                writers[schema] = pq.ParquetWriter(f"{folder}/{len(writers)}.parquet", schema)
+                file = f"{folder}/{len(writers)}.parquet"
+                writers[schema] = written.enter_context(pq.ParquetWriter(file, schema))
             writers[schema].write_table(rows.replace_schema_metadata())
 
         try:
@@ -71,9 +72,9 @@ def check_rows(
             digest = Digest.of(str(error))  # a file that breaks after it was missing is news
             outside = Outside()
         result = replace(result, warnings=(*result.warnings, *outside.told))
+        written.close()
         bad = []
-        for number, writer in enumerate(writers.values()):
-            writer.close()
+        for number in range(len(writers)):
             bad.append(f"quarantine/{place}/{digest}-{number}.parquet")
             store.put(bad[-1], f"{folder}/{number}.parquet")
     address = f"reports/{place}/validation-{digest}.html"
@@ -135,11 +136,11 @@ def accepted(
 
 
 def _quarantined_rows(paths: list[str]) -> Any:
-    import io
-
     import numpy as np
     import pyarrow.parquet as pq
 
-    tables = [pq.read_table(io.BytesIO(store.read(path)), columns=["_row"]) for path in paths]
-    found = [table.column("_row").to_numpy() for table in tables]
-    return np.sort(np.concatenate([np.empty(0, dtype=np.int64), *found]))
+    found = [np.empty(0, dtype=np.int64)]
+    for path in paths:
+        with store.reading(path) as file:
+            found.append(pq.read_table(file, columns=["_row"]).column("_row").to_numpy())
+    return np.sort(np.concatenate(found))

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from tasks.spec import Place
+from tasks.unpacking import BATCH_ROWS as BATCH_ROWS
+from tasks.unpacking import Groups, TooLarge, bounded, check_footer
 
 if TYPE_CHECKING:
     import pyarrow as pa
     import pyarrow.compute as pc
     import pyarrow.dataset as ds
 
-BATCH_ROWS = 32_768
 _PAGE_BYTES = 1 << 18
+_LISTED = 50
 
 
 class SourceError(Exception):
@@ -82,6 +85,8 @@ def parquet(fs: Any, path: str, name: str) -> Parquet | None:
     """Return what a Parquet file says of itself; None if it has no row."""
     import pyarrow.dataset as ds
 
+    with within_bounds(name), fs.open(path, "rb", block_size=_PAGE_BYTES) as file:
+        check_footer(file, fs.size(path) or 0)
     data = ds.dataset(path, format="parquet", filesystem=fs)
     (fragment,) = data.get_fragments()
     if not fragment.metadata.num_rows:
@@ -92,18 +97,51 @@ def parquet(fs: Any, path: str, name: str) -> Parquet | None:
 def read_parquet(
     fs: Any, path: str, groups: list[int], columns: list[str]
 ) -> Iterator[pa.RecordBatch]:
-    """Yield row groups page by page; a dataset's scan holds several row groups."""
+    """Yield row groups page by page, in batches of little memory.
+
+    A dataset's scan holds several row groups. Raises SourceError if rows unpack to too much.
+    """
+    with within_bounds(fs.unstrip_protocol(path)):
+        yield from bounded(_decoded(fs, path, groups, columns), fs.size(path) or 0)
+
+
+def _decoded(fs: Any, path: str, groups: list[int], columns: list[str]) -> Iterator[pa.RecordBatch]:
     import pyarrow.parquet as pq
 
     # Over a network few large requests are faster than many small ones; on a disk they only hold
     # a whole row group in memory.
     near = "file" in fs.protocol
-    with pq.ParquetFile(
-        path, filesystem=fs, pre_buffer=not near, buffer_size=_PAGE_BYTES if near else 0
-    ) as file:
-        yield from file.iter_batches(
-            BATCH_ROWS, row_groups=groups, columns=columns, use_threads=False
-        )
+    how: dict[str, Any] = {
+        "filesystem": fs,
+        "pre_buffer": not near,
+        "buffer_size": _PAGE_BYTES if near else 0,
+    }
+
+    def dictionary_of(metadata: pq.FileMetaData, column: str) -> pq.ParquetFile:
+        return pq.ParquetFile(path, metadata=metadata, read_dictionary=[column], **how)
+
+    with pq.ParquetFile(path, **how) as file:
+        sizes = Groups(file, columns, dictionary_of)
+        for group in groups:
+            rows = sizes.rows_at_once(group)
+            yield from file.iter_batches(
+                rows, row_groups=[group], columns=columns, use_threads=False
+            )
+
+
+@contextmanager
+def within_bounds(name: str) -> Iterator[None]:
+    """Make of rows that unpack to too much an error that names their file or table."""
+    try:
+        yield
+    except TooLarge as error:
+        raise SourceError(f"{name}: {error}, then run this again") from None
+
+
+def listed(names: list[str]) -> str:
+    """Return the first of a file's columns for an error; a file may have very many."""
+    more = len(names) - _LISTED
+    return f"{names[:_LISTED]}" + (f" and {more:,} more" if more > 0 else "")
 
 
 def unreadable(name: str, kind: str, error: Exception, again: str) -> SourceError:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import tempfile
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tasks import artifact, lineage, model_card, model_file, signing
+from tasks import artifact, lineage, model_card, model_file, scratch, signing
 from tasks.spec import ModelSpec
 from tasks.tracking import RegistryError as RegistryError
 from tasks.tracking import asking, connect, persist, read_model, ui, unless
@@ -60,7 +59,7 @@ def register(
         Versions of other candidates. An MLflow that was emptied counts anew, and passes over them.
     """
     with (
-        tempfile.TemporaryDirectory() as name,
+        scratch.folder() as name,
         asking(f"run {run_id} of {spec.model} cannot be registered") as client,
     ):
         folder = Path(name)
@@ -189,7 +188,7 @@ def _verified(model: str, version: int, artifact_digest: str) -> Iterator[Path]:
     import mlflow
 
     named = f"{model} version {version}"
-    with tempfile.TemporaryDirectory() as name:
+    with scratch.folder() as name:
         way_out = _WAY_OUT.format(model=model)
         with asking(f"{named} cannot be fetched; {way_out}") as client:
             source = client.get_model_version_download_uri(model, str(version))

@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from tasks import bounds, draft, progress
+from tasks.disk import whole, writing
 from tasks.guess import Guess, Kind
 from tasks.source import SourceError
 from tasks.spec import ModelSpec, SpecError, format_duration
@@ -258,10 +259,13 @@ def _tell(report: Report, as_json: str | None, plot: Path | None) -> None:
     if as_json is not None:
         text = json.dumps(replay_report.as_json(report), indent=1, allow_nan=False) + "\n"
         if as_json == "-":
-            print(text, end="")
+            with writing("standard output"):
+                print(text, end="", flush=True)
         else:
-            Path(as_json).write_text(text)
+            with whole(Path(as_json), "--json") as path:
+                path.write_text(text)
     if plot is not None:
         from tasks import replay_plot
 
-        replay_plot.draw(report, plot)
+        with whole(plot, "--plot") as path:
+            replay_plot.draw(report, path)

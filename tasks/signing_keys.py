@@ -11,11 +11,16 @@ import hashlib
 import os
 from contextlib import suppress
 from pathlib import Path
+from time import time
 from typing import cast
 from uuid import uuid4
 
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+
+from tasks import disk
+
+_MAKING = 60  # seconds, after which nobody makes that key any more
 
 
 class KeyUnusable(Exception):
@@ -64,30 +69,46 @@ def prepare() -> None:
             _prepare(answers)
     public, beside = _beside(path), answers and answers.with_name(_beside(path).name)
     if beside and public.exists() and not beside.exists():
-        beside.write_bytes(public.read_bytes())
+        _publish(beside, public.read_bytes())
 
 
 def _prepare(path: Path) -> None:
+    _tidy(path)
     if not path.exists():
         _create(path)
     if not _beside(path).exists():
-        _beside(path).write_bytes(pem(_private(path).public_key()))
+        _publish(_beside(path), pem(_private(path).public_key()))
+
+
+def _publish(path: Path, key: bytes) -> None:
+    with disk.whole(path, "the public key") as file:
+        file.write_bytes(key)
 
 
 def _create(path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f"{path.name}.{uuid4().hex}")  # threads, too, may be at it at once
-    partial.touch(mode=0o600)
-    partial.write_bytes(
-        ec.generate_private_key(ec.SECP256R1()).private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
+    key = ec.generate_private_key(ec.SECP256R1()).private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
     )
-    with suppress(FileExistsError):  # another process was first, and its key stands
-        os.link(partial, path)
-    partial.unlink()
+    with disk.writing(f"the signing key {path}"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            partial.touch(mode=0o600)
+            partial.write_bytes(key)
+            with suppress(FileExistsError):  # another process was first, and its key stands
+                os.link(partial, path)
+        finally:
+            partial.unlink(missing_ok=True)
+
+
+def _tidy(path: Path) -> None:
+    """Remove what a `kill -9` left of the making of a key."""
+    for left in path.parent.glob(f"{path.name}.{'[0-9a-f]' * 32}"):
+        with suppress(FileNotFoundError):
+            if time() - left.stat().st_mtime > _MAKING:
+                left.unlink()
 
 
 def private() -> ec.EllipticCurvePrivateKey:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tasks.plain import text_of
+from tasks.unpacking import TooLarge, bounded, query_rows
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -176,12 +177,19 @@ def read_table(
             refine, columns = plan(table, link)
             query = refine(sa.select(*(column.expression for column in columns)))
             names = [column.expression.name for column in columns]
-            options: Any = {"stream_results": True, "yield_per": _PART_ROWS}
+            rows = query_rows(link, query, _PART_ROWS)
+            options: Any = {"stream_results": True, "yield_per": rows}
             result = link.execute(query, execution_options=options)
-            for part in result.partitions():
-                values = zip(columns, zip(*part, strict=True), strict=True)
-                arrays = [_array(place, column, list(found)) for column, found in values]
-                yield pa.RecordBatch.from_arrays(arrays, names=names)
+
+            def parts() -> Iterator[pa.RecordBatch]:
+                for part in result.partitions():
+                    values = zip(columns, zip(*part, strict=True), strict=True)
+                    arrays = [_array(place, column, list(found)) for column, found in values]
+                    yield pa.RecordBatch.from_arrays(arrays, names=names)
+
+            yield from bounded(parts())
+    except TooLarge as error:
+        raise Unreadable(f"{place}: {error}, then run this again") from None
     except sa.exc.NoSuchTableError:
         raise Unreadable(
             f"{place} is not in the database of {variable}; correct {option}.table"

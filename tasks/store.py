@@ -6,9 +6,26 @@ Any fsspec URL in GATELATCH_STORE. `reports/` is what the Airflow UI serves; it 
 from __future__ import annotations
 
 import os
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from io import BytesIO
 from pathlib import PurePosixPath
+from time import time
+from typing import IO, Any
+from uuid import uuid4
 
 import fsspec
+
+from tasks.disk import Unusable, said, writing
+
+_PARTIAL = re.compile(r"(\d+)(-\w+)?\.partial$")
+_OLD = 3600  # seconds, after which nobody writes to a partial file any more
+
+
+class NotKept(Unusable, OSError):
+    """A file of the store cannot be read: names it, and the way out."""
 
 
 def url(path: str) -> str:
@@ -18,23 +35,71 @@ def url(path: str) -> str:
 
 
 def write(path: str, content: str | bytes) -> None:
-    """Write a file whole: a reader sees the old content or the new, never half of it."""
-    target = url(path)
-    fs, name = fsspec.core.url_to_fs(target)
-    fs.makedirs(str(PurePosixPath(name).parent), exist_ok=True)
-    partial = f"{name}.{os.getpid()}.partial"
-    with fs.open(partial, "wb") as file:
-        file.write(content.encode() if isinstance(content, str) else content)
-    fs.mv(partial, name)
+    """Write a file whole: a reader sees the old content or the new, never half of it.
 
-
-def read(path: str) -> bytes:
-    """Return a file's content. Raises FileNotFoundError."""
-    with fsspec.open(url(path), "rb") as file:
-        return bytes(file.read())
+    Raises
+    ------
+    tasks.disk.Unusable
+        If it cannot be written. Nothing of it is left behind then.
+    """
+    _write(path, BytesIO(content.encode() if isinstance(content, str) else content))
 
 
 def put(path: str, local: str) -> None:
-    """Copy a local file into the store, whole or not at all."""
+    """Copy a local file into the store, whole or not at all. Raises as `write` does."""
     with open(local, "rb") as file:
-        write(path, file.read())
+        _write(path, file)
+
+
+@contextmanager
+def reading(path: str) -> Iterator[IO[bytes]]:
+    """Yield an open file. Raises NotKept, an OSError, if it cannot be read."""
+    try:
+        with fsspec.open(url(path), "rb") as file:
+            yield file
+    except OSError as error:
+        raise NotKept(
+            f"{url(path)} (GATELATCH_STORE) cannot be read: {error.strerror or said(error)}; mount "
+            "or restore the store, or clear this run from its first task on"
+        ) from None
+
+
+def read(path: str) -> bytes:
+    """Return a file's content. Raises NotKept, an OSError, if it cannot be read."""
+    with reading(path) as file:
+        return bytes(file.read())
+
+
+def _write(path: str, content: IO[bytes]) -> None:
+    target = url(path)
+    # Drivers of remote stores have error classes of their own.
+    with writing(f"{target} (GATELATCH_STORE)", Exception):
+        fs, name = fsspec.core.url_to_fs(target)
+        folder = PurePosixPath(name).parent
+        fs.makedirs(str(folder), exist_ok=True)
+        _sweep(fs, str(folder))
+        partial = f"{folder}/{int(time())}-{uuid4().hex[:8]}.partial"
+        try:
+            with fs.open(partial, "wb") as file:
+                shutil.copyfileobj(content, file)
+            _rename(fs, partial, name)
+        except BaseException:
+            with suppress(Exception):
+                fs.rm_file(partial)
+            raise
+
+
+def _rename(fs: Any, partial: str, name: str) -> None:
+    if "file" in fs.protocol:
+        os.replace(partial, name)  # fsspec's `mv` copies to the name itself if it cannot rename
+    else:
+        fs.mv(partial, name)
+
+
+def _sweep(fs: Any, folder: str) -> None:
+    """Remove what a `kill -9` left half-written in a folder."""
+    for there in fs.ls(folder, detail=False):
+        found = _PARTIAL.search(str(there))
+        if found and time() - int(found[1]) > _OLD:
+            with suppress(Exception):  # another process was faster
+                fs.rm_file(str(there))

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
@@ -18,13 +17,15 @@ from typing import TYPE_CHECKING, Any
 
 from tenacity import retry, retry_if_exception, stop_after_attempt
 
-from tasks import model_file, signing
+from tasks import model_file, scratch, signing
+from tasks.disk import Unusable, refusal
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 _SECONDS = 5
 _LOGIN = "is the login in MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD the right one?"
+_PROBE = 1 << 20
 
 
 class RegistryError(Exception):
@@ -73,8 +74,17 @@ def _explained(what: str) -> Iterator[None]:
 
     try:
         yield
+    except Unusable:
+        raise
     except (MlflowException, SQLAlchemyError, OSError) as error:
-        reason = str(error).splitlines()[0][:300]
+        if told := refusal(error):
+            (reason, remedy), where = told, "where MLflow keeps its database or artifacts"
+            raise Unusable(
+                f"{what.partition(';')[0]}: {reason} {where}, or in the temporary folder (TMPDIR); "
+                f"{remedy}, then run this again"
+            ) from None
+        lines = str(error).splitlines() or [type(error).__name__]
+        reason = next((line for line in lines if "Error) " in line), lines[0])[:300]
         way_out = f"; {_LOGIN}" if _refused(error) else ""
         raise RegistryError(f"{what}; MLflow says: {reason}{way_out}") from None
 
@@ -180,7 +190,7 @@ def get_json(run_id: str, name: str) -> Any:
 
 
 def _put(run_id: str, name: str, content: bytes) -> None:
-    with tempfile.TemporaryDirectory() as folder:
+    with scratch.folder() as folder:
         for path, part in (
             (name, content),
             (f"{name}.sig", signing.seal(content, f"{run_id}/{name}")),
@@ -191,14 +201,17 @@ def _put(run_id: str, name: str, content: bytes) -> None:
 
 
 def _get(run_id: str, name: str) -> bytes:
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        asking(f"{name} of run {run_id} cannot be fetched") as client,
-    ):
-        content, seal = (
-            Path(client.download_artifacts(run_id, f"work/{part}", folder)).read_bytes()
-            for part in (name, f"{name}.sig")
-        )
+    with scratch.folder() as folder:
+        try:
+            with asking(f"{name} of run {run_id} cannot be fetched") as client:
+                content, seal = (
+                    Path(client.download_artifacts(run_id, f"work/{part}", folder)).read_bytes()
+                    for part in (name, f"{name}.sig")
+                )
+        except RegistryError:
+            # MLflow keeps it to itself if what it downloads does not fit.
+            Path(folder, "probe").write_bytes(bytes(_PROBE))
+            raise
     try:
         signing.check(content, f"{run_id}/{name}", seal)
     except signing.SignatureRefused as error:

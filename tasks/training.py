@@ -155,8 +155,18 @@ def gather(
 def gather_all(
     spec: ModelSpec, batches: Iterable[pa.RecordBatch]
 ) -> tuple[pd.DataFrame, Ints, Floats | None, Facts]:
-    """Return what `gather` does, and the facts of the same rows."""
+    """Return what `gather` does, and the facts of the same rows.
+
+    Raises
+    ------
+    TrainingError
+        If they do not fit into memory.
+    """
     import pyarrow as pa
+
+    from tasks import memory
+
+    batches = memory.held(batches, spec.model, "shorten training.window", TrainingError)
 
     # A label that some files do not have yet, or have as a float, is still one column.
     tables = [pa.Table.from_batches([batch]) for batch in batches]

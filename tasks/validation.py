@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -22,6 +23,7 @@ from tasks.expectations import (
 from tasks.keys import comparable, repeats
 from tasks.proofs import Column
 from tasks.spec import ModelSpec
+from tasks.unpacking import BATCH_BYTES
 from tasks.windows import Window
 
 if TYPE_CHECKING:
@@ -127,14 +129,16 @@ def _outcome(found: list[Finding], rows: int, accepted: int, quarantined: int) -
 
 
 def _chunks(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
-    """Join batches of one schema up to CHUNK_ROWS rows."""
+    """Join batches of one schema up to CHUNK_ROWS rows, and as many bytes as one batch may take."""
     import pyarrow as pa
 
     held: list[pa.RecordBatch] = []
+    rows = size = 0
     for batch in batches:
-        rows = sum(b.num_rows for b in held) + batch.num_rows
-        if held and (rows > CHUNK_ROWS or batch.schema != held[0].schema):
+        rows, size = rows + batch.num_rows, size + batch.nbytes
+        if held and (rows > CHUNK_ROWS or size > BATCH_BYTES or batch.schema != held[0].schema):
             joined, held = pa.Table.from_batches(held), []
+            rows, size = batch.num_rows, batch.nbytes
             yield joined
             del joined
         held.append(batch)
@@ -205,7 +209,8 @@ def _schema_findings(
         kind = _type(table, name)
         if kind is not None:
             right = fits(kind)
-            detail = expected if right else f"{expected}; the source has {kind}"
+            shown = textwrap.shorten(str(kind), 80, placeholder="…")  # nested types are long
+            detail = expected if right else f"{expected}; the source has {shown}"
             expectation = "expect_column_values_to_be_in_type_list"
             found.append(finding(expectation, name, "stop", right, detail, "write it as such"))
     return found

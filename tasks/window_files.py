@@ -10,7 +10,16 @@ from typing import TYPE_CHECKING, Any
 from tasks import csv_file
 from tasks.columns import role_of
 from tasks.outside import Outside, Span, at_edge, span_of
-from tasks.readers import BATCH_ROWS, Parquet, SourceError, files, parquet, read_parquet, unreadable
+from tasks.readers import (
+    BATCH_ROWS,
+    Parquet,
+    SourceError,
+    files,
+    listed,
+    parquet,
+    read_parquet,
+    unreadable,
+)
 from tasks.spec import ModelSpec
 from tasks.times import NoZone, from_texts, instants, is_time, zone_of
 from tasks.windows import Window
@@ -116,7 +125,9 @@ class _File:
     def _columns(self, header: list[str]) -> list[str]:
         time = self.spec.source.time
         if time not in header:
-            raise SourceError(f"{self.name} has no column {time!r} (source.time); it has: {header}")
+            raise SourceError(
+                f"{self.name} has no column {time!r} (source.time); it has: {listed(header)}"
+            )
         there = [name for name in dict.fromkeys([*self.wanted, time]) if name in header]
         for name in there:
             if header.count(name) > 1:
@@ -172,7 +183,7 @@ class _File:
         time = self.spec.source.time
         if time not in schema.names:
             raise SourceError(
-                f"{self.name} has no column {time!r} (source.time); it has: {schema.names}"
+                f"{self.name} has no column {time!r} (source.time); it has: {listed(schema.names)}"
             )
         kind = schema.field(time).type
         if not (is_time(kind) or pa.types.is_null(kind)):

@@ -1,10 +1,11 @@
-"""One promotion from its gates on, in processes that kill themselves at a write to the outside.
+"""One promotion, in processes that kill themselves at a write to the outside, or find a disk full.
 
 The writes are not listed by hand: an audit hook sees every file, SQLAlchemy every transaction.
 """
 
 from __future__ import annotations
 
+import errno
 import multiprocessing
 import os
 import re
@@ -12,6 +13,7 @@ import shutil
 import signal
 import sqlite3
 import sys
+import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from hashlib import sha256
@@ -25,7 +27,7 @@ import sqlalchemy as sa
 
 from tasks import approval, findings, promotion, registry, retrain, rollback, tracking
 from tasks.ledger import Ledger
-from tests.flow import FIRST, MODEL, answer, propose
+from tests.flow import FIRST, MODEL, answer, propose, watch
 
 # What the steps import when they are run, and what takes long.
 _IMPORTED = (
@@ -41,7 +43,13 @@ _IMPORTED = (
     "tasks.gate_page",
 )
 _CHANGES = re.compile(r"(insert into|update|delete from) (\w+)", re.IGNORECASE)
-_FRESH = re.compile(r"\.\d+\.partial$|(?<=uploading)\..*|artifacts/\w{32}/|(?<=model)/\w{12}")
+_FRESH = re.compile(
+    r"\d+-\w{8}(?=\.partial$)|(?<=uploading)\..*|artifacts/\w{32}/|(?<=model)/\w{12}"
+)
+
+
+def _watch() -> None:
+    watch(11)
 
 
 def _prepare() -> None:
@@ -83,6 +91,7 @@ def _roll_back() -> None:
 
 
 STEPS: dict[str, Callable[[], None]] = {
+    "watch": _watch,
     "prepare": _prepare,
     "gate": _gate,
     "register": _register,
@@ -103,23 +112,31 @@ def end() -> dict[str, Any]:
     ledger, client = Ledger.open(), tracking.connect()
     trail = ledger.trail("churn")
     versions = client.search_model_versions("name = 'churn'")
-    candidate = next(c for c in ledger.candidates("churn") if c.proposal == FIRST)
-    registry.load("churn", candidate.version, candidate.artifact_digest)  # the files are whole
-    handed_over = ("gates", "gate_page", "reference", "metrics")
     return {
         "rows": {at: _timeless(row) for at, row in trail.rows.items()},
         "chain": [(link.position, link.table_name, link.row_id) for link in trail.links],
         "fault": findings.look("churn", trail).fault,
         "aliases": dict(client.get_registered_model("churn").aliases),
         "versions": {int(v.version): (_timeless(v.tags), v.description) for v in versions},
-        "metrics": client.get_run(candidate.run_id).data.metrics,
-        "handed over": {n: tracking.get_json(candidate.run_id, n) for n in handed_over},
+        "candidate": _of_candidate(ledger),
         "store": {
             str(path): "" if path.parent.name == "heads" else sha256(path.read_bytes()).hexdigest()
             for path in sorted(Path("store").rglob("*"))
             if path.is_file() and path.suffix != ".partial"  # nobody reads those
         },
     }
+
+
+def _of_candidate(ledger: Ledger) -> Any:
+    candidate = next((c for c in ledger.candidates("churn") if c.proposal == FIRST), None)
+    if candidate is None:
+        return None
+    registry.load("churn", candidate.version, candidate.artifact_digest)  # the files are whole
+    handed_over = ("gates", "gate_page", "reference", "metrics")
+    return (
+        tracking.connect().get_run(candidate.run_id).data.metrics,
+        {n: tracking.get_json(candidate.run_id, n) for n in handed_over},
+    )
 
 
 def _timeless(row: Any) -> dict[str, Any]:
@@ -156,18 +173,23 @@ class Place:
         shutil.copytree(self._kept(name), self.folder)
 
     def play(
-        self, *steps: str, kill: int | None = None, look: bool = False
+        self,
+        *steps: str,
+        kill: int | None = None,
+        full: int | None = None,
+        look: bool = False,
     ) -> tuple[list[str], dict[str, Any] | None]:
         """Play steps in a process of its own; return its writes, and what is there at its end.
 
         Told to, it is killed at the write of that number, counted from 0: half way through if that
         is a file, and else before it. Then the end is None and that write the last; the end is
-        empty if nobody wanted to `look`.
+        empty if nobody wanted to `look`. Or the disk is `full` from the write of that number on, at
+        which the file is left empty: then the end says what was `raised`.
         """
         here, there = self._context.Pipe(duplex=False)
         settings = {k: v for k, v in os.environ.items() if k.startswith(("GATELATCH_", "MLFLOW_"))}
         process = self._context.Process(
-            target=_play, args=(self.folder, settings, steps, kill, look, there)
+            target=_play, args=(self.folder, settings, steps, (kill, full), look, there)
         )
         process.start()
         there.close()
@@ -194,25 +216,35 @@ def _play(
     folder: Path,
     settings: dict[str, str],
     steps: Sequence[str],
-    kill: int | None,
+    fate: tuple[int | None, int | None],
     look: bool,
     said: Connection,
 ) -> None:
     os.environ.update(settings)
     os.chdir(folder)
-    writes = _Writes(f"{folder}/", kill, said)
-    for step in steps:
-        STEPS[step]()
+    kill, full = fate
+    if full is not None:
+        tempfile.tempdir = f"{folder}/tmp"  # is on the disk that is full
+        os.makedirs(tempfile.tempdir, exist_ok=True)
+    writes = _Writes(f"{folder}/", kill, full, said)
+    try:
+        for step in steps:
+            STEPS[step]()
+    except Exception as error:
+        if full is None:
+            raise
+        said.send({"raised": (type(error).__name__, str(error))})
+        return
     writes.over = True
     said.send(end() if look else {})
 
 
 class _Writes:
-    """Counts what this process writes below a folder and into databases, and dies at one."""
+    """Counts what this process writes below a folder and into databases, and ends it at one."""
 
-    def __init__(self, folder: str, kill: int | None, said: Connection) -> None:
+    def __init__(self, folder: str, kill: int | None, full: int | None, said: Connection) -> None:
         self.over = False
-        self._folder, self._kill, self._said = folder, kill, said
+        self._folder, self._kill, self._full, self._said = folder, kill, full, said
         self._count = 0
         self._source = b""
         self._changed: list[str] = []
@@ -233,14 +265,18 @@ class _Writes:
         elif event == "open" and args[2] & (os.O_WRONLY | os.O_RDWR):
             content, self._source = self._source, b""
             self._write(path, lambda: Path(path).write_bytes(content))
+        elif event == "os.remove" and self._full is not None:
+            return  # what is removed takes no space
         elif event in ("os.rename", "os.remove") or (
             event == "os.mkdir" and not Path(path).exists()
         ):
             self._write(f"{event[3:]} {path}")
 
-    def _statement(self, _: Any, __: Any, statement: str, *___: Any) -> None:
+    def _statement(self, link: sa.Connection, _: Any, statement: str, *__: Any) -> None:
         if found := _CHANGES.match(statement.lstrip()):
             self._changed.append(found[2])
+            if self._full is not None and self._count >= self._full:
+                link.connection.driver_connection.execute("pragma query_only = on")
 
     def _commit(self, link: sa.Connection) -> None:
         if self._changed:
@@ -251,6 +287,8 @@ class _Writes:
     def _write(self, name: str, half: Callable[[], Any] | None = None) -> None:
         if self.over:
             return
+        if self._full is not None and self._count >= self._full:
+            self._refuse(name, half)
         self._said.send(_plain(name.replace(self._folder, "")))
         if self._kill != self._count:
             self._count += 1
@@ -259,6 +297,13 @@ class _Writes:
         if half is not None:
             half()
         os.kill(os.getpid(), signal.SIGKILL)
+
+    def _refuse(self, name: str, half: Callable[[], Any] | None) -> None:
+        self.over = True
+        if half is not None:
+            half()
+        self.over = False
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), name)
 
 
 def _plain(name: str) -> str:
