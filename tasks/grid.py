@@ -18,7 +18,7 @@ from tasks.margins import Floats, Ints
 from tasks.moments import Moments
 
 _SHARE = 0.0048  # of the reference's rows that a bin holds at most, unless they are all equal
-_WIDTH = 0.0085  # standard deviations: how wide a bin is at most, near the mean
+_WIDTH = 0.0098  # standard deviations: how wide a bin is at most, near the mean
 _FARTHEST = 1e5  # standard deviations: of n values none lies farther than the root of n
 _STEPS = 1000  # of a standard deviation: what positions within a bin are rounded to
 _CELLS = 1 << 14
@@ -200,7 +200,7 @@ def _distances() -> Floats:
     """Return distances from the mean, in standard deviations, from 0 to `_FARTHEST`.
 
     At most 1 / (1 + t²) of the reference lies beyond t (Cantelli), and only so much can cross
-    within a bin there: bins may grow as that falls, and some 420 on either side are enough for
+    within a bin there: bins may grow as that falls, and some 370 on either side are enough for
     any reference.
     """
     found = [0.0]
