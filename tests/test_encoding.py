@@ -98,8 +98,6 @@ def served(signing_key: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MLFLOW_TRACKING_URI", uri)
         patch.setenv("GATELATCH_ARTIFACTS", str(folder / "artifacts"))
-        mlflow.set_tracking_uri(uri)
-        mlflow.set_registry_uri(uri)
         tracking.connect.cache_clear()
         tracking.prepare()
         spec = ModelSpec.model_validate({**BARE, "features": KINDS})
@@ -118,8 +116,6 @@ def served(signing_key: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
             mlflow.pyfunc.load_model("models:/served@champion"),
             mlflow.sklearn.load_model("models:/served@champion"),
         )
-    mlflow.set_tracking_uri(None)
-    mlflow.set_registry_uri(None)
     tracking.connect.cache_clear()
 
 
