@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from tasks import seals
 from tasks.chain import Link, Seal, Trail
+from tasks.disk import Unusable
 
 if TYPE_CHECKING:
     from tasks.ledger import Ledger
@@ -129,7 +130,7 @@ def keep(model: str, ledger: Ledger, *, anew: bool = False) -> None:
     if there is None or anew or (there.position or 0) < link.position:
         try:
             store.write(_path(model), to_json(model, link, made))
-        except OSError as error:
+        except Unusable as error:
             _LOG.warning("%s: the ledger's head is not kept in the store: %s", model, error)
 
 

@@ -21,12 +21,13 @@ from tasks.source import SourceError, batches
 from tasks.spec import ModelSpec, Validation, format_duration
 from tasks.summary import wild
 from tasks.training import Facts
-from tasks.windows import Window, windows_within
+from tasks.windows import Window, whole_windows, window_at, windows_within
 
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NEVER = int(np.iinfo(np.int64).min)
 
 
@@ -125,16 +126,12 @@ def load(
     """
     import pyarrow as pa
 
-    try:
-        tiles = windows_within(spec.window, start, end)
-    except OutOfBounds as error:
-        raise SourceError(str(error)) from None
-    if not tiles:
+    whole = whole_windows(spec.window, start, end)
+    if whole is None:
         raise SourceError(
             f"no whole window of {format_duration(spec.window.every)} lies in [{start:%Y-%m-%d}, "
             f"{end:%Y-%m-%d}); widen the range"
         )
-    whole = Window(tiles[0].start, tiles[-1].end)
     found: list[pa.RecordBatch] = []
     outside = Outside()
 
@@ -155,12 +152,21 @@ def load(
     if not len(held):
         raise SourceError(f"{spec.model}: no row has a time ({spec.source.time}); write it")
     first, last = _bulk(held)
-    tiles = [w for w in tiles if _stamp(w.end) > first and _stamp(w.start) <= last]
+    tiles = _tiles(spec, first, last)
     problems = _problems(spec, tiles, table, stamps, good)
     far = (stamps != _NEVER) & ((stamps < first) | (stamps > last))
     past = _cut(spec, tiles, problems, table.filter(pa.array(good & ~far)))
     remarks = (*outside.told, *_far(spec, tiles, int(far.sum())))
     return replace(past, remarks=remarks, quarantined=why)
+
+
+def _tiles(spec: ModelSpec, first: int, last: int) -> list[Window]:
+    """Return the windows from that of the first row to that of the last."""
+    oldest, newest = (window_at(spec.window, _moment(stamp)) for stamp in (first, last))
+    try:
+        return windows_within(spec.window, oldest.start, newest.end)
+    except OutOfBounds as error:
+        raise SourceError(str(error)) from None
 
 
 def _bulk(stamps: Ints) -> tuple[int, int]:
@@ -303,4 +309,8 @@ def _boundaries(tiles: list[Window]) -> Ints:
 
 def _stamp(moment: datetime) -> int:
     """Return microseconds since 1970."""
-    return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
+    return (moment - _EPOCH) // timedelta(microseconds=1)
+
+
+def _moment(stamp: int) -> datetime:
+    return _EPOCH + timedelta(microseconds=stamp)

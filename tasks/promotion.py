@@ -47,11 +47,6 @@ def promote(spec: ModelSpec, proposal: str) -> Promotion:
             f"{proposal}: {approval.by} approved evidence {evidence.short(approval.evidence)}, and "
             f"what is there now is {evidence.short(shown)}; nothing is promoted. Propose again."
         )
-    if known.candidate(candidate.version) != candidate:
-        raise NotApproved(
-            f"{proposal}: version {candidate.version} is also another candidate in the ledger, "
-            "which was promoted under it; nothing is promoted. Propose again."
-        )
     model_of(spec, ledger, candidate.version)  # the files, too, are those that were approved
     since = known.effective_from(candidate.trained_until)
     try:

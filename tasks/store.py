@@ -28,6 +28,10 @@ class NotKept(Unusable, OSError):
     """A file of the store cannot be read: names it, and the way out."""
 
 
+class NotThere(NotKept, FileNotFoundError):
+    """The store has no such file."""
+
+
 def url(path: str) -> str:
     """Return the full URL of a path inside the store."""
     root = os.environ.get("GATELATCH_STORE") or ".run/store"
@@ -58,7 +62,8 @@ def reading(path: str) -> Iterator[IO[bytes]]:
         with fsspec.open(url(path), "rb") as file:
             yield file
     except OSError as error:
-        raise NotKept(
+        kind = NotThere if isinstance(error, FileNotFoundError) else NotKept
+        raise kind(
             f"{url(path)} (GATELATCH_STORE) cannot be read: {error.strerror or said(error)}; mount "
             "or restore the store, or clear this run from its first task on"
         ) from None

@@ -50,6 +50,13 @@ def windows_between(grid: WindowGrid, start: datetime, end: datetime) -> Iterato
         opens = closes
 
 
+def whole_windows(grid: WindowGrid, start: datetime, end: datetime) -> Window | None:
+    """Return the stretch from the first to the last whole window within `[start, end)`, if any."""
+    first, last = window_at(grid, start), window_at(grid, end)
+    since = first.start if first.start >= start else first.end
+    return Window(since, last.start) if since < last.start else None
+
+
 def windows_within(grid: WindowGrid, start: datetime, end: datetime) -> list[Window]:
     """Return what `windows_between` yields, if that is little enough to be looked at as a whole.
 
