@@ -16,6 +16,7 @@ COLOURS = {"steady": "#4c8c6b", "drifting": "#c8553d", "insufficient": "#9a9a9a"
 
 def of_windows(windows: Sequence[Observation]) -> str:
     """Return an SVG: each window's change against its limit, and its accuracy where labelled."""
+    from matplotlib import rc_context
     from matplotlib.figure import Figure
 
     labelled = any("accuracy" in o.figures for o in windows)
@@ -28,7 +29,8 @@ def of_windows(windows: Sequence[Observation]) -> str:
     shown = range(0, len(windows), max(1, -(-len(windows) // 4)))
     panels[-1].set_xticks(shown, [f"{windows[i].window_start:%Y-%m-%d}" for i in shown])
     out = io.StringIO()
-    figure.savefig(out, format="svg", metadata={"Date": None})
+    with rc_context({"svg.hashsalt": "windows"}):  # else its ids are drawn at random
+        figure.savefig(out, format="svg", metadata={"Date": None})
     return out.getvalue()
 
 

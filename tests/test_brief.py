@@ -184,3 +184,9 @@ def test_the_rows_of_many_classes_are_told_by_the_rarest() -> None:
     told = "\n".join(brief._rows({"rows": 9000, "quarantined": 2, "labelled": 2700, **parts}))
     assert "2,700 labelled of 9,000; 2 are quarantined" in told
     assert "| judge (newest) | 900 | 3 (0) |" in told
+
+
+def test_a_chart_of_the_same_windows_is_the_same_file(at: At) -> None:
+    at("drifted")
+    windows = read().observations
+    assert chart.of_windows(windows) == chart.of_windows(windows)

@@ -43,17 +43,31 @@ def test_a_disk_full_from_any_write_on_is_named_leaves_nothing_and_mends_when_ru
         place.back_to(step)
         _, end = place.play(step, full=number)
         at = f"{step}, full at {writes[number]}"
-        named, text = end["raised"]
+        named, text = end.get("raised", ("nothing", ""))
         print(f"{at}: {named}: {text}")
-        if named != "Unusable" or not any(reason in text for reason in _REASONS):
-            wrong[at] = end["raised"]
+        # A head that cannot be kept is logged: what was recorded stands without it.
+        logged = named == "nothing" and "store/heads/" in writes[number]
+        if not logged and (named != "Unusable" or not any(reason in text for reason in _REASONS)):
+            wrong[at] = named, text
         if left := [*_left(place.folder)]:
             wrong[f"{at}, left"] = left
         _, again = place.play(step, look=True)
         if again != whole:
-            wrong[f"{at}, run again"] = {k: again[k] for k in whole if again[k] != whole[k]}
+            wrong[f"{at}, run again"] = [*_differences(whole, again)]
     assert writes
     assert wrong == {}
+
+
+def _differences(whole: dict[str, Any], again: dict[str, Any]) -> Iterator[str]:
+    """Yield what differs, and in the store by its file."""
+    for name in whole:
+        if name != "store":
+            if again[name] != whole[name]:
+                yield name
+            continue
+        for path in sorted(whole[name].keys() | again[name].keys()):
+            if whole[name].get(path) != again[name].get(path):
+                yield path
 
 
 def _telling(writes: list[str]) -> Iterator[int]:
