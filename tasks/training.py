@@ -281,7 +281,7 @@ def pipeline(spec: ModelSpec, rows: int) -> Pipeline:
             learning_rate="adaptive",
             eta0=1.0,
             tol=1e-6,
-            n_iter_no_change=10 if rows < 50_000 else 5,
+            n_iter_no_change=30 if rows < 50_000 else 5,
             max_iter=10_000,
         )
     return Pipeline([("features", encoder(spec)), ("model", estimator)])

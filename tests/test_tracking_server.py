@@ -126,8 +126,8 @@ def test_a_client_with_the_password_keeps_files_and_reads_them_back(
         client.create_model_version("kept", source, run)
         registry.point("kept", {"champion": 1})
         assert client.get_model_version_by_alias("kept", "champion").version == "1"
-    registry.keep_head("kept", 1, 1, "head")
-    assert registry.kept_heads("kept") == {"head": "in MLflow with version 1"}
+    assert registry.keep_heads("kept", {1: (1, "head")}) == [1]
+    assert registry.kept_heads("kept") == ({(1, 1): "head"}, {1})
     assert (server.root / source.removeprefix("mlflow-artifacts:/") / "plain.txt").exists()
     with server.client("reader" if server.reader else "") as reader:
         page = "/model-versions/get-artifact?name=kept&version=1&path=plain.txt"
