@@ -103,9 +103,11 @@ def judge(spec: ModelSpec, window: Window, measured: dict[str, Any]) -> Observat
         champion = champion_at(ledger.promotions(spec.model), window.start)
         if champion is not None and champion.version != measured["version"]:
             measured = measure(spec, window, validate(spec, window))
-    seen = ledger.observe(observation(spec, window, measured, ledger))
+    # The window's own version comes last: whoever sees it breach, in a run at the same time, also
+    # sees how those beside it did, and goes back to one of them rather than retrain.
     for other in measured["beside"]:
         ledger.observe(observation(spec, window, other, ledger))
+    seen = ledger.observe(observation(spec, window, measured, ledger))
     heads.keep(spec.model, ledger)
     return seen
 

@@ -13,6 +13,7 @@ from typer.testing import CliRunner, Result
 from tasks import approval, monitor, rollback
 from tasks.__main__ import app
 from tasks.approval import NotApproved, NotDue
+from tasks.ledger import Ledger
 from tasks.rollback import RollbackError
 from tasks.spec import ModelSpec
 from tests.flow import (
@@ -183,3 +184,15 @@ def test_a_rollback_run_again_moves_nothing_more(at: At) -> None:
         rollback.by_hand(MODEL, "mine", version=None, by="otto", reason="worse")
         rollback.promote_back(MODEL, "mine")
     assert [p.version for p in read().promotions] == [1, 2, 1]
+
+
+def test_a_window_is_seen_under_the_versions_beside_the_champion_before_under_the_champion(
+    at: At,
+) -> None:
+    """Else a run at the same time sees the champion breach alone, and asks for a retrain."""
+    at("promoted")
+    serve(11)
+    links = Ledger.open().trail("churn").links
+    rows = Ledger.open().trail("churn").rows
+    newest = [rows[link.table_name, link.row_id] for link in links[-2:]]
+    assert [row["version"] for row in newest] == [1, 2]
