@@ -352,12 +352,6 @@ MISTAKES: dict[str, list[str]] = {
     "--first 999999999w: longer than a hundred years": ["--first", "999999999w"],
     "--first 0d: shorter than a minute; write 1m at least": ["--first", "0d"],
     "window.every: '0m': shorter than a minute": ["--set", "window.every=0m"],
-    "holds 262080 windows of 1m; take a range of": [
-        "--set",
-        "window.every=1m",
-        "--to",
-        "2026-07-02",
-    ],
     "--set latch.rest=&a [*a]: the value is not YAML": ["--set", "latch.rest=&a [*a]"],
     "latch.rest=2026-02-30: (whole file): '2026-02-30' is no": ["--set", "latch.rest=2026-02-30"],
     "deeper than 24 parts; a spec has no such": ["--set", f"{'a.' * 3000}b=1"],

@@ -228,3 +228,13 @@ def test_one_huge_loss_leaves_the_rates_of_later_windows_their_digits() -> None:
     np.testing.assert_array_equal(huge[:, 1:], calm[:, 1:])
     decision[3] = np.nan
     assert np.isfinite(found.rates(decision, 0)).all()
+
+
+def test_rows_that_span_more_windows_than_can_be_played_are_named_with_the_way_out(
+    tmp_path: Path,
+) -> None:
+    columns = past.rows(300)
+    columns["time"][150:] += 80 * 86_400_000_000  # half of them, so that none stands alone
+    one = spec(land(tmp_path, columns), window={"every": "1m"})
+    with pytest.raises(SourceError, match=r"windows of 1m; take a range of 100000 at most"):
+        history.load(one, START, START + 100 * DAY)
