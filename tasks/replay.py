@@ -182,7 +182,7 @@ class _Run:
                 None if refusal else champion.version + 1,
                 refusal,
                 gates,
-                tuple(s.name for s in measured.judgement.statistics if s.pressure > 1),
+                tuple(s.title for s in measured.judgement.statistics if s.pressure > 1),
                 change(champion.summary(measured.index, True), champion.reference.summary),
                 trained,
             )
