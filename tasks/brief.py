@@ -220,7 +220,7 @@ def _if_refused(spec: ModelSpec, proposal: Proposal) -> str:
     if proposal.episode is None:
         return "the champion stays, and the latch asks as if this had never been."
     return (
-        f"the champion stays, and the latch rests for {format_duration(spec.latch.rest)} of event "
+        f"the champion stays, and the latch rests for {spec.latch.rest_told} "
         "time before it may ask again."
     )
 

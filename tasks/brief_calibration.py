@@ -103,7 +103,7 @@ def _if_refused(spec: ModelSpec, proposal: Proposal) -> str:
         return "the champion stays, and the latch asks as if this had never been."
     return (
         "the champion stays, and you are not asked to recalibrate for "
-        f"{format_duration(spec.latch.rest)} of event time; drift still asks."
+        f"{spec.latch.rest_told}; drift still asks."
     )
 
 

@@ -62,7 +62,9 @@ class Judgement:
     statistics: tuple[Statistic, ...]
 
 
-def judge(window: Summary, reference: Reference, spec: ModelSpec) -> Judgement:
+def judge(
+    window: Summary, reference: Reference, spec: ModelSpec, level: Reference | None = None
+) -> Judgement:
     """Return the verdict on a window.
 
     The scores of all rows are always compared; losses and labelled margins as well, where both
@@ -82,6 +84,22 @@ def judge(window: Summary, reference: Reference, spec: ModelSpec) -> Judgement:
     statistics = _shape_statistics(window, accepted, spec.drift, chance)
     if labelled:
         statistics = (*statistics, *_labelled_statistics(window, accepted, spec.drift, chance))
+    if labelled and level is not None:
+        rel2 = level.summary.losses.hinge_loss
+        ch = _Chance(level, spec, labelled)
+        n, m = window.losses.effective_rows, level.summary.losses.effective_rows
+        statistics = (
+            *statistics,
+            Statistic(
+                "lost_level",
+                window.losses.hinge_loss - rel2,
+                spec.drift.hinge_loss.effect,
+                ch.critical_rise(n, m)
+                * sqrt(level.summary.losses.hinge_variance)
+                * ch.standard("hinge", n, m),
+                one_sided=True,
+            ),
+        )
     said = _verdict(statistics, labelled, spec.drift)
     if enough and gone:
         remark = f"no label is {' or '.join(gone)}, so the losses are not compared"
@@ -108,10 +126,11 @@ def _verdict(statistics: tuple[Statistic, ...], labelled: bool, policy: Drift) -
         # Evidence may come from any statistic; both kinds of change must be large enough to matter.
         loss = next(s for s in statistics if s.name == "hinge_loss")
         pressure = min(
-            max(s.pressure for s in statistics),
-            max(s.size / s.effect for s in shapes),
-            loss.size / loss.effect,
+            max(s.pressure for s in statistics if s.name != "lost_level"), loss.size / loss.effect
         )
+        for s in statistics:
+            if s.name == "lost_level":
+                pressure = max(pressure, s.pressure)
     else:
         pressure = max(s.pressure for s in statistics)
     if policy.confirm == "required" and not labelled and breaching:

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from tasks import approval, quarantine
 from tasks.approval import NotApproved
+from tasks.ledger import Ledger
 from tasks.records import Proposal
-from tasks.retrain import slices_of
+from tasks.retrain import changes_of, slices_of
 from tasks.spec import ModelSpec
 from tasks.windows import Window
 
@@ -45,8 +46,9 @@ def count(spec: ModelSpec, proposal: Proposal) -> dict[str, Any]:
     checked = quarantine.check_rows(spec, window, {}, page=False)
     if checked["problem"]:
         raise training.TrainingError(f"{spec.model} {window}: {checked['problem']}")
-    label = _labels(spec, window, checked)
-    slices = slices_of(spec, proposal, label)
+    label, times = _labels(spec, window, checked)
+    changes = changes_of(spec, Ledger.open(), proposal)
+    slices = slices_of(spec, proposal, times, changes)
     if proposal.kind != "recalibrate":
         training.need_all_classes(spec, label[slices.fit], "fitting")
     training.need_enough_to_calibrate(spec, label[slices.calibrate])
@@ -58,8 +60,8 @@ def count(spec: ModelSpec, proposal: Proposal) -> dict[str, Any]:
     }
 
 
-def _labels(spec: ModelSpec, window: Window, checked: dict[str, Any]) -> Ints:
-    """Return the classes of the labelled rows in order of time; shape (n,)."""
+def _labels(spec: ModelSpec, window: Window, checked: dict[str, Any]) -> tuple[Ints, Ints]:
+    """Return the classes and times of the labelled rows in order of time; shape (n,) each."""
     import numpy as np
     import pyarrow as pa
 
@@ -71,8 +73,9 @@ def _labels(spec: ModelSpec, window: Window, checked: dict[str, Any]) -> Ints:
         time = batch.column(spec.source.time).cast(pa.timestamp("us"), safe=False).cast(pa.int64())
         times.append(time.to_numpy(zero_copy_only=False)[label >= 0])
         classes.append(label[label >= 0])
-    order = np.argsort(np.concatenate(times), kind="stable")
-    return np.concatenate(classes)[order]
+    when = np.concatenate(times)
+    order = np.argsort(when, kind="stable")
+    return np.concatenate(classes)[order], when[order]
 
 
 def _by_class(spec: ModelSpec, label: Ints) -> dict[str, int]:

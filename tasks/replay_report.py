@@ -69,6 +69,15 @@ def as_json(report: Report) -> dict[str, Any]:
             _retrain(tried, retrain, known)
             for retrain, known in zip(tried.played.retrains, hindsight(tried.played), strict=True)
         ],
+        "rollbacks": [
+            {
+                "at": windows[back.index].end.isoformat(),
+                "version": back.version,
+                "target": back.target,
+                "reason": back.reason,
+            }
+            for back in tried.played.rollbacks
+        ],
         "policies": [_policy(tried, policy, never) for policy in (tried.ours, *report.others)],
         "sweep": [
             {
@@ -118,6 +127,11 @@ def _retrain(tried: Trial, retrain: Retrain, known: Hindsight) -> dict[str, Any]
         "version": retrain.version,
         "refusal": retrain.refusal,
         "rows": len(retrain.trained),
+        "spans": [
+            {"name": t.name, "rows": t.rows, "loss": t.loss, "problem": t.problem}
+            for t in retrain.tried
+        ],
+        "span": retrain.tried[retrain.taken].name if retrain.tried else None,
         "above": list(retrain.above),
         "features": [{"name": name, "change": change} for name, change in retrain.causes.items()],
         "gates": [gates.as_json(gate) for gate in retrain.gates],
@@ -169,6 +183,9 @@ def show(report: Report, out: Console) -> None:
         names = ", ".join(f"{g.title} ({g.reason})" for g in failed)
         out.print(f"[yellow]The first champion would not have passed its gates:[/] {escape(names)}")
     out.print(_retrains(tried) if tried.played.retrains else "\nThe latch never opened.\n")
+    for back in tried.played.rollbacks:
+        at = windows[back.index].end
+        out.print(f"{at:%Y-%m-%d}  back to version {back.target}: {back.reason}", highlight=False)
     out.print(_policies(report))
     apart = stride(count)
     if apart > 1:
@@ -178,7 +195,9 @@ def show(report: Report, out: Console) -> None:
 
 
 def _retrains(tried: Trial) -> Table:
-    table = _table("retrains", "at the end of", "above the limit", "moved by", "gates")
+    table = _table(
+        "retrains", "at the end of", "above the limit", "moved by", "learnt from", "gates"
+    )
     table.add_column("accuracy until the next: old → new", justify="right", no_wrap=True)
     for retrain, known in zip(tried.played.retrains, hindsight(tried.played), strict=True):
         moved = [(n, c) for n, c in retrain.causes.items() if n != INTERCEPT][:2]
@@ -191,6 +210,7 @@ def _retrains(tried: Trial) -> Table:
             f"{tried.history.windows[retrain.index].end:%Y-%m-%d}",
             ", ".join(retrain.above),
             escape(", ".join(f"{name} {change:+.2f}" for name, change in moved)),
+            retrain.tried[retrain.taken].name if retrain.tried else "–",
             gates,
             f"[red]{told}[/]" if known.false_alarm and retrain.version else told,
         )

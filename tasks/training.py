@@ -30,11 +30,15 @@ class TrainingError(Exception):
 
 @dataclass(frozen=True)
 class Slices:
-    """Three disjoint slices of time-ordered rows: the oldest fit, the newest judge."""
+    """Three disjoint slices of time-ordered rows: the oldest fit, the newest judge.
+
+    `since` is the first row after what made the retrain necessary began, 0 if all rows are.
+    """
 
     fit: slice
     calibrate: slice
     judge: slice
+    since: int = 0
 
 
 @dataclass(frozen=True)
@@ -55,22 +59,27 @@ class Facts:
         return Facts(self.time[rows], key, {n: values[rows] for n, values in self.columns.items()})
 
 
-def slices(rows: int, *, calibrate: float, judge: float) -> Slices:
-    """Return the slices of `rows` time-ordered rows; `calibrate` and `judge` are shares.
+def slices(rows: int, *, calibrate: float, judge: float, since: int = 0) -> Slices:
+    """Return the slices of `rows` time-ordered rows.
+
+    `calibrate` and `judge` are shares of the rows from `since` on: what calibrates and judges is
+    from after the change for which the model is retrained. Without such rows, of all of them.
 
     Raises
     ------
     TrainingError
         If a slice would be empty.
     """
-    last = rows - round(rows * judge)
-    middle = last - round(rows * calibrate)
+    since = since if since < rows else 0
+    fresh = rows - since
+    last = rows - round(fresh * judge)
+    middle = last - round(fresh * calibrate)
     if not 0 < middle < last < rows:
         raise TrainingError(
             f"{rows} labelled rows cannot be cut into fit, calibrate ({calibrate:.0%}) and judge "
             f"({judge:.0%}); widen training.window, wait for more labels, or change the shares"
         )
-    return Slices(slice(0, middle), slice(middle, last), slice(last, rows))
+    return Slices(slice(0, middle), slice(middle, last), slice(last, rows), since)
 
 
 def unfitted_slices(rows: int, *, calibrate: float, judge: float) -> Slices:
