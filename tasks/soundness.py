@@ -9,7 +9,7 @@ import numpy as np
 
 from tasks.gates import NO_CHAMPION, GateResult, bounded, verdict
 from tasks.margins import Floats, hinge
-from tasks.scored import NotComputable, Scored
+from tasks.scored import LOSSES, NotComputable, Scored
 from tasks.spec_gates import Gates
 
 _OF_THE_FIT = ("hinge_gap", "support_vectors", "support_vector_share")
@@ -52,37 +52,44 @@ def another_model(candidate: Scored, champion: Scored | None) -> list[GateResult
 
 
 def trivial(candidate: Scored, champion: Scored | None) -> list[GateResult]:
-    """Return whether the candidate beats the best constant, by its hinge loss or the balanced one.
+    """Return whether the candidate beats the best constant in anything: losses or decisions.
 
     A constant that prefers the largest class, of the share p, by d ≥ 0 has the mean hinge loss
     p·max(0, 1 - d) + (1 - p)·(1 + d) (margins of more classes are Crammer & Singer's, 2001). That
     is 1 at d = 0 and 2·(1 - p) at d = 1, straight in between and rising beyond: the smaller of the
-    two is the least. In the mean of the classes' means each has the share 1/k, so 1 is the least.
-    Either is enough, as class weights give up some of the one for the other.
+    two is the least. Its decisions are wrong in 1 - p of the rows. In the mean of the k classes'
+    means, which class weights aim at, a class has the share p = 1/k. Errors are asked for beside
+    losses because margins that are only too large cost hinge loss and no decision.
 
     A recalibrated champion decides as it did, so this is no reason against it.
     """
-    name, loss = "trivial", hinge(candidate.margins)
-    rows = np.bincount(candidate.truth)
-    if np.count_nonzero(rows) < 2:
+    name, rows = "trivial", np.bincount(candidate.truth)
+    there, classes = rows > 0, int(np.count_nonzero(rows))
+    if classes < 2:
         return [GateResult(name, "not_judged", "of one class a constant knows everything")]
-    mean = float(loss.mean())
-    balanced = float((np.bincount(candidate.truth, loss)[rows > 0] / rows[rows > 0]).mean())
-    constant = min(1.0, 2 * (1 - float(rows.max()) / len(loss)))
-    reason = (
-        f"hinge loss {mean:.3f}, the best constant's {constant:.3f}; mean of the classes "
-        f"{balanced:.3f}, the best constant's 1"
-    )
-    theirs = None if champion is None else float(hinge(champion.margins).mean())
-    ok = mean < constant - _ROUNDING or balanced < 1 - _ROUNDING
-    if not ok and champion is not None and np.array_equal(candidate.decision, champion.decision):
-        ok, reason = True, f"{reason}; these are the champion's decisions: retrain it"
-    elif not ok:
+    said, better = [], False
+    for metric in ("hinge_loss", "error_rate"):
+        loss = LOSSES[metric](candidate)
+        by_class = np.bincount(candidate.truth, loss)[there] / rows[there]
+        for mean, share, over in (
+            (float(loss.mean()), float(rows.max() / len(loss)), ""),
+            (float(by_class.mean()), 1 / classes, " by class"),
+        ):
+            least = 1 - share if metric == "error_rate" else min(1.0, 2 * (1 - share))
+            better |= mean < least - _ROUNDING
+            said.append(f"{metric.replace('_', ' ')}{over} {mean:.3f}, a constant's {least:.3f}")
+    reason, theirs = "; ".join(said), None
+    if champion is not None:
+        theirs = float(hinge(champion.margins).mean())
+        if not better and np.array_equal(candidate.decision, champion.decision):
+            better, reason = True, f"{reason}; these are the champion's decisions: retrain it"
+    if not better:
         reason += (
             "; a constant would do: the features tell nothing of the label now, or the rows of the "
             "fit are of another time: look at training.window"
         )
-    return [GateResult(name, verdict(ok), reason, mean, theirs)]
+    ours = float(hinge(candidate.margins).mean())
+    return [GateResult(name, verdict(better), reason, ours, theirs)]
 
 
 def bounds(gates: Gates, candidate: Scored, fitted: Floats) -> list[GateResult]:
