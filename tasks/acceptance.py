@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tasks import calibration, checks, gates, scoring, training
+from tasks import calibration, capped, checks, gates, scoring, training
 from tasks.calibration_fit import parameters
 from tasks.gate_figures import Figures, figures
 from tasks.gates import GateResult
@@ -119,6 +119,7 @@ def judge(
     ]
     metrics = {
         "judged_rows": len(truth),
+        "capped": capped.beyond(candidate, rows),
         "candidate": rates(ours, spec.gates.costs),
         "champion": None if theirs is None else rates(theirs, spec.gates.costs),
         "calibration": parameters(candidate, decision[cut.calibrate], class_names(spec)),

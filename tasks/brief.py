@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tasks import brief_calibration, chart, store
+from tasks import brief_calibration, capped, chart, store
 from tasks.evidence import short
 from tasks.markdown import as_text, sparkline, table
 from tasks.page import render
@@ -134,6 +134,7 @@ def _evidence(known: Status, proposal: Proposal) -> list[str]:
         f"Newest window {_days(newest.window)}, {newest.figures['accepted']} rows:",
         table(head, rows),
         _moved(newest.figures),
+        *of_capped(newest.figures.get("capped", {}), newest.figures["accepted"]),
         *(
             _labelled(known, proposal, newest)
             if "losses" in newest.figures
@@ -163,6 +164,12 @@ def _moved(figures: Mapping[str, Any]) -> str:
         if _parts(change):
             told += f" Margins of class {as_text(name)}: {change['total']:+.3f} ({_parts(change)})."
     return told
+
+
+def of_capped(found: Mapping[str, float], rows: int) -> list[str]:
+    """Return a warning that features of so many rows were capped, where any were."""
+    said = capped.sentence({as_text(name): count for name, count in found.items()}, rows)
+    return [f"**Far outside of what the fit saw:** {said}."] if said else []
 
 
 def _parts(moved: Mapping[str, Any]) -> str:
