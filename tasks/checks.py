@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from tasks import calibration, gates, leakage, lineage, slices, soundness, training
+from tasks import absent, calibration, gates, leakage, lineage, slices, soundness, training
 from tasks.evidence import short
 from tasks.gates import GateResult, guarded
 from tasks.margins import Floats, Ints
@@ -79,11 +79,21 @@ def sound(
             "another_model": lambda: soundness.another_model(ours, theirs),
             "judged_classes": lambda: soundness.judged_classes(ours, classes),
             "calibration_slope": lambda: soundness.calibration_slope(calibration.slopes(candidate)),
-            "ranking_kept": lambda: soundness.ranking_kept(ours),
+            "ranking_kept": lambda: soundness.ranking_kept(_learnt(candidate, ours)),
             "bounds": lambda: soundness.bounds(policy, ours, fitted),
             "scoring_time": lambda: soundness.scoring_time(policy, known.seconds),
             "preprocessing": prepared,
         }
+    )
+
+
+def _learnt(model: Any, scored: Scored) -> Scored:
+    """Return the answers without the classes that the model was not fit on: it ranks none so."""
+    there = absent.learnt(model)
+    if scored.decision.ndim == 1 or len(there) == scored.decision.shape[1]:
+        return scored
+    return replace(
+        scored, decision=scored.decision[:, there], probability=scored.probability[:, there]
     )
 
 

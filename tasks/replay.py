@@ -47,7 +47,7 @@ class Retrain:
     `version` is champion from the next window on; it is None, and `refusal` says why, if the
     candidate did not pass. `above` names the statistics above their limit in the newest window
     with a verdict, `causes` by how much each feature had moved the mean margin there; `trained`
-    are the places of the rows of the candidate.
+    are the places of the rows of the candidate, `warnings` what it cannot promise.
     """
 
     index: int
@@ -58,6 +58,7 @@ class Retrain:
     above: tuple[str, ...]
     causes: dict[str, float]
     trained: Ints
+    warnings: tuple[str, ...] = ()
 
     @property
     def untrained(self) -> bool:
@@ -166,12 +167,14 @@ class _Run:
         champion = self.champion
         refusal, trained = None, np.empty(0, np.int64)
         gates: tuple[GateResult, ...] = ()
+        warnings: tuple[str, ...] = ()
         try:
             candidate = self._timed(window.end, self.spec.training.window, champion.model)
         except TrainingError as error:
             refusal = str(error)
         else:
             gates, trained = candidate.accepted.gates, candidate.trained
+            warnings = tuple(candidate.accepted.metrics["warnings"])
             failed = [f"{g.title} ({g.reason})" for g in gates if not g.passed]
             refusal = "; ".join(failed) or None
         measured = next(s for s in reversed(self.steps) if s.judgement.pressure is not None)
@@ -185,6 +188,7 @@ class _Run:
                 tuple(s.name for s in measured.judgement.statistics if s.pressure > 1),
                 change(champion.summary(measured.index, True), champion.reference.summary),
                 trained,
+                warnings,
             )
         )
         if self.retrains[-1].untrained:

@@ -33,7 +33,7 @@ def train(spec: ModelSpec, proposal: str) -> dict[str, Any]:
 
     To recalibrate nothing is fit: the champion's pipeline is taken as it is.
     """
-    from tasks import tracking, training
+    from tasks import absent, tracking, training
 
     ledger = Ledger.open()
     asked = approved(spec, ledger, proposal, "retrain")
@@ -64,7 +64,7 @@ def train(spec: ModelSpec, proposal: str) -> dict[str, Any]:
     return {
         "candidate_run": run_id,
         "rows": len(label),
-        "warnings": rows["warnings"],
+        "warnings": [*rows["warnings"], *absent.warnings(spec, label, cut)],
         "report": rows["report"],
         "mlflow_run": tracking.run_url(spec.model, run_id),
     }
