@@ -54,7 +54,7 @@ def learnt(model: Any) -> Ints:
     return np.asarray(getattr(last, "learnt_", last.classes_))
 
 
-def warnings(spec: ModelSpec, label: Ints, cut: Slices) -> list[str]:
+def warnings(spec: ModelSpec, label: Ints, cut: Slices, known: Ints | None = None) -> list[str]:
     """Return what a candidate of these rows cannot promise of which classes, a sentence for each.
 
     Parameters
@@ -62,14 +62,20 @@ def warnings(spec: ModelSpec, label: Ints, cut: Slices) -> list[str]:
     label
         Index of each row's class, shape (n,), oldest first.
     cut
-        Which of the rows fit, calibrate and judge; nothing is fit to recalibrate.
+        Which of the rows fit, calibrate and judge.
+    known
+        Classes that the champion was fit on, where it is recalibrated and nothing is fit; all if
+        that is not known.
     """
     fit, calibrate, judge = (
         np.bincount(label[rows], minlength=len(spec.label.classes))
         for rows in (cut.fit, cut.calibrate, cut.judge)
     )
-    told = []
-    if fit.any():
+    told, learnable = [], fit > 0
+    if not fit.any():
+        learnable = np.isin(np.arange(len(fit)), np.arange(len(fit)) if known is None else known)
+        told += _of(spec, ~learnable, "not learnt by the champion, and not by recalibrating it")
+    else:
         small = "little more than 0" if spec.calibration.method == "temperature" else "0"
         rows = f"among the {fit.sum():,} rows that fit"
         told += _of(
@@ -79,10 +85,10 @@ def warnings(spec: ModelSpec, label: Ints, cut: Slices) -> list[str]:
         told += _of(spec, few, f"fewer than {FEWEST} {rows}, on which its decision rests", fit)
     if len(fit) > 2 and spec.calibration.method != "temperature":
         few = np.minimum(calibrate, calibrate.sum() - calibrate) < FEWEST
-        few &= fit > 0 if fit.any() else True
+        few &= learnable
         what = (
             f"fewer than {FEWEST} with or without it among the {calibrate.sum():,} rows that "
-            "calibrate; its probabilities are as all classes' together"
+            "calibrate; its probabilities rise as those of all classes, at its own frequency"
         )
         told += _of(spec, few, what, calibrate)
     none = f"none among the {judge.sum():,} rows that judge; how well it is answered is not known"

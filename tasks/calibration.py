@@ -27,8 +27,8 @@ def learn(fitted: Any, frame: Any, label: Ints, method: Method) -> Any:
     classes (Zadrozny & Elkan, 2002).
 
     One against the rest needs rows of both: a class with fewer than `absent.FEWEST` takes what is
-    learnt of the scores of all classes together, and one that the model was not fit on is never
-    probable. Softmax needs neither.
+    learnt of the scores of all classes together, its odds brought to how often the class came;
+    one that the model was not fit on is never probable. Softmax needs neither.
 
     Parameters
     ----------
@@ -63,12 +63,28 @@ def _calibrators(blank: Any, decision: Floats, label: Ints, learnt: Ints) -> lis
     def together() -> Any:
         return clone(blank).fit(decision[:, learnt].ravel(), hits[:, learnt].ravel())
 
+    def odds(hit: Ints) -> float:
+        """Return how often against how often not; one of either is added, as Platt does."""
+        return float((hit.sum() + 1) / (hit.size - hit.sum() + 1))
+
     def of(i: int) -> Any:
         if i not in learnt:
             return _never(clone(blank))
-        return deepcopy(together()) if few[i] else clone(blank).fit(decision[:, i], hits[:, i])
+        if few[i]:
+            return _as_often(together(), odds(hits[:, learnt]), odds(hits[:, i]))
+        return clone(blank).fit(decision[:, i], hits[:, i])
 
     return [of(i) for i in range(len(rows))]
+
+
+def _as_often(calibrator: Any, odds: float, wanted: float) -> Any:
+    """Return a calibrator of rows with these odds for rows with others (Saerens et al., 2002)."""
+    found, factor = deepcopy(calibrator), wanted / odds
+    if hasattr(found, "b_"):
+        found.b_ -= float(np.log(factor))
+        return found
+    p = found.y_thresholds_
+    return found.fit(found.X_thresholds_, factor * p / (1 - p + factor * p))
 
 
 def _never(blank: Any) -> Any:

@@ -89,7 +89,7 @@ def judge(
         "champion": rates(theirs, spec.gates.costs),
         "calibration": parameters(candidate, decision[cut.calibrate], class_names(spec)),
         **{name: metrics[name] for name in _KEPT},
-        "warnings": absent.warnings(spec, label, cut),
+        "warnings": absent.warnings(spec, label, cut, absent.learnt(candidate)),
     }
     table = ReliabilityTable.of(chance, label, weight)
     reference = replace(

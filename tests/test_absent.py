@@ -133,7 +133,7 @@ def test_a_class_without_a_row_in_the_fit_is_never_probable_and_the_file_keeps_t
 
 @pytest.mark.parametrize("method", ["sigmoid", "isotonic"])
 @pytest.mark.parametrize("left", [0, 9])
-def test_a_class_with_few_rows_to_calibrate_takes_what_is_learnt_of_all_classes(
+def test_a_class_with_few_rows_to_calibrate_takes_what_is_learnt_of_all_at_its_own_frequency(
     method: Any, left: int
 ) -> None:
     frame, label = some([0, 1, 2], 900)
@@ -148,13 +148,19 @@ def test_a_class_with_few_rows_to_calibrate_takes_what_is_learnt_of_all_classes(
     hits = (truth[:, None] == np.arange(3)).ravel()
     from sklearn.base import clone
 
-    pooled = clone(mine[1]).fit(decision.ravel(), hits.astype(int))
-    assert mine[1].predict(scores[:, 1]) == pytest.approx(pooled.predict(scores[:, 1]))
+    together = clone(mine[1]).fit(decision.ravel(), hits.astype(int))
+    points = getattr(together, "X_thresholds_", scores[:, 1])  # a step function is one at its knots
+    pooled = together.predict(points)
+    factor = (left + 1) / (len(held) - left + 1) * (2 * len(held) + 1) / (len(held) + 1)
+    expected = factor * pooled / (1 - pooled + factor * pooled)
+    assert mine[1].predict(points) == pytest.approx(expected)
     own = clone(mine[0]).fit(decision[:, 0], (truth == 0).astype(int))
     assert mine[0].predict(scores[:, 0]) == pytest.approx(own.predict(scores[:, 0]))
-    # Its rows, when they come again, are seen to be probable.
-    later = calibration.probabilities(model, scores[label == 1])[:, 1]
-    assert later.mean() > 0.5
+    # It is as probable as it was frequent, and most so on its own rows when they come again.
+    chance = calibration.probabilities(model, scores)[:, 1]
+    seen = calibration.probabilities(model, decision)[:, 1]
+    assert seen.mean() == pytest.approx(left / len(held), abs=0.02)
+    assert chance[label == 1].mean() > 5 * chance[label != 1].mean()
     assert min(calibration.slopes(model)) > 0
 
 
@@ -177,7 +183,7 @@ def test_what_cannot_be_promised_is_said_by_name_and_number() -> None:
         "probability 0",
         "class c3 (4): fewer than 10 among the 704 rows that fit, on which its decision rests",
         "class c1 (3), c3 (0): fewer than 10 with or without it among the 113 rows that calibrate; "
-        "its probabilities are as all classes' together",
+        "its probabilities rise as those of all classes, at its own frequency",
         "class c1, c2, c3, c4: none among the 90 rows that judge; how well it is answered is not "
         "known",
     ]
@@ -186,6 +192,11 @@ def test_what_cannot_be_promised_is_said_by_name_and_number() -> None:
     assert len(softmax) == 3
     many = absent.warnings(spec(40), label, cut)
     assert many[0].startswith("class c2, c4, c5, c6, c7, c8 and 31 more: none among the 704 rows")
+    unfit = Slices(slice(0, 0), slice(704, 817), slice(817, 907))
+    kept = absent.warnings(spec(5), label, unfit, np.array([0, 1, 2]))
+    assert kept[0] == "class c3, c4: not learnt by the champion, and not by recalibrating it"
+    assert kept[1].startswith("class c1 (3): fewer than 10 with or without it among the 113")
+    assert absent.warnings(spec(5), label, unfit)[0].startswith("class c1 (3), c3 (0), c4 (0): few")
     enough = np.tile([0, 1], 60)
     thirds = Slices(slice(0, 40), slice(40, 80), slice(80, 120))
     assert absent.warnings(spec(2), enough, thirds) == []
