@@ -249,7 +249,17 @@ def _rows(rows: Mapping[str, Any] | None) -> list[str]:
         cells = [[*row, _rarest(parts[row[0]])] for row in cells]
     out = f"; {rows['quarantined']:,} are quarantined" if rows["quarantined"] else ""
     counted = f"{rows['labelled']:,} labelled of {rows['rows']:,}{out}"
-    return [f"**The rows are there:** {counted}.", table(head, cells)]
+    return [
+        f"**The rows are there:** {counted}.",
+        table(head, cells),
+        *listed("To know beforehand", rows),
+    ]
+
+
+def listed(head: str, told: Mapping[str, Any]) -> list[str]:
+    """Return the `warnings` of rows, or of a candidate's metrics, as a list; none if none."""
+    lines = [f"- {as_text(line)}" for line in told.get("warnings", ())]
+    return ["\n".join([f"**{head}:**", "", *lines])] if lines else []
 
 
 def _rarest(counts: Mapping[str, int]) -> str:

@@ -11,30 +11,39 @@ from dataclasses import dataclass
 import numpy as np
 
 from tasks.gates import GateResult, verdict
+from tasks.margins import Ints
 from tasks.scored import Scored
 
 
+@dataclass(frozen=True)
+class Learnt:
+    """What a model learnt: a slope for each class that it was fit on, or one for all; and which.
+
+    As `calibration.slopes` and `absent.learnt` return them. What it was not fit on has no defect.
+    """
+
+    slopes: Sequence[float]
+    classes: Ints
+
+
 def calibration_slope(
-    slopes: Sequence[float], champions: Sequence[float] | None, classes: Sequence[str]
+    candidate: Learnt, champion: Learnt | None, classes: Sequence[str]
 ) -> list[GateResult]:
     """Return whether larger margins mean larger probabilities, at least where the champion's do.
 
-    Parameters
-    ----------
-    slopes, champions
-        As `calibration.slopes` returns them: one for each class, or one for all; None at the
-        bootstrap.
+    `champion` is None at the bootstrap.
     """
 
-    def found(each: Sequence[float]) -> _Found:
-        count = len(classes) if len(classes) > 2 else 1
-        wrong = [slope <= 0 for slope in each]
-        return _Found(wrong * (count // len(wrong)), min(each))
+    def found(learnt: Learnt) -> _Found:
+        wrong = np.zeros(len(classes) if len(classes) > 2 else 1, dtype=bool)
+        wrong[learnt.classes if len(learnt.slopes) > 1 else ...] = np.array(learnt.slopes) <= 0
+        return _Found(wrong.tolist(), min(learnt.slopes))
 
+    slopes = candidate.slopes
     return _shared(
         "calibration_slope",
-        found(slopes),
-        None if champions is None else found(champions),
+        found(candidate),
+        None if champion is None else found(champion),
         classes,
         sound="a larger margin means a larger probability",
         defect=f"a larger margin means no larger probability, slope {min(slopes):.3g}",
@@ -44,21 +53,32 @@ def calibration_slope(
 
 
 def ranking_kept(
-    candidate: Scored, champion: Scored | None, classes: Sequence[str]
+    answers: tuple[Scored, Scored | None],
+    learnt: tuple[Learnt, Learnt | None],
+    classes: Sequence[str],
 ) -> list[GateResult]:
     """Return whether probabilities rank rows as scores do, at least where the champion's do.
 
     Of two classes no row may change its place; ties are fine. Of more, probabilities are made to
     sum to 1, which moves rows a little: each class's rank correlation must be positive.
+
+    Parameters
+    ----------
+    answers, learnt
+        Of candidate and champion; None at the bootstrap.
     """
-    ours = _ranked(candidate)
+    candidate, champion = answers
+    ours = _ranked(candidate, learnt[0])
+    theirs = None
+    if champion is not None and learnt[1] is not None:
+        theirs = _ranked(champion, learnt[1])
     defect = "probabilities do not rank rows as scores do"
     if candidate.decision.ndim == 1:
         defect = f"{ours.figure:g} neighbours by score stand the other way round by probability"
     return _shared(
         "ranking_kept",
         ours,
-        None if champion is None else _ranked(champion),
+        theirs,
         classes,
         sound="probabilities rank rows as scores do",
         defect=defect,
@@ -74,7 +94,7 @@ class _Found:
     figure: float
 
 
-def _ranked(scored: Scored) -> _Found:
+def _ranked(scored: Scored, learnt: Learnt) -> _Found:
     """Return the count of rows out of place, or of more classes the least rank correlation."""
     if scored.decision.ndim == 1:
         ranked = scored.probability[np.argsort(scored.decision, kind="stable"), 1]
@@ -82,10 +102,12 @@ def _ranked(scored: Scored) -> _Found:
         return _Found([turned > 0], float(turned))
     from scipy.stats import spearmanr
 
-    pairs = zip(scored.decision.T, scored.probability.T, strict=True)
+    pairs = [(scored.decision[:, c], scored.probability[:, c]) for c in learnt.classes]
     # What is all the same ranks nothing, and has no correlation.
     each = [float(spearmanr(f, p).statistic) if np.ptp(f) and np.ptp(p) else 0.0 for f, p in pairs]
-    return _Found([not correlation > 0 for correlation in each], min(each))
+    wrong = np.zeros(scored.decision.shape[1], dtype=bool)
+    wrong[learnt.classes] = [not correlation > 0 for correlation in each]
+    return _Found(wrong.tolist(), min(each))
 
 
 def _shared(

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from tasks import (
+    absent,
     calibration,
     calibration_defects,
     gates,
@@ -79,9 +80,10 @@ def sound(
     (candidate, champion), (ours, theirs) = models, answers
     classes, policy = training.class_names(spec), spec.gates
 
-    def sloped() -> list[GateResult]:
-        before = None if theirs is None else calibration.slopes(champion)
-        return calibration_defects.calibration_slope(calibration.slopes(candidate), before, classes)
+    def of(model: Any) -> calibration_defects.Learnt:
+        return calibration_defects.Learnt(calibration.slopes(model), absent.learnt(model))
+
+    learnt = of(candidate), None if theirs is None else of(champion)
 
     def prepared() -> list[GateResult]:
         before = None if champion is None else _preparation(champion, known.champion_spec)
@@ -92,8 +94,8 @@ def sound(
             "another_model": lambda: soundness.another_model(ours, theirs),
             "judged_classes": lambda: soundness.judged_classes(ours, classes),
             "trivial": lambda: soundness.trivial(ours, theirs),
-            "calibration_slope": sloped,
-            "ranking_kept": lambda: calibration_defects.ranking_kept(ours, theirs, classes),
+            "calibration_slope": lambda: calibration_defects.calibration_slope(*learnt, classes),
+            "ranking_kept": lambda: calibration_defects.ranking_kept(answers, learnt, classes),
             "bounds": lambda: soundness.bounds(policy, ours, fitted),
             "scoring_time": lambda: soundness.scoring_time(policy, known.seconds),
             "preprocessing": prepared,

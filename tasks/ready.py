@@ -24,17 +24,18 @@ def count(spec: ModelSpec, proposal: Proposal) -> dict[str, Any]:
     Returns
     -------
     `rows` that were read, `quarantined` and `labelled` ones; of each part that training cuts them
-    into (`fit`, `calibrate`, `judge`) the labelled rows by class, oldest part first.
+    into (`fit`, `calibrate`, `judge`) the labelled rows by class, oldest part first; `warnings` on
+    rows and on classes that a part has too few of.
 
     Raises
     ------
     NotApproved
         If somebody has to decide and nobody may, or no row is newer than those of the champion.
     tasks.training.TrainingError
-        If the rows are not there, cannot be read, or are too few for a part; if a class is missing
-        from one that learns.
+        If the rows are not there, cannot be read, or are too few for a part; if one that learns
+        holds a single class.
     """
-    from tasks import training
+    from tasks import absent, training
 
     approval.whom_to_ask(spec, proposal)
     window = Window(proposal.trained_from, proposal.trained_until)
@@ -50,13 +51,14 @@ def count(spec: ModelSpec, proposal: Proposal) -> dict[str, Any]:
     changes = changes_of(spec, Ledger.open(), proposal)
     slices = slices_of(spec, proposal, times, changes)
     if proposal.kind != "recalibrate":
-        training.need_all_classes(spec, label[slices.fit], "fitting")
+        training.need_two_classes(spec, label[slices.fit], "fitting")
     training.need_enough_to_calibrate(spec, label[slices.calibrate])
     return {
         "rows": checked["rows"],
         "quarantined": checked["quarantined"],
         "labelled": len(label),
         **{part: _by_class(spec, label[getattr(slices, part)]) for part in PARTS},
+        "warnings": [*checked["warnings"], *absent.warnings(spec, label, slices)],
     }
 
 

@@ -51,10 +51,10 @@ class Retrain:
     """What came of one proposal, made at the end of window `index`.
 
     `version` is champion from the next window on, in place of `champion`; it is None, and `refusal`
-    says why, if the candidate did not pass. `above` names the statistics above their limit in the newest window
-    with a verdict, `causes` by how much each feature had moved the mean margin there; `trained`
-    are the places of the rows of the candidate, `tried` the spans that were fit, of which the one
-    at `taken` became the candidate.
+    says why, if the candidate did not pass. `above` names the statistics above their limit in the
+    newest window with a verdict, `causes` by how much each feature had moved the mean margin there;
+    `trained` are the places of the rows of the candidate, `tried` the spans that were fit, of which
+    the one at `taken` became the candidate, `warnings` what it cannot promise.
     """
 
     index: int
@@ -68,6 +68,7 @@ class Retrain:
     champion: int = 1
     tried: tuple[Tried, ...] = ()
     taken: int = 0
+    warnings: tuple[str, ...] = ()
 
     @property
     def untrained(self) -> bool:
@@ -197,6 +198,7 @@ class _Run:
         refusal, trained = None, np.empty(0, np.int64)
         spans: tuple[tuple[Tried, ...], int] = (), 0
         gates: tuple[GateResult, ...] = ()
+        warnings: tuple[str, ...] = ()
         try:
             asked = changes(self.spec, self.reigns, breach, window.end)
             candidate = self._timed(window.end, self.spec.training.window, champion, asked)
@@ -205,6 +207,7 @@ class _Run:
         else:
             gates, trained = candidate.accepted.gates, candidate.trained
             spans = candidate.tried, candidate.taken
+            warnings = tuple(candidate.accepted.metrics["warnings"])
             failed = [f"{g.title} ({g.reason})" for g in gates if not g.passed]
             refusal = "; ".join(failed) or None
         measured = next(s for s in reversed(self.steps) if s.judgement.pressure is not None)
@@ -220,6 +223,7 @@ class _Run:
                 trained,
                 champion.version,
                 *spans,
+                warnings,
             )
         )
         if self.retrains[-1].untrained:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -62,6 +62,7 @@ def as_json(report: Report) -> dict[str, Any]:
         "bootstrap": {
             "rows": len(trained.trained),
             "passed": trained.accepted.passed,
+            "warnings": list(trained.accepted.metrics["warnings"]),
             "gates": [gates.as_json(gate) for gate in trained.accepted.gates],
         },
         "windows": [_window(tried, step) for step in tried.played.steps],
@@ -132,6 +133,7 @@ def _retrain(tried: Trial, retrain: Retrain, known: Hindsight) -> dict[str, Any]
             for t in retrain.tried
         ],
         "span": retrain.tried[retrain.taken].name if retrain.tried else None,
+        "warnings": list(retrain.warnings),
         "above": list(retrain.above),
         "features": [{"name": name, "change": change} for name, change in retrain.causes.items()],
         "gates": [gates.as_json(gate) for gate in retrain.gates],
@@ -186,12 +188,24 @@ def show(report: Report, out: Console) -> None:
     for back in tried.played.rollbacks:
         at = windows[back.index].end
         out.print(f"{at:%Y-%m-%d}  back to version {back.target}: {back.reason}", highlight=False)
+    for what, line in _unpromised(tried):
+        out.print(f"[yellow]{what}:[/] {escape(line)}")
     out.print(_policies(report))
     apart = stride(count)
     if apart > 1:
         out.print(f"The others retrain at most every {apart} windows: there are {count} of them.")
     if report.sweep:
         out.print(_sweep(report))
+
+
+def _unpromised(tried: Trial) -> Iterator[tuple[str, str]]:
+    """Yield what the first champion and each promoted candidate could not promise."""
+    for line in tried.played.bootstrap.accepted.metrics["warnings"]:
+        yield "The first champion", line
+    for retrain in tried.played.retrains:
+        if retrain.version is not None:
+            when = f"{tried.history.windows[retrain.index].end:%Y-%m-%d}"
+            yield from ((f"That of {when}", line) for line in retrain.warnings)
 
 
 def _retrains(tried: Trial) -> Table:

@@ -35,7 +35,7 @@ def train(spec: ModelSpec, proposal: str) -> dict[str, Any]:
     It is fit on several spans of them, and the best is taken: see `spans`. To recalibrate nothing
     is fit: the champion's pipeline is taken as it is.
     """
-    from tasks import spans, tracking, training
+    from tasks import absent, spans, tracking, training
 
     ledger = Ledger.open()
     asked = approved(spec, ledger, proposal, "retrain")
@@ -51,7 +51,7 @@ def train(spec: ModelSpec, proposal: str) -> dict[str, Any]:
     else:
         changes = changes_of(spec, ledger, asked)
         found = spans.fit(spec, frame, label, facts.time, _interval(asked), changes)
-        fitted, span = found.pipeline, found.figures
+        fitted, span, cut = found.pipeline, found.figures, found.cut
         for line in spans.told(span):
             print(line)
     tags = {
@@ -72,7 +72,7 @@ def train(spec: ModelSpec, proposal: str) -> dict[str, Any]:
     return {
         "candidate_run": run_id,
         "rows": len(label),
-        "warnings": rows["warnings"],
+        "warnings": [*rows["warnings"], *absent.warnings(spec, label, cut)],
         "report": rows["report"],
         "mlflow_run": tracking.run_url(spec.model, run_id),
     }
