@@ -117,13 +117,13 @@ def _evidence(known: Status, proposal: Proposal) -> list[str]:
     store.write(f"reports/{path}", chart.of_windows(windows))
     rows = [
         (
-            s["name"].replace("_", " "),
+            _title(s),
             f"{s['value']:+.3f}{_UNITS.get(s['name'], '')}",
             f"{s['effect']:.3f}",
             f"{s['noise']:.3f}",
-            f"**{s['pressure']:.1f} ×**" if s["pressure"] > 1 else f"{s['pressure']:.1f} ×",
+            f"**{s['pressure']:.1f} ×**" if s["pressure"] > 1 else _within(s),
         )
-        for s in newest.figures["statistics"]
+        for s in _shown(newest.figures["statistics"])
     ]
     head = ("change against the reference", "value", "matters from", "chance shows", "of its limit")
     return [
@@ -131,7 +131,8 @@ def _evidence(known: Status, proposal: Proposal) -> list[str]:
         f"![Change against its limit, window by window]({REPORTS}/{path})",
         f"`{sparkline([o.pressure for o in windows])}` the last {len(windows)} windows, "
         "▅ and higher is above the limit",
-        f"Newest window {_days(newest.window)}, {newest.figures['accepted']} rows:",
+        f"Newest window {_days(newest.window)}, {newest.figures['accepted']} rows: "
+        f"{as_text(newest.reason)}.",
         table(head, rows),
         _moved(newest.figures),
         *of_capped(newest.figures.get("capped", {}), newest.figures["accepted"]),
@@ -141,6 +142,22 @@ def _evidence(known: Status, proposal: Proposal) -> list[str]:
             else _unlabelled(newest)
         ),
     ]
+
+
+def _shown(statistics: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Return those of all rows, and of classes those nearest to their limit."""
+    classes = [s for s in statistics if s.get("of")]
+    near = sorted(classes, key=lambda s: -s["pressure"])[: 2 * _SHOWN_CLASSES]
+    return [s for s in statistics if not s.get("of") or s in near]
+
+
+def _title(s: Mapping[str, Any]) -> str:
+    name = str(s["name"]).replace("_", " ")
+    return f"{name} of {as_text(s['of'])}" if s.get("of") else name
+
+
+def _within(s: Mapping[str, Any]) -> str:
+    return "blind" if s.get("blind") else f"{s['pressure']:.1f} ×"
 
 
 def _repairs(diagnoses: Sequence[Mapping[str, str]]) -> list[str]:

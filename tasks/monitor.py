@@ -113,6 +113,11 @@ def judge(spec: ModelSpec, window: Window, measured: dict[str, Any]) -> Observat
     return seen
 
 
+def advice(spec: ModelSpec) -> str | None:
+    """Return what to change if window after window says nothing; see `advice.advise`."""
+    return status.read(spec, Ledger.open()).advice
+
+
 def action(spec: ModelSpec, span: str = "") -> dict[str, Any] | None:
     """Return which DAG's run to start: `flow`, its run id `proposal`, and `conf`; None if none.
 

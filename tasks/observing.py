@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from tasks import remembered, store
@@ -48,9 +47,7 @@ def observation(
         counts["accepted"] = summary.rows  # of this version, where rows say which scored them
         held = calibration_drift.judge(summary, reference, spec)
         told["calibration"] = calibration_drift.figures(summary, reference, held)
-    statistics = [
-        {**asdict(s), "limit": s.limit, "pressure": s.pressure} for s in judgement.statistics
-    ]
+    statistics = [s.as_json() for s in judgement.statistics]
     return Observation(
         model=spec.model,
         version=measured["version"],

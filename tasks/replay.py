@@ -218,7 +218,7 @@ class _Run:
                 None if refusal else len(self.rates) + 1,
                 refusal,
                 gates,
-                tuple(s.name for s in measured.judgement.statistics if s.pressure > 1),
+                tuple(s.title for s in measured.judgement.statistics if s.pressure > 1),
                 change(champion.summary(measured.index, True), champion.reference.summary),
                 trained,
                 champion.version,

@@ -13,6 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from tasks import gates
+from tasks.advice import Seen, advise
 from tasks.attribution import INTERCEPT
 from tasks.guess import Guess
 from tasks.oracle import stride
@@ -65,6 +66,7 @@ def as_json(report: Report) -> dict[str, Any]:
             "warnings": list(trained.accepted.metrics["warnings"]),
             "gates": [gates.as_json(gate) for gate in trained.accepted.gates],
         },
+        "advice": _advice(tried),
         "windows": [_window(tried, step) for step in tried.played.steps],
         "retrains": [
             _retrain(tried, retrain, known)
@@ -92,6 +94,16 @@ def as_json(report: Report) -> dict[str, Any]:
     }
 
 
+def _advice(tried: Trial) -> str | None:
+    seen = []
+    for step in tried.played.steps:
+        rows, said = tried.history.rows(step.index), step.judgement
+        labelled = int((tried.history.label[rows] >= 0).sum())
+        statistics = [s.as_json() for s in said.statistics]
+        seen.append(Seen(said.verdict, said.reason, rows.stop - rows.start, labelled, statistics))
+    return advise(tried.spec, seen)
+
+
 def _window(tried: Trial, step: Step) -> dict[str, Any]:
     window, said = tried.history.windows[step.index], step.judgement
     rows = tried.history.rows(step.index)
@@ -108,16 +120,7 @@ def _window(tried: Trial, step: Step) -> dict[str, Any]:
         "latch": step.latch.state,
         "episode": step.latch.episode,
         **{n: None if r != r else float(r) for n, r in zip(_RATES, rates, strict=True)},
-        "statistics": [
-            {
-                "name": s.name,
-                "value": s.value,
-                "limit": s.limit,
-                "effect": s.effect,
-                "noise": s.noise,
-            }
-            for s in said.statistics
-        ],
+        "statistics": [s.as_json() for s in said.statistics],
     }
 
 
@@ -180,6 +183,9 @@ def show(report: Report, out: Console) -> None:
     )
     for reason, times in reasons.most_common(3):
         out.print(f"  [yellow]{times} ×[/] {escape(reason)}")
+    advice = _advice(tried)
+    if advice:
+        out.print(f"[yellow]To do:[/] {escape(advice)}")
     failed = [g for g in tried.played.bootstrap.accepted.gates if not g.passed]
     if failed:
         names = ", ".join(f"{g.title} ({g.reason})" for g in failed)

@@ -49,16 +49,23 @@ class Drift(SpecPart):
         default=Effect(effect=0.10),
         description="change of the share with y·f < 1 (labelled)",
     )
+    class_loss: Effect = Field(
+        default=Effect(effect=0.20), description="rise of a class's mean hinge loss (labelled)"
+    )
+    class_recall: Effect = Field(
+        default=Effect(effect=0.10),
+        description="fall of the share of a class's rows that are decided rightly (labelled)",
+    )
     blind_at: Annotated[float, Field(gt=1, le=1e12)] = Field(
         default=5.0,
-        description="a window is `insufficient` if chance alone shows more than so many times its "
-        "effect in every statistic",
+        description="a statistic is blind if chance alone shows so many times its effect; if all "
+        "are, the window is `insufficient`",
     )
     calibration: CalibrationDrift = CalibrationDrift()
     confirm: Literal["never", "if_labelled", "required"] = Field(
         default="if_labelled",
-        description="whether a breach needs a risen hinge loss: never, where labels are there, or "
-        "always (an unlabelled breach is then `insufficient`)",
+        description="whether a breach needs a risen loss: never, where labels are there, or always "
+        "(an unlabelled breach is then `insufficient`)",
     )
 
 

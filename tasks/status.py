@@ -8,6 +8,7 @@ from itertools import takewhile
 from typing import Any, cast
 
 from tasks import patience, remembered
+from tasks.advice import Seen, advise
 from tasks.drift import Verdict
 from tasks.latch import History, Latch, Pause, Reading, breach_of, fold, kind_of, windows_to_wait
 from tasks.ledger import Ledger
@@ -164,6 +165,11 @@ class Status:
         return Turn(number, f"{said}; it is asked again after {wait}")
 
     @property
+    def advice(self) -> str | None:
+        """Return what to change if nothing can be said of window after window; else None."""
+        return advise(self.spec, [_seen(o) for o in self.observations])
+
+    @property
     def observed_until(self) -> datetime | None:
         """Return the event time up to which windows were observed; None before the first."""
         return max((o.window_end for o in self.observations), default=None)
@@ -218,6 +224,13 @@ def read(spec: ModelSpec, ledger: Ledger) -> Status:
     )
 
 
+def _seen(observation: Observation) -> Seen:
+    told = observation.figures
+    rows, labelled = (int(told.get(name) or 0) for name in ("accepted", "labelled"))
+    statistics = told.get("statistics", ())
+    return Seen(observation.verdict, observation.reason, rows, labelled, statistics)
+
+
 def _number(proposal: str, episode: str) -> int:
     number = proposal.removeprefix(f"{episode}.")
     return int(number) if number.isdecimal() else 0
@@ -242,6 +255,7 @@ def as_json(status: Status) -> dict[str, Any]:
         "due": status.due,
         "nobody_asked": status.silence,
         "waits": status.patience,
+        "advice": status.advice,
         "calibration": {
             "state": status.calibration.now.state,
             "episode": status.calibration.now.episode,

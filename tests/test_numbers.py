@@ -113,8 +113,8 @@ def test_one_row_one_class_and_equal_rows_are_judged(
     frame, label = rows(100, seed=2)
     assert observe(one, model, accepted, frame[:1], label[:1])[0].verdict
     said, _ = observe(spec, model, accepted, frame, np.ones_like(label))
-    assert not said.labelled
-    assert said.reason.endswith("no label is 0, so the losses are not compared")
+    assert said.labelled
+    assert said.reason.endswith("no label is 0, of which nothing is said")
     assert observe(spec, model, accepted, frame * 0, label)[0].verdict == "drifting"
     said, told = observe(spec, model, accepted, frame, label, np.zeros(100))
     assert not said.labelled
