@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 from tasks.bounds import shifted
@@ -59,6 +59,20 @@ class History:
 def kind_of(name: str) -> Kind:
     """Return what an episode, or a proposal for one, asks for: `retrain` or `recalibrate`."""
     return "recalibrate" if ".recalibrate." in name else "retrain"
+
+
+def breach_of(episode: str) -> datetime | None:
+    """Return the start of an episode's first breaching window; None if the name holds none.
+
+    Examples
+    --------
+    >>> breach_of("churn.v1.20260112T0000").isoformat()
+    '2026-01-12T00:00:00+00:00'
+    """
+    try:
+        return datetime.strptime(episode.rpartition(".")[2], "%Y%m%dT%H%M").replace(tzinfo=UTC)
+    except ValueError:
+        return None
 
 
 def windows_to_wait(ends: int) -> int | None:
@@ -124,15 +138,16 @@ class _Machine:
         self.recent: deque[Reading] = deque(maxlen=policy.open.of)
         self.calm = 0
         self.episode: str | None = None
-        self.rests_until: datetime | None = None
+        self.paused: datetime | None = None
+        self.length = timedelta(0)  # of a window
 
     def pause(self, pause: Pause) -> None:
-        until = shifted(pause.since, self.policy.rest)
-        self.rests_until = max(until, self.rests_until or until)
+        self.paused = max(pause.since, self.paused or pause.since)
         if pause.promotion:
             self._forget()
 
     def read(self, reading: Reading) -> None:
+        self.length = reading.window.end - reading.window.start
         if reading.verdict == "insufficient":
             return
         self.recent.append(reading)
@@ -149,10 +164,19 @@ class _Machine:
     def latch(self, moment: datetime | None) -> Latch:
         rests = moment is not None and self._rests(moment)
         state: State = "resting" if rests else "open" if self.episode else "closed"
-        return Latch(state, self.episode, self.rests_until if rests else None)
+        return Latch(state, self.episode, self._until if rests else None)
+
+    @property
+    def _until(self) -> datetime | None:
+        if self.paused is None:
+            return None
+        rest = self.policy.rest
+        return shifted(self.paused, rest * self.length if isinstance(rest, int) else rest)
 
     def _rests(self, moment: datetime) -> bool:
-        return self.rests_until is not None and moment < self.rests_until
+        # Half a window of slack where windows are counted: those of a clock change differ.
+        slack = self.length / 2 if isinstance(self.policy.rest, int) else timedelta(0)
+        return self._until is not None and shifted(moment, slack) < self._until
 
     def _forget(self) -> None:
         self.recent.clear()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from functools import partial
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
@@ -112,10 +113,13 @@ def _summarise(
 ) -> Summary:
     import numpy as np
 
-    from tasks import scoring
+    from tasks import capped, scoring
 
     with np.errstate(over="ignore", invalid="ignore"):  # scores that overflow are named as such
         decision, weighed = scoring.score(model, columns)
         if column is not None:
             decision = rows.column(column).to_numpy().astype(np.float64)
-        return scoring.summarise_rows(spec, grid, model, columns, label, decision, weighed, weight)
+        summary = scoring.summarise_rows(
+            spec, grid, model, columns, label, decision, weighed, weight
+        )
+    return replace(summary, capped=capped.beyond(model, columns))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tasks import bounds, heads, rollback, scored_by, shadow, status, verification
+from tasks import bounds, heads, remembered, rollback, scored_by, shadow, status, verification
 from tasks.latch import kind_of
 from tasks.ledger import Ledger
 from tasks.measuring import measure as measure
@@ -60,9 +60,10 @@ def validate(spec: ModelSpec, window: Window, *, version: int | None = None) -> 
 
 
 def _beside(spec: ModelSpec, window: Window, served: set[int]) -> set[int]:
-    if not spec.shadow.windows:
-        return served
-    return served | shadow.watched(status.read(spec, Ledger.open()), window)
+    known = status.read(spec, Ledger.open())
+    earlier = remembered.beside(spec, known.reigns(window.start), window.start)
+    candidates = shadow.watched(known, window) if spec.shadow.windows else set()
+    return served | candidates | set(earlier)
 
 
 def _served(spec: ModelSpec, checked: dict[str, Any]) -> set[int]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from tasks import model_file, quarantine, registry, training
+from tasks import model_file, quarantine, registry, spans, training
 from tasks.calibration import learn
 from tasks.ledger import Ledger
 from tasks.made_with import made_with
@@ -77,7 +77,8 @@ def reproduce(spec: ModelSpec, version: int) -> Reproduction:
         cut = training.unfitted_slices(len(label), **share)
         fitted = model_of(spec, ledger, asked.champion).estimator.estimator
     else:
-        cut = training.slices(len(label), **share)
+        span = candidate.metrics["span"]
+        cut = spans.kept(training.slices(len(label), **share, since=span["since"]), span)
         fitted = training.fit(spec, frame[cut.fit], label[cut.fit])
     ours = learn(fitted, frame[cut.calibrate], label[cut.calibrate], spec.calibration.method)
     theirs = model_of(spec, ledger, version)

@@ -54,19 +54,19 @@ def turning(**parts: Any) -> tuple[ModelSpec, History]:
     return past.spec(**parts), past.past(columns)
 
 
-def test_electricity_is_retrained_six_times_and_gains_by_it() -> None:
-    retrains = [r for r in played().retrains if r.version]
-    assert [r.index for r in retrains] == [59, 68, 71, 111, 117, 131]
-    assert [r.version for r in retrains] == [2, 3, 4, 5, 6, 7]
+def test_electricity_is_retrained_five_times_and_gains_by_it() -> None:
+    retrains = played().retrains
+    assert [r.index for r in retrains] == [60, 68, 72, 111, 117]
+    assert [r.version for r in retrains] == [2, 3, 4, 5, 6]
     tried = trial.trial(electricity(), weeks(), weeks().windows[20].start, FIRST, silent)
-    assert tried.ours.means[0] == pytest.approx(0.7659, abs=5e-5)
+    assert tried.ours.means[0] == pytest.approx(0.7657, abs=5e-5)
     assert tried.never == pytest.approx(0.7492, abs=5e-5)
-    assert tried.ours.false_alarms == 2
-    assert tried.ours.retrains == (40, 49, 52, 92, 98, 112)
-    known = [k for k in trial.hindsight(tried.played) if k.new is not None]
-    assert [k.new > k.old for k in known if k.new and k.old] == [True] * 5 + [False]
+    assert tried.ours.false_alarms == 0
+    assert tried.ours.retrains == (41, 49, 53, 92, 98)
+    known = trial.hindsight(tried.played)
+    assert all(k.new is not None and k.old is not None and k.new > k.old for k in known)
     assert next(iter(retrains[0].causes)) == "nsw_price"
-    assert retrains[1].above == ("margin_density", "class_loss of 1")
+    assert retrains[1].above == ("ks", "margin_density", "hinge_loss")
 
 
 @pytest.fixture
@@ -151,7 +151,7 @@ def test_a_refused_candidate_makes_the_latch_rest_and_it_asks_again() -> None:
     assert asked[:3] == [15, 18, 21]
     assert {r.version for r in mine.retrains} == {None}
     assert len({r.episode for r in mine.retrains}) == 1
-    assert "hinge loss (at most 0.01)" in str(mine.retrains[0].refusal)
+    assert "hinge loss (at most 0.01, and it is 3." in str(mine.retrains[0].refusal)
     assert [s.latch.state for s in mine.steps][5:9] == ["open", "resting", "resting", "open"]
     tried = trial.trial(strict, found, found.windows[10].start, 8 * HOURS, silent)
     assert (tried.ours.retrains, tried.ours.false_alarms) == ((), 1)
@@ -235,7 +235,7 @@ def test_what_the_policy_did_is_in_the_matrix_and_the_oracle_is_no_worse() -> No
     assert by_name["never"].labels_used == pytest.approx(140 * 48 / 45312)
     assert by_name["never"].gain_per_retrain(tried.never) is None
     gain = tried.ours.gain_per_retrain(tried.never)
-    assert gain == pytest.approx(100 * (0.76586 - 0.74917) / 6, abs=1e-3)
+    assert gain == pytest.approx(100 * (0.76568 - 0.74917) / 5, abs=1e-3)
 
 
 def test_a_sweep_keeps_the_first_champion_and_the_range() -> None:
@@ -278,7 +278,8 @@ def test_a_window_whose_scores_are_no_numbers_is_insufficient_by_name_and_the_pl
     columns = past.rows(3000, hourly=100)
     columns["x"] *= 1e-60
     columns["x"][[1250, 1260]] = 1e100  # a score of 1e160
-    one, rows = past.spec(latch={"rest": "2h"}), past.past(columns)
+    one = past.spec(latch={"rest": "2h"}, training={"cap": None})
+    rows = past.past(columns)
     steps = play(one, rows, 8, timedelta(hours=8)).steps
     said = {s.index: s.judgement for s in steps if s.judgement.verdict == "insufficient"}
     assert list(said) == [12]
@@ -293,7 +294,8 @@ def test_losses_that_cannot_be_summed_make_their_window_insufficient_in_a_play()
     weight[1250] = 1e140  # times a squared loss of 1e200
     columns["y"][1250] = 0
     rows = replace(past.past(columns), weight=weight)
-    steps = play(past.spec(source={"weight": "w"}), rows, 8, timedelta(hours=8)).steps
+    one = past.spec(source={"weight": "w"}, training={"cap": None})
+    steps = play(one, rows, 8, timedelta(hours=8)).steps
     said = {s.index: s.judgement.reason for s in steps if s.judgement.verdict == "insufficient"}
     assert list(said) == [12]
     assert "source.weight, and bound them with an expectation" in said[12]
