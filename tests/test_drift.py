@@ -330,7 +330,41 @@ def test_a_change_beyond_the_noise_of_a_blind_window_still_drifts() -> None:
 
 
 def test_a_window_is_not_blind_while_one_statistic_sees() -> None:
-    assert blind(200, 8, 0.0, blind_at=2, wasserstein={"effect": 9.0}).verdict == "steady"
+    judgement = blind(200, 8, 0.0, blind_at=2, wasserstein={"effect": 9.0})
+    found = by_name(judgement)
+    assert (judgement.verdict, judgement.rests_on) == ("steady", ("wasserstein",))
+    assert judgement.reason == (
+        "within its limits, as far as wasserstein can tell; blind: "
+        f"ks (sees {found['ks'].limit:.2g} or more), "
+        f"margin_density (sees {found['margin_density'].limit:.2g} or more)"
+    )
+
+
+def test_a_limit_that_no_change_can_reach_is_blind() -> None:
+    rng = np.random.default_rng(3)
+    decision = rng.normal(size=10_000)
+    inside = float(np.mean(np.abs(decision) < 1))
+    most = {"ks": 1.0, "margin_density": max(inside, 1 - inside)}
+    for name, largest in most.items():
+        for effect, expected in ((largest * 0.999, False), (largest * 1.001, True)):
+            judgement = verdict(
+                of(decision[:500]), reference_from(decision), **{name: {"effect": effect}}
+            )
+            assert by_name(judgement)[name].blind == expected
+            assert (f"blind: {name} (sees nothing)" in judgement.reason) == expected
+    label = signs(decision) ^ (rng.random(10_000) < 0.7)
+    policy = {"class_recall": {"effect": 0.4}}  # of which there is 0.3
+    judgement = verdict(of(decision, label), reference_from(decision, label), **policy)
+    assert "class_recall of no (sees nothing)" in judgement.reason
+    assert "class_recall of yes" not in judgement.rests_on
+
+
+def test_a_breach_says_what_a_steady_verdict_rests_on() -> None:
+    window, reference = drifted(1.0)
+    judgement = verdict(window, reference, hinge_loss={"effect": 0.2}, margin_density={"effect": 1})
+    assert judgement.verdict == "steady"
+    assert "; the labelled loss does not confirm it; the verdict rests on ks, " in judgement.reason
+    assert judgement.reason.endswith("; blind: margin_density (sees nothing)")
 
 
 def noises(stream: Floats, rows: int, **policy: Any) -> dict[str, float]:

@@ -204,7 +204,13 @@ def test_a_window_before_a_promotion_is_judged_again_with_its_own_champion() -> 
 
 def test_a_feature_that_was_constant_and_now_varies_stops_its_windows() -> None:
     found = weeks()
-    stopped = play(electricity(**{"validation.constant_feature": "insufficient"}), found, 20, FIRST)
+    one = electricity(
+        **{
+            "validation.constant_feature": "insufficient",
+            **{f"drift.{name}.effect": 9.0 for name in ("hinge_loss", "class_loss")},
+        }
+    )
+    stopped = play(one, found, 20, FIRST)
     alive = [(np.ptp(found.frame["transfer"].iloc[found.rows(s.index)]) > 0) for s in stopped.steps]
     said = [s.judgement.verdict == "insufficient" for s in stopped.steps]
     assert said == alive
@@ -238,7 +244,7 @@ def test_a_sweep_keeps_the_first_champion_and_the_range() -> None:
     settings: list[dict[str, Any]] = [
         {"training.window": "4h"},
         {"latch.open.breaches": 3},
-        {"drift.hinge_loss.effect": 9.0},
+        {"drift.hinge_loss.effect": 9.0, "drift.class_loss.effect": 9.0},
     ]
     points = [(s, draft.checked(draft.changed(past.SPEC, s), "test")) for s in settings]
 
