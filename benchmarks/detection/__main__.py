@@ -9,7 +9,7 @@ import argparse
 import json
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -23,6 +23,9 @@ from benchmarks.detection.detectors import PEERS, PeerName
 from benchmarks.detection.scenarios import scenario
 from benchmarks.detection.study import study_of
 from benchmarks.detection.tables import Sheet
+from benchmarks.detection.unseen import measure
+from benchmarks.detection.unseen import tables as unseen_tables
+from benchmarks.detection.unseen.streams import STREAMS
 
 DOC = Path(__file__).resolve().parents[2] / "docs" / "benchmarks.md"
 BEGIN, END = "<!-- python -m benchmarks.detection -->", "<!-- end -->"
@@ -65,8 +68,17 @@ QUICK = Size(
 class Run:
     """The parts of a run, the progress that people see, and the figures for --json."""
 
-    def __init__(self, size: Size, jobs: int, progress: Progress) -> None:
+    def __init__(
+        self,
+        size: Size,
+        jobs: int,
+        progress: Progress,
+        streams: Sequence[str] = tuple(STREAMS),
+        seeds: int = 3,
+        policies: Sequence[str] = measure.POLICIES,
+    ) -> None:
         self.size, self.jobs, self.progress = size, jobs, progress
+        self.streams, self.seeds, self.policies = streams, seeds, policies
         self.figures: dict[str, list[dict[str, Any]]] = {}
 
     def false_alarms(self) -> list[Sheet]:
@@ -99,6 +111,13 @@ class Run:
         steady = [one for name in self.size.controls for one in found[name]]
         return [*sheets, tables.controls(steady, self.size.controls)]
 
+    def unseen(self) -> list[Sheet]:
+        streams, seeds = self.streams, self.seeds
+        advance = self._bar("unseen streams", len(measure.jobs_of(streams, seeds)))
+        found = measure.measure(streams, seeds, self.policies, self.jobs, advance)
+        self._keep("unseen", found)
+        return [unseen_tables.ours(found)]
+
     def _scenario(self, name: str) -> list[retrains.Outcome]:
         names = list(self.size.names)
         windows = len(scenario(name).history.windows) - scenario(name).first
@@ -123,6 +142,7 @@ PARTS = {
     "false-alarms": Run.false_alarms,
     "delays": Run.delays,
     "retrains": Run.retrains,
+    "unseen": Run.unseen,
 }
 
 
@@ -132,11 +152,13 @@ def main() -> None:
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # several processes share the cores already
     begun = time.perf_counter()
     said = Console(stderr=True, highlight=False)
-    if "delays" in arguments.only or "retrains" in arguments.only:
-        environments.prepare(out=said)
+    peers = [("river",), environments.NAMES][bool({"delays", "retrains"} & set(arguments.only))]
+    environments.prepare(peers, out=said)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, TimeElapsedColumn(), console=said) as progress:
-        run = Run(QUICK if arguments.quick else FULL, arguments.jobs, progress)
+        size = QUICK if arguments.quick else FULL
+        asked = (arguments.streams, arguments.seeds, arguments.policies)
+        run = Run(size, arguments.jobs, progress, *asked)
         sheets = {part: PARTS[part](run) for part in arguments.only}
     out = Console(highlight=False)
     if not out.is_terminal:
@@ -170,7 +192,13 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--jobs", type=int, default=len(os.sched_getaffinity(0)), help="processes")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every figure")
     parser.add_argument("--write", action="store_true", help=f"put the tables into {DOC.name}")
+    unseen = parser.add_argument_group("unseen streams")
+    unseen.add_argument("--streams", nargs="+", choices=STREAMS, metavar="NAME", help="these alone")
+    unseen.add_argument("--seeds", type=int, default=3, help="of each stream that is made")
+    unseen.add_argument("--policies", nargs="+", choices=measure.POLICIES, help="these alone")
     arguments = parser.parse_args()
+    arguments.streams = arguments.streams or list(STREAMS)
+    arguments.policies = arguments.policies or list(measure.POLICIES)
     arguments.only = arguments.only or list(PARTS)
     if arguments.quick and arguments.write:
         parser.error("--write needs a full run; leave out --quick")
