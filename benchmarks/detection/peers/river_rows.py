@@ -13,10 +13,10 @@ ROWS, CHANGE, AGAIN = 40_000, 20_000, 30_000
 
 
 def sea(seed):
-    """SEA (Street & Kim, 2001): the threshold of two features' sum goes from 7 to 9.5."""
+    """SEA (Street & Kim, 2001): the threshold of two features' sum goes from 9.5 to 7."""
     return [
-        (CHANGE, synth.SEA(variant=2, noise=0.1, seed=seed)),
-        (ROWS, synth.SEA(variant=3, noise=0.1, seed=seed + 1000)),
+        (CHANGE, synth.SEA(variant=3, noise=0.1, seed=seed)),
+        (ROWS, synth.SEA(variant=2, noise=0.1, seed=seed + 1000)),
     ]
 
 

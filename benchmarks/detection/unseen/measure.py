@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass
 
-from benchmarks.detection.unseen import ours
-from benchmarks.detection.unseen.ours import Outcome
+from benchmarks.detection.detectors import Peer
+from benchmarks.detection.scenarios import Scenario
+from benchmarks.detection.unseen import ours, policies
+from benchmarks.detection.unseen.figures import Outcome, Result, outcome, windows
+from benchmarks.detection.unseen.policies import PERIOD
+from benchmarks.detection.unseen.refits import Refits, Rows
 from benchmarks.detection.unseen.streams import STREAMS
 
-OURS = "Gatelatch"
-POLICIES = ("ours",)
-
-
-@dataclass(frozen=True)
-class Result:
-    """What each policy did on one stream of one seed."""
-
-    stream: str
-    seed: int
-    outcomes: dict[str, Outcome]
+OURS, NEVER, TRAILING = "Gatelatch", "never", "always, all rows"
+WAYS: tuple[Rows, ...] = ("65 %", "all rows")
+# What --policies may ask for; `never` is played in any case, and `always` shows what is to gain.
+POLICIES = ("ours", "always", "every", "ks", "adwin", "ddm", "oracle")
+_LONGEST = ("employment", "stagger", "agrawal", "email", "forty-classes", "led")
 
 
 def jobs_of(streams: Sequence[str], seeds: int) -> list[tuple[str, int]]:
@@ -31,25 +28,49 @@ def jobs_of(streams: Sequence[str], seeds: int) -> list[tuple[str, int]]:
 def measure(
     streams: Sequence[str],
     seeds: int,
-    policies: Sequence[str],
+    asked: Sequence[str],
     jobs: int,
     advance: Callable[[], None],
 ) -> list[Result]:
     """Play the policies on all streams; `advance` is called after each stream and seed."""
     wanted = jobs_of(streams, seeds)
+    # The longest first, so that no process works alone at the end.
+    longest = sorted(wanted, key=lambda job: job[0] not in _LONGEST)
     found: dict[tuple[str, int], Result] = {}
     with ProcessPoolExecutor(jobs) as pool:
-        tasks = {pool.submit(one, *job, tuple(policies)): job for job in wanted}
+        tasks = {pool.submit(one, *job, tuple(asked)): job for job in longest}
         for task in as_completed(tasks):
             found[tasks[task]] = task.result()
             advance()
     return [found[job] for job in wanted]
 
 
-def one(name: str, seed: int, policies: tuple[str, ...]) -> Result:
+def one(name: str, seed: int, asked: tuple[str, ...]) -> Result:
     """Play the policies on one stream of one seed."""
     it = STREAMS[name].make(seed)
-    outcomes = {}
-    if "ours" in policies:
-        outcomes[OURS] = ours.play(it)
-    return Result(name, seed, outcomes)
+    refits = Refits(it)
+    outcomes = {NEVER: outcome(it, policies.never(it, refits))}
+    if "ours" in asked:
+        outcomes[OURS] = ours.play(it, outcomes[NEVER])
+    outcomes |= _others(it, refits, asked)
+    return Result(name, seed, it.first, windows(it), outcomes)
+
+
+def _others(it: Scenario, refits: Refits, asked: tuple[str, ...]) -> Iterator[tuple[str, Outcome]]:
+    for rows in WAYS:
+        if "always" in asked:
+            yield f"always, {rows}", outcome(it, policies.every(it, refits, 1, rows))
+        if "every" in asked:
+            name = f"every {PERIOD} windows, {rows}"
+            yield name, outcome(it, policies.every(it, refits, PERIOD, rows))
+        if "ks" in asked:
+            yield f"KS, {rows}", outcome(it, policies.ks(it, refits, rows))
+    for key, detector in (("adwin", policies.ADWIN), ("ddm", policies.DDM)):
+        if key not in asked:
+            continue
+        with Peer(detector) as peer:  # one process for both, as its start takes longest
+            for rows in WAYS:
+                found = policies.detector(it, refits, peer, rows)
+                yield f"{detector.title}, {rows}", outcome(it, found)
+    if "oracle" in asked:
+        yield "best in hindsight", outcome(it, policies.oracle(it, refits))
