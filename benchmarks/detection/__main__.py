@@ -76,9 +76,10 @@ class Run:
         streams: Sequence[str] = tuple(STREAMS),
         seeds: int = 3,
         policies: Sequence[str] = measure.POLICIES,
+        against: Path | None = None,
     ) -> None:
         self.size, self.jobs, self.progress = size, jobs, progress
-        self.streams, self.seeds, self.policies = streams, seeds, policies
+        self.streams, self.seeds, self.policies, self.against = streams, seeds, policies, against
         self.figures: dict[str, list[dict[str, Any]]] = {}
 
     def false_alarms(self) -> list[Sheet]:
@@ -115,8 +116,10 @@ class Run:
         streams, seeds = self.streams, self.seeds
         advance = self._bar("unseen streams", len(measure.jobs_of(streams, seeds)))
         found = measure.measure(streams, seeds, self.policies, self.jobs, advance)
+        if self.against:
+            found = measure.against(found, self.against)
         self._keep("unseen", found)
-        return [unseen_tables.ours(found)]
+        return unseen_tables.sheets(found)
 
     def _scenario(self, name: str) -> list[retrains.Outcome]:
         names = list(self.size.names)
@@ -157,7 +160,7 @@ def main() -> None:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, TimeElapsedColumn(), console=said) as progress:
         size = QUICK if arguments.quick else FULL
-        asked = (arguments.streams, arguments.seeds, arguments.policies)
+        asked = (arguments.streams, arguments.seeds, arguments.policies, arguments.against)
         run = Run(size, arguments.jobs, progress, *asked)
         sheets = {part: PARTS[part](run) for part in arguments.only}
     out = Console(highlight=False)
@@ -194,10 +197,18 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--write", action="store_true", help=f"put the tables into {DOC.name}")
     unseen = parser.add_argument_group("unseen streams")
     unseen.add_argument("--streams", nargs="+", choices=STREAMS, metavar="NAME", help="these alone")
-    unseen.add_argument("--seeds", type=int, default=3, help="of each stream that is made")
+    unseen.add_argument("--seeds", type=int, help="of each stream that is made (3; 1 if quick)")
     unseen.add_argument("--policies", nargs="+", choices=measure.POLICIES, help="these alone")
+    unseen.add_argument(
+        "--against",
+        type=Path,
+        metavar="FILE",
+        help="take the other policies' from a --json of before",
+    )
     arguments = parser.parse_args()
-    arguments.streams = arguments.streams or list(STREAMS)
+    arguments.seeds = arguments.seeds or (1 if arguments.quick else 3)
+    slow = measure.SLOW if arguments.quick else ()
+    arguments.streams = arguments.streams or [name for name in STREAMS if name not in slow]
     arguments.policies = arguments.policies or list(measure.POLICIES)
     arguments.only = arguments.only or list(PARTS)
     if arguments.quick and arguments.write:

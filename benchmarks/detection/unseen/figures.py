@@ -8,9 +8,10 @@ from itertools import pairwise
 from typing import Protocol
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from benchmarks.detection.scenarios import Scenario
-from benchmarks.detection.streams import Floats, Ints
+from benchmarks.detection.streams import Ints
 
 # Windows are counted from the first champion's first.
 
@@ -108,7 +109,7 @@ def balanced(said: Ints, label: Ints) -> float:
     return float(np.mean([(said[label == c] == c).mean() for c in np.unique(label[label >= 0])]))
 
 
-def share(mine: Floats | float, never: Floats | float, trailing: Floats | float) -> float:
+def share(mine: ArrayLike, never: ArrayLike, trailing: ArrayLike) -> float:
     """Return the share of the trailing refit's gain over never that a policy brings.
 
     Seeds are averaged before they are divided: a seed with little to gain would outweigh others.

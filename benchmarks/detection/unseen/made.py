@@ -47,7 +47,8 @@ def abrupt(seed: int, degrees: float, at: float) -> Rows:
 
 def recurring(seed: int) -> Rows:
     """Turn the rule by 120° at 35, back at 50, and again at 65."""
-    return turned(seed, 120.0 * (np.searchsorted([35, 50, 65], times(), side="right") % 2))
+    turns = np.searchsorted([35, 50, 65], times(), side="right")
+    return turned(seed, np.where(turns % 2, 120.0, 0.0))
 
 
 def rotating(seed: int) -> Rows:

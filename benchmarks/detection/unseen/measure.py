@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
 
 from benchmarks.detection.detectors import Peer
 from benchmarks.detection.scenarios import Scenario
@@ -17,7 +21,7 @@ OURS, NEVER, TRAILING = "Gatelatch", "never", "always, all rows"
 WAYS: tuple[Rows, ...] = ("65 %", "all rows")
 # What --policies may ask for; `never` is played in any case, and `always` shows what is to gain.
 POLICIES = ("ours", "always", "every", "ks", "adwin", "ddm", "oracle")
-_LONGEST = ("employment", "stagger", "agrawal", "email", "forty-classes", "led")
+SLOW = ("employment", "forty-classes", "email", "led")
 
 
 def jobs_of(streams: Sequence[str], seeds: int) -> list[tuple[str, int]]:
@@ -35,7 +39,7 @@ def measure(
     """Play the policies on all streams; `advance` is called after each stream and seed."""
     wanted = jobs_of(streams, seeds)
     # The longest first, so that no process works alone at the end.
-    longest = sorted(wanted, key=lambda job: job[0] not in _LONGEST)
+    longest = sorted(wanted, key=lambda job: job[0] not in SLOW)
     found: dict[tuple[str, int], Result] = {}
     with ProcessPoolExecutor(jobs) as pool:
         tasks = {pool.submit(one, *job, tuple(asked)): job for job in longest}
@@ -43,6 +47,23 @@ def measure(
             found[tasks[task]] = task.result()
             advance()
     return [found[job] for job in wanted]
+
+
+def against(found: Sequence[Result], file: Path) -> list[Result]:
+    """Return the results with the other policies' of an earlier run, where they are of one stream.
+
+    `file` is what that run wrote for --json.
+    """
+    earlier = {}
+    for raw in json.loads(file.read_text())["unseen"]:
+        outcomes = {
+            p: Outcome(**o | {"retrains": tuple(o["retrains"])}) for p, o in raw["outcomes"].items()
+        }
+        earlier[raw["stream"], raw["seed"]] = outcomes
+    missing = [f"{r.stream} {r.seed}" for r in found if (r.stream, r.seed) not in earlier]
+    if missing:
+        raise SystemExit(f"{file} holds nothing of {', '.join(missing)}; run all policies on them")
+    return [replace(r, outcomes=earlier[r.stream, r.seed] | r.outcomes) for r in found]
 
 
 def one(name: str, seed: int, asked: tuple[str, ...]) -> Result:
@@ -57,20 +78,20 @@ def one(name: str, seed: int, asked: tuple[str, ...]) -> Result:
 
 
 def _others(it: Scenario, refits: Refits, asked: tuple[str, ...]) -> Iterator[tuple[str, Outcome]]:
-    for rows in WAYS:
-        if "always" in asked:
-            yield f"always, {rows}", outcome(it, policies.every(it, refits, 1, rows))
-        if "every" in asked:
-            name = f"every {PERIOD} windows, {rows}"
-            yield name, outcome(it, policies.every(it, refits, PERIOD, rows))
-        if "ks" in asked:
-            yield f"KS, {rows}", outcome(it, policies.ks(it, refits, rows))
-    for key, detector in (("adwin", policies.ADWIN), ("ddm", policies.DDM)):
-        if key not in asked:
-            continue
-        with Peer(detector) as peer:  # one process for both, as its start takes longest
+    ways = {
+        "always": ("always", partial(policies.every, period=1)),
+        "every": (f"every {PERIOD}", partial(policies.every, period=PERIOD)),
+        "ks": ("KS", policies.ks),
+    }
+    for key, (title, way) in ways.items():
+        if key in asked:
             for rows in WAYS:
-                found = policies.detector(it, refits, peer, rows)
-                yield f"{detector.title}, {rows}", outcome(it, found)
+                yield f"{title}, {rows}", outcome(it, way(it, refits, rows=rows))
+    for key, detector in (("adwin", policies.ADWIN), ("ddm", policies.DDM)):
+        if key in asked:
+            with Peer(detector) as peer:  # one process for both, as its start takes longest
+                for rows in WAYS:
+                    found = policies.detector(it, refits, peer, rows)
+                    yield f"{detector.title}, {rows}", outcome(it, found)
     if "oracle" in asked:
         yield "best in hindsight", outcome(it, policies.oracle(it, refits))
