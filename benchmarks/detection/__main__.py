@@ -127,11 +127,9 @@ class Run:
         study = study_of(name, self.jobs, self._bar(f"{name}: candidates", windows))
         advance = self._bar(f"{name}: detectors", windows * len(names))
         with ProcessPoolExecutor(1) as pool:
-            compare = retrains.check(study, pool)
-            found = retrains.fixed(study)
-            found += retrains.of_peers(study, names, self.jobs, advance)
-            compare()
-        return found
+            ours = pool.submit(retrains.gatelatch, name)
+            others = retrains.of_peers(study, names, self.jobs, advance)
+            return [*retrains.fixed(study), ours.result(), *others]
 
     def _bar(self, what: str, total: int) -> Callable[[], None]:
         task = self.progress.add_task(what, total=total)

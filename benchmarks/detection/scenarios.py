@@ -167,7 +167,8 @@ def cut(
     end = table["timestamp"].iloc[-1].to_pydatetime() + spec.window.every / 10
     windows = tuple(windows_between(spec.window, spec.window.start, end))
     edges = np.searchsorted(times, _boundaries(windows))
-    batch = pa.RecordBatch.from_pandas(table.iloc[: edges[-1]], preserve_index=False)
+    rows = table.iloc[: edges[-1]].drop(columns="timestamp")
+    batch = pa.RecordBatch.from_pandas(rows, preserve_index=False)
     history = History(
         windows,
         (None,) * len(windows),

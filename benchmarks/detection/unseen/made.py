@@ -76,7 +76,10 @@ def late_class(seed: int) -> Rows:
 
 
 def leaving_class(seed: int) -> Rows:
-    """Let the third of three classes leave at 40; the other two stay where they are."""
+    """Let the third of three classes leave at 40; the other two stay where they are.
+
+    Rows between them and its corner are lost until a model no longer expects it.
+    """
     return _three(seed, times() < CHANGE)
 
 

@@ -148,6 +148,14 @@ _STREAMS = (
     ),
     _made("late-class", "gain", 30, "the third of three classes appears at 30", made.late_class, 3),
     _made(
+        "leaving-class",
+        "gain",
+        CHANGE,
+        "the third of three classes leaves at 40: rows near its place are others'",
+        made.leaving_class,
+        3,
+    ),
+    _made(
         "forty-classes",
         "gain",
         CHANGE,
@@ -166,14 +174,6 @@ _STREAMS = (
     _published("led", CHANGE, "five of seven segments change places with noise at 40", classes=10),
     _published(
         "stagger", CHANGE, "the second concept at 40, the third at 60", ("size", "color", "shape")
-    ),
-    _made(
-        "leaving-class",
-        "quiet",
-        CHANGE,
-        "the third of three classes leaves at 40",
-        made.leaving_class,
-        3,
     ),
     _made(
         "label-noise",
