@@ -235,13 +235,13 @@ def test_an_earlier_runs_policies_stand_beside_a_new_one(tmp_path):
     file = tmp_path / "earlier.json"
     earlier = [result("weak", 0, never=0.7, Gatelatch=0.75)]
     file.write_text(json.dumps({"unseen": [asdict(one) for one in earlier]}))
-    (found,) = measure.against([result("weak", 0, Gatelatch=0.8)], file)
+    (found,) = measure.beside([result("weak", 0, Gatelatch=0.8)], file)
     assert {name: one.accuracy for name, one in found.outcomes.items()} == {
         "never": 0.7,
         "Gatelatch": 0.8,
     }
     with pytest.raises(SystemExit, match="nothing of weak 1"):
-        measure.against([result("weak", 1, Gatelatch=0.8)], file)
+        measure.beside([result("weak", 1, Gatelatch=0.8)], file)
 
 
 def test_the_summary_names_the_median_share_and_the_streams_below_the_bar():

@@ -1,4 +1,4 @@
-"""False alarms, detection delays, and what retraining on a signal brings: `make bench-detection`.
+"""False alarms, delays, what retraining on a signal brings, unseen streams: `make bench-detection`.
 
 `--write` puts the tables of a full run into docs/benchmarks.md.
 """
@@ -9,7 +9,7 @@ import argparse
 import json
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -23,9 +23,11 @@ from benchmarks.detection.detectors import PEERS, PeerName
 from benchmarks.detection.scenarios import scenario
 from benchmarks.detection.study import study_of
 from benchmarks.detection.tables import Sheet
-from benchmarks.detection.unseen import measure
+from benchmarks.detection.unseen import measure, picture
 from benchmarks.detection.unseen import tables as unseen_tables
+from benchmarks.detection.unseen.measure import Asked
 from benchmarks.detection.unseen.streams import STREAMS
+from benchmarks.detection.unseen.tables import Board
 
 DOC = Path(__file__).resolve().parents[2] / "docs" / "benchmarks.md"
 BEGIN, END = "<!-- python -m benchmarks.detection -->", "<!-- end -->"
@@ -68,19 +70,10 @@ QUICK = Size(
 class Run:
     """The parts of a run, the progress that people see, and the figures for --json."""
 
-    def __init__(
-        self,
-        size: Size,
-        jobs: int,
-        progress: Progress,
-        streams: Sequence[str] = tuple(STREAMS),
-        seeds: int = 3,
-        policies: Sequence[str] = measure.POLICIES,
-        against: Path | None = None,
-    ) -> None:
-        self.size, self.jobs, self.progress = size, jobs, progress
-        self.streams, self.seeds, self.policies, self.against = streams, seeds, policies, against
+    def __init__(self, size: Size, asked: Asked, jobs: int, progress: Progress) -> None:
+        self.size, self.asked, self.jobs, self.progress = size, asked, jobs, progress
         self.figures: dict[str, list[dict[str, Any]]] = {}
+        self.board: Board | None = None
 
     def false_alarms(self) -> list[Sheet]:
         size = self.size
@@ -113,13 +106,11 @@ class Run:
         return [*sheets, tables.controls(steady, self.size.controls)]
 
     def unseen(self) -> list[Sheet]:
-        streams, seeds = self.streams, self.seeds
-        advance = self._bar("unseen streams", len(measure.jobs_of(streams, seeds)))
-        found = measure.measure(streams, seeds, self.policies, self.jobs, advance)
-        if self.against:
-            found = measure.against(found, self.against)
+        advance = self._bar("unseen streams", len(self.asked.jobs))
+        found = measure.measure(self.asked, self.jobs, advance)
         self._keep("unseen", found)
-        return unseen_tables.sheets(found)
+        self.board = Board(found)
+        return unseen_tables.sheets(self.board)
 
     def _scenario(self, name: str) -> list[retrains.Outcome]:
         names = list(self.size.names)
@@ -158,8 +149,7 @@ def main() -> None:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, TimeElapsedColumn(), console=said) as progress:
         size = QUICK if arguments.quick else FULL
-        asked = (arguments.streams, arguments.seeds, arguments.policies, arguments.against)
-        run = Run(size, arguments.jobs, progress, *asked)
+        run = Run(size, _asked(arguments), arguments.jobs, progress)
         sheets = {part: PARTS[part](run) for part in arguments.only}
     out = Console(highlight=False)
     if not out.is_terminal:
@@ -173,6 +163,8 @@ def main() -> None:
     if arguments.write:
         for part, some in sheets.items():
             write(DOC, part, some)
+        if run.board:
+            picture.draw(run.board, DOC.with_name("unseen.svg"))
 
 
 def write(doc: Path, part: str, sheets: list[Sheet]) -> None:
@@ -184,6 +176,16 @@ def write(doc: Path, part: str, sheets: list[Sheet]) -> None:
         raise SystemExit(f"{doc.name} has no {begin} … {END}; put them where the tables belong")
     body = "\n\n".join(sheet.markdown() for sheet in sheets)
     doc.write_text(f"{before}{begin}\n\n{body}\n\n{END}{after}", encoding="utf-8")
+
+
+def _asked(arguments: argparse.Namespace) -> Asked:
+    slow = measure.SLOW if arguments.quick else ()
+    return Asked(
+        tuple(arguments.streams or (name for name in STREAMS if name not in slow)),
+        arguments.seeds or (1 if arguments.quick else 3),
+        tuple(arguments.policies or measure.POLICIES),
+        arguments.against,
+    )
 
 
 def _arguments() -> argparse.Namespace:
@@ -204,13 +206,11 @@ def _arguments() -> argparse.Namespace:
         help="take the other policies' from a --json of before",
     )
     arguments = parser.parse_args()
-    arguments.seeds = arguments.seeds or (1 if arguments.quick else 3)
-    slow = measure.SLOW if arguments.quick else ()
-    arguments.streams = arguments.streams or [name for name in STREAMS if name not in slow]
-    arguments.policies = arguments.policies or list(measure.POLICIES)
     arguments.only = arguments.only or list(PARTS)
     if arguments.quick and arguments.write:
         parser.error("--write needs a full run; leave out --quick")
+    if arguments.write and not _asked(arguments).whole:
+        parser.error("--write needs all streams and policies; leave out --streams and --policies")
     return arguments
 
 

@@ -8,12 +8,14 @@ from itertools import pairwise
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from benchmarks.detection.scenarios import Scenario
 from benchmarks.detection.streams import Ints
 
 # Windows are counted from the first champion's first.
+
+
+Means = Sequence[float] | float  # of one seed, or of several
 
 
 class Model(Protocol):
@@ -109,7 +111,7 @@ def balanced(said: Ints, label: Ints) -> float:
     return float(np.mean([(said[label == c] == c).mean() for c in np.unique(label[label >= 0])]))
 
 
-def share(mine: ArrayLike, never: ArrayLike, trailing: ArrayLike) -> float:
+def share(mine: Means, never: Means, trailing: Means) -> float:
     """Return the share of the trailing refit's gain over never that a policy brings.
 
     Seeds are averaged before they are divided: a seed with little to gain would outweigh others.

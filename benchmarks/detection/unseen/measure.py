@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -24,32 +24,46 @@ POLICIES = ("ours", "always", "every", "ks", "adwin", "ddm", "oracle")
 SLOW = ("employment", "forty-classes", "email", "led")
 
 
-def jobs_of(streams: Sequence[str], seeds: int) -> list[tuple[str, int]]:
-    """Return the streams with their seeds; one that is not made of a seed is there once."""
-    return [(n, seed) for n in streams for seed in range(seeds if STREAMS[n].seeded else 1)]
+@dataclass(frozen=True)
+class Asked:
+    """Which policies to play on which streams; `against` is the --json of an earlier run."""
+
+    streams: tuple[str, ...]
+    seeds: int
+    policies: tuple[str, ...]
+    against: Path | None
+
+    @property
+    def jobs(self) -> list[tuple[str, int]]:
+        """Return the streams with their seeds; one that is not made of a seed is there once."""
+        return [
+            (name, seed)
+            for name in self.streams
+            for seed in range(self.seeds if STREAMS[name].seeded else 1)
+        ]
+
+    @property
+    def whole(self) -> bool:
+        """Return whether nothing is left out."""
+        return self.streams == tuple(STREAMS) and bool(self.against or self.policies == POLICIES)
 
 
-def measure(
-    streams: Sequence[str],
-    seeds: int,
-    asked: Sequence[str],
-    jobs: int,
-    advance: Callable[[], None],
-) -> list[Result]:
+def measure(asked: Asked, jobs: int, advance: Callable[[], None]) -> list[Result]:
     """Play the policies on all streams; `advance` is called after each stream and seed."""
-    wanted = jobs_of(streams, seeds)
+    wanted = asked.jobs
     # The longest first, so that no process works alone at the end.
     longest = sorted(wanted, key=lambda job: job[0] not in SLOW)
     found: dict[tuple[str, int], Result] = {}
     with ProcessPoolExecutor(jobs) as pool:
-        tasks = {pool.submit(one, *job, tuple(asked)): job for job in longest}
+        tasks = {pool.submit(one, *job, asked.policies): job for job in longest}
         for task in as_completed(tasks):
             found[tasks[task]] = task.result()
             advance()
-    return [found[job] for job in wanted]
+    results = [found[job] for job in wanted]
+    return beside(results, asked.against) if asked.against else results
 
 
-def against(found: Sequence[Result], file: Path) -> list[Result]:
+def beside(found: Sequence[Result], file: Path) -> list[Result]:
     """Return the results with the other policies' of an earlier run, where they are of one stream.
 
     `file` is what that run wrote for --json.
@@ -78,7 +92,7 @@ def one(name: str, seed: int, asked: tuple[str, ...]) -> Result:
 
 
 def _others(it: Scenario, refits: Refits, asked: tuple[str, ...]) -> Iterator[tuple[str, Outcome]]:
-    ways = {
+    ways: dict[str, tuple[str, Callable[..., policies.Reigns]]] = {
         "always": ("always", partial(policies.every, period=1)),
         "every": (f"every {PERIOD}", partial(policies.every, period=PERIOD)),
         "ks": ("KS", policies.ks),

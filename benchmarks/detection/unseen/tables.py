@@ -40,6 +40,11 @@ class Column:
         pairs = zip(self.of(policy), self.of(NEVER), strict=True)
         return [100 * (mine.accuracy - never.accuracy) for mine, never in pairs]
 
+    def spread(self, policy: str) -> tuple[float, float, float]:
+        """Return the mean of these points, the least and the most."""
+        found = self.points(policy)
+        return fmean(found), min(found), max(found)
+
 
 class Board:
     """All results, by stream."""
@@ -61,9 +66,8 @@ class Board:
         return TRAILING in self.policies
 
 
-def sheets(found: Sequence[Result]) -> list[Sheet]:
+def sheets(board: Board) -> list[Sheet]:
     """Return the tables: a summary, then what each policy did, then the project's in detail."""
-    board = Board(found)
     tables = [summary(board), *shares(board), *controls(board), *real(board)]
     return [*tables, *([detail(board)] if OURS in board.policies else [])]
 
@@ -90,9 +94,13 @@ def summary(board: Board) -> Sheet:
                 *_against(outages, policy),
             )
         )
-    header = ("policy", "gain: accuracy", "median share", "least", f"below {POOR:g}", "retrains")
     header = (
-        *header,
+        "policy",
+        "gain: accuracy",
+        "median share",
+        "least",
+        f"below {POOR:g}",
+        "retrains",
         "quiet: points",
         "retrains (in vain)",
         "outages: points",
@@ -125,9 +133,9 @@ def shares(board: Board) -> list[Sheet]:
         measure = column.stream.measure
         ends = (_mean([getattr(o, measure) for o in column.of(p)]) for p in (NEVER, TRAILING))
         cells = (_share(column, policy) for policy in shown)
-        rows.append((_title(column), *ends, *cells))
-    title = f"Share of the gain of '{TRAILING}' · retrains, means of the seeds (least … most)"
-    return [Sheet(title, ("stream", NEVER, TRAILING, *shown), tuple(rows))]
+        rows.append((title(column), *ends, *cells))
+    name = f"Share of the gain of '{TRAILING}' · retrains, means of the seeds (least … most)"
+    return [Sheet(name, ("stream", NEVER, TRAILING, *shown), tuple(rows))]
 
 
 def _share(column: Column, policy: str) -> str:
@@ -141,7 +149,8 @@ def _each(column: Column, policy: str) -> str:
     return f"{fmean(len(one.retrains) for one in column.of(policy)):.2g}"
 
 
-def _title(column: Column) -> str:
+def title(column: Column) -> str:
+    """Return a stream's name, with the measure if it is not the accuracy."""
     balanced = column.stream.measure == "balanced"
     return f"{column.stream.name}, balanced" if balanced else column.stream.name
 
@@ -160,8 +169,8 @@ def controls(board: Board) -> list[Sheet]:
         )
         for column in some
     ]
-    title = "Nothing to gain, and outages: points against never · retrains, means of the seeds"
-    return [Sheet(title, ("stream", NEVER, *shown), tuple(rows))]
+    name = "Nothing to gain, and outages: points against never · retrains, means of the seeds"
+    return [Sheet(name, ("stream", NEVER, *shown), tuple(rows))]
 
 
 def real(board: Board) -> list[Sheet]:
