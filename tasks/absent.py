@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tasks.margins import Ints
+from tasks.margins import Floats, Ints
 
 if TYPE_CHECKING:
     from tasks.spec import ModelSpec
@@ -34,18 +34,25 @@ def widen(fitted: Any, classes: int) -> Any:
         How many the spec has, k. Decision values then have the shape (n, k), of two classes (n,).
     """
     model = fitted[-1]
-    there = model.classes_
-    if len(there) == classes:
-        return fitted
-    weights, intercepts = model.coef_, model.intercept_
-    if len(there) == 2:
-        weights, intercepts = np.vstack([-weights, weights]), np.r_[-intercepts, intercepts]
+    if len(model.classes_) < classes:
+        place(model, *one_each(model.coef_, model.intercept_), model.classes_, classes)
+    return fitted
+
+
+def one_each(weights: Floats, intercepts: Floats) -> tuple[Floats, Floats]:
+    """Return weights, shape (k, d), and intercepts, (k,), of every class, also where k is 2."""
+    if len(weights) > 1:
+        return weights, intercepts
+    return np.vstack([-weights, weights]), np.r_[-intercepts, intercepts]
+
+
+def place(model: Any, weights: Floats, intercepts: Floats, there: Ints, classes: int) -> None:
+    """Make a linear model one of so many classes, which learnt those at the places `there`."""
     model.coef_ = np.tile(weights.mean(axis=0), (classes, 1))
     model.intercept_ = np.full(classes, intercepts.mean() - 1)
     model.coef_[there], model.intercept_[there] = weights, intercepts
     model.learnt_ = there
     model.classes_ = np.arange(classes)
-    return fitted
 
 
 def learnt(model: Any) -> Ints:

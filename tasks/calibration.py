@@ -69,7 +69,7 @@ def _calibrators(blank: Any, decision: Floats, label: Ints, learnt: Ints) -> lis
 
     def of(i: int) -> Any:
         if i not in learnt:
-            return _never(clone(blank))
+            return never(blank)
         if few[i]:
             return _as_often(together(), odds(hits[:, learnt]), odds(hits[:, i]))
         return clone(blank).fit(decision[:, i], hits[:, i])
@@ -87,12 +87,27 @@ def _as_often(calibrator: Any, odds: float, wanted: float) -> Any:
     return found.fit(found.X_thresholds_, factor * p / (1 - p + factor * p))
 
 
-def _never(blank: Any) -> Any:
-    """Return a calibrator that says 0 whatever the score."""
-    if not hasattr(blank, "out_of_bounds"):
-        blank.a_, blank.b_ = 0.0, _IMPOSSIBLE
-        return blank
-    return blank.fit([0.0, 1.0], [0.0, 0.0])
+def never(like: Any) -> Any:
+    """Return a calibrator of the same kind that says 0 whatever the score."""
+    from sklearn.base import clone
+
+    found = clone(like)
+    if hasattr(found, "out_of_bounds"):
+        return found.fit([0.0, 1.0], [0.0, 0.0])
+    found.a_, found.b_ = 0.0, _IMPOSSIBLE
+    return found
+
+
+def one_each(calibrators: list[Any]) -> list[Any]:
+    """Return a calibrator of every class; of two classes that of -f beside that of f."""
+    if len(calibrators) > 1:
+        return calibrators
+    mirrored = deepcopy(calibrators[0])
+    if hasattr(mirrored, "b_"):
+        mirrored.b_ = -mirrored.b_
+    else:
+        mirrored.fit(-mirrored.X_thresholds_, 1 - mirrored.y_thresholds_)
+    return [mirrored, *calibrators]
 
 
 def probabilities(calibrated: Any, decision: Floats) -> Floats:

@@ -15,6 +15,7 @@ from tasks.windows import Window
 
 State = Literal["closed", "open", "resting"]
 Kind = Literal["retrain", "recalibrate"]
+_DOUBLINGS = 6  # of a rest, at the most
 MOST_IN_A_ROW = 4  # proposals of an episode that just end, before nobody is asked by itself
 
 
@@ -101,7 +102,8 @@ def fold(
 
     It opens when `open.breaches` of the last `open.of` windows breach, unless it rests; it closes
     when `close.steady` windows in a row stay below `close.at` of their limit. An `insufficient`
-    window is neither. A rest ends with the first window that ends at or after it.
+    window is neither. A rest ends with the first window that ends at or after it; each refusal of
+    an episode makes it twice as long, so that what nobody wants is not asked over and over.
 
     Examples
     --------
@@ -139,10 +141,12 @@ class _Machine:
         self.calm = 0
         self.episode: str | None = None
         self.paused: datetime | None = None
+        self.refused = 0  # in a row, in this episode
         self.length = timedelta(0)  # of a window
 
     def pause(self, pause: Pause) -> None:
         self.paused = max(pause.since, self.paused or pause.since)
+        self.refused = 0 if pause.promotion else self.refused + 1
         if pause.promotion:
             self._forget()
 
@@ -171,7 +175,8 @@ class _Machine:
         if self.paused is None:
             return None
         rest = self.policy.rest
-        return shifted(self.paused, rest * self.length if isinstance(rest, int) else rest)
+        once = rest * self.length if isinstance(rest, int) else rest
+        return shifted(self.paused, once * 2 ** min(max(self.refused - 1, 0), _DOUBLINGS))
 
     def _rests(self, moment: datetime) -> bool:
         # Half a window of slack where windows are counted: those of a clock change differ.
@@ -179,6 +184,7 @@ class _Machine:
         return self._until is not None and shifted(moment, slack) < self._until
 
     def _forget(self) -> None:
+        self.refused = 0
         self.recent.clear()
         self.calm = 0
         self.episode = None

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from tasks import summary
+from tasks.class_spread import class_effects
 from tasks.distances import bin_at
 from tasks.grid import Bins
 from tasks.summary import Distribution, Summary, merge_all
@@ -124,7 +125,7 @@ def spread_of(groups: Sequence[Sequence[Summary]], whole: Summary) -> Spread:
         values = []
         for group in filter(None, among):
             own = merge_all(list(group))
-            if (unit := deviation(own)) > 0:
+            if (unit := max(deviation(own), deviation(whole))) > 0:
                 values.append([(b.rows, (value(b) - value(own)) / unit) for b in group])
         return design_effect(values, 1.0)
 
@@ -153,6 +154,7 @@ def spread_of(groups: Sequence[Sequence[Summary]], whole: Summary) -> Spread:
         max(degrees, 1),
         {
             **gaps,
+            **class_effects(groups, whole),
             "scores": below("scores"),
             "margins": below("margins"),
             "mean": effect(lambda b: b.scores.moments.mean, lambda b: b.scores.moments.deviation),

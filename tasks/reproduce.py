@@ -14,7 +14,7 @@ from tasks.ledger import Ledger
 from tasks.made_with import made_with
 from tasks.observing import candidate_of
 from tasks.spec import ModelSpec
-from tasks.versions import model_of
+from tasks.versions import champion_of, model_of
 from tasks.windows import Window
 
 _TOLERANCE = 1e-9
@@ -75,7 +75,7 @@ def reproduce(spec: ModelSpec, version: int) -> Reproduction:
     asked = next(p for p in ledger.proposals(spec.model) if p.proposal == candidate.proposal)
     if asked.kind == "recalibrate" and asked.champion is not None:
         cut = training.unfitted_slices(len(label), **share)
-        fitted = model_of(spec, ledger, asked.champion).estimator.estimator
+        fitted = champion_of(spec, ledger, asked.champion).estimator.estimator
     else:
         span = candidate.metrics["span"]
         cut = spans.kept(training.slices(len(label), **share, since=span["since"]), span)

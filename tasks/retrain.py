@@ -18,7 +18,7 @@ from tasks.made_with import made_with
 from tasks.promotion import follow
 from tasks.records import Candidate, Decision, Proposal
 from tasks.spec import ModelSpec
-from tasks.versions import model_of
+from tasks.versions import champion_of
 from tasks.windows import Window
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def train(spec: ModelSpec, proposal: str) -> dict[str, Any]:
     if asked.kind == "recalibrate":
         cut = slices_of(spec, asked, facts.time, ())
         training.need_enough_to_calibrate(spec, label[cut.calibrate])
-        fitted = model_of(spec, ledger, asked.champion or 0).estimator.estimator
+        fitted = champion_of(spec, ledger, asked.champion or 0).estimator.estimator
     else:
         changes = changes_of(spec, ledger, asked)
         found = spans.fit(spec, frame, label, facts.time, _interval(asked), changes)
@@ -145,7 +145,7 @@ def _judged_now(
     known = status.read(spec, ledger)
     frame, label, weight, facts = _training_rows(spec, asked.proposal, run_id)
     calibrated = tracking.get_model(run_id, "calibrated")
-    champion = None if asked.champion is None else model_of(spec, ledger, asked.champion)
+    champion = None if asked.champion is None else champion_of(spec, ledger, asked.champion)
     span = tracking.get_json(run_id, "span")
     judged = _judged(
         spec, known, asked, (calibrated, champion), (frame, label, weight, facts), span

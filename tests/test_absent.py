@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.frozen import FrozenEstimator
 
-from tasks import absent, calibration, calibration_fit, model_file, scoring, training
+from tasks import absent, calibration, calibration_fit, model_file, older_classes, scoring, training
 from tasks.margins import error, hinge, margin, violation
 from tasks.replay import play
 from tasks.spec import ModelSpec
@@ -259,3 +259,36 @@ def test_forty_classes_play_to_the_end() -> None:
     assert np.nanmean(played.rates[0, 0, :15]) > 0.8
     assert played.retrains
     assert not any(r.untrained for r in played.retrains)
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("wanted", [["c0", "c1", "c2", "c3"], ["c3", "c1", "c2", "c0"]])
+@pytest.mark.parametrize("classes", [2, 3])
+def test_a_model_from_before_a_class_was_named_answers_as_before_and_never_with_it(
+    method: Any, wanted: list[str], classes: int
+) -> None:
+    frame, label = some([*range(classes)], 400)
+    known = [f"c{i}" for i in range(classes)]
+    fitted = training.fit(spec(classes), frame[:200], label[:200])
+    old = calibration.learn(fitted, frame[200:], label[200:], method)
+    new = older_classes.answering(old, known, wanted)
+    assert model_file.dump(old) == model_file.dump(
+        calibration.learn(fitted, frame[200:], label[200:], method)
+    )
+    decision, before = scoring.decide(new, frame), scoring.decide(old, frame)
+    assert decision.shape == (400, 4)
+    mine = [wanted.index(name) for name in known]
+    each = np.column_stack([-before, before]) if classes == 2 else before
+    assert decision[:, mine] == pytest.approx(each, rel=1e-9, abs=1e-9)
+    others = np.setdiff1d(np.arange(4), mine)
+    assert (decision[:, others] <= each.max(axis=1, keepdims=True) - 1 + 1e-9).all()
+    chance = calibration.probabilities(new, decision)
+    assert chance == pytest.approx(new.predict_proba(frame), abs=1e-12)
+    if method != "temperature":
+        assert chance[:, mine] == pytest.approx(old.predict_proba(frame), abs=1e-9)
+        assert (chance[:, others] == 0).all()
+    at = older_classes.places(known, wanted)
+    assert at[[*mine, -1]].tolist() == [*range(classes), -1]
+    assert (at[others] == -1).all()
+    assert older_classes.answering(old, known, known) is old
+    assert older_classes.answering(old, known, wanted[:1]) is old

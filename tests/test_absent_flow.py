@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tasks import approval, monitor, promotion, ready, reproduce, retrain, store, tracking
+from tasks import approval, monitor, promotion, ready, reproduce, retrain, store, tracking, versions
 from tasks.ledger import Ledger
 from tasks.observing import candidate_of
 from tasks.versions import model_of
@@ -79,3 +79,43 @@ def test_a_class_without_a_row_is_said_from_the_question_to_the_file_and_reprodu
     seen = monitor.judge(FRESH, window(16), measured)
     assert seen.figures["accepted"] == 300
     assert seen.figures["accuracy"] < 1 - (found["x"] > 1).mean() + 1e-9
+
+
+@pytest.mark.parametrize("classes", [(0, 1, 2), (2, 0, 1)])
+def test_a_class_that_the_spec_names_later_is_measured_beside_the_champion_then_learnt(
+    at: At, classes: tuple[int, ...]
+) -> None:
+    at("bootstrapped")
+    label = MODEL.label.model_copy(update={"classes": classes})
+    spec = MODEL.model_copy(update={"label": label})
+    for number in (12, 13, 14):
+        found = rows(number)
+        land(number, y=np.where(found["x"] > 1, 2, found["y"]))
+    for number in (7, 14):
+        measured = monitor.measure(spec, window(number), monitor.validate(spec, window(number)))
+        seen = monitor.judge(spec, window(number), measured)
+        told = "version 1 was made before the spec named class 2: rows of it are measured as if"
+        assert any(line.startswith(told) for line in seen.figures["warnings"])
+        new = int((rows(14)["x"] > 1).sum()) if number == 14 else 0
+        assert seen.figures["labelled"] == 300 - new
+        assert (seen.verdict == "drifting") == (number == 14)  # labels turned round on the 9th
+    approval.propose(
+        spec,
+        "new",
+        reason="a new class",
+        proposer="otto",
+        training_window=None,
+        until=day(15),
+        now=day(200),
+    )
+    approval.decide(spec, "new", "retrain", answer())
+    run = retrain.train(spec, "new")["candidate_run"]
+    retrain.calibrate(spec, "new", run)
+    gated = retrain.gate(spec, "new", run)
+    assert gated["passed"], gated["gates"]
+    retrain.register(spec, "new", run)
+    judged = candidate_of(spec, Ledger.open(), 2).metrics
+    # The champion answers as one of three classes: of the new one's rows none is right.
+    assert judged["champion"]["accuracy"] < judged["candidate"]["accuracy"] - 0.3
+    assert reproduce.reproduce(spec, 2).identical
+    assert versions.champion_of(spec, Ledger.open(), 1).classes_.tolist() == [0, 1, 2]

@@ -1,4 +1,4 @@
-"""False alarms, detection delays, and what retraining on a signal brings: `make bench-detection`.
+"""False alarms, delays, what retraining on a signal brings, unseen streams: `make bench-detection`.
 
 `--write` puts the tables of a full run into docs/benchmarks.md.
 """
@@ -23,6 +23,11 @@ from benchmarks.detection.detectors import PEERS, PeerName
 from benchmarks.detection.scenarios import scenario
 from benchmarks.detection.study import study_of
 from benchmarks.detection.tables import Sheet
+from benchmarks.detection.unseen import measure, picture
+from benchmarks.detection.unseen import tables as unseen_tables
+from benchmarks.detection.unseen.measure import Asked
+from benchmarks.detection.unseen.streams import STREAMS
+from benchmarks.detection.unseen.tables import Board
 
 DOC = Path(__file__).resolve().parents[2] / "docs" / "benchmarks.md"
 BEGIN, END = "<!-- python -m benchmarks.detection -->", "<!-- end -->"
@@ -65,9 +70,10 @@ QUICK = Size(
 class Run:
     """The parts of a run, the progress that people see, and the figures for --json."""
 
-    def __init__(self, size: Size, jobs: int, progress: Progress) -> None:
-        self.size, self.jobs, self.progress = size, jobs, progress
+    def __init__(self, size: Size, asked: Asked, jobs: int, progress: Progress) -> None:
+        self.size, self.asked, self.jobs, self.progress = size, asked, jobs, progress
         self.figures: dict[str, list[dict[str, Any]]] = {}
+        self.board: Board | None = None
 
     def false_alarms(self) -> list[Sheet]:
         size = self.size
@@ -99,17 +105,22 @@ class Run:
         steady = [one for name in self.size.controls for one in found[name]]
         return [*sheets, tables.controls(steady, self.size.controls)]
 
+    def unseen(self) -> list[Sheet]:
+        advance = self._bar("unseen streams", len(self.asked.jobs))
+        found = measure.measure(self.asked, self.jobs, advance)
+        self._keep("unseen", found)
+        self.board = Board(found)
+        return unseen_tables.sheets(self.board)
+
     def _scenario(self, name: str) -> list[retrains.Outcome]:
         names = list(self.size.names)
         windows = len(scenario(name).history.windows) - scenario(name).first
         study = study_of(name, self.jobs, self._bar(f"{name}: candidates", windows))
         advance = self._bar(f"{name}: detectors", windows * len(names))
         with ProcessPoolExecutor(1) as pool:
-            compare = retrains.check(study, pool)
-            found = retrains.fixed(study)
-            found += retrains.of_peers(study, names, self.jobs, advance)
-            compare()
-        return found
+            ours = pool.submit(retrains.gatelatch, name)
+            others = retrains.of_peers(study, names, self.jobs, advance)
+            return [*retrains.fixed(study), ours.result(), *others]
 
     def _bar(self, what: str, total: int) -> Callable[[], None]:
         task = self.progress.add_task(what, total=total)
@@ -123,6 +134,7 @@ PARTS = {
     "false-alarms": Run.false_alarms,
     "delays": Run.delays,
     "retrains": Run.retrains,
+    "unseen": Run.unseen,
 }
 
 
@@ -132,11 +144,12 @@ def main() -> None:
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # several processes share the cores already
     begun = time.perf_counter()
     said = Console(stderr=True, highlight=False)
-    if "delays" in arguments.only or "retrains" in arguments.only:
-        environments.prepare(out=said)
+    peers = [("river",), environments.NAMES][bool({"delays", "retrains"} & set(arguments.only))]
+    environments.prepare(peers, out=said)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, TimeElapsedColumn(), console=said) as progress:
-        run = Run(QUICK if arguments.quick else FULL, arguments.jobs, progress)
+        size = QUICK if arguments.quick else FULL
+        run = Run(size, _asked(arguments), arguments.jobs, progress)
         sheets = {part: PARTS[part](run) for part in arguments.only}
     out = Console(highlight=False)
     if not out.is_terminal:
@@ -150,6 +163,8 @@ def main() -> None:
     if arguments.write:
         for part, some in sheets.items():
             write(DOC, part, some)
+        if run.board:
+            picture.draw(run.board, DOC.with_name("unseen.svg"))
 
 
 def write(doc: Path, part: str, sheets: list[Sheet]) -> None:
@@ -163,6 +178,16 @@ def write(doc: Path, part: str, sheets: list[Sheet]) -> None:
     doc.write_text(f"{before}{begin}\n\n{body}\n\n{END}{after}", encoding="utf-8")
 
 
+def _asked(arguments: argparse.Namespace) -> Asked:
+    slow = measure.SLOW if arguments.quick else ()
+    return Asked(
+        tuple(arguments.streams or (name for name in STREAMS if name not in slow)),
+        arguments.seeds or (1 if arguments.quick else 3),
+        tuple(arguments.policies or measure.POLICIES),
+        arguments.against,
+    )
+
+
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.detection", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="fewer streams, trials and detectors")
@@ -170,10 +195,22 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--jobs", type=int, default=len(os.sched_getaffinity(0)), help="processes")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every figure")
     parser.add_argument("--write", action="store_true", help=f"put the tables into {DOC.name}")
+    unseen = parser.add_argument_group("unseen streams")
+    unseen.add_argument("--streams", nargs="+", choices=STREAMS, metavar="NAME", help="these alone")
+    unseen.add_argument("--seeds", type=int, help="of each stream that is made (3; 1 if quick)")
+    unseen.add_argument("--policies", nargs="+", choices=measure.POLICIES, help="these alone")
+    unseen.add_argument(
+        "--against",
+        type=Path,
+        metavar="FILE",
+        help="take the other policies' from a --json of before",
+    )
     arguments = parser.parse_args()
     arguments.only = arguments.only or list(PARTS)
     if arguments.quick and arguments.write:
         parser.error("--write needs a full run; leave out --quick")
+    if arguments.write and not _asked(arguments).whole:
+        parser.error("--write needs all streams and policies; leave out --streams and --policies")
     return arguments
 
 

@@ -9,14 +9,7 @@ import numpy as np
 
 from benchmarks.detection.detectors import Peer, PeerName
 from benchmarks.detection.study import Candidate, Study
-from tasks import gates, slices, soundness
-from tasks.drift import judge
-from tasks.latch import Pause, Reading, fold
-from tasks.margins import Ints
 from tasks.oracle import best
-from tasks.scored import Scored
-from tasks.summary import summarise
-from tasks.training import class_names
 
 Advance = Callable[[], None]
 
@@ -31,61 +24,6 @@ class Schedule:
     retrained: list[int] = field(default_factory=list)
     alarms: list[int] = field(default_factory=list)
     read: set[int] = field(default_factory=set)
-
-
-def gatelatch(study: Study, labelled: bool) -> Schedule:
-    """Return what Gatelatch does at its defaults, approvals given; as `tasks.replay` plays it.
-
-    Without labels its judgement sees none; a candidate is trained and gated on labelled rows
-    all the same.
-    """
-    spec, history = study.scenario.spec, study.scenario.history
-    schedule, ruling = Schedule(), study.scenario.first
-    readings: list[Reading] = []
-    pauses = [Pause(history.windows[ruling].start, promotion=True)]
-    for window in study.windows:
-        rows, champion = history.rows(window), study.candidates[ruling]
-        label = history.label[rows] if labelled else np.full(rows.stop - rows.start, -1)
-        reference = champion.accepted.reference
-        grid = reference.summary.grid
-        summary = summarise(grid, champion.of(rows), label, class_names(spec), {})
-        said = judge(summary, reference, spec)
-        if labelled:
-            schedule.read.add(window)
-        span = history.windows[window]
-        readings.append(Reading(span, ruling, said.verdict, said.pressure))
-        if fold(spec.model, readings, pauses, spec.latch).now.state != "open":
-            continue
-        schedule.alarms.append(window)
-        promoted = window + 1 in study.candidates and _passes(
-            study, study.candidates[window + 1], champion
-        )
-        pauses.append(Pause(span.end, promotion=promoted))
-        if promoted:
-            schedule.retrained.append(window)
-            ruling = window + 1
-    return schedule
-
-
-def _passes(study: Study, candidate: Candidate, champion: Candidate) -> bool:
-    spec, rows = study.scenario.spec, candidate.judged
-    truth = study.scenario.history.label[rows]
-    ours, theirs = (_scored(model, rows, truth) for model in (candidate, champion))
-    classes, seed = class_names(spec), spec.training.seed
-    results = [
-        *gates.judge(spec.gates, ours, theirs, classes, seed=seed),
-        *slices.judge(spec.gates, ours, theirs, classes, {}, {}, seed=seed),
-        *soundness.calibration_slope(candidate.slopes),
-    ]
-    return gates.passed(results)
-
-
-def _scored(model: Candidate, rows: slice, truth: Ints) -> Scored:
-    """Return the answers of a model of two classes."""
-    decision, sigmoid = model.of(rows), model.accepted.reference.sigmoid
-    assert sigmoid is not None
-    positive = 1 / (1 + np.exp(np.clip(sigmoid[0] * decision + sigmoid[1], -700, 700)))
-    return Scored(decision, np.stack([1 - positive, positive], axis=1), truth)
 
 
 def glued(study: Study, name: PeerName, advance: Advance) -> Schedule:

@@ -74,7 +74,7 @@ def _electricity(name: str, seed: int) -> Scenario:
     # Three columns stand still in the first year; by default their waking stops every window.
     measured = spec.validation.model_copy(update={"constant_feature": "measure"})
     spec = spec.model_copy(update={"validation": measured})
-    return _scenario(name, spec, table, first=20)
+    return cut(name, spec, table, first=20)
 
 
 def _employment(name: str, seed: int) -> Scenario:
@@ -89,7 +89,7 @@ def _employment(name: str, seed: int) -> Scenario:
     codes = [c for c in table.columns if c not in (*_NUMBERS, "timestamp", "employed")]
     features = {"numeric": _NUMBERS, "categorical": codes}
     spec = spec_of("employment", features, "employed", every="10d", start="2015-01-01", train="80d")
-    return _scenario(name, spec, table, first=20)
+    return cut(name, spec, table, first=20)
 
 
 def _email(name: str, seed: int) -> Scenario:
@@ -101,12 +101,12 @@ def _email(name: str, seed: int) -> Scenario:
     table = pd.read_parquet(_DATA / "email.parquet").dropna().reset_index(drop=True)
     first = 6
     spec = spec_of("email", {"text": ["subject", "body"]}, "spam", train=f"{7 * first}d")
-    table["timestamp"] = _evenly(spec, len(table), _MAILS)
+    table["timestamp"] = evenly(spec, len(table), _MAILS)
     text = table["subject"] + "\n" + table["body"]
     tfidf = TfidfVectorizer(sublinear_tf=True, max_features=50_000).fit(text[: first * _MAILS])
     svd = TruncatedSVD(_COMPONENTS, random_state=0)
     svd.fit(tfidf.transform(text[: first * _MAILS]))
-    return _scenario(name, spec, table, first, svd.transform(tfidf.transform(text)))
+    return cut(name, spec, table, first, svd.transform(tfidf.transform(text)))
 
 
 def _abrupt(name: str, seed: int) -> Scenario:
@@ -133,8 +133,8 @@ def made(name: str, weeks: list[Rows], first: int = 20) -> Scenario:
     spec = spec_of("made", {"numeric": columns}, "y")
     table = pd.DataFrame(features, columns=columns)
     table["y"] = np.concatenate([rows.label for rows in weeks])
-    table["timestamp"] = _evenly(spec, len(table), len(weeks[0].label))
-    return _scenario(name, spec, table, first)
+    table["timestamp"] = evenly(spec, len(table), len(weeks[0].label))
+    return cut(name, spec, table, first)
 
 
 _MAKERS: dict[str, Callable[[str, int], Scenario]] = {
@@ -147,16 +147,18 @@ _MAKERS: dict[str, Callable[[str, int], Scenario]] = {
 }
 
 
-def _evenly(spec: ModelSpec, rows: int, a_window: int) -> pd.DatetimeIndex:
+def evenly(spec: ModelSpec, rows: int, a_window: int) -> pd.DatetimeIndex:
+    """Return times of rows, so many to a window, from the first window's start on."""
     import pandas as pd
 
     start, every = pd.Timestamp(spec.window.start), pd.Timedelta(spec.window.every)
     return start + (every / a_window) * np.arange(rows)
 
 
-def _scenario(
+def cut(
     name: str, spec: ModelSpec, table: pd.DataFrame, first: int, columns: Floats | None = None
 ) -> Scenario:
+    """Return a table, ordered by its column `timestamp`, cut into the windows of its spec."""
     import pyarrow as pa
 
     from tasks.training import features, labels
@@ -165,7 +167,8 @@ def _scenario(
     end = table["timestamp"].iloc[-1].to_pydatetime() + spec.window.every / 10
     windows = tuple(windows_between(spec.window, spec.window.start, end))
     edges = np.searchsorted(times, _boundaries(windows))
-    batch = pa.RecordBatch.from_pandas(table.iloc[: edges[-1]], preserve_index=False)
+    rows = table.iloc[: edges[-1]].drop(columns="timestamp")
+    batch = pa.RecordBatch.from_pandas(rows, preserve_index=False)
     history = History(
         windows,
         (None,) * len(windows),

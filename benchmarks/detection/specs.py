@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from tasks.spec import ModelSpec
@@ -25,6 +26,7 @@ def spec_of(
     start: str = "2020-01-01",
     train: str = "56d",
     drift: dict[str, Any] | None = None,
+    classes: Sequence[int] = (0, 1),
 ) -> ModelSpec:
     """Return a spec with windows of `every`, retrained on the last `train`."""
     return ModelSpec.model_validate(
@@ -34,7 +36,7 @@ def spec_of(
             "source": {"path": "unused", "time": "timestamp", "key": "timestamp"},
             "window": {"every": every, "start": start},
             "features": features,
-            "label": {"column": label, "classes": [0, 1]},
+            "label": {"column": label, "classes": list(classes)},
             "training": {"window": train},
             "drift": drift or {},
         }

@@ -15,7 +15,7 @@ Ints = NDArray[np.int64]
 _WARM_UP = 200  # rows until the start no longer shows
 _WIDTH = 5  # features
 RULE = np.full(_WIDTH, 1 / sqrt(_WIDTH))  # the labelling rule's direction
-_ASIDE = np.array([1.0, -1.0, 0.0, 0.0, 0.0]) / sqrt(2)  # at a right angle to it
+ASIDE = np.array([1.0, -1.0, 0.0, 0.0, 0.0]) / sqrt(2)  # at a right angle to it
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ def linear(rng: np.random.Generator, n: int, rule: Floats = RULE) -> Rows:
 def rotated(degrees: float) -> Floats:
     """Return the labelling rule turned by an angle."""
     angle = degrees * pi / 180
-    return np.asarray(cos(angle) * RULE + sin(angle) * _ASIDE)
+    return np.asarray(cos(angle) * RULE + sin(angle) * ASIDE)
 
 
 def _labelled(rng: np.random.Generator, features: Floats, rule: Floats) -> Ints:

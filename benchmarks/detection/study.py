@@ -1,6 +1,6 @@
-"""The candidates of a scenario, one for each window's end: what every policy chooses from.
+"""The candidates of a scenario, one for each window's end: what every policy but ours chooses from.
 
-All policies retrain by the same procedure, so each candidate is trained once. It is fitted to the
+They all retrain by the same procedure, so each candidate is trained once. It is fitted to the
 oldest slice of its rows, calibrated on the next, and judged on the newest.
 """
 
@@ -16,7 +16,7 @@ import numpy as np
 
 from benchmarks.detection.scenarios import Scenario, scenario
 from benchmarks.detection.streams import Floats
-from tasks import calibration, champion, scoring, training
+from tasks import champion, scoring, training
 from tasks.acceptance import Acceptance
 from tasks.margins import error, margin
 from tasks.training import TrainingError
@@ -34,13 +34,7 @@ class Candidate:
     base: int
     cut: training.Slices
     decision: Floats
-    slopes: tuple[float, ...]
     accepted: Acceptance
-
-    @property
-    def judged(self) -> slice:
-        """Return the rows on which the gates compare, the newest."""
-        return slice(self.base + self.cut.judge.start, self.base + self.cut.judge.stop)
 
     @property
     def unseen(self) -> slice:
@@ -108,8 +102,7 @@ def candidate_of(name: str, at: int) -> Candidate | None:
     base, rows = int(trained.trained[0]), len(trained.trained)
     cut = training.slices(rows, calibrate=spec.calibration.share, judge=spec.training.judge)
     decision = scoring.decide(trained.model, history.frame.iloc[base:])
-    slopes = calibration.slopes(trained.model)
-    return Candidate(at, base, cut, decision, slopes, trained.accepted)
+    return Candidate(at, base, cut, decision, trained.accepted)
 
 
 def train(it: Scenario, at: int, span: timedelta) -> champion.Candidate:

@@ -1,20 +1,19 @@
-"""river: change detectors on the hinge loss, row by row, the reference's rows first."""
+"""river: change detectors on the hinge loss or the errors, row by row, the reference's first."""
 
 from river import drift
 
 
 class Stream:
-    def __init__(self, detector, reference):
-        self.detector = detector
-        for loss in reference.loss.tolist():
-            detector.update(loss)
+    def __init__(self, detector, reference, of="loss"):
+        self.detector, self.of = detector, of
+        self.window(reference)
 
     def window(self, rows):
-        alarm = False
-        for loss in rows.loss.tolist():
-            self.detector.update(loss)  # a detector that signalled starts anew by itself
+        alarm, values = False, getattr(rows, self.of).tolist()
+        for value in values:
+            self.detector.update(value)  # a detector that signalled starts anew by itself
             alarm = alarm or self.detector.drift_detected
-        return alarm, getattr(self.detector, "estimation", None), len(rows.loss) > 0
+        return alarm, getattr(self.detector, "estimation", None), len(values) > 0
 
 
 DETECTORS = {
@@ -22,4 +21,7 @@ DETECTORS = {
     "adwin": lambda reference: Stream(drift.ADWIN(), reference),
     # Defaults: threshold 50 on the cumulated deviation, delta 0.005, 30 rows at least, both ways.
     "page_hinkley": lambda reference: Stream(drift.PageHinkley(), reference),
+    "adwin_errors": lambda reference: Stream(drift.ADWIN(), reference, "error"),
+    # Defaults: 30 rows at least, the error rate's minimum + 3 standard deviations.
+    "ddm": lambda reference: Stream(drift.binary.DDM(), reference, "error"),
 }
