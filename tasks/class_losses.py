@@ -87,11 +87,15 @@ def compared(window: Summary, reference: Summary) -> Classes:
 
 def statistics(classes: Classes, policy: Drift, chance: Chance) -> Iterator[Statistic]:
     """Yield the rise of each judged class's mean hinge loss, and the fall of its recall."""
+    if not classes.judged:
+        return
+    n, m = (losses.effective_rows for losses in classes.together)
+    # Of each class window and reference hold about the same part, so one critical value serves all.
+    critical = chance.critical_at(chance.shares.of_class, chance.own(n), m, sides=1)
     for name, (ours, theirs) in classes.judged.items():
         n, m = ours.effective_rows, theirs.effective_rows
         part = m / chance.reference.summary.rows
         own = chance.own(n, part)
-        critical = chance.critical_at(chance.shares.of_class, own, m, sides=1)
         recall = 1 - theirs.error_rate
         deviation, skewness = _of_losses(theirs)
         spread, lopsided = deviation_of(recall, m), (2 * recall - 1) / deviation_of(recall, m)

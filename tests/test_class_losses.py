@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
+from benchmarks.detection.specs import LIMITS_ALONE
 from tasks.class_losses import OTHERS, compared
 from tasks.class_spread import class_effects
 from tasks.drift import Judgement, judge
@@ -27,13 +28,6 @@ from tests.conftest import CHURN
 
 GRID = Grid.even(-12.0, 12.0)
 NAMES = ("a", "b", "c", "d")
-TINY = {
-    name: {"effect": 1e-9}
-    for name in (
-        *("ks", "wasserstein", "margin_density"),
-        *("hinge_loss", "violation_rate", "class_loss", "class_recall"),
-    )
-}
 
 
 def spec_of(names: tuple[str, ...] = NAMES, **drift: Any) -> ModelSpec:
@@ -237,7 +231,7 @@ def test_a_rare_class_opens_the_latch_no_more_often_than_the_budget(count: int, 
     opened = 0
     for year in range(years):
         rng = np.random.default_rng([count, year])
-        policy = spec_of(("no", "yes"), **TINY, confirm="never")
+        policy = spec_of(("no", "yes"), **LIMITS_ALONE, confirm="never")
         reference = reference_from(*[rare(rng, 500) for _ in range(count)])
         windows = [rare(rng, 500) for _ in range(52)]
         start = policy.window.start
