@@ -70,6 +70,8 @@ def make(spec: ModelSpec) -> DAG:
         with final():
             seen = monitor.judge(spec, window_of(spec, context), measured)
         print(_line(seen))
+        if (advice := monitor.advice(spec)) is not None:
+            print(f"{spec.model}: {advice}")
         context["ti"].xcom_push("verdict", {"verdict": seen.verdict, "reason": seen.reason})
         return None if spec.label.late else _action(spec, context)
 

@@ -97,8 +97,12 @@ def status(
         out.print(f"episode: {latch.episode}")
     if known.silence:
         out.print(f"[bold red]nobody is asked:[/] {escape(known.silence)}")
+    elif known.patience:
+        out.print(f"nobody is asked yet: {escape(known.patience)}")
     elif known.due:
         out.print(f"the next run of monitor.{model} asks: {known.due}")
+    if known.advice:
+        out.print(f"[bold yellow]to do:[/] {escape(known.advice)}")
     if known.calibration.now.episode:
         probabilities = known.calibration.now
         out.print(f"calibration: [bold]{probabilities.state}[/]  episode: {probabilities.episode}")

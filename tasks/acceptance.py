@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tasks import calibration, checks, gates, scoring, training
+from tasks import absent, calibration, capped, checks, gates, scoring, training
 from tasks.calibration_fit import parameters
 from tasks.gate_figures import Figures, figures
 from tasks.gates import GateResult
 from tasks.grid import Grid
 from tasks.margins import Floats, Ints, confidence, hinge, margin
-from tasks.reference import Reference, reference_of
+from tasks.reference import Reference, Spread, reference_of
 from tasks.scored import Scored, rates
 from tasks.spec import ModelSpec
 from tasks.summary import NotFinite, need_finite
@@ -60,12 +60,14 @@ def judge(
     champion: Any | None,
     frame: pd.DataFrame,
     label: Ints,
+    cut: training.Slices,
     span: timedelta,
     weight: Floats | None = None,
     *,
     facts: training.Facts | None = None,
     champion_spec: str | None = None,
     seconds: tuple[float, float | None] | None = None,
+    spread: Spread | None = None,
 ) -> Acceptance:
     """Judge a calibrated candidate on the newest rows of its training window.
 
@@ -75,8 +77,10 @@ def judge(
         The model it would replace, None at the bootstrap.
     frame, label
         All rows of the training window, oldest first.
+    cut
+        Which of them the candidate was fit on, which calibrated it, and which judge it.
     span
-        The event time that they cover.
+        The event time that all rows cover.
     weight
         Their sample weights, which weigh the reference's losses; the gates count rows.
     facts
@@ -85,13 +89,14 @@ def judge(
         Digest of the spec that the champion was trained with, if known.
     seconds
         What scoring a row took candidate and champion, if measured.
+    spread
+        How much blocks differed under the champion, which says what they do under the candidate.
 
     Raises
     ------
     TrainingError
         If the candidate's decision values, or the sums of its losses, are no finite numbers.
     """
-    cut = training.slices(len(label), calibrate=spec.calibration.share, judge=spec.training.judge)
     rows, truth = frame[cut.judge], label[cut.judge]
     decision, inputs = scoring.score(candidate, frame)
     need_finite(decision)
@@ -114,12 +119,14 @@ def judge(
     ]
     metrics = {
         "judged_rows": len(truth),
+        "capped": capped.beyond(candidate, rows),
         "candidate": rates(ours, spec.gates.costs),
         "champion": None if theirs is None else rates(theirs, spec.gates.costs),
         "calibration": parameters(candidate, decision[cut.calibrate], class_names(spec)),
         "hinge_gap": float(hinge(ours.margins).mean() - hinge(fitted).mean()),
         "support_vectors": int((fitted <= 1).sum()),
         "fitted_rows": len(fitted),
+        "warnings": absent.warnings(spec, label, cut),
     }
     held_out = slice(cut.calibrate.start, cut.judge.stop)
     windows = max(round(span / spec.window.every), _LEAST_BLOCKS)
@@ -138,12 +145,12 @@ def judge(
             )
             for a, b in pairwise(_edges(group, len(label) / windows))
         ]
-        for group in (cut.fit, held_out)
+        for group in _regimes(cut)
     ]
     return Acceptance(
         tuple(results),
         metrics,
-        reference_of(blocks, 1, calibration.sigmoid(candidate)),
+        reference_of(blocks, 1, calibration.sigmoid(candidate), spread),
         figures(ours, theirs),
     )
 
@@ -158,6 +165,13 @@ def _unanswered(error: Exception) -> GateResult:
         f"{error}); keep its features in the spec until another is champion"
     )
     return GateResult("champion_answers", "failed", why)
+
+
+def _regimes(cut: training.Slices) -> list[slice]:
+    """Return the rows whose blocks are alike: before the change, fit since then, and held out."""
+    old, fresh = slice(0, cut.since), slice(cut.since, cut.calibrate.start)
+    held_out = slice(cut.calibrate.start, cut.judge.stop)
+    return [group for group in (old, fresh, held_out) if group.stop > group.start]
 
 
 def _edges(group: slice, size: float) -> Ints:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tasks import brief_calibration, chart, store
+from tasks import brief_calibration, capped, chart, store
 from tasks.evidence import short
 from tasks.markdown import as_text, sparkline, table
 from tasks.page import render
@@ -117,13 +117,13 @@ def _evidence(known: Status, proposal: Proposal) -> list[str]:
     store.write(f"reports/{path}", chart.of_windows(windows))
     rows = [
         (
-            s["name"].replace("_", " "),
+            _title(s),
             f"{s['value']:+.3f}{_UNITS.get(s['name'], '')}",
             f"{s['effect']:.3f}",
             f"{s['noise']:.3f}",
-            f"**{s['pressure']:.1f} ×**" if s["pressure"] > 1 else f"{s['pressure']:.1f} ×",
+            f"**{s['pressure']:.1f} ×**" if s["pressure"] > 1 else _within(s),
         )
-        for s in newest.figures["statistics"]
+        for s in _shown(newest.figures["statistics"])
     ]
     head = ("change against the reference", "value", "matters from", "chance shows", "of its limit")
     return [
@@ -131,15 +131,33 @@ def _evidence(known: Status, proposal: Proposal) -> list[str]:
         f"![Change against its limit, window by window]({REPORTS}/{path})",
         f"`{sparkline([o.pressure for o in windows])}` the last {len(windows)} windows, "
         "▅ and higher is above the limit",
-        f"Newest window {_days(newest.window)}, {newest.figures['accepted']} rows:",
+        f"Newest window {_days(newest.window)}, {newest.figures['accepted']} rows: "
+        f"{as_text(newest.reason)}.",
         table(head, rows),
         _moved(newest.figures),
+        *of_capped(newest.figures.get("capped", {}), newest.figures["accepted"]),
         *(
             _labelled(known, proposal, newest)
             if "losses" in newest.figures
             else _unlabelled(newest)
         ),
     ]
+
+
+def _shown(statistics: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Return those of all rows, and of classes those nearest to their limit."""
+    classes = [s for s in statistics if s.get("of")]
+    near = sorted(classes, key=lambda s: -s["pressure"])[: 2 * _SHOWN_CLASSES]
+    return [s for s in statistics if not s.get("of") or s in near]
+
+
+def _title(s: Mapping[str, Any]) -> str:
+    name = str(s["name"]).replace("_", " ")
+    return f"{name} of {as_text(s['of'])}" if s.get("of") else name
+
+
+def _within(s: Mapping[str, Any]) -> str:
+    return "blind" if s.get("blind") else f"{s['pressure']:.1f} ×"
 
 
 def _repairs(diagnoses: Sequence[Mapping[str, str]]) -> list[str]:
@@ -163,6 +181,12 @@ def _moved(figures: Mapping[str, Any]) -> str:
         if _parts(change):
             told += f" Margins of class {as_text(name)}: {change['total']:+.3f} ({_parts(change)})."
     return told
+
+
+def of_capped(found: Mapping[str, float], rows: int) -> list[str]:
+    """Return a warning that features of so many rows were capped, where any were."""
+    said = capped.sentence({as_text(name): count for name, count in found.items()}, rows)
+    return [f"**Far outside of what the fit saw:** {said}."] if said else []
 
 
 def _parts(moved: Mapping[str, Any]) -> str:
@@ -220,7 +244,7 @@ def _if_refused(spec: ModelSpec, proposal: Proposal) -> str:
     if proposal.episode is None:
         return "the champion stays, and the latch asks as if this had never been."
     return (
-        f"the champion stays, and the latch rests for {format_duration(spec.latch.rest)} of event "
+        f"the champion stays, and the latch rests for {spec.latch.rest_told} "
         "time before it may ask again."
     )
 
@@ -242,7 +266,17 @@ def _rows(rows: Mapping[str, Any] | None) -> list[str]:
         cells = [[*row, _rarest(parts[row[0]])] for row in cells]
     out = f"; {rows['quarantined']:,} are quarantined" if rows["quarantined"] else ""
     counted = f"{rows['labelled']:,} labelled of {rows['rows']:,}{out}"
-    return [f"**The rows are there:** {counted}.", table(head, cells)]
+    return [
+        f"**The rows are there:** {counted}.",
+        table(head, cells),
+        *listed("To know beforehand", rows),
+    ]
+
+
+def listed(head: str, told: Mapping[str, Any]) -> list[str]:
+    """Return the `warnings` of rows, or of a candidate's metrics, as a list; none if none."""
+    lines = [f"- {as_text(line)}" for line in told.get("warnings", ())]
+    return ["\n".join([f"**{head}:**", "", *lines])] if lines else []
 
 
 def _rarest(counts: Mapping[str, int]) -> str:

@@ -11,6 +11,7 @@ from tasks.reliability_table import from_json
 from tasks.spec import ModelSpec, format_duration
 
 GATES = frozenset({"same_decisions", "better_calibrated", "brier_kept"})  # of a recalibration
+_SHOWN_CLASSES = 6
 _LEAST = 10  # rows of a tenth that is shown
 
 
@@ -103,7 +104,7 @@ def _if_refused(spec: ModelSpec, proposal: Proposal) -> str:
         return "the champion stays, and the latch asks as if this had never been."
     return (
         "the champion stays, and you are not asked to recalibrate for "
-        f"{format_duration(spec.latch.rest)} of event time; drift still asks."
+        f"{spec.latch.rest_told}; drift still asks."
     )
 
 
@@ -112,7 +113,12 @@ def learnt(parameters: Mapping[str, Any]) -> str:
     said = f"Probabilities by `{parameters['method']}` on {parameters['rows']} rows"
     if parameters["method"] == "temperature":
         return f"{said}: β = {parameters['beta']:.3f} ± {parameters['beta_error']:.3f}."
-    each = parameters["classes"]
+    each = {name: c for name, c in parameters["classes"].items() if c}
+    if len(each) > _SHOWN_CLASSES:
+        name = "knots" if parameters["method"] == "isotonic" else "a"
+        ends = [f"{end(c[name] for c in each.values()):.4g}" for end in (min, max)]
+        what = "levels" if name == "knots" else "a"
+        return f"{said}, a function for each of {len(each)} classes: {what} {' to '.join(ends)}."
     if parameters["method"] == "isotonic":
         levels = " and ".join(str(c["knots"]) for c in each.values())
         return (

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
+from functools import cache
 from typing import Any, Literal
 
 import numpy as np
 
+from tasks import absent
 from tasks.grid import Bins
 from tasks.margins import Floats, Ints
 from tasks.summary import Distribution
 
 Method = Literal["sigmoid", "temperature", "isotonic"]
 _FLAT = 1e-4  # β is searched from exp(-10) on
+_IMPOSSIBLE = 1e3  # 1 / (1 + exp(b)) is exactly 0 beyond b = 745
 
 
 def learn(fitted: Any, frame: Any, label: Ints, method: Method) -> Any:
@@ -22,19 +26,88 @@ def learn(fitted: Any, frame: Any, label: Ints, method: Method) -> Any:
     `isotonic`: the best non-decreasing step function, one against the rest for more than two
     classes (Zadrozny & Elkan, 2002).
 
+    One against the rest needs rows of both: a class with fewer than `absent.FEWEST` takes what is
+    learnt of the scores of all classes together, its odds brought to how often the class came;
+    one that the model was not fit on is never probable. Softmax needs neither.
+
     Parameters
     ----------
     label
-        Index of the true class, shape (n,); every class must be there.
+        Index of the true class, shape (n,); of two classes both must be there.
     """
     from sklearn.calibration import CalibratedClassifierCV
     from sklearn.frozen import FrozenEstimator
 
-    everything = np.arange(len(label))
-    # One fold: what is frozen need not be kept from the rows that it is asked about.
-    whole = [(everything, everything)]
+    # scikit-learn wants rows of every class in its one fold, and that is all it takes from these.
+    classes = np.repeat(fitted.classes_, 3)
+    whole = [(np.arange(len(classes)),) * 2]
     model = CalibratedClassifierCV(FrozenEstimator(fitted), method=method, cv=whole)
-    return model.fit(frame, label)
+    model.fit(frame.iloc[np.zeros(len(classes), np.int64)], classes)
+    inner = model.calibrated_classifiers_[0]
+    decision = fitted.decision_function(frame)
+    inner.calibrators = _calibrators(inner.calibrators[0], decision, label, absent.learnt(fitted))
+    return model
+
+
+def _calibrators(blank: Any, decision: Floats, label: Ints, learnt: Ints) -> list[Any]:
+    """Return calibrators like `blank`: one, or for each column of decision values one."""
+    from sklearn.base import clone
+
+    if decision.ndim == 1 or hasattr(blank, "beta_"):
+        return [clone(blank).fit(decision, label)]
+    hits = (label[:, np.newaxis] == np.arange(decision.shape[1])).astype(np.int64)
+    rows = hits.sum(axis=0)
+    few = np.minimum(rows, len(label) - rows) < absent.FEWEST
+
+    @cache
+    def together() -> Any:
+        return clone(blank).fit(decision[:, learnt].ravel(), hits[:, learnt].ravel())
+
+    def odds(hit: Ints) -> float:
+        """Return how often against how often not; one of either is added, as Platt does."""
+        return float((hit.sum() + 1) / (hit.size - hit.sum() + 1))
+
+    def of(i: int) -> Any:
+        if i not in learnt:
+            return never(blank)
+        if few[i]:
+            return _as_often(together(), odds(hits[:, learnt]), odds(hits[:, i]))
+        return clone(blank).fit(decision[:, i], hits[:, i])
+
+    return [of(i) for i in range(len(rows))]
+
+
+def _as_often(calibrator: Any, odds: float, wanted: float) -> Any:
+    """Return a calibrator of rows with these odds for rows with others (Saerens et al., 2002)."""
+    found, factor = deepcopy(calibrator), wanted / odds
+    if hasattr(found, "b_"):
+        found.b_ -= float(np.log(factor))
+        return found
+    p = found.y_thresholds_
+    return found.fit(found.X_thresholds_, factor * p / (1 - p + factor * p))
+
+
+def never(like: Any) -> Any:
+    """Return a calibrator of the same kind that says 0 whatever the score."""
+    from sklearn.base import clone
+
+    found = clone(like)
+    if hasattr(found, "out_of_bounds"):
+        return found.fit([0.0, 1.0], [0.0, 0.0])
+    found.a_, found.b_ = 0.0, _IMPOSSIBLE
+    return found
+
+
+def one_each(calibrators: list[Any]) -> list[Any]:
+    """Return a calibrator of every class; of two classes that of -f beside that of f."""
+    if len(calibrators) > 1:
+        return calibrators
+    mirrored = deepcopy(calibrators[0])
+    if hasattr(mirrored, "b_"):
+        mirrored.b_ = -mirrored.b_
+    else:
+        mirrored.fit(-mirrored.X_thresholds_, 1 - mirrored.y_thresholds_)
+    return [mirrored, *calibrators]
 
 
 def probabilities(calibrated: Any, decision: Floats) -> Floats:
@@ -66,9 +139,18 @@ def slopes(calibrated: Any) -> tuple[float, ...]:
     """Return for each calibrator a number that is positive where larger scores are more probable.
 
     Of a sigmoid -a; of a temperature β, 0 where the fit ran into the end of its search, because
-    the scores say nothing; of an isotonic function its rise, 0 where it is flat.
+    the scores say nothing; of an isotonic function its rise, 0 where it is flat. Classes that the
+    model was not fit on have none.
     """
-    return tuple(_slope(c) for c in calibrated.calibrated_classifiers_[0].calibrators)
+    calibrators = calibrated.calibrated_classifiers_[0].calibrators
+    return tuple(_slope(c) for c in calibrators if possible(c))
+
+
+def possible(calibrator: Any) -> bool:
+    """Return whether any score is probable: not where the model was not fit on the class."""
+    if hasattr(calibrator, "b_"):
+        return bool(calibrator.b_ != _IMPOSSIBLE)
+    return hasattr(calibrator, "beta_") or bool(calibrator.y_thresholds_.any())
 
 
 def _slope(calibrator: Any) -> float:

@@ -12,11 +12,13 @@ from math import sqrt
 from typing import Any
 
 from tasks import reliability_table
-from tasks.drift import Judgement, Statistic, Verdict, insufficient, vanished
+from tasks.class_losses import compared
+from tasks.drift import Judgement, Verdict, insufficient
 from tasks.limits import critical_value
 from tasks.reference import Reference
 from tasks.reliability_table import ReliabilityTable
 from tasks.spec import ModelSpec
+from tasks.statistic import Statistic
 from tasks.summary import Summary
 from tasks.windows import windows_per_year
 
@@ -33,11 +35,11 @@ def judge(window: Summary, reference: Reference, spec: ModelSpec) -> Judgement:
         return insufficient(f"fewer than {least} labels to hold the probabilities against")
     if "overconfidence" not in reference.spread.design_effects:
         return insufficient("blocks of the reference have no label to learn the noise from")
-    if gone := vanished(window, reference.summary):
+    if gone := compared(window, reference.summary).absent:
         return insufficient(f"no label is {' or '.join(gone)}")
     statistics = tuple(_statistics(ours, theirs, reference, spec))
     pressure = max(s.pressure for s in statistics)
-    if pressure <= 1 and all(s.noise >= spec.drift.blind_at * s.effect for s in statistics):
+    if pressure <= 1 and all(s.blind for s in statistics):
         return Judgement("insufficient", "too few independent labels", True, None, statistics)
     verdict: Verdict = "drifting" if pressure > 1 else "steady"
     beyond = ", ".join(s.name for s in statistics if s.pressure > 1)
@@ -51,9 +53,7 @@ def figures(window: Summary, reference: Reference, said: Judgement) -> dict[str,
         "verdict": said.verdict,
         "reason": said.reason,
         "pressure": said.pressure,
-        "statistics": [
-            {**vars(s), "limit": s.limit, "pressure": s.pressure} for s in said.statistics
-        ],
+        "statistics": [s.as_json() for s in said.statistics],
     }
     pairs = (("", window.reliability), ("_reference", reference.summary.reliability))
     for suffix, table in pairs:
@@ -80,4 +80,5 @@ def _statistics(
         deviation = sqrt(max(theirs.brier - there**2, 0.0))
         standard = sqrt(spread.design_effects[name] * (1 / n + 1 / m))
         change = getattr(ours, name) - there
-        yield Statistic(name, change, policy.effect, critical * deviation * standard)
+        noise = critical * deviation * standard
+        yield Statistic.measured(name, change, policy.effect, noise, spec.drift)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tasks.calibration import probabilities
+from tasks.calibration import possible, probabilities
 from tasks.margins import Floats
 
 
@@ -27,7 +27,8 @@ def parameters(calibrated: Any, decision: Floats, classes: tuple[str, ...]) -> d
     decision
         Decision values of the rows that the calibration was learnt on, shape (n,) or (n, k).
     classes
-        Names of the classes; one for each calibrator is kept, of two classes the second.
+        Names of the classes; one for each calibrator is kept, of two classes the second. A class
+        that the model was not fit on has no parameters.
     """
     inner = calibrated.calibrated_classifiers_[0]
     told = {"method": inner.method, "rows": len(decision)}
@@ -36,7 +37,8 @@ def parameters(calibrated: Any, decision: Floats, classes: tuple[str, ...]) -> d
     columns = [decision] if decision.ndim == 1 else list(decision.T)
     names = classes[-len(columns) :]
     one = _sigmoid if inner.method == "sigmoid" else _isotonic
-    each = {name: one(c, f) for name, c, f in zip(names, inner.calibrators, columns, strict=True)}
+    triples = zip(names, inner.calibrators, columns, strict=True)
+    each = {name: one(c, f) if possible(c) else {} for name, c, f in triples}
     return {**told, "classes": each}
 
 

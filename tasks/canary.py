@@ -68,7 +68,7 @@ def _worse_than(
     since = newest.effective_from
     both = pairs(observations_of(new.version), observations_of(target), since)
     judged = [(pair, reading(spec, pair, new, old)) for pair in both]
-    latch = fold(spec.model, [r for _, r in judged], _refusals(known), spec.latch).now
+    latch = fold(spec.model, [r for _, r in judged], refusals(known), spec.latch).now
     if latch.state != "open" or latch.episode is None:
         return None
     episode = f"{latch.episode}.{KIND}"
@@ -105,7 +105,8 @@ def reading(spec: ModelSpec, pair: Pair, new: Candidate, old: Candidate) -> Read
     return Reading(pair.window, new.version, verdict, pressure)
 
 
-def _refusals(known: Status) -> list[Pause]:
+def refusals(known: Status) -> list[Pause]:
+    """Return what makes the asking for a rollback rest."""
     mine = {p.proposal for p in known.proposals if p.kind == KIND and p.episode}
     return [
         Pause(d.effective_from, promotion=False)

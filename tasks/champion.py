@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tasks import acceptance, calibration, scoring, training
+from tasks import acceptance, calibration, scoring, spans, training
 from tasks.acceptance import Acceptance
 from tasks.history import History
 from tasks.margins import Floats, Ints
+from tasks.spans import Tried
 from tasks.spec import ModelSpec
 from tasks.summary import Summary, not_finite, wild
+from tasks.windows import Window
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,11 +24,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Candidate:
-    """A calibrated model, how it was judged, and the places of the rows it was made of."""
+    """A calibrated model, how it was judged, and the places of the rows it was made of.
+
+    `tried` are the spans that were fit, of which it is the one at `taken`.
+    """
 
     model: Any
     accepted: Acceptance
     trained: Ints
+    tried: tuple[Tried, ...] = ()
+    taken: int = 0
 
 
 def fit(
@@ -51,19 +59,46 @@ def fit(
 
 
 def train(
-    spec: ModelSpec, history: History, end: datetime, span: timedelta, champion: Any | None
+    spec: ModelSpec,
+    history: History,
+    end: datetime,
+    span: timedelta,
+    champion: Champion | None,
+    changes: Sequence[datetime] = (),
 ) -> Candidate:
-    """Return the calibrated and judged candidate of these rows; see `fit`."""
-    fitted, frame, label, places = fit(spec, history, end, span)
-    cut = training.slices(len(label), calibrate=spec.calibration.share, judge=spec.training.judge)
+    """Return the candidate of the rows of `[end - span, end)` whose label is known at `end`.
+
+    Parameters
+    ----------
+    changes
+        When what is to be learnt began; see `spans.fit`.
+
+    Raises
+    ------
+    TrainingError
+        If these are too few rows, or lack a class.
+    """
+    places = history.labelled(end - span, end, spec.label.delay)
+    frame, label = history.frame.iloc[places].reset_index(drop=True), history.label[places]
+    window = Window(end - span, end)
+    fitted = spans.fit(spec, frame, label, history.times[places], window, changes)
+    learns = fitted.cut.calibrate
     model = calibration.learn(
-        fitted, frame[cut.calibrate], label[cut.calibrate], spec.calibration.method
+        fitted.pipeline, frame[learns], label[learns], spec.calibration.method
     )
-    weight = None if history.weight is None else history.weight[places]
     accepted = acceptance.judge(
-        spec, model, champion, frame, label, span, weight, facts=history.facts(places)
+        spec,
+        model,
+        None if champion is None else champion.model,
+        frame,
+        label,
+        fitted.cut,
+        span,
+        None if history.weight is None else history.weight[places],
+        facts=history.facts(places),
+        spread=None if champion is None else champion.reference.spread,
     )
-    return Candidate(model, accepted, places)
+    return Candidate(model, accepted, places, fitted.tried, fitted.taken)
 
 
 class Champion:

@@ -6,7 +6,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from tasks import calibration, gates, leakage, lineage, slices, soundness, training
+from tasks import (
+    absent,
+    calibration,
+    calibration_defects,
+    gates,
+    leakage,
+    lineage,
+    slices,
+    soundness,
+    training,
+)
 from tasks.evidence import short
 from tasks.gates import GateResult, guarded
 from tasks.margins import Floats, Ints
@@ -70,6 +80,11 @@ def sound(
     (candidate, champion), (ours, theirs) = models, answers
     classes, policy = training.class_names(spec), spec.gates
 
+    def of(model: Any) -> calibration_defects.Learnt:
+        return calibration_defects.Learnt(calibration.slopes(model), absent.learnt(model))
+
+    learnt = of(candidate), None if theirs is None else of(champion)
+
     def prepared() -> list[GateResult]:
         before = None if champion is None else _preparation(champion, known.champion_spec)
         return soundness.preprocessing(_preparation(candidate, spec.digest), before)
@@ -78,8 +93,9 @@ def sound(
         {
             "another_model": lambda: soundness.another_model(ours, theirs),
             "judged_classes": lambda: soundness.judged_classes(ours, classes),
-            "calibration_slope": lambda: soundness.calibration_slope(calibration.slopes(candidate)),
-            "ranking_kept": lambda: soundness.ranking_kept(ours),
+            "trivial": lambda: soundness.trivial(ours, theirs),
+            "calibration_slope": lambda: calibration_defects.calibration_slope(*learnt, classes),
+            "ranking_kept": lambda: calibration_defects.ranking_kept(answers, learnt, classes),
             "bounds": lambda: soundness.bounds(policy, ours, fitted),
             "scoring_time": lambda: soundness.scoring_time(policy, known.seconds),
             "preprocessing": prepared,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from tasks.plain import as_text
@@ -13,6 +15,50 @@ if TYPE_CHECKING:
 
 _YES = frozenset({"true", "t", "yes", "y", "1"})
 _NO = frozenset({"false", "f", "no", "n", "0"})
+_SHARED = 10  # rows that have a label before it is named: what may be one row's alone is not
+_SHOWN, _LONGEST = 3, 40  # labels that are named, and characters of each
+_MOST = 1000  # different labels: more are no classes
+
+
+@dataclass
+class Strangers:
+    """Labels that are no class of the spec: a new class, or another way to write an old one."""
+
+    rows: int = 0
+    texts: Counter[str] | None = field(default_factory=Counter)
+
+    def count(self, labels: pa.ChunkedArray) -> None:
+        """Count labels that are no class, none of them missing."""
+        import pyarrow as pa
+
+        self.rows += len(labels)
+        if self.texts is None:
+            return
+        try:
+            found = as_text(labels).value_counts()
+        except pa.ArrowNotImplementedError:
+            self.texts = None
+            return
+        self.texts.update({item["values"]: item["counts"] for item in found.to_pylist()})
+        if len(self.texts) > _MOST:
+            self.texts = None
+
+    @property
+    def told(self) -> str:
+        """Return what they are, by name where several rows share it, and what to do."""
+        common = (self.texts or Counter()).most_common(_SHOWN)
+        named = [(text, rows) for text, rows in common if rows >= _SHARED]
+        parts = [f"label {_short(text)!r} in {rows:,} rows" for text, rows in named]
+        if rest := self.rows - sum(rows for _, rows in named):
+            parts.append(f"{'another' if parts else 'a'} label in {rest:,} rows")
+        return (
+            f"{', '.join(parts)} is no class of the spec; add a new class to label.classes and "
+            "retrain, correct a wrong label at its source"
+        )
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
 
 
 def whole(spec: ModelSpec) -> bool:

@@ -11,8 +11,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tasks.class_losses import EXPECTED, compared
 from tasks.drift import Judgement
 from tasks.moments import Moments
+from tasks.reasons import listed
 from tasks.summary import Summary
 
 SCALE = 10  # times the reference's standard deviation, or that part of it
@@ -22,6 +24,7 @@ TAIL = 3  # times the reference's loss tail ratio
 FEW, MOST = 0.01, 0.5  # share of the rows, and of the distance that they make
 CONFIDENT_ERRORS = 0.05  # rise of the share of confident decisions that the label contradicts
 DEPLOYED = 0.05  # standard deviations between logged and recomputed mean margins
+ENOUGH = 3 * EXPECTED  # rows of a class: ten to fit, to calibrate and to judge
 OVERFIT = 0.5  # share of the judged hinge loss that fitting did not show
 
 
@@ -48,6 +51,7 @@ def diagnose(
     if judgement.labelled:
         # Where features or margins are broken, labels that disagree are no news.
         found += _losses(window, reference, judgement, blame=not found)
+    found += _classes(window, reference)
     if all(d.name != "outlier_domination" for d in found):
         found += _outliers(window, reference, judgement)
     if hinge_gap is not None and reference.losses.weight:
@@ -154,6 +158,31 @@ def _losses(
             f"the scores hold still, yet the label contradicts {here:.1%} of the confident "
             f"decisions (|margin| of 1 and more), {there:.1%} in the reference",
             "find out whether labels are made otherwise now, before a model learns them",
+        )
+
+
+def _classes(window: Summary, reference: Summary) -> Iterator[Diagnosis]:
+    classes = compared(window, reference)
+    n, m = window.labelled, reference.labelled
+    if classes.absent:
+        due = sum(reference.classes[name].rows for name in classes.absent) * n / m
+        yield Diagnosis(
+            "class_absent",
+            f"none of {n:,} labels is {listed(classes.absent, 'or')}, where {due:.0f} were to be "
+            "expected",
+            "look whether labels or rows are missing upstream; no verdict speaks of such rows",
+        )
+    if classes.new:
+        ours, theirs = (
+            sum(s.classes[name].rows for name in classes.new if name in s.classes)
+            for s in (window, reference)
+        )
+        yield Diagnosis(
+            "class_new",
+            f"{ours:,} of {n:,} labels are {listed(classes.new, 'or')}; of the {m:,} on which the "
+            f"champion was accepted {theirs:,} were",
+            f"it cannot be relied on for them; retrain once training.window has {ENOUGH} rows of "
+            "each",
         )
 
 

@@ -1,58 +1,32 @@
-"""Statistics between two summaries, their limits, and the verdict on a window. Pure."""
+"""The verdict on a window: what its statistics say together, and on what that rests. Pure."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from math import sqrt
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from math import inf
+from statistics import fmean
 from typing import Literal
 
-from tasks.distances import ks, wasserstein
-from tasks.limits import critical_value, ks_noise, tail
+from tasks import class_losses, reasons
+from tasks.class_losses import compared
 from tasks.reference import Reference
 from tasks.spec import Drift, ModelSpec
-from tasks.summary import Distribution, Summary
-from tasks.windows import windows_per_year
+from tasks.statistic import Chance, Shares, Statistic, of_distance, of_loss, of_violations, shapes
+from tasks.summary import Summary
 
 Verdict = Literal["steady", "drifting", "insufficient"]
-LOSSES = ("hinge_loss", "violation_rate")
-_FARTHEST = 1e300  # deviations: farther is no number that JSON holds
-_EXPECTED = 10  # rows of a class that a window should hold before its absence says something
-
-
-@dataclass(frozen=True)
-class Statistic:
-    """One measured change against its limit, in the statistic's own unit.
-
-    `limit` is the larger of `effect`, the least change that matters to the owner, and `noise`,
-    what a window of this size shows by chance at the false-alarm budget.
-    """
-
-    name: str
-    value: float
-    effect: float
-    noise: float
-    one_sided: bool = False
-
-    @property
-    def limit(self) -> float:
-        return max(self.effect, self.noise)
-
-    @property
-    def size(self) -> float:
-        """Return the change that counts: of a one-sided statistic, a rise."""
-        return max(self.value, 0.0) if self.one_sided else abs(self.value)
-
-    @property
-    def pressure(self) -> float:
-        """Return the change as a share of its limit; above 1 it is a breach."""
-        return self.size / self.limit
+LARGE = 1 / 2  # of the reference's loss: a rise that matters though scores hold still
+_SHAPES = ("ks", "wasserstein", "margin_density", "ks_labelled")
+_OVERALL = ("hinge_loss", "lost_level")
 
 
 @dataclass(frozen=True)
 class Judgement:
     """What a window's summary says against the reference.
 
-    `pressure` is the one number that the latch reads: above 1 the window breaches.
+    `pressure` is the one number that the latch reads: above 1 the window breaches. `rests_on` names
+    the statistics that could have seen a change.
     """
 
     verdict: Verdict
@@ -61,12 +35,29 @@ class Judgement:
     pressure: float | None
     statistics: tuple[Statistic, ...]
 
+    @property
+    def rests_on(self) -> tuple[str, ...]:
+        return tuple(s.title for s in self.statistics if not s.blind)
 
-def judge(window: Summary, reference: Reference, spec: ModelSpec) -> Judgement:
+
+def judge(
+    window: Summary, reference: Reference, spec: ModelSpec, level: Reference | None = None
+) -> Judgement:
     """Return the verdict on a window.
 
-    The scores of all rows are always compared; losses and labelled margins as well, where both
-    sides have at least `window.min_rows` labels, of every class.
+    The scores of all rows are always compared; losses, all together and class by class, where both
+    sides have at least `window.min_rows` labels of classes that both have.
+
+    Parameters
+    ----------
+    level
+        The reference of the best earlier champion, while it is plausible that its loss can be had
+        again: the window's loss is also held against it.
+
+    Raises
+    ------
+    ValueError
+        If window and reference are summarised on different grids.
     """
     accepted, least = reference.summary, spec.window.min_rows
     if window.grid != accepted.grid:
@@ -75,68 +66,26 @@ def judge(window: Summary, reference: Reference, spec: ModelSpec) -> Judgement:
         return insufficient(f"{window.rows} rows, fewer than window.min_rows = {least}")
     if accepted.scores.moments.constant:
         return insufficient("all margins of the reference are equal; retrain on rows that differ")
-    gone = vanished(window, accepted)
-    enough = min(window.losses.effective_rows, accepted.losses.effective_rows) >= least
-    labelled = enough and not gone
-    chance = _Chance(reference, spec, labelled)
-    statistics = _shape_statistics(window, accepted, spec.drift, chance)
+    classes = compared(window, accepted)
+    labelled = min(losses.effective_rows for losses in classes.together) >= least
+    before = None if level is None else compared(window, level.summary).together
+    if not labelled or before is None or min(b.effective_rows for b in before) < least:
+        before = level = None
+    shares = Shares(labelled, level is not None, len(classes.judged))
+    chance = Chance(reference, spec, shares)
+    found = [*shapes(window, accepted, spec.drift, chance)]
     if labelled:
-        statistics = (*statistics, *_labelled_statistics(window, accepted, spec.drift, chance))
-    said = _verdict(statistics, labelled, spec.drift)
-    if enough and gone:
-        remark = f"no label is {' or '.join(gone)}, so the losses are not compared"
-        return replace(said, reason=f"{said.reason}; {remark}")
-    return said
-
-
-def vanished(window: Summary, accepted: Summary) -> list[str]:
-    """Return the classes of which the window's labels should hold ten rows, and hold none."""
-    if not accepted.losses.rows:
-        return []
-    share = window.losses.rows / accepted.losses.rows
-    return [
-        name
-        for name, losses in accepted.classes.items()
-        if losses.rows * share >= _EXPECTED and not window.classes[name].rows
-    ]
-
-
-def _verdict(statistics: tuple[Statistic, ...], labelled: bool, policy: Drift) -> Judgement:
-    shapes = [s for s in statistics if s.name not in LOSSES]
-    breaching = [s.name for s in statistics if s.pressure > 1]
-    if labelled and policy.confirm != "never":
-        # Evidence may come from any statistic; both kinds of change must be large enough to matter.
-        loss = next(s for s in statistics if s.name == "hinge_loss")
-        pressure = min(
-            max(s.pressure for s in statistics),
-            max(s.size / s.effect for s in shapes),
-            loss.size / loss.effect,
-        )
-    else:
-        pressure = max(s.pressure for s in statistics)
-    if policy.confirm == "required" and not labelled and breaching:
-        reason = "the margins breach, but drift.confirm is `required` and labels are missing"
-        return Judgement("insufficient", reason, False, None, statistics)
-    if pressure <= 1 and all(s.noise >= policy.blind_at * s.effect for s in statistics):
-        least = min(s.noise / s.effect for s in statistics)
-        reason = (
-            f"too few independent rows: only a change {least:.1f} times as large as one that "
-            "matters would stand out; widen window.every or training.window"
-        )
-        return Judgement("insufficient", reason, labelled, None, statistics)
-    verdict: Verdict = "drifting" if pressure > 1 else "steady"
-    return Judgement(verdict, _reason(verdict, breaching), labelled, pressure, statistics)
-
-
-def _reason(verdict: Verdict, breaching: list[str]) -> str:
-    if not breaching:
-        return "within its limits"
-    above = f"above the limit: {', '.join(breaching)}"
-    if verdict == "drifting":
-        return above
-    if "hinge_loss" in breaching:
-        return f"{above}; the margins hold still"
-    return f"{above}; the labelled loss does not confirm it"
+        if classes.alike:
+            ours, theirs = window.margins, accepted.margins
+            found.append(of_distance("ks_labelled", "margins", ours, theirs, spec.drift, chance))
+        found.append(of_loss("hinge_loss", *classes.together, spec.drift, chance))
+        found.append(of_violations(*classes.together, spec.drift, chance))
+        found += class_losses.statistics(classes, spec.drift, chance)
+    if level is not None and before is not None:
+        memory = Chance(level, spec, shares)
+        found.append(of_loss("lost_level", *before, spec.drift, memory))
+    remarks = reasons.of_classes(classes) if labelled else reasons.unused(window, classes, least)
+    return _verdict(tuple(found), labelled, spec.drift, tuple(remarks))
 
 
 def insufficient(reason: str) -> Judgement:
@@ -144,102 +93,63 @@ def insufficient(reason: str) -> Judgement:
     return Judgement("insufficient", reason, False, None, ())
 
 
-class _Chance:
-    """What a statistic of one window shows by chance, within the owner's budget."""
+def _verdict(
+    found: tuple[Statistic, ...], labelled: bool, policy: Drift, remarks: Sequence[str]
+) -> Judgement:
+    breaching = [s for s in found if s.pressure > 1]
+    pressure = _pressure(found, labelled, policy)
 
-    def __init__(self, reference: Reference, spec: ModelSpec, labelled: bool) -> None:
-        self.reference = reference
-        self.latch = spec.latch
-        self.openings = spec.drift.false_alarms_per_year / windows_per_year(spec.window)
-        # The budget is shared (Bonferroni): half is for the loss, a tenth for each of the others.
-        self.share = 1 / 10 if labelled else 1 / 3
+    def said(verdict: Verdict, reason: str) -> Judgement:
+        of_limit = None if verdict == "insufficient" else pressure
+        return Judgement(verdict, "; ".join([reason, *remarks]), labelled, of_limit, found)
 
-    def standard(self, quantity: str, n: float, m: float) -> float:
-        """Return the root of 1/n + 1/m, counting independent rows."""
-        spread = self.reference.spread
-        # More rows than a block held are not known to tell more than that block did.
-        own = min(n, spread.rows)
-        return sqrt(spread.design_effects[quantity] * (1 / own + 1 / m))
-
-    def critical(self, n: float, m: float) -> float:
-        """Return the critical value, in standard errors, of a change to either side."""
-        return self._critical(n, m, self.share, sides=2)
-
-    def critical_rise(self, n: float, m: float) -> float:
-        """Return that of the loss, of which only a rise counts."""
-        return self._critical(n, m, 1 / 2, sides=1)
-
-    def _critical(self, n: float, m: float, share: float, sides: int) -> float:
-        own = min(n, self.reference.spread.rows)
-        degrees = self.reference.spread.degrees
-        return critical_value(self.openings * share, self.latch, own / (own + m), degrees, sides)
+    if policy.confirm == "required" and not labelled and breaching:
+        reason = "the margins breach, but drift.confirm is `required` and labels are missing"
+        return said("insufficient", reason)
+    if pressure > 1:
+        return said("drifting", reasons.above(breaching))
+    if all(s.blind for s in found):
+        least = min(s.limit / s.effect for s in found)
+        return said(
+            "insufficient",
+            f"too few independent rows: only a change {least:.1f} times as large as one that "
+            "matters would stand out; widen window.every or training.window",
+        )
+    return said("steady", reasons.quiet(found, breaching))
 
 
-def _shape_statistics(
-    window: Summary, accepted: Summary, policy: Drift, chance: _Chance
-) -> tuple[Statistic, ...]:
-    ours, theirs = window.scores, accepted.scores
-    deviation = theirs.moments.deviation
-    n, m = window.rows, accepted.rows
-    critical = chance.critical(n, m)
-    unit = chance.reference.wasserstein.quantile(tail(critical))
-    here, there = window.inside / n, accepted.inside / m
-    return (
-        _ks("ks", "scores", ours, theirs, policy, chance),
-        Statistic(
-            "wasserstein",
-            min(wasserstein(ours, theirs, accepted.grid.scores) / deviation, _FARTHEST),
-            policy.wasserstein.effect,
-            unit * chance.standard("mean", n, m) / deviation,
-        ),
-        Statistic(
-            "margin_density",
-            here - there,
-            policy.margin_density.effect,
-            critical * _deviation(there, m) * chance.standard("inside", n, m),
-        ),
-    )
+def _pressure(found: Sequence[Statistic], labelled: bool, policy: Drift) -> float:
+    """Return how far the window is beyond what is let pass; above 1 it drifts.
+
+    Where losses confirm, there are two ways to drift. Scores and loss both change by more than
+    matters, and something is beyond chance; or a loss, of all rows or of a class, is beyond its
+    limit and large in proportion, though scores hold still.
+    """
+    if not labelled or policy.confirm == "never":
+        return max(s.pressure for s in found)
+    shape = max(s.size / s.effect for s in found if s.name in _SHAPES)
+    loss = next(s for s in found if s.name == "hinge_loss")
+    evidence = max(s.pressure for s in found if s.name != "lost_level")
+    alone = [min(s.pressure, _in_proportion(s)) for s in found if s.name in _OVERALL]
+    return max(min(evidence, shape, loss.size / loss.effect), *alone, *_of_classes(found))
 
 
-def _ks(
-    name: str,
-    quantity: str,
-    ours: Distribution,
-    theirs: Distribution,
-    policy: Drift,
-    chance: _Chance,
-) -> Statistic:
-    n, m = ours.moments.n, theirs.moments.n
-    noise = ks_noise(chance.standard(quantity, n, m) ** 2, tail(chance.critical(n, m)))
-    return Statistic(name, ks(ours, theirs), policy.ks.effect, noise)
+def _of_classes(found: Sequence[Statistic]) -> Iterator[float]:
+    losses = [s for s in found if s.name == "class_loss"]
+    recalls = {s.of: s for s in found if s.name == "class_recall"}
+    for loss in losses:
+        recall = recalls[loss.of]
+        others = [s.value for s in losses if s is not loss]
+        # What one class loses and the others win is another threshold, and no other rule.
+        won = max(-fmean(others), 0.0) if others else 0.0
+        yield min(
+            loss.pressure,
+            max(recall.size / recall.effect, _in_proportion(loss)),
+            max(loss.size - won, 0.0) / loss.effect,
+        )
 
 
-def _labelled_statistics(
-    window: Summary, accepted: Summary, policy: Drift, chance: _Chance
-) -> tuple[Statistic, ...]:
-    ours, theirs = window.losses, accepted.losses
-    n, m = ours.effective_rows, theirs.effective_rows
-    critical = chance.critical_rise(n, m)
-    rate = theirs.violation_rate
-    return (
-        _ks("ks_labelled", "margins", window.margins, accepted.margins, policy, chance),
-        Statistic(
-            "hinge_loss",
-            ours.hinge_loss - theirs.hinge_loss,
-            policy.hinge_loss.effect,
-            critical * sqrt(theirs.hinge_variance) * chance.standard("hinge", n, m),
-            one_sided=True,
-        ),
-        Statistic(
-            "violation_rate",
-            ours.violation_rate - rate,
-            policy.violation_rate.effect,
-            chance.critical(n, m) * _deviation(rate, m) * chance.standard("violations", n, m),
-        ),
-    )
-
-
-def _deviation(share: float, m: float) -> float:
-    # A share of exactly 0 or 1 would have no noise; one row of the reference bounds it.
-    safe = min(max(share, 1 / (m + 1)), m / (m + 1))
-    return sqrt(safe * (1 - safe))
+def _in_proportion(loss: Statistic) -> float:
+    """Return a loss's rise as a share of one that is large."""
+    large = LARGE * (loss.reference or 0.0)
+    return loss.size / large if large else inf

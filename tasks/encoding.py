@@ -1,6 +1,7 @@
 """How feature columns become numbers: alike in training, in the monitor and where MLflow serves.
 
-All of it is scikit-learn's own, so that a model's file needs nothing of ours to be loaded.
+All of it is scikit-learn's and NumPy's own, so that a model's file needs nothing of ours to be
+loaded.
 """
 
 from __future__ import annotations
@@ -31,12 +32,11 @@ def encoder(spec: ModelSpec) -> Any:
     """
     from sklearn.compose import ColumnTransformer
     from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
-    from sklearn.preprocessing import StandardScaler
 
     least = spec.training.rare_below
     steps: list[tuple[str, Any, Any]] = []
     if spec.features.numeric:
-        steps.append(("numeric", StandardScaler(), list(spec.features.numeric)))
+        steps.append(("numeric", _scaled(spec.training.cap), list(spec.features.numeric)))
     for number, name in enumerate(spec.features.categorical):
         categories = CountVectorizer(
             preprocessor=str, token_pattern=_CATEGORY, binary=True, min_df=least, dtype=np.float64
@@ -46,6 +46,25 @@ def encoder(spec: ModelSpec) -> Any:
         words = TfidfVectorizer(sublinear_tf=True, max_features=_MOST_WORDS, min_df=least)
         steps.append((f"text_{number}", words, name))
     return ColumnTransformer(steps)
+
+
+def _scaled(cap: float | None) -> Any:
+    """Return what scales numbers to unit variance, and caps them at so many deviations."""
+    from sklearn.pipeline import Pipeline
+    from sklearn.preprocessing import FunctionTransformer, StandardScaler
+
+    if cap is None:
+        return StandardScaler()
+    ends = {"a_min": -cap, "a_max": cap}
+    capped = FunctionTransformer(np.clip, kw_args=ends, feature_names_out="one-to-one")
+    return Pipeline([("scale", StandardScaler()), ("cap", capped)])
+
+
+def scaler_of(numeric: Any) -> tuple[Any, float | None]:
+    """Return the StandardScaler of an encoder's numeric step, and where it caps, if it does."""
+    if not hasattr(numeric, "steps"):  # nothing is capped, as in models from before there was a cap
+        return numeric, None
+    return numeric[0], float(numeric[1].kw_args["a_max"])
 
 
 def mute(spec: ModelSpec, frame: pd.DataFrame) -> str | None:

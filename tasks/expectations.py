@@ -99,6 +99,7 @@ class Rule:
     judged: int = 0
     failed: int = 0
     error: str | None = None
+    told: str | None = None  # of the rows that fail, beside their number
 
     def __str__(self) -> str:
         return f"{self.expectation} on column {self.column!r}"
@@ -116,6 +117,7 @@ class Rule:
             remedy = "correct its arguments or the column's type"
         elif self.failed:
             detail += f"; {self.failed:,} of {self.judged:,} rows fail"
+            detail += f": {self.told}" if self.told else ""
         return finding(
             self.expectation, self.column, effect, passed, detail, remedy, self.failed, self.origin
         )

@@ -26,8 +26,8 @@ def explain(
     and the rest; `moved_by_class` likewise of the labelled margins. `features`: those whose mean or
     spread differs most, in standard deviations of the reference. `classes`: each class's share of
     the labels and losses, here and in the reference. `diagnoses`: see `diagnosis.diagnose`.
-    `expected`: accuracy and hinge loss that the champion's probabilities promise, where labels are
-    missing.
+    `capped`: in how many rows a feature is, where there are any. `expected`: accuracy and hinge
+    loss that the champion's probabilities promise, where labels are missing.
     """
     accepted = reference.summary
     told: dict[str, Any] = {
@@ -36,6 +36,8 @@ def explain(
         "features": _features(window, accepted),
         "diagnoses": [vars(d) for d in diagnose(window, accepted, judgement, hinge_gap)],
     }
+    if window.capped:
+        told["capped"] = dict(window.capped)
     if judgement.labelled:
         effective = {"effective_rows": window.losses.effective_rows}
         told["losses"] = window.losses.details | effective

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from functools import partial
+from math import ceil
 from typing import Any, Literal
 
 import numpy as np
@@ -17,6 +18,7 @@ from tasks.spec import Gate, Gates
 Verdict = Literal["passed", "failed", "not_judged"]
 NO_CHAMPION = "no champion yet to compare with"
 _BINNED = ("calibration_error", "max_calibration_error")
+_MOST_TIMES = 100
 
 
 @dataclass(frozen=True)
@@ -125,12 +127,24 @@ def judge(
 
 
 def bounded(name: str, value: float, gate: Gate, champion: float | None = None) -> GateResult:
-    """Return whether a figure stays within an absolute bound."""
-    if gate.at_least is not None:
-        ok, reason = value >= gate.at_least, f"at least {gate.at_least:g}"
-    else:
+    """Return whether a figure stays within an absolute bound.
+
+    The bound is the owner's word, so it holds where the champion is beyond it too; that is said.
+    """
+
+    def within(figure: float) -> bool:
+        if gate.at_least is not None:
+            return figure >= gate.at_least
         assert gate.at_most is not None
-        ok, reason = value <= gate.at_most, f"at most {gate.at_most:g}"
+        return figure <= gate.at_most
+
+    ok = within(value)
+    reason = f"at most {gate.at_most:g}" if gate.at_least is None else f"at least {gate.at_least:g}"
+    if not ok:
+        reason += f", and it is {value:.3g}"
+        if champion is not None and not within(champion):
+            reason += f"; the champion's {champion:.3g} is beyond it too"
+        reason += f"; change gates.{name} if the bound no longer fits"
     return GateResult(name, verdict(ok), reason, value, champion)
 
 
@@ -139,12 +153,13 @@ def _of_loss(
 ) -> GateResult:
     ours = loss(name, candidate, gates.costs)
     if champion is None:
-        return _compared(name, gate, float(ours.mean()), None, None)
+        return _compared(name, gate, len(ours), float(ours.mean()), None, None)
     theirs = loss(name, champion, gates.costs)
     gap = ours - theirs
     blocks = Blocks.for_series(gap, seed)
     interval = blocks.interval(gap, gate.confidence)
-    return _compared(name, gate, float(ours.mean()), float(theirs.mean()), interval, blocks)
+    means = float(ours.mean()), float(theirs.mean())
+    return _compared(name, gate, len(ours), *means, interval, blocks)
 
 
 def _of_bins(
@@ -156,14 +171,14 @@ def _of_bins(
 
     ours = figure(candidate)
     if champion is None:
-        return _compared(name, gate, ours, None, None)
+        return _compared(name, gate, len(candidate.truth), ours, None, None)
     theirs = figure(champion)
     blocks = Blocks.for_series(candidate.reliability.excess - champion.reliability.excess, seed)
     drawn = [_resampled_error(name, scored, blocks) for scored in (candidate, champion)]
     gap = drawn[0] - drawn[1]
     # Absolute gaps grow by the noise of drawing; taken off, the draws lie around what was found.
     low, high = blocks.between(gap - gap.mean() + (ours - theirs), gate.confidence)
-    return _compared(name, gate, ours, theirs, (low, high), blocks)
+    return _compared(name, gate, len(candidate.truth), ours, theirs, (low, high), blocks)
 
 
 def _resampled_error(name: str, scored: Scored, blocks: Blocks) -> Floats:
@@ -188,7 +203,9 @@ def _of_recall(
     for index, name in enumerate(classes):
         among = candidate.truth == index
         if not among.any():
-            raise NotComputable(f"no judged row is of class {name}; widen training.window")
+            reason, part = f"no judged row is of class {name}", f"class {name}"
+            yield GateResult("per_class_recall", "not_judged", reason, slice=part, rows=0)
+            continue
         champions, interval = None, None
         if theirs is not None and blocks is not None:
             champions = float(theirs[among].mean())
@@ -197,19 +214,20 @@ def _of_recall(
         yield _compared(
             "per_class_recall",
             gate,
+            int(among.sum()),
             recall,
             champions,
             interval,
             blocks,
             rising=True,
             among=f"class {name}",
-            rows=int(among.sum()),
         )
 
 
 def _compared(
     name: str,
     gate: Gate,
+    rows: int,
     candidate: float,
     champion: float | None,
     interval: tuple[float, float] | None,
@@ -217,22 +235,44 @@ def _compared(
     *,
     rising: bool = False,
     among: str | None = None,
-    rows: int | None = None,
 ) -> GateResult:
-    """Return the verdict on a figure of which less is better, or more if `rising`."""
+    """Return the verdict on a figure of so many rows; less of it is better, or more if `rising`."""
     low, high = interval or (None, None)
     parts: dict[str, Any] = {"champion": champion, "low": low, "high": high, "slice": among}
     if gate.at_most is not None or gate.at_least is not None:
-        absolute = bounded(name, candidate, gate)
+        absolute = bounded(name, candidate, gate, champion)
         ok, reason = absolute.passed, absolute.reason
-    elif low is None or high is None:
+    elif low is None or high is None or champion is None:
         ok, reason = True, NO_CHAMPION
     else:
         bound = gate.by or 0.0
-        worst = -low if rising else high
+        best, worst = (-high, -low) if rising else (low, high)
         ok = worst < bound if gate.better_than else worst <= bound
         wish = "better than the champion" if gate.better_than else f"not worse by {bound:g}"
         reason = f"{wish}: interval {low:+.3f} … {high:+.3f} at {gate.confidence:.0%}"
         if blocks is not None and blocks.length > 1:
             reason += f", blocks of {blocks.length} rows"
-    return GateResult(name, verdict(ok), reason, candidate, rows=rows, **parts)
+        if not ok:
+            gap = champion - candidate if rising else candidate - champion
+            reason += f"; {_needed(gap, best, worst, bound, rows)}"
+    counted = None if among is None else rows
+    return GateResult(name, verdict(ok), reason, candidate, rows=counted, **parts)
+
+
+def _needed(gap: float, best: float, worst: float, bound: float, rows: int) -> str:
+    """Return what it would take for a gap, where less is better, to be shown to be below a bound.
+
+    An interval is as wide as 1/√rows, so of k times the rows its end lies √k times nearer the gap.
+    """
+    if best > bound or not gap < bound:
+        said = "it is shown to be worse" if best > bound else "it is no better on these rows"
+        return f"{said}: it takes other rows to learn from (training.window), or other features"
+    times = ((worst - gap) / (bound - gap)) ** 2
+    if times > _MOST_TIMES:
+        return f"a gap so small takes over {_MOST_TIMES} times the {rows:,} judged rows to show"
+    needed = ceil(rows * times)
+    size = 10 ** max(len(str(needed)) - 2, 0)
+    return (
+        f"to show this gap takes about {ceil(needed / size) * size:,} judged rows, not {rows:,} "
+        "(training.window, training.judge)"
+    )

@@ -21,7 +21,7 @@ from tasks.source import SourceError, batches
 from tasks.spec import ModelSpec, Validation, format_duration
 from tasks.summary import wild
 from tasks.training import Facts
-from tasks.windows import Window, whole_windows, window_at, windows_within
+from tasks.windows import Window, stamp, whole_windows, window_at, windows_within
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -71,7 +71,7 @@ class History:
         """
         ended = bisect_right(self.windows, end - delay, key=lambda w: w.end)
         known = self.windows[ended - 1].end if ended else self.windows[0].start
-        first, last = np.searchsorted(self.times, [_stamp(start), _stamp(min(end, known))])
+        first, last = np.searchsorted(self.times, [stamp(start), stamp(min(end, known))])
         return np.arange(first, last)[self.label[first:last] >= 0]
 
     def rates(self, decision: Floats, first: int) -> Floats:
@@ -247,7 +247,7 @@ def _problems(
             problem = f"{bad:,} of {len(rows):,} rows are bad, at most {100 * most:g} % may be"
         elif failed := tolerant(table, rows):
             problem = failed
-        elif not (accepted >= _stamp(fresh)).any():
+        elif not (accepted >= stamp(fresh)).any():
             problem = f"stale: no accepted row at or after {fresh:%Y-%m-%d %H:%M}"
         found.append(problem)
     return tuple(found)
@@ -304,12 +304,7 @@ def _stamps(column: pa.ChunkedArray | pa.Array) -> Ints:
 
 
 def _boundaries(tiles: list[Window]) -> Ints:
-    return np.array([_stamp(w.start) for w in tiles] + [_stamp(tiles[-1].end)])
-
-
-def _stamp(moment: datetime) -> int:
-    """Return microseconds since 1970."""
-    return (moment - _EPOCH) // timedelta(microseconds=1)
+    return np.array([stamp(w.start) for w in tiles] + [stamp(tiles[-1].end)])
 
 
 def _moment(stamp: int) -> datetime:

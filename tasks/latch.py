@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 from tasks.bounds import shifted
@@ -15,6 +15,7 @@ from tasks.windows import Window
 
 State = Literal["closed", "open", "resting"]
 Kind = Literal["retrain", "recalibrate"]
+_DOUBLINGS = 6  # of a rest, at the most
 MOST_IN_A_ROW = 4  # proposals of an episode that just end, before nobody is asked by itself
 
 
@@ -61,6 +62,20 @@ def kind_of(name: str) -> Kind:
     return "recalibrate" if ".recalibrate." in name else "retrain"
 
 
+def breach_of(episode: str) -> datetime | None:
+    """Return the start of an episode's first breaching window; None if the name holds none.
+
+    Examples
+    --------
+    >>> breach_of("churn.v1.20260112T0000").isoformat()
+    '2026-01-12T00:00:00+00:00'
+    """
+    try:
+        return datetime.strptime(episode.rpartition(".")[2], "%Y%m%dT%H%M").replace(tzinfo=UTC)
+    except ValueError:
+        return None
+
+
 def windows_to_wait(ends: int) -> int | None:
     """Return after how many windows an episode is asked about again; None: no more by itself.
 
@@ -87,7 +102,8 @@ def fold(
 
     It opens when `open.breaches` of the last `open.of` windows breach, unless it rests; it closes
     when `close.steady` windows in a row stay below `close.at` of their limit. An `insufficient`
-    window is neither. A rest ends with the first window that ends at or after it.
+    window is neither. A rest ends with the first window that ends at or after it; each refusal of
+    an episode makes it twice as long, so that what nobody wants is not asked over and over.
 
     Examples
     --------
@@ -124,15 +140,18 @@ class _Machine:
         self.recent: deque[Reading] = deque(maxlen=policy.open.of)
         self.calm = 0
         self.episode: str | None = None
-        self.rests_until: datetime | None = None
+        self.paused: datetime | None = None
+        self.refused = 0  # in a row, in this episode
+        self.length = timedelta(0)  # of a window
 
     def pause(self, pause: Pause) -> None:
-        until = shifted(pause.since, self.policy.rest)
-        self.rests_until = max(until, self.rests_until or until)
+        self.paused = max(pause.since, self.paused or pause.since)
+        self.refused = 0 if pause.promotion else self.refused + 1
         if pause.promotion:
             self._forget()
 
     def read(self, reading: Reading) -> None:
+        self.length = reading.window.end - reading.window.start
         if reading.verdict == "insufficient":
             return
         self.recent.append(reading)
@@ -149,12 +168,23 @@ class _Machine:
     def latch(self, moment: datetime | None) -> Latch:
         rests = moment is not None and self._rests(moment)
         state: State = "resting" if rests else "open" if self.episode else "closed"
-        return Latch(state, self.episode, self.rests_until if rests else None)
+        return Latch(state, self.episode, self._until if rests else None)
+
+    @property
+    def _until(self) -> datetime | None:
+        if self.paused is None:
+            return None
+        rest = self.policy.rest
+        once = rest * self.length if isinstance(rest, int) else rest
+        return shifted(self.paused, once * 2 ** min(max(self.refused - 1, 0), _DOUBLINGS))
 
     def _rests(self, moment: datetime) -> bool:
-        return self.rests_until is not None and moment < self.rests_until
+        # Half a window of slack where windows are counted: those of a clock change differ.
+        slack = self.length / 2 if isinstance(self.policy.rest, int) else timedelta(0)
+        return self._until is not None and shifted(moment, slack) < self._until
 
     def _forget(self) -> None:
+        self.refused = 0
         self.recent.clear()
         self.calm = 0
         self.episode = None

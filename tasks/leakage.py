@@ -125,4 +125,6 @@ def shared_content(frame: pd.DataFrame, label: Ints, cut: Slices) -> list[GateRe
         return [GateResult(name, "not_judged", reason, float(both))]
     allowed = int(binom.ppf(_CHANCE, len(judged), share)) if twins else 0
     reason = f"judged rows that equal a fitted one: {both}; chance explains {allowed}"
+    if both > allowed:
+        reason += "; land each row once"
     return [GateResult(name, verdict(both <= allowed), reason, float(both))]

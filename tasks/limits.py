@@ -46,7 +46,7 @@ def _solved(
     openings: float, policy: tuple[int, int, int], shared: float, degrees: int, sides: int
 ) -> float:
     low, high = 0.1, 1e4
-    for _ in range(40):
+    for _ in range(25):  # to six digits
         middle = sqrt(low * high)
         if _openings(middle, policy, shared, degrees, sides) > openings:
             low = middle

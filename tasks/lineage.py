@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from tasks.encoding import scaler_of
 from tasks.evidence import digest
 from tasks.records import Proposal
 from tasks.spec import ModelSpec
@@ -101,13 +102,22 @@ def _transform(model: Any) -> Any:
 
 def _steps(model: Any) -> list[Any]:
     return [
-        [name, type(step).__name__, [columns] if isinstance(columns, str) else list(columns)]
+        [name, _kind(step), [columns] if isinstance(columns, str) else list(columns)]
         for name, step, columns in _transform(model).transformers_
     ]
 
 
+def _kind(step: Any) -> str:
+    if not hasattr(step, "steps"):
+        return type(step).__name__
+    scaler, cap = scaler_of(step)
+    return f"{type(scaler).__name__}, capped at {cap!r}"
+
+
 def _fitted(step: Any) -> Any:
     """Return what a transformation learnt, ready for JSON; floats to the last bit."""
+    if hasattr(step, "steps"):
+        step, _ = scaler_of(step)
     if hasattr(step, "mean_"):
         return [step.mean_.tolist(), step.scale_.tolist()]
     if hasattr(step, "categories_"):

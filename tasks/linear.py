@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from tasks.encoding import encode
+from tasks.encoding import encode, scaler_of
 from tasks.margins import Floats
 
 if TYPE_CHECKING:
@@ -66,10 +66,10 @@ class Columns:
 
 def linear(pipeline: Any) -> Linear:
     """Return a fitted pipeline as a function of `inputs`."""
-    scaler, model = _scaler_alone(pipeline), pipeline[-1]
-    intercepts = np.atleast_1d(model.intercept_)
-    if scaler is None:
+    model, intercepts = pipeline[-1], np.atleast_1d(pipeline[-1].intercept_)
+    if not _numbers_alone(pipeline):
         return Linear(model.coef_, intercepts, 0.0, *_features_of(pipeline[0]))
+    scaler, _ = scaler_of(pipeline[0].transformers_[0][1])
     names = scaler.feature_names_in_.tolist()
     centre = 0.0 if _far_off(scaler) else scaler.mean_
     return Linear(model.coef_ / scaler.scale_, intercepts, centre, names, [*range(len(names))])
@@ -79,21 +79,37 @@ def inputs(pipeline: Any, rows: Rows) -> Any:
     """Return what the linear model weighs, shape (n, d): `Columns` or a matrix.
 
     Numbers alone are not scaled, and centred only where they must be: `Linear` does the rest. A
-    ColumnTransformer copies them several times over, which took longer than everything else.
+    ColumnTransformer copies them several times over, which took longer than everything else. For
+    the same reason only those are copied that have something to cap.
     """
-    scaler = _scaler_alone(pipeline)
-    if scaler is None:
+    if not _numbers_alone(pipeline):
         return encode(pipeline[0], rows)
+    scaler, cap = scaler_of(pipeline[0].transformers_[0][1])
     columns = [np.asarray(rows[name], np.float64) for name in scaler.feature_names_in_]
+    centre = scaler.mean_
     if _far_off(scaler):
         columns = [column - mean for column, mean in zip(columns, scaler.mean_, strict=True)]
+        centre = np.zeros(len(columns))
+    if cap is not None:
+        ends = zip(columns, centre - cap * scaler.scale_, centre + cap * scaler.scale_, strict=True)
+        columns = [_capped(column, low, high) for column, low, high in ends]
     return Columns(columns)
 
 
-def _scaler_alone(pipeline: Any) -> Any:
-    """Return the StandardScaler of a model that has numeric features only; None for others."""
-    steps = pipeline[0].transformers_
-    return steps[0][1] if [name for name, _, _ in steps] == ["numeric"] else None
+def _capped(column: Floats, low: float, high: float) -> Floats:
+    if not len(column) or (low <= column.min() and column.max() <= high):
+        return column
+    capped = np.clip(column, low, high)
+    if not np.isfinite([column.min(), column.max()]).all():
+        # What is infinite is no number to cap: it is refused, here as where MLflow serves.
+        endless = np.isinf(column)
+        capped[endless] = column[endless]
+    return capped
+
+
+def _numbers_alone(pipeline: Any) -> bool:
+    """Return whether a model has numeric features only."""
+    return [name for name, _, _ in pipeline[0].transformers_] == ["numeric"]
 
 
 def _far_off(scaler: Any) -> bool:

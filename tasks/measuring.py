@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from functools import partial
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
@@ -14,7 +15,7 @@ from tasks.promotion import follow
 from tasks.quarantine import accepted
 from tasks.scored_by import of_version
 from tasks.spec import ModelSpec
-from tasks.versions import model_of
+from tasks.versions import classes_of, model_of
 from tasks.windows import Window
 
 if TYPE_CHECKING:
@@ -56,7 +57,20 @@ def _kept(
     path = f"summaries/{spec.model}/v{version}/{window.name}-"
     path += f"{spec.digest}-{validated['data_digest']}.json"
     store.write(path, json.dumps(to_json(summary), separators=(",", ":")))
-    return {**validated, "summary": path}
+    told = _unknown(spec, version)
+    return {**validated, "warnings": [*validated["warnings"], *told], "summary": path}
+
+
+def _unknown(spec: ModelSpec, version: int) -> list[str]:
+    """Return a sentence on the classes of the spec that a version is older than."""
+    known = classes_of(spec, Ledger.open(), version)
+    newer = [str(name) for name in spec.label.classes if str(name) not in known]
+    if not newer:
+        return []
+    return [
+        f"version {version} was made before the spec named class {', '.join(newer)}: rows of it "
+        "are measured as if without a label; retrain"
+    ]
 
 
 def _summaries(
@@ -94,14 +108,23 @@ def _summaries(
 
 def _summariser(spec: ModelSpec, version: int, logged: bool) -> Callable[..., Summary]:
     """Return what summarises a batch of rows; logged decision values go before our own."""
+    from tasks import older_classes
+    from tasks.training import class_names
+
     ledger = Ledger.open()
     model = model_of(spec, ledger, version)
     grid = reference_of(spec, ledger, version).summary.grid
-    return partial(_summarise, spec, grid, model, spec.source.margin if logged else None)
+    known = classes_of(spec, ledger, version)
+    # Its reference knows no other classes, so it is held against that with its own.
+    own = spec.model_copy(update={"label": spec.label.model_copy(update={"classes": known})})
+    at = older_classes.places(known, class_names(spec))
+    margin = spec.source.margin if logged else None
+    return partial(_summarise, own, at, grid, model, margin)
 
 
 def _summarise(
     spec: ModelSpec,
+    at: Any,
     grid: Any,
     model: Any,
     column: str | None,
@@ -112,10 +135,13 @@ def _summarise(
 ) -> Summary:
     import numpy as np
 
-    from tasks import scoring
+    from tasks import capped, scoring
 
     with np.errstate(over="ignore", invalid="ignore"):  # scores that overflow are named as such
         decision, weighed = scoring.score(model, columns)
         if column is not None:
             decision = rows.column(column).to_numpy().astype(np.float64)
-        return scoring.summarise_rows(spec, grid, model, columns, label, decision, weighed, weight)
+        summary = scoring.summarise_rows(
+            spec, grid, model, columns, at[label], decision, weighed, weight
+        )
+    return replace(summary, capped=capped.beyond(model, columns))

@@ -39,6 +39,7 @@ def card(record: Mapping[str, Any], artifact_digest: str) -> str:
             ),
             "## How it was made\n\n" + _table(("part", "value"), _made(record)),
             "## Metrics on the newest rows\n\n" + _metrics(record["metrics"]),
+            *_limits(record["metrics"]),
             "## Gates\n\n" + _table(("gate", "verdict", "why"), map(_gate, record["gates"])),
             "## Who let it pass\n\n"
             f"`python -m tasks audit {model}` tells who approved and promoted it, and on which "
@@ -69,6 +70,11 @@ def _metrics(metrics: Mapping[str, Any]) -> str:
     ]
     judged = f"\n\n{metrics['judged_rows']:,} rows that neither fit nor calibration has seen."
     return _table(("metric", "candidate", "champion"), rows) + judged
+
+
+def _limits(metrics: Mapping[str, Any]) -> list[str]:
+    lines = [f"- {line}" for line in metrics.get("warnings", ())]
+    return ["\n".join(["## What it cannot promise", "", *lines])] if lines else []
 
 
 def _gate(gate: Mapping[str, Any]) -> tuple[str, str, str]:

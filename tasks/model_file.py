@@ -12,13 +12,14 @@ import json
 from typing import Any
 from zipfile import ZIP_DEFLATED, BadZipFile, ZipFile, ZipInfo
 
-# Beyond scikit-learn's public types, which skops trusts itself.
+# Beyond scikit-learn's public types, which skops trusts itself. The one function caps numbers.
 TRUSTED = (
     "sklearn.calibration._CalibratedClassifier",
     "sklearn.calibration._SigmoidCalibration",
     "sklearn.calibration._TemperatureScaling",
     "sklearn.compose._column_transformer._RemainderColsList",
     "scipy.sparse._csr.csr_matrix",
+    "numpy.clip",
 )
 _SCHEMA = "schema.json"
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tasks import bounds, heads, rollback, scored_by, shadow, status, verification
+from tasks import bounds, heads, remembered, rollback, scored_by, shadow, status, verification
 from tasks.latch import kind_of
 from tasks.ledger import Ledger
 from tasks.measuring import measure as measure
@@ -60,9 +60,10 @@ def validate(spec: ModelSpec, window: Window, *, version: int | None = None) -> 
 
 
 def _beside(spec: ModelSpec, window: Window, served: set[int]) -> set[int]:
-    if not spec.shadow.windows:
-        return served
-    return served | shadow.watched(status.read(spec, Ledger.open()), window)
+    known = status.read(spec, Ledger.open())
+    earlier = remembered.beside(spec, known.reigns(window.start), window.start)
+    candidates = shadow.watched(known, window) if spec.shadow.windows else set()
+    return served | candidates | set(earlier)
 
 
 def _served(spec: ModelSpec, checked: dict[str, Any]) -> set[int]:
@@ -110,6 +111,11 @@ def judge(spec: ModelSpec, window: Window, measured: dict[str, Any]) -> Observat
     seen = ledger.observe(observation(spec, window, measured, ledger))
     heads.keep(spec.model, ledger)
     return seen
+
+
+def advice(spec: ModelSpec) -> str | None:
+    """Return what to change if window after window says nothing; see `advice.advise`."""
+    return status.read(spec, Ledger.open()).advice
 
 
 def action(spec: ModelSpec, span: str = "") -> dict[str, Any] | None:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from tasks import store
+from tasks import remembered, store
 from tasks.ledger import Ledger
 from tasks.records import Candidate, Observation
 from tasks.spec import ModelSpec
@@ -36,19 +35,19 @@ def observation(
         summary = from_json(json.loads(store.read(measured["summary"])))
         champion = candidate_of(spec, ledger, measured["version"])
         reference = _reference(spec, champion)
-        judgement = drift.judge(summary, reference, spec)
+        level = _level(spec, ledger, window, measured["version"])
+        judgement = drift.judge(summary, reference, spec, level)
         told = explain(summary, reference, judgement, champion.metrics["hinge_gap"])
         if summary.losses.effective_rows:
             told |= summary.losses.rates
         elif summary.labelled:
             counts["warnings"] = [*counts["warnings"], _WEIGHTLESS]
         counts["labelled"] = summary.labelled
+        counts["labels"] = {name: losses.rows for name, losses in summary.classes.items()}
         counts["accepted"] = summary.rows  # of this version, where rows say which scored them
         held = calibration_drift.judge(summary, reference, spec)
         told["calibration"] = calibration_drift.figures(summary, reference, held)
-    statistics = [
-        {**asdict(s), "limit": s.limit, "pressure": s.pressure} for s in judgement.statistics
-    ]
+    statistics = [s.as_json() for s in judgement.statistics]
     return Observation(
         model=spec.model,
         version=measured["version"],
@@ -77,6 +76,21 @@ def _reference(spec: ModelSpec, candidate: Candidate) -> Reference:
         return from_json(candidate.reference)
     except OtherFormat as error:
         raise SpecError(f"{spec.model} version {candidate.version}: {error}") from None
+
+
+def _level(spec: ModelSpec, ledger: Ledger, window: Window, version: int) -> Reference | None:
+    """Return the reference of the level that the champion of a window has still to regain."""
+    reigns = remembered.reigns_of(
+        ledger.promotions(spec.model),
+        ledger.proposals(spec.model),
+        ledger.decisions(spec.model),
+        ledger.candidates(spec.model),
+        window.start,
+    )
+    if not reigns or reigns[-1].version != version:
+        return None  # what is measured beside the champion is held against its own level
+    best = remembered.level(spec, reigns, window.end)
+    return None if best is None else reference_of(spec, ledger, best)
 
 
 def candidate_of(spec: ModelSpec, ledger: Ledger, version: int) -> Candidate:

@@ -38,7 +38,9 @@ def promotion(
         table(("gate", "result", "why"), _declared(spec, candidate)),
         f"{_others(spec, candidate)} [All gates, with reliability and margins of both models]"
         f"({brief.address_of(gate_page.page_path(spec.model, brief.slug(asked.proposal)))}).",
+        *brief.of_capped(candidate.metrics.get("capped", {}), candidate.metrics["judged_rows"]),
         *(_shadow(shadow) if shadow else []),
+        *brief.listed("What it cannot promise", candidate.metrics),
         f"{_fit(asked, candidate.metrics)} "
         f"{brief_calibration.learnt(candidate.metrics['calibration'])}",
         f"**If you approve:** version {candidate.version} is champion for windows from "

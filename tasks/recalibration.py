@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tasks import calibration, checks, gates, scoring, training
+from tasks import absent, calibration, capped, checks, gates, scoring, training
 from tasks.acceptance import Acceptance, trainable
 from tasks.calibration_fit import parameters
 from tasks.gate_figures import figures
@@ -85,10 +85,12 @@ def judge(
     )
     found = {
         "judged_rows": len(truth),
+        "capped": capped.beyond(candidate, rows),
         "candidate": rates(ours, spec.gates.costs),
         "champion": rates(theirs, spec.gates.costs),
         "calibration": parameters(candidate, decision[cut.calibrate], class_names(spec)),
         **{name: metrics[name] for name in _KEPT},
+        "warnings": absent.warnings(spec, label, cut, absent.learnt(candidate)),
     }
     table = ReliabilityTable.of(chance, label, weight)
     reference = replace(

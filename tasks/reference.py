@@ -14,12 +14,14 @@ from typing import Any
 import numpy as np
 
 from tasks import summary
+from tasks.class_spread import class_effects
 from tasks.distances import bin_at
 from tasks.grid import Bins
 from tasks.summary import Distribution, Summary, merge_all
 
 _DECILES = np.arange(1, 10) / 10
 _RESAMPLES = 200
+_REMEMBERED = 16  # degrees of freedom
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,7 @@ def reference_of(
     groups: Sequence[Sequence[Summary]],
     accepted: int,
     sigmoid: tuple[float, float] | None = None,
+    before: Spread | None = None,
 ) -> Reference:
     """Return the reference from the blocks of a training window.
 
@@ -78,10 +81,30 @@ def reference_of(
         like what was not, so blocks are compared within their slice.
     accepted
         How many of the last groups are the rows on which the model was accepted.
+    before
+        The spread under the model that it replaces: how far windows of the same rows differ hardly
+        depends on who scores them, and few blocks know little.
     """
     whole = merge_all([block for group in groups[-accepted:] for block in group])
     distance = null_distance(whole.scores, whole.grid.scores)
-    return Reference(whole, spread_of(groups, whole), distance, sigmoid)
+    return Reference(whole, pooled(spread_of(groups, whole), before), distance, sigmoid)
+
+
+def pooled(own: Spread, before: Spread | None) -> Spread:
+    """Return both spreads as one, each effect weighed by the blocks that it rests on.
+
+    Of the one before no more than _REMEMBERED degrees count, so that it fades from model to model;
+    one of blocks of another size says nothing.
+    """
+    if before is None or not 1 / 2 < own.rows / before.rows < 2:
+        return own
+    old = min(before.degrees, _REMEMBERED)
+    effects = {
+        name: (own.degrees * effect + old * before.design_effects.get(name, effect))
+        / (own.degrees + old)
+        for name, effect in own.design_effects.items()
+    }
+    return Spread(own.rows, own.degrees + old, effects)
 
 
 def spread_of(groups: Sequence[Sequence[Summary]], whole: Summary) -> Spread:
@@ -96,13 +119,14 @@ def spread_of(groups: Sequence[Sequence[Summary]], whole: Summary) -> Spread:
 
     def effect(
         value: Callable[[Summary], float],
-        deviation: float,
+        deviation: Callable[[Summary], float],
         among: Sequence[Sequence[Summary]] = groups,
     ) -> float:
-        if not deviation > 0:
-            return 1.0
-        mean = value(whole)
-        values = [[(b.rows, (value(b) - mean) / deviation) for b in group] for group in among]
+        values = []
+        for group in filter(None, among):
+            own = merge_all(list(group))
+            if (unit := max(deviation(own), deviation(whole))) > 0:
+                values.append([(b.rows, (value(b) - value(own)) / unit) for b in group])
         return design_effect(values, 1.0)
 
     def below(kind: str) -> float:
@@ -111,28 +135,30 @@ def spread_of(groups: Sequence[Sequence[Summary]], whole: Summary) -> Spread:
             return 1.0
         edges = [bin_at(getattr(whole, kind), share) for share in _DECILES]
         shares = [partial(_below, kind, edge) for edge in edges]
-        return float(np.mean([effect(s, _binary(s(whole)), among) for s in shares]))
+        return float(np.mean([effect(s, partial(_of_share, s), among) for s in shares]))
 
     losses, table = whole.losses, whole.reliability
     hinge = violations = 1.0
     if losses.effective_rows:
-        hinge = effect(lambda b: b.losses.hinge_loss, sqrt(losses.hinge_variance), weighed)
-        rate = _binary(losses.violation_rate)
-        violations = effect(lambda b: b.losses.violation_rate, rate, weighed)
+        hinge = effect(
+            lambda b: b.losses.hinge_loss, lambda b: sqrt(b.losses.hinge_variance), weighed
+        )
+        rate = _violation_rate
+        violations = effect(rate, partial(_of_share, rate), weighed)
     gaps = {}
     if table.effective_rows and all(b.reliability.effective_rows for g in weighed for b in g):
         for name in ("overconfidence", "bias"):
-            variance = table.brier - getattr(table, name) ** 2
-            gaps[name] = effect(partial(_gap, name), sqrt(max(variance, 0.0)), weighed)
+            gaps[name] = effect(partial(_gap, name), partial(_gap_deviation, name), weighed)
     return Spread(
         rows,
         max(degrees, 1),
         {
             **gaps,
+            **class_effects(groups, whole),
             "scores": below("scores"),
             "margins": below("margins"),
-            "mean": effect(lambda b: b.scores.moments.mean, whole.scores.moments.deviation),
-            "inside": effect(lambda b: b.inside / b.rows, _binary(whole.inside / whole.rows)),
+            "mean": effect(lambda b: b.scores.moments.mean, lambda b: b.scores.moments.deviation),
+            "inside": effect(_inside, partial(_of_share, _inside)),
             "hinge": hinge,
             "violations": violations,
         },
@@ -160,6 +186,22 @@ def _below(kind: str, edge: int, block: Summary) -> float:
 
 def _gap(name: str, block: Summary) -> float:
     return float(getattr(block.reliability, name))
+
+
+def _gap_deviation(name: str, block: Summary) -> float:
+    return sqrt(max(block.reliability.brier - _gap(name, block) ** 2, 0.0))
+
+
+def _violation_rate(block: Summary) -> float:
+    return block.losses.violation_rate
+
+
+def _inside(block: Summary) -> float:
+    return block.inside / block.rows
+
+
+def _of_share(share: Callable[[Summary], float], block: Summary) -> float:
+    return _binary(share(block))
 
 
 def _binary(share: float) -> float:

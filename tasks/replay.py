@@ -6,21 +6,26 @@ gates, and labels that come late.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import takewhile
 from time import perf_counter
 
 import numpy as np
 
+from tasks import patience
 from tasks.attribution import change
 from tasks.champion import Candidate, Champion, train
 from tasks.drift import Judgement, insufficient, judge
 from tasks.gates import GateResult
 from tasks.history import History
-from tasks.latch import Latch, Pause, Reading, fold, windows_to_wait
+from tasks.latch import Latch, Pause, Reading, breach_of, fold, windows_to_wait
 from tasks.margins import Floats, Ints
+from tasks.patience import Fresh
+from tasks.remembered import Reign, beside, changes, level
+from tasks.returning import Seen, better
+from tasks.spans import Tried
 from tasks.spec import ModelSpec
 from tasks.summary import NotFinite
 from tasks.training import TrainingError
@@ -31,23 +36,25 @@ class Step:
     """One window: what was measured, what it means, where the latch stood at its end.
 
     `judgement` is of all labels that came within the history, `latch` of those that were there
-    at the window's end.
+    at the window's end; `labels` are its labelled rows by class.
     """
 
     index: int
     version: int
     judgement: Judgement
     latch: Latch
+    labels: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Retrain:
     """What came of one proposal, made at the end of window `index`.
 
-    `version` is champion from the next window on; it is None, and `refusal` says why, if the
-    candidate did not pass. `above` names the statistics above their limit in the newest window
-    with a verdict, `causes` by how much each feature had moved the mean margin there; `trained`
-    are the places of the rows of the candidate.
+    `version` is champion from the next window on, in place of `champion`; it is None, and `refusal`
+    says why, if the candidate did not pass. `above` names the statistics above their limit in the
+    newest window with a verdict, `causes` by how much each feature had moved the mean margin there;
+    `trained` are the places of the rows of the candidate, `tried` the spans that were fit, of which
+    the one at `taken` became the candidate, `warnings` what it cannot promise.
     """
 
     index: int
@@ -58,11 +65,25 @@ class Retrain:
     above: tuple[str, ...]
     causes: dict[str, float]
     trained: Ints
+    champion: int = 1
+    tried: tuple[Tried, ...] = ()
+    taken: int = 0
+    warnings: tuple[str, ...] = ()
 
     @property
     def untrained(self) -> bool:
         """Return whether the rows gave no candidate, so that there was nothing to gate."""
         return self.refusal is not None and not self.gates
+
+
+@dataclass(frozen=True)
+class Rollback:
+    """An earlier champion that was made champion again after window `index`, and why."""
+
+    index: int
+    version: int
+    target: int
+    reason: str
 
 
 @dataclass(frozen=True)
@@ -80,6 +101,7 @@ class Played:
     retrains: tuple[Retrain, ...]
     rates: Floats
     seconds: float
+    rollbacks: tuple[Rollback, ...] = ()
 
 
 def play(
@@ -105,7 +127,8 @@ def play(
     """
     run = _Run(spec, history, first, span)
     for index in range(first, len(history.windows)):
-        if run.observe(index).state == "open" and run.asks(index):
+        latch = run.observe(index)
+        if not run.go_back(index) and latch.state == "open" and run.asks(index):
             run.retrain(index)
         advance()
     return run.played()
@@ -118,12 +141,15 @@ class _Run:
         self.spec, self.history, self.first = spec, history, first
         self.seconds = 0.0
         start = history.windows[first].start
+        self.reigns: list[Reign] = []
+        self.champions: dict[int, Champion] = {}
+        self.rollbacks: list[Rollback] = []
         self.bootstrap = self._timed(start, span, None)
         self.steps: list[Step] = []
         self.retrains: list[Retrain] = []
         self.rates: list[Floats] = []
         self.waiting: list[tuple[int, Champion]] = []
-        self._enthrone(self.bootstrap, first, start)
+        self._enthrone(self.bootstrap, first, start, None)
 
     def observe(self, index: int) -> Latch:
         """Measure and judge the window, and earlier ones whose labels came; return the latch."""
@@ -133,7 +159,9 @@ class _Run:
         for earlier, champion in ripe:
             said = self._judged(champion, earlier, labelled=True)
             self.steps[earlier - self.first] = replace(
-                self.steps[earlier - self.first], judgement=said
+                self.steps[earlier - self.first],
+                judgement=said,
+                labels=self._labels(earlier, now),
             )
             if earlier in self.readings:
                 self.readings[earlier] = self._reading(earlier, said)
@@ -149,12 +177,14 @@ class _Run:
         self.readings[index] = self._reading(index, said)
         # What was before the promotion is forgotten with it, so the readings since are enough.
         latch = fold(self.spec.model, self.readings.values(), self.pauses, self.spec.latch).now
-        self.steps.append(Step(index, champion.version, said, latch))
+        self.steps.append(Step(index, champion.version, said, latch, self._labels(index, now)))
         return latch
 
     def asks(self, index: int) -> bool:
         """Return whether the open episode is asked about now, after what could not be trained."""
         episode = self.steps[-1].latch.episode or ""
+        if self.early(index, episode):
+            return False
         newest = reversed(self.retrains)
         row = list(takewhile(lambda r: r.episode == episode and r.untrained, newest))
         needed = windows_to_wait(len(row))
@@ -164,14 +194,20 @@ class _Run:
         """Act on the open latch: train on the newest rows, and promote what passes."""
         window = self.history.windows[index]
         champion = self.champion
+        breach = breach_of(self.steps[-1].latch.episode or "")
         refusal, trained = None, np.empty(0, np.int64)
+        spans: tuple[tuple[Tried, ...], int] = (), 0
         gates: tuple[GateResult, ...] = ()
+        warnings: tuple[str, ...] = ()
         try:
-            candidate = self._timed(window.end, self.spec.training.window, champion.model)
+            asked = changes(self.spec, self.reigns, breach, window.end)
+            candidate = self._timed(window.end, self.spec.training.window, champion, asked)
         except TrainingError as error:
             refusal = str(error)
         else:
             gates, trained = candidate.accepted.gates, candidate.trained
+            spans = candidate.tried, candidate.taken
+            warnings = tuple(candidate.accepted.metrics["warnings"])
             failed = [f"{g.title} ({g.reason})" for g in gates if not g.passed]
             refusal = "; ".join(failed) or None
         measured = next(s for s in reversed(self.steps) if s.judgement.pressure is not None)
@@ -179,20 +215,25 @@ class _Run:
             Retrain(
                 index,
                 self.steps[-1].latch.episode or "",
-                None if refusal else champion.version + 1,
+                None if refusal else len(self.rates) + 1,
                 refusal,
                 gates,
-                tuple(s.name for s in measured.judgement.statistics if s.pressure > 1),
+                tuple(s.title for s in measured.judgement.statistics if s.pressure > 1),
                 change(champion.summary(measured.index, True), champion.reference.summary),
                 trained,
+                champion.version,
+                *spans,
+                warnings,
             )
         )
         if self.retrains[-1].untrained:
             return  # nobody refused anything, so nothing rests
         if refusal:
             self.pauses.append(Pause(window.end, promotion=False))
+            newest = self.reigns[-1]
+            self.reigns[-1] = replace(newest, refused=newest.refused + 1)
         else:
-            self._enthrone(candidate, index + 1, window.end)
+            self._enthrone(candidate, index + 1, window.end, breach)
 
     def played(self) -> Played:
         count = len(self.steps)
@@ -203,19 +244,77 @@ class _Run:
             ]
         )
         steps, retrains = tuple(self.steps), tuple(self.retrains)
-        return Played(self.first, self.bootstrap, steps, retrains, rates, self.seconds)
+        return Played(
+            self.first, self.bootstrap, steps, retrains, rates, self.seconds, tuple(self.rollbacks)
+        )
 
-    def _enthrone(self, candidate: Candidate, first: int, since: datetime) -> None:
+    def _enthrone(
+        self, candidate: Candidate, first: int, since: datetime, breach: datetime | None
+    ) -> None:
         version = len(self.rates) + 1
         self.champion = Champion(self.spec, self.history, version, candidate, first)
         self.rates.append(self.champion.rates)
-        self.readings: dict[int, Reading] = {}
-        self.pauses = [Pause(since, promotion=True)]
+        self._reign(since, breach)
 
-    def _timed(self, end: datetime, span: timedelta, champion: object) -> Candidate:
+    def _reign(self, since: datetime, breach: datetime | None) -> None:
+        self.champions[self.champion.version] = self.champion
+        losses = self.champion.reference.summary.losses
+        loss = losses.hinge_loss if losses.effective_rows else None
+        self.reigns.append(Reign(self.champion.version, since, breach, loss))
+        self.readings: dict[int, Reading] = {}
+        # The first champion ends no episode, so that nothing rests after it.
+        self.pauses = [Pause(since, promotion=True)] if len(self.reigns) > 1 else []
+
+    def early(self, index: int, episode: str) -> str | None:
+        """Return why it is too early to ask about the open episode; see `patience`."""
+        breach, until = breach_of(episode), self.history.windows[index].end
+        began = changes(self.spec, self.reigns, breach, until)
+        fresh = [
+            Fresh(self.history.windows[step.index], step.judgement.verdict, step.labels)
+            for step in self.steps
+            if self.history.windows[step.index].start >= min(began, default=until)
+        ]
+        return patience.wait(self.spec, fresh, breach)
+
+    def go_back(self, index: int) -> bool:
+        """Make an earlier champion champion again if this window shows it to be the better one.
+
+        See `returning`: the monitor proposes the same.
+        """
+        window = self.history.windows[index]
+        labelled = self._known(index, window.end)
+        new = self._seen(self.champion, index, labelled)
+        for version in beside(self.spec, self.reigns, window.start):
+            other = self.champions[version]
+            why = better(self.spec, new, self._seen(other, index, labelled))
+            if why:
+                self.rollbacks.append(Rollback(index, self.champion.version, version, why))
+                self.champion = other
+                self._reign(window.end, None)
+                return True
+        return False
+
+    def _seen(self, champion: Champion, index: int, labelled: bool) -> Seen:
+        spread = champion.reference.spread
+        if champion.problem(index) is not None:
+            return Seen("insufficient", None, spread)
+        said = self._judged(champion, index, labelled)
+        if not said.labelled:
+            return Seen(said.verdict, None, spread)
+        losses = champion.summary(index, labelled).losses
+        told = {**losses.details, "effective_rows": losses.effective_rows}
+        return Seen(said.verdict, told, spread)
+
+    def _timed(
+        self,
+        end: datetime,
+        span: timedelta,
+        champion: Champion | None,
+        asked: tuple[datetime, ...] = (),
+    ) -> Candidate:
         began = perf_counter()
         try:
-            return train(self.spec, self.history, end, span, champion)
+            return train(self.spec, self.history, end, span, champion, asked)
         finally:
             self.seconds += perf_counter() - began
 
@@ -224,9 +323,19 @@ class _Run:
 
     def _judged(self, champion: Champion, index: int, labelled: bool) -> Judgement:
         try:
-            return judge(champion.summary(index, labelled), champion.reference, self.spec)
+            held = None
+            if champion is self.champion:
+                held = level(self.spec, self.reigns, self.history.windows[index].end)
+            before = None if held is None else self.champions[held].reference
+            return judge(champion.summary(index, labelled), champion.reference, self.spec, before)
         except NotFinite as error:
             return insufficient(str(error))
+
+    def _labels(self, index: int, now: datetime) -> dict[str, int]:
+        if not self._known(index, now):
+            return {}
+        label = self.history.label[self.history.rows(index)]
+        return {str(n): int((label == i).sum()) for i, n in enumerate(self.spec.label.classes)}
 
     def _reading(self, index: int, said: Judgement) -> Reading:
         window, version = self.history.windows[index], self.champion.version

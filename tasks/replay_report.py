@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,6 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from tasks import gates
+from tasks.advice import Seen, advise
 from tasks.attribution import INTERCEPT
 from tasks.guess import Guess
 from tasks.oracle import stride
@@ -62,12 +63,23 @@ def as_json(report: Report) -> dict[str, Any]:
         "bootstrap": {
             "rows": len(trained.trained),
             "passed": trained.accepted.passed,
+            "warnings": list(trained.accepted.metrics["warnings"]),
             "gates": [gates.as_json(gate) for gate in trained.accepted.gates],
         },
+        "advice": _advice(tried),
         "windows": [_window(tried, step) for step in tried.played.steps],
         "retrains": [
             _retrain(tried, retrain, known)
             for retrain, known in zip(tried.played.retrains, hindsight(tried.played), strict=True)
+        ],
+        "rollbacks": [
+            {
+                "at": windows[back.index].end.isoformat(),
+                "version": back.version,
+                "target": back.target,
+                "reason": back.reason,
+            }
+            for back in tried.played.rollbacks
         ],
         "policies": [_policy(tried, policy, never) for policy in (tried.ours, *report.others)],
         "sweep": [
@@ -80,6 +92,16 @@ def as_json(report: Report) -> dict[str, Any]:
             for (settings, point), on in zip(report.sweep, good, strict=True)
         ],
     }
+
+
+def _advice(tried: Trial) -> str | None:
+    seen = []
+    for step in tried.played.steps:
+        rows, said = tried.history.rows(step.index), step.judgement
+        labelled = int((tried.history.label[rows] >= 0).sum())
+        statistics = [s.as_json() for s in said.statistics]
+        seen.append(Seen(said.verdict, said.reason, rows.stop - rows.start, labelled, statistics))
+    return advise(tried.spec, seen)
 
 
 def _window(tried: Trial, step: Step) -> dict[str, Any]:
@@ -98,16 +120,7 @@ def _window(tried: Trial, step: Step) -> dict[str, Any]:
         "latch": step.latch.state,
         "episode": step.latch.episode,
         **{n: None if r != r else float(r) for n, r in zip(_RATES, rates, strict=True)},
-        "statistics": [
-            {
-                "name": s.name,
-                "value": s.value,
-                "limit": s.limit,
-                "effect": s.effect,
-                "noise": s.noise,
-            }
-            for s in said.statistics
-        ],
+        "statistics": [s.as_json() for s in said.statistics],
     }
 
 
@@ -118,6 +131,12 @@ def _retrain(tried: Trial, retrain: Retrain, known: Hindsight) -> dict[str, Any]
         "version": retrain.version,
         "refusal": retrain.refusal,
         "rows": len(retrain.trained),
+        "spans": [
+            {"name": t.name, "rows": t.rows, "loss": t.loss, "problem": t.problem}
+            for t in retrain.tried
+        ],
+        "span": retrain.tried[retrain.taken].name if retrain.tried else None,
+        "warnings": list(retrain.warnings),
         "above": list(retrain.above),
         "features": [{"name": name, "change": change} for name, change in retrain.causes.items()],
         "gates": [gates.as_json(gate) for gate in retrain.gates],
@@ -164,11 +183,19 @@ def show(report: Report, out: Console) -> None:
     )
     for reason, times in reasons.most_common(3):
         out.print(f"  [yellow]{times} ×[/] {escape(reason)}")
+    advice = _advice(tried)
+    if advice:
+        out.print(f"[yellow]To do:[/] {escape(advice)}")
     failed = [g for g in tried.played.bootstrap.accepted.gates if not g.passed]
     if failed:
         names = ", ".join(f"{g.title} ({g.reason})" for g in failed)
         out.print(f"[yellow]The first champion would not have passed its gates:[/] {escape(names)}")
     out.print(_retrains(tried) if tried.played.retrains else "\nThe latch never opened.\n")
+    for back in tried.played.rollbacks:
+        at = windows[back.index].end
+        out.print(f"{at:%Y-%m-%d}  back to version {back.target}: {back.reason}", highlight=False)
+    for what, line in _unpromised(tried):
+        out.print(f"[yellow]{what}:[/] {escape(line)}")
     out.print(_policies(report))
     apart = stride(count)
     if apart > 1:
@@ -177,8 +204,20 @@ def show(report: Report, out: Console) -> None:
         out.print(_sweep(report))
 
 
+def _unpromised(tried: Trial) -> Iterator[tuple[str, str]]:
+    """Yield what the first champion and each promoted candidate could not promise."""
+    for line in tried.played.bootstrap.accepted.metrics["warnings"]:
+        yield "The first champion", line
+    for retrain in tried.played.retrains:
+        if retrain.version is not None:
+            when = f"{tried.history.windows[retrain.index].end:%Y-%m-%d}"
+            yield from ((f"That of {when}", line) for line in retrain.warnings)
+
+
 def _retrains(tried: Trial) -> Table:
-    table = _table("retrains", "at the end of", "above the limit", "moved by", "gates")
+    table = _table(
+        "retrains", "at the end of", "above the limit", "moved by", "learnt from", "gates"
+    )
     table.add_column("accuracy until the next: old → new", justify="right", no_wrap=True)
     for retrain, known in zip(tried.played.retrains, hindsight(tried.played), strict=True):
         moved = [(n, c) for n, c in retrain.causes.items() if n != INTERCEPT][:2]
@@ -191,6 +230,7 @@ def _retrains(tried: Trial) -> Table:
             f"{tried.history.windows[retrain.index].end:%Y-%m-%d}",
             ", ".join(retrain.above),
             escape(", ".join(f"{name} {change:+.2f}" for name, change in moved)),
+            retrain.tried[retrain.taken].name if retrain.tried else "–",
             gates,
             f"[red]{told}[/]" if known.false_alarm and retrain.version else told,
         )

@@ -23,7 +23,10 @@ def report_html(
     model_version: int | None,
     data_digest: str,
 ) -> str:
-    """Return the page: it loads nothing from anywhere and holds no row's value."""
+    """Return the page: it loads nothing from anywhere and holds no row's value.
+
+    But a label that is no class, where ten rows or more share it; see `classes.Strangers`.
+    """
 
     failed = [check for check in validation.checks if not check.passed]
     # Twenty columns that exist make one line: those checks differ in their column only.

@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from tasks import model_file, quarantine, registry, training
+from tasks import model_file, quarantine, registry, spans, training
 from tasks.calibration import learn
 from tasks.ledger import Ledger
 from tasks.made_with import made_with
 from tasks.observing import candidate_of
 from tasks.spec import ModelSpec
-from tasks.versions import model_of
+from tasks.versions import champion_of, model_of
 from tasks.windows import Window
 
 _TOLERANCE = 1e-9
@@ -75,9 +75,10 @@ def reproduce(spec: ModelSpec, version: int) -> Reproduction:
     asked = next(p for p in ledger.proposals(spec.model) if p.proposal == candidate.proposal)
     if asked.kind == "recalibrate" and asked.champion is not None:
         cut = training.unfitted_slices(len(label), **share)
-        fitted = model_of(spec, ledger, asked.champion).estimator.estimator
+        fitted = champion_of(spec, ledger, asked.champion).estimator.estimator
     else:
-        cut = training.slices(len(label), **share)
+        span = candidate.metrics["span"]
+        cut = spans.kept(training.slices(len(label), **share, since=span["since"]), span)
         fitted = training.fit(spec, frame[cut.fit], label[cut.fit])
     ours = learn(fitted, frame[cut.calibrate], label[cut.calibrate], spec.calibration.method)
     theirs = model_of(spec, ledger, version)

@@ -6,7 +6,8 @@ again after a crash.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from tasks import evidence, quarantine, status
@@ -17,7 +18,7 @@ from tasks.made_with import made_with
 from tasks.promotion import follow
 from tasks.records import Candidate, Decision, Proposal
 from tasks.spec import ModelSpec
-from tasks.versions import model_of
+from tasks.versions import champion_of
 from tasks.windows import Window
 
 if TYPE_CHECKING:
@@ -25,28 +26,34 @@ if TYPE_CHECKING:
 
     from tasks.acceptance import Acceptance
     from tasks.margins import Floats, Ints
-    from tasks.training import Facts
+    from tasks.training import Facts, Slices
 
 
 def train(spec: ModelSpec, proposal: str) -> dict[str, Any]:
     """Fit the pipeline on the oldest slice of the proposal's rows; keep it under its run.
 
-    To recalibrate nothing is fit: the champion's pipeline is taken as it is.
+    It is fit on several spans of them, and the best is taken: see `spans`. To recalibrate nothing
+    is fit: the champion's pipeline is taken as it is.
     """
-    from tasks import tracking, training
+    from tasks import absent, spans, tracking, training
 
     ledger = Ledger.open()
     asked = approved(spec, ledger, proposal, "retrain")
     rows = quarantine.check_rows(spec, _interval(asked), {})
     if rows["problem"]:
         raise training.TrainingError(f"{spec.model} {_interval(asked)}: {rows['problem']}")
-    frame, label, *_ = _gather(spec, asked, rows)
-    cut = slices_of(spec, asked, label)
+    frame, label, _, facts = _gather(spec, asked, rows)
+    span: dict[str, Any] = {}
     if asked.kind == "recalibrate":
+        cut = slices_of(spec, asked, facts.time, ())
         training.need_enough_to_calibrate(spec, label[cut.calibrate])
-        fitted = model_of(spec, ledger, asked.champion or 0).estimator.estimator
+        fitted = champion_of(spec, ledger, asked.champion or 0).estimator.estimator
     else:
-        fitted = training.fit(spec, frame[cut.fit], label[cut.fit])
+        changes = changes_of(spec, ledger, asked)
+        found = spans.fit(spec, frame, label, facts.time, _interval(asked), changes)
+        fitted, span, cut = found.pipeline, found.figures, found.cut
+        for line in spans.told(span):
+            print(line)
     tags = {
         "kind": asked.kind,
         "spec_digest": spec.digest,
@@ -61,10 +68,11 @@ def train(spec: ModelSpec, proposal: str) -> dict[str, Any]:
     run_id = tracking.start(spec.model, proposal, tags)
     tracking.put_model(run_id, "fitted", fitted)
     tracking.put_json(run_id, "rows", rows)
+    tracking.put_json(run_id, "span", span)
     return {
         "candidate_run": run_id,
         "rows": len(label),
-        "warnings": rows["warnings"],
+        "warnings": [*rows["warnings"], *absent.warnings(spec, label, cut)],
         "report": rows["report"],
         "mlflow_run": tracking.run_url(spec.model, run_id),
     }
@@ -74,9 +82,10 @@ def calibrate(spec: ModelSpec, proposal: str, run_id: str) -> dict[str, Any]:
     """Learn the probabilities on the calibration slice."""
     from tasks import calibration, tracking, training
 
-    asked = approved(spec, Ledger.open(), proposal, "retrain")
-    frame, label, *_ = _training_rows(spec, proposal, run_id)
-    cut = slices_of(spec, asked, label).calibrate
+    ledger = Ledger.open()
+    asked = approved(spec, ledger, proposal, "retrain")
+    frame, label, _, facts = _training_rows(spec, proposal, run_id)
+    cut = slices_of(spec, asked, facts.time, changes_of(spec, ledger, asked)).calibrate
     training.need_enough_to_calibrate(spec, label[cut])
     fitted = tracking.get_model(run_id, "fitted")
     calibrated = calibration.learn(fitted, frame[cut], label[cut], spec.calibration.method)
@@ -136,13 +145,16 @@ def _judged_now(
     known = status.read(spec, ledger)
     frame, label, weight, facts = _training_rows(spec, asked.proposal, run_id)
     calibrated = tracking.get_model(run_id, "calibrated")
-    champion = None if asked.champion is None else model_of(spec, ledger, asked.champion)
-    judged = _judged(spec, known, asked, (calibrated, champion), (frame, label, weight, facts))
+    champion = None if asked.champion is None else champion_of(spec, ledger, asked.champion)
+    span = tracking.get_json(run_id, "span")
+    judged = _judged(
+        spec, known, asked, (calibrated, champion), (frame, label, weight, facts), span
+    )
     figures: list[Mapping[str, Any]] = [as_json(r) for r in judged.gates]
     tracking.put_json(run_id, "gates", figures)
     _publish(spec, asked, run_id, judged)
     tracking.put_json(run_id, "reference", reference.to_json(judged.reference))
-    tracking.put_json(run_id, "metrics", dict(judged.metrics))
+    tracking.put_json(run_id, "metrics", {**judged.metrics, **({"span": span} if span else {})})
     learnt = calibration_fit.metrics(judged.metrics["calibration"])
     tracking.log_metrics(run_id, {**judged.metrics["candidate"], **learnt})
     if not judged.passed:
@@ -207,8 +219,9 @@ def _judged(
     asked: Proposal,
     models: tuple[Any, Any | None],
     rows: tuple[pd.DataFrame, Ints, Floats | None, Facts],
+    span: Mapping[str, Any],
 ) -> Acceptance:
-    from tasks import acceptance, recalibration, reference, timing
+    from tasks import acceptance, recalibration, reference, spans, timing
 
     (candidate, champion), (frame, label, weight, facts) = models, rows
     before = known.candidate(asked.champion)
@@ -224,16 +237,19 @@ def _judged(
             weight,
             facts=facts,
         )
+    changes = known.changes(asked.episode, asked.trained_until)
     return acceptance.judge(
         spec,
         candidate,
         champion,
         frame,
         label,
+        spans.kept(spans.cut_of(spec, facts.time, changes), span),
         asked.trained_until - asked.trained_from,
         weight,
         facts=facts,
         champion_spec=None if before is None else before.spec_digest,
+        spread=None if before is None else reference.from_json(before.reference).spread,
         seconds=None
         if spec.gates.scoring_time is None
         else timing.seconds_per_row(candidate, champion, frame),
@@ -261,9 +277,22 @@ def _gather(
     return gather_all(spec, quarantine.accepted(spec, _interval(asked), rows))
 
 
-def slices_of(spec: ModelSpec, asked: Proposal, label: Ints) -> Any:
-    """Return which of a proposal's labelled rows fit, calibrate and judge."""
-    from tasks.training import slices, unfitted_slices
+def changes_of(spec: ModelSpec, ledger: Ledger, asked: Proposal) -> tuple[datetime, ...]:
+    """Return when what a proposal's candidate has to learn began; of no episode, nothing did."""
+    return status.read(spec, ledger).changes(asked.episode, asked.trained_until)
 
-    cut = unfitted_slices if asked.kind == "recalibrate" else slices
-    return cut(len(label), calibrate=spec.calibration.share, judge=spec.training.judge)
+
+def slices_of(spec: ModelSpec, asked: Proposal, times: Ints, changes: Sequence[datetime]) -> Slices:
+    """Return which of a proposal's labelled rows fit, calibrate and judge.
+
+    Parameters
+    ----------
+    times
+        Of the rows, oldest first, microseconds since 1970, shape (n,).
+    """
+    from tasks import spans, training
+
+    if asked.kind == "recalibrate":
+        share = {"calibrate": spec.calibration.share, "judge": spec.training.judge}
+        return training.unfitted_slices(len(times), **share)
+    return spans.cut_of(spec, times, changes)

@@ -8,6 +8,7 @@ from tasks import (
     canary,
     evidence,
     questions,
+    returning,
     rollback_brief,
     status,
     verification,
@@ -17,7 +18,7 @@ from tasks.approval import NotApproved, NotDue
 from tasks.canary import KIND
 from tasks.ledger import Ledger
 from tasks.promotion import settle
-from tasks.records import Decision, Promotion, Proposal
+from tasks.records import Decision, Observation, Promotion, Proposal
 from tasks.spec import ModelSpec
 from tasks.versions import model_of
 
@@ -29,12 +30,19 @@ class RollbackError(Exception):
 
 
 def due(spec: ModelSpec) -> canary.Worse | None:
-    """Return the rollback that the ledger's observations ask for; None if they ask for none."""
-    if spec.source.version_column is None:
-        return None
+    """Return the rollback that the ledger's observations ask for; None if they ask for none.
+
+    To a version that still serves beside the champion, or to an earlier champion that is the better
+    one again.
+    """
     ledger = Ledger.open()
     known = status.read(spec, ledger)
-    return canary.due(known, lambda version: ledger.observations_of(spec.model, version))
+
+    def seen(version: int) -> list[Observation]:
+        return ledger.observations_of(spec.model, version)
+
+    serving = canary.due(known, seen) if spec.source.version_column is not None else None
+    return serving or returning.due(known, seen)
 
 
 def target(spec: ModelSpec, version: int | None) -> tuple[int, int]:

@@ -37,10 +37,10 @@ def rollback(
         beside(shown),
         f"**If you approve:** version {proposal.target} is champion for windows from "
         f"{since:%Y-%m-%d %H:%M} UTC on, with its own reference, and the latch rests for "
-        f"{format_duration(spec.latch.rest)}. Let production score with it alone.",
+        f"{spec.latch.rest_told}. Let production score with it alone.",
         f"**If you reject, or nobody answers within {format_duration(spec.approval.timeout)}:** "
         f"version {proposal.champion} stays, and you are asked again after "
-        f"{format_duration(spec.latch.rest)} of event time if it is still worse.",
+        f"{spec.latch.rest_told} if it is still worse.",
         links(known, proposal, run_link),
     ]
     return subject, "\n\n".join(parts)

@@ -158,5 +158,10 @@ def _one(
         f"{said} worse by more than {policy.not_worse_by:g}: interval {low:+.3f} … {high:+.3f}, "
         f"all slices together at {policy.confidence:.0%}"
     )
+    if not ok:
+        reason += (
+            "; give the fit more of its rows (training.window), or accept it "
+            "(gates.slices.not_worse_by)"
+        )
     champions = float(theirs[part.rows].mean())
     return GateResult(name, verdict(ok), reason, mean, champions, low, high, **where)  # type: ignore[arg-type]

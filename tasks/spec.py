@@ -309,6 +309,11 @@ class Training(SpecPart):
         default=1.0, description="C of LinearSVC; SGD's alpha = 1/(C·n)"
     )
     judge: Share = Field(default=0.2, description="share of the newest rows, kept for the gates")
+    cap: Positive | None = Field(
+        default=10.0,
+        description="standard deviations of the fit beyond which a number counts as if it lay "
+        "there; null: never",
+    )
     rare_below: Count = Field(
         default=5,
         description="rows of the fit below which a category or word is pooled with all others that "

@@ -5,12 +5,11 @@ Light, as `spec.py` is.
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from tasks.spec_part import Duration, Positive, SpecPart, Windows
+from tasks.spec_part import Duration, Positive, SpecPart, Windows, format_duration
 
 
 class Effect(SpecPart):
@@ -50,16 +49,23 @@ class Drift(SpecPart):
         default=Effect(effect=0.10),
         description="change of the share with y·f < 1 (labelled)",
     )
+    class_loss: Effect = Field(
+        default=Effect(effect=0.20), description="rise of a class's mean hinge loss (labelled)"
+    )
+    class_recall: Effect = Field(
+        default=Effect(effect=0.10),
+        description="fall of the share of a class's rows that are decided rightly (labelled)",
+    )
     blind_at: Annotated[float, Field(gt=1, le=1e12)] = Field(
         default=5.0,
-        description="a window is `insufficient` if chance alone shows more than so many times its "
-        "effect in every statistic",
+        description="a statistic is blind if chance alone shows so many times its effect; if all "
+        "are, the window is `insufficient`",
     )
     calibration: CalibrationDrift = CalibrationDrift()
     confirm: Literal["never", "if_labelled", "required"] = Field(
         default="if_labelled",
-        description="whether a breach needs a risen hinge loss: never, where labels are there, or "
-        "always (an unlabelled breach is then `insufficient`)",
+        description="whether a breach needs a risen loss: never, where labels are there, or always "
+        "(an unlabelled breach is then `insufficient`)",
     )
 
 
@@ -87,10 +93,23 @@ class Closing(SpecPart):
 class LatchPolicy(SpecPart):
     open: Opening = Opening()
     close: Closing = Closing()
-    rest: Duration = Field(
-        default=timedelta(days=14),
-        description="event time without a new proposal after a promotion or a refusal",
+    wait: Windows = Field(
+        default=3,
+        description="windows since an episode's first breach before a retrain is proposed: some "
+        "changes pass, and the others give rows to learn from",
     )
+    rest: Windows | Duration = Field(
+        default=2,
+        description="windows, or event time such as `14d`, without a new proposal after a "
+        "promotion or a refusal",
+    )
+
+    @property
+    def rest_told(self) -> str:
+        """Return how long it rests, in words."""
+        if not isinstance(self.rest, int):
+            return f"{format_duration(self.rest)} of event time"
+        return "1 window" if self.rest == 1 else f"{self.rest} windows"
 
 
 class Shadow(SpecPart):

@@ -7,13 +7,17 @@ from datetime import datetime
 from itertools import takewhile
 from typing import Any, cast
 
+from tasks import patience, remembered
+from tasks.advice import Seen, advise
 from tasks.drift import Verdict
-from tasks.latch import History, Latch, Pause, Reading, fold, windows_to_wait
+from tasks.latch import History, Latch, Pause, Reading, breach_of, fold, kind_of, windows_to_wait
 from tasks.ledger import Ledger
+from tasks.patience import Fresh
 from tasks.records import ENDED as ENDED
 from tasks.records import ENDS as ENDS
 from tasks.records import REFUSALS as REFUSALS
 from tasks.records import Candidate, Decision, Observation, Promotion, Proposal, candidate_at
+from tasks.remembered import Reign
 from tasks.spec import ModelSpec
 from tasks.windows import window_at
 
@@ -53,6 +57,17 @@ class Status:
         """Return the candidate that became a version. Raises TwoCandidates."""
         return None if version is None else candidate_at(self.candidates, self.promotions, version)
 
+    def reigns(self, moment: datetime) -> list[Reign]:
+        """Return the champions' times up to a moment of event time; see `remembered`."""
+        return remembered.reigns_of(
+            self.promotions, self.proposals, self.decisions, self.candidates, moment
+        )
+
+    def changes(self, episode: str | None, until: datetime) -> tuple[datetime, ...]:
+        """Return when what an episode's retrain has to learn began; see `remembered.changes`."""
+        breach = breach_of(episode) if episode else None
+        return remembered.changes(self.spec, self.reigns(until), breach, until)
+
     @property
     def live(self) -> list[Proposal]:
         """Return the proposals that still wait for a person or a step."""
@@ -74,11 +89,31 @@ class Status:
     def due(self) -> str | None:
         """Return the proposal that an open episode waits for: its name and the next number.
 
-        None while the latch is closed or rests, while the episode is asked about, or while it is
-        too soon to ask again.
+        None while the latch is closed or rests, while the episode is asked about, while it is too
+        soon to ask again, or too early to ask: see `silence` and `patience`.
         """
         turn = self._turn
-        return None if turn is None or turn.silence else f"{self.latch.episode}.{turn.number}"
+        early = turn is None or turn.silence or self.patience
+        return None if turn is None or early else f"{self.latch.episode}.{turn.number}"
+
+    @property
+    def patience(self) -> str | None:
+        """Return why it is too early to ask about the open episode; None if it is not, or none is.
+
+        To recalibrate, nothing is waited for.
+        """
+        episode, until = self.latch.episode, self.observed_until
+        if self.latch.state != "open" or not episode or until is None:
+            return None
+        if kind_of(episode) == "recalibrate":
+            return None
+        began = self.changes(episode, until)
+        fresh = [
+            Fresh(o.window, cast(Verdict, o.verdict), o.figures.get("labels", {}))
+            for o in self.observations
+            if o.window_start >= min(began, default=until)
+        ]
+        return patience.wait(self.spec, fresh, breach_of(episode))
 
     @property
     def silence(self) -> str | None:
@@ -130,6 +165,11 @@ class Status:
         return Turn(number, f"{said}; it is asked again after {wait}")
 
     @property
+    def advice(self) -> str | None:
+        """Return what to change if nothing can be said of window after window; else None."""
+        return advise(self.spec, [_seen(o) for o in self.observations])
+
+    @property
     def observed_until(self) -> datetime | None:
         """Return the event time up to which windows were observed; None before the first."""
         return max((o.window_end for o in self.observations), default=None)
@@ -162,7 +202,8 @@ def read(spec: ModelSpec, ledger: Ledger) -> Status:
         for o in observations
         if (said := o.figures.get("calibration")) is not None
     ]
-    promoted = [Pause(p.effective_from, promotion=True) for p in promotions]
+    # The first champion ends no episode, so that nothing rests after it.
+    promoted = [Pause(p.effective_from, promotion=True) for p in promotions[1:]]
 
     def pauses(*kinds: str) -> list[Pause]:
         # Who refuses what a person proposed says nothing about an episode.
@@ -181,6 +222,13 @@ def read(spec: ModelSpec, ledger: Ledger) -> Status:
         fold(spec.model, readings, pauses("retrain"), spec.latch),
         fold(spec.model, held, pauses("retrain", "recalibrate"), spec.latch, "recalibrate"),
     )
+
+
+def _seen(observation: Observation) -> Seen:
+    told = observation.figures
+    rows, labelled = (int(told.get(name) or 0) for name in ("accepted", "labelled"))
+    statistics = told.get("statistics", ())
+    return Seen(observation.verdict, observation.reason, rows, labelled, statistics)
 
 
 def _number(proposal: str, episode: str) -> int:
@@ -206,6 +254,8 @@ def as_json(status: Status) -> dict[str, Any]:
         },
         "due": status.due,
         "nobody_asked": status.silence,
+        "waits": status.patience,
+        "advice": status.advice,
         "calibration": {
             "state": status.calibration.now.state,
             "episode": status.calibration.now.episode,

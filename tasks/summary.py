@@ -152,6 +152,7 @@ class Summary:
     `scores` are margins without labels, of all rows; `margins` are those of the labelled rows;
     `inside` counts rows with |score| < 1. `contributions` sums each feature's share of the scores
     over all rows, `class_contributions` its share of the labelled margins over each class's rows.
+    `capped` counts the rows in which the model caps a feature, where there are any.
     `reliability` holds the calibrated probabilities of the labelled rows against their labels.
     """
 
@@ -165,6 +166,7 @@ class Summary:
     contributions: Mapping[str, float] = field(default_factory=dict)
     class_contributions: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     reliability: ReliabilityTable = field(default_factory=ReliabilityTable)
+    capped: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def rows(self) -> int:
@@ -279,6 +281,7 @@ def merge(left: Summary, right: Summary) -> Summary:
         contributions=_add(left.contributions, right.contributions),
         class_contributions=_add_by_class(left.class_contributions, right.class_contributions),
         reliability=left.reliability.merge(right.reliability),
+        capped=_add(left.capped, right.capped),
     )
 
 
@@ -317,6 +320,7 @@ def to_json(summary: Summary) -> dict[str, Any]:
         "contributions": dict(summary.contributions),
         "class_contributions": {n: dict(c) for n, c in summary.class_contributions.items()},
         "reliability": reliability_table.to_json(summary.reliability),
+        "capped": dict(summary.capped),
     }
 
 
@@ -345,6 +349,7 @@ def from_json(raw: Mapping[str, Any]) -> Summary:
         contributions=raw["contributions"],
         class_contributions=raw["class_contributions"],
         reliability=reliability_table.from_json(raw["reliability"]),
+        capped=raw.get("capped", {}),  # those from before there was a cap have none
     )
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tasks import absent
 from tasks.encoding import encoder, mute
 from tasks.linear import Rows
 from tasks.margins import Floats, Ints
@@ -30,11 +31,15 @@ class TrainingError(Exception):
 
 @dataclass(frozen=True)
 class Slices:
-    """Three disjoint slices of time-ordered rows: the oldest fit, the newest judge."""
+    """Three disjoint slices of time-ordered rows: the oldest fit, the newest judge.
+
+    `since` is the first row after what made the retrain necessary began, 0 if all rows are.
+    """
 
     fit: slice
     calibrate: slice
     judge: slice
+    since: int = 0
 
 
 @dataclass(frozen=True)
@@ -55,22 +60,27 @@ class Facts:
         return Facts(self.time[rows], key, {n: values[rows] for n, values in self.columns.items()})
 
 
-def slices(rows: int, *, calibrate: float, judge: float) -> Slices:
-    """Return the slices of `rows` time-ordered rows; `calibrate` and `judge` are shares.
+def slices(rows: int, *, calibrate: float, judge: float, since: int = 0) -> Slices:
+    """Return the slices of `rows` time-ordered rows.
+
+    `calibrate` and `judge` are shares of the rows from `since` on: what calibrates and judges is
+    from after the change for which the model is retrained. Without such rows, of all of them.
 
     Raises
     ------
     TrainingError
         If a slice would be empty.
     """
-    last = rows - round(rows * judge)
-    middle = last - round(rows * calibrate)
+    since = since if since < rows else 0
+    fresh = rows - since
+    last = rows - round(fresh * judge)
+    middle = last - round(fresh * calibrate)
     if not 0 < middle < last < rows:
         raise TrainingError(
             f"{rows} labelled rows cannot be cut into fit, calibrate ({calibrate:.0%}) and judge "
             f"({judge:.0%}); widen training.window, wait for more labels, or change the shares"
         )
-    return Slices(slice(0, middle), slice(middle, last), slice(last, rows))
+    return Slices(slice(0, middle), slice(middle, last), slice(last, rows), since)
 
 
 def unfitted_slices(rows: int, *, calibrate: float, judge: float) -> Slices:
@@ -202,20 +212,24 @@ def facts_of(spec: ModelSpec, batch: pa.RecordBatch) -> Facts:
 def fit(spec: ModelSpec, frame: pd.DataFrame, label: Ints) -> Pipeline:
     """Return the fitted pipeline of transformations and linear model.
 
+    It answers with each class of the spec, in index order; see `absent.widen` for those without a
+    row.
+
     Raises
     ------
     TrainingError
-        If a class is missing from the rows, a feature's squares are no finite numbers, or a text or
+        If the rows are of one class only, a feature's squares are no finite numbers, or a text or
         category has nothing to learn from.
     """
-    need_all_classes(spec, label, "fitting")
+    need_two_classes(spec, label, "fitting")
     need_squares(spec, frame)
     try:
-        return pipeline(spec, rows=len(frame)).fit(frame, label)
+        fitted = pipeline(spec, rows=len(frame)).fit(frame, label)
     except (ValueError, AttributeError):  # a missing text has no letters to make small
         if problem := mute(spec, frame):
             raise TrainingError(problem) from None
         raise
+    return absent.widen(fitted, len(spec.label.classes))
 
 
 def need_squares(spec: ModelSpec, frame: pd.DataFrame) -> None:
@@ -229,22 +243,28 @@ def need_squares(spec: ModelSpec, frame: pd.DataFrame) -> None:
             )
 
 
-def need_all_classes(spec: ModelSpec, label: Ints, purpose: str) -> None:
-    """Raise TrainingError if a class is missing from the labels."""
-    missing = [str(c) for i, c in enumerate(spec.label.classes) if not (label == i).any()]
-    if missing:
+def need_two_classes(spec: ModelSpec, label: Ints, purpose: str) -> None:
+    """Raise TrainingError if the labels are of fewer than two classes."""
+    there = [i for i in range(len(spec.label.classes)) if (label == i).any()]
+    if len(there) < 2:
+        missing = [name for i, name in enumerate(class_names(spec)) if i not in there]
+        held = f"no row of class {missing[0]}"
+        if len(missing) > 1:
+            held = f"rows of class {class_names(spec)[there[0]]} alone" if there else "no row"
         raise TrainingError(
-            f"the {purpose} slice of {len(label)} rows has no row of class {', '.join(missing)}; "
+            f"the {purpose} slice of {len(label)} rows has {held}, and two classes are needed; "
             "widen training.window"
         )
 
 
 def need_enough_to_calibrate(spec: ModelSpec, label: Ints) -> None:
-    """Raise TrainingError if the calibration slice lacks a class, or is too small for the method.
+    """Raise TrainingError if the calibration slice is too small for the method.
 
+    Of two classes it must have both; of more, see `calibration.learn` for one without rows.
     Isotonic functions follow noise on fewer than 1 000 rows (Niculescu-Mizil & Caruana, 2005).
     """
-    need_all_classes(spec, label, "calibration")
+    if len(spec.label.classes) == 2:
+        need_two_classes(spec, label, "calibration")
     if spec.calibration.method == "isotonic" and len(label) < ISOTONIC_ROWS:
         raise TrainingError(
             f"the calibration slice of {len(label)} rows is too small for calibration.method "

@@ -112,17 +112,20 @@ def trial(
 
 
 def hindsight(played: Played) -> list[Hindsight]:
-    """Return what came of each retrain."""
-    ends = [r.index + 1 for r in played.retrains if r.version is not None]
-    ends.append(played.first + len(played.steps))
+    """Return what came of each retrain, until the next change of the champion."""
+    changes = [r.index + 1 for r in played.retrains if r.version is not None]
+    changes += [back.index + 1 for back in played.rollbacks]
+    ends = sorted([*changes, played.first + len(played.steps)])
 
     def one(retrain: Retrain) -> Hindsight:
         if retrain.version is None:
             # Rows that cannot be trained on say nothing about the alarm.
             return Hindsight(None, None, True if retrain.gates else None)
         since = retrain.index + 1
-        reign = slice(since - played.first, ends[retrain.version - 1] - played.first)
-        old, new = (_mean(played.rates[retrain.version - k, 0, reign]) for k in (2, 1))
+        until = next((end for end in ends if end > since), since)
+        reign = slice(since - played.first, until - played.first)
+        versions = retrain.champion, retrain.version
+        old, new = (_mean(played.rates[version - 1, 0, reign]) for version in versions)
         return Hindsight(old, new, None if old is None or new is None else new <= old)
 
     return [one(retrain) for retrain in played.retrains]

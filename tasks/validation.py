@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tasks.classes import Strangers
 from tasks.expectations import (
     Check,
     Finding,
@@ -82,6 +83,7 @@ def validate(
     rules = rules_of(spec)
     judge = suite_of(rules)
     unique = Rule("expect_column_values_to_be_unique", spec.source.key, "the first row per key")
+    strangers = Strangers()
     alive = dict.fromkeys((n for n in spec.features.numeric if n in constants), 0)
     seen: set[Any] = set()
     key_type: pa.DataType | None = None
@@ -102,6 +104,10 @@ def validate(
             return _outcome(found, rows, 0, bad_rows)
         again = repeats(table.column(spec.source.key), key_type, repeated, seen)
         unique.count(table.num_rows, again)
+        for rule, mask in failures:
+            if _of_labels(spec, rule) and mask.any():
+                strangers.count(table.column(spec.label.column).filter(pa.array(mask)))
+                rule.told = strangers.told
         failures.append((unique, again))
         bad = np.logical_or.reduce([mask for _, mask in failures])
         if bad.any():
@@ -116,16 +122,29 @@ def validate(
     found[len(schema) : len(schema)] = [_share(spec, rows, bad_rows, [*rules, unique])]
     found += [_constant(spec, name, differ) for name, differ in alive.items()]
     found += [_volume(spec, rows - bad_rows), _freshness(spec, window, newest)]
-    return _outcome(found, rows, rows - bad_rows, bad_rows)
+    named = (strangers.told,) if strangers.rows else ()
+    return _outcome(found, rows, rows - bad_rows, bad_rows, named)
 
 
-def _outcome(found: list[Finding], rows: int, accepted: int, quarantined: int) -> Validation:
+def _of_labels(spec: ModelSpec, rule: Rule) -> bool:
+    """Return whether a rule is that labels are classes of the spec."""
+    name = "expect_column_values_to_be_in_set"
+    return (rule.origin, rule.column, rule.expectation) == ("derived", spec.label.column, name)
+
+
+def _outcome(
+    found: list[Finding],
+    rows: int,
+    accepted: int,
+    quarantined: int,
+    named: tuple[str, ...] = (),
+) -> Validation:
     failed = [(check.effect, text) for check, text in found if not check.passed]
     again = ", then run the window again"
     problem = next((text + again for effect, text in failed if effect == "stop"), None)
     warned = tuple(text for effect, text in failed if effect == "warn")
     checks = tuple(check for check, _ in found)
-    return Validation(rows, accepted, quarantined, checks, problem, warned)
+    return Validation(rows, accepted, quarantined, checks, problem, (*warned, *named))
 
 
 def _chunks(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
@@ -274,7 +293,8 @@ def _share(spec: ModelSpec, rows: int, bad: int, rules: list[Rule]) -> Finding:
     passed = bad <= most * rows
     detail = f"{bad:,} of {rows:,} rows are quarantined, at most {100 * most:g} % may be"
     worst = max((rule for rule in rules if rule.mostly == 1), key=lambda rule: rule.failed)
-    remedy = f"most of them by {worst}; repair them, or raise validation.max_quarantined"
+    why = worst if worst.told is None else f"{worst} ({worst.told})"
+    remedy = f"most of them by {why}; repair them, or raise validation.max_quarantined"
     name = "expect_quarantined_share_to_be_at_most"
     return finding(name, None, "stop", passed, detail, remedy, 0 if passed else bad)
 

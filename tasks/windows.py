@@ -11,6 +11,8 @@ from tasks import bounds
 from tasks.bounds import FIRST, LAST, OutOfBounds, shifted
 from tasks.spec import ModelSpec, WindowGrid, format_duration
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
 
 @dataclass(frozen=True, order=True)
 class Window:
@@ -89,6 +91,11 @@ def labels_awaited_until(spec: ModelSpec, window: Window) -> datetime:
     Four times `label.delay` after they are due, and at least four windows.
     """
     return shifted(window.end, spec.label.delay + 4 * max(spec.label.delay, spec.window.every))
+
+
+def stamp(moment: datetime) -> int:
+    """Return microseconds since 1970, UTC."""
+    return (moment - _EPOCH) // timedelta(microseconds=1)
 
 
 def windows_per_year(grid: WindowGrid) -> float:

@@ -172,6 +172,7 @@ def test_the_first_candidate_passes_without_a_champion_to_compare_with(
         "error rate, class 1",
         "another model",
         "judged classes",
+        "trivial",
         "calibration slope",
         "ranking kept",
         "preprocessing",

@@ -11,6 +11,7 @@ import pytest
 
 from tasks import attribution, calibration, scoring, training
 from tasks.attribution import INTERCEPT, change, change_of_class
+from tasks.encoding import scaler_of
 from tasks.grid import Grid
 from tasks.margins import Ints, confidence, margin
 from tasks.spec import ModelSpec
@@ -103,7 +104,8 @@ def test_a_numeric_feature_gives_its_weight_times_its_scaled_value(spec: Make) -
     frame, _ = rows(2)
     decision, inputs = scoring.score(model, frame)
     sums = attribution.of_scores(model, inputs, decision)
-    scaler, weights = model["features"].named_transformers_["numeric"], model["model"].coef_[0]
+    scaler, _ = scaler_of(model["features"].named_transformers_["numeric"])
+    weights = model["model"].coef_[0]
     scaled = (frame[["x", "z"]].to_numpy() - scaler.mean_) / scaler.scale_
     expected = dict(zip(("x", "z"), (scaled * weights).sum(axis=0), strict=True))
     assert sums == pytest.approx({**expected, INTERCEPT: 400 * model["model"].intercept_[0]})

@@ -63,9 +63,10 @@ def test_the_drift_brief_has_each_statistic_beside_its_limit(at: At) -> None:
     at("drifted")
     body = propose()["body"]
     newest = read().observations[-1].figures
-    assert len(newest["statistics"]) == 6
+    assert len(newest["statistics"]) == 10
+    assert f"300 rows: {brief.as_text(read().observations[-1].reason)}." in body
     for s in newest["statistics"]:
-        name = s["name"].replace("_", " ")
+        name = s["name"].replace("_", " ") + (f" of {s['of']}" if s["of"] else "")
         assert re.search(rf"^\| {name} \| \{s['value']:+.3f}.* \| {s['limit']:.3f} \|", body, re.M)
     assert re.search(rf"^\| accuracy \| 0\.\d+ \| {newest['accuracy']:.3f} \|", body, re.M)
 

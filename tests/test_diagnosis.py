@@ -74,6 +74,33 @@ def found(reference: Reference, spec: Any) -> Any:
     return names
 
 
+def test_a_class_without_labels_is_missed_and_one_without_a_reference_is_new(
+    reference: Reference, spec: Any
+) -> None:
+    policy: ModelSpec = spec()
+    one_sided = np.zeros(ROWS, dtype=np.int64)
+    window = of(rows(99), one_sided)
+    (absent,) = [
+        d
+        for d in diagnose(window, reference.summary, judge(window, reference, policy))
+        if d.name == "class_absent"
+    ]
+    yes = reference.summary.classes["yes"].rows / 10
+    assert absent.finding == (f"none of 2,000 labels is yes, where {yes:.0f} were to be expected")
+    assert "missing upstream" in absent.advice
+    before = reference_of([[of(rows(seed), one_sided) for seed in range(10)]], 1)
+    (new,) = diagnose(
+        of(rows(99), labels(rows(99))),
+        before.summary,
+        judge(of(rows(99), labels(rows(99))), before, policy),
+    )
+    assert new.name == "class_new"
+    assert new.finding.endswith(
+        "of 2,000 labels are yes; of the 20,000 on which the champion was accepted 0 were"
+    )
+    assert "retrain once training.window has 30 rows" in new.advice
+
+
 def test_a_healthy_window_has_no_diagnosis(found: Any) -> None:
     assert found(of(rows(99), labels(rows(99)))) == []
 

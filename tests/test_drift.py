@@ -12,13 +12,14 @@ import pytest
 from scipy import stats
 from scipy.signal import lfilter
 
-from tasks.drift import Judgement, Statistic, judge, vanished
+from tasks.drift import Judgement, judge
 from tasks.grid import Grid
 from tasks.latch import Reading, fold
 from tasks.margins import Floats, Ints
 from tasks.moments import Moments
 from tasks.reference import Reference, reference_of
 from tasks.spec import ModelSpec
+from tasks.statistic import Statistic
 from tasks.summary import Distribution, Losses, Summary, summarise
 from tasks.windows import Window
 from tests.conftest import CHURN
@@ -26,7 +27,10 @@ from tests.conftest import CHURN
 GRID = Grid.even(-12.0, 12.0)
 SHAPE = ["ks", "wasserstein", "margin_density"]
 LABELLED = ["ks_labelled", "hinge_loss", "violation_rate"]
-TINY = {name: {"effect": 1e-9} for name in (*SHAPE, "hinge_loss", "violation_rate")}
+CLASSES = [f"class_{what} of {name}" for name in ("no", "yes") for what in ("loss", "recall")]
+ALL = [*SHAPE, *LABELLED, *CLASSES]
+LOSSES = ("hinge_loss", "violation_rate", "class_loss", "class_recall")
+TINY = {name: {"effect": 1e-9} for name in (*SHAPE, *LOSSES)}
 BLOCKS = 20
 
 
@@ -53,7 +57,7 @@ def verdict(window: Summary, reference: Reference, **policy: Any) -> Judgement:
 
 
 def by_name(judgement: Judgement) -> dict[str, Statistic]:
-    return {statistic.name: statistic for statistic in judgement.statistics}
+    return {statistic.title: statistic for statistic in judgement.statistics}
 
 
 def signs(decision: Floats) -> Ints:
@@ -66,7 +70,8 @@ def test_the_same_sample_is_steady_without_pressure() -> None:
     judgement = verdict(of(decision, label), reference_from(decision, label))
     assert (judgement.verdict, judgement.reason) == ("steady", "within its limits")
     assert judgement.pressure == pytest.approx(0, abs=1e-12)
-    assert list(by_name(judgement)) == [*SHAPE, *LABELLED]
+    assert list(by_name(judgement)) == ALL
+    assert judgement.rests_on == tuple(ALL)
 
 
 def test_a_shift_that_matters_drifts_and_says_in_what() -> None:
@@ -136,6 +141,10 @@ def drifted(right: float) -> tuple[Summary, Reference]:
     return of(window, signs(window) ^ wrong), reference_from(reference, signs(reference))
 
 
+def unlabelled(window: Summary) -> Summary:
+    return replace(window, losses=Losses(), classes={name: Losses() for name in window.classes})
+
+
 @pytest.mark.parametrize(
     ("confirm", "labelled", "right", "expected"),
     [
@@ -155,7 +164,7 @@ def test_whether_a_breach_counts_is_the_owners_choice(
 ) -> None:
     window, reference = drifted(right)
     if not labelled:
-        window = replace(window, losses=Losses())
+        window = unlabelled(window)
     judgement = verdict(window, reference, confirm=confirm)
     assert (judgement.verdict, judgement.labelled) == (expected, labelled)
     if expected == "insufficient":
@@ -168,15 +177,50 @@ def test_a_breach_that_the_labels_do_not_confirm_says_so() -> None:
     assert reason.endswith("; the labelled loss does not confirm it")
 
 
-def test_a_risen_loss_alone_says_that_the_margins_hold_still() -> None:
-    decision = np.random.default_rng(5).normal(size=12_000)
+def risen(times: float, rows: int = 12_000) -> tuple[Summary, Reference]:
+    """Return a window whose scores hold still and whose hinge loss is so many times as large."""
+    decision = np.random.default_rng(5).normal(size=rows)
     window = of(decision, signs(decision))
-    worse = replace(window.losses, hinge=window.losses.hinge * 2, violations=window.losses.rows)
-    judgement = verdict(replace(window, losses=worse), reference_from(decision, signs(decision)))
+    worse = {n: replace(c, hinge=c.hinge * times) for n, c in window.classes.items()}
+    return replace(window, classes=worse), reference_from(decision, signs(decision))
+
+
+def test_a_loss_that_rises_by_half_is_drift_though_the_scores_hold_still() -> None:
+    judgement = verdict(*risen(1.6))
+    assert judgement.verdict == "drifting"
+    assert judgement.pressure == pytest.approx(0.6 / 0.5)
+    assert by_name(judgement)["ks"].value == by_name(judgement)["ks_labelled"].value == 0
+
+
+def test_a_loss_that_rises_by_less_than_half_says_that_the_scores_hold_still() -> None:
+    judgement = verdict(*risen(1.4))
     assert judgement.verdict == "steady"
     assert judgement.reason == (
-        "above the limit: hinge_loss, violation_rate; the margins hold still"
+        "above the limit: hinge_loss; the scores hold still, and the loss rose by less than half"
     )
+
+
+def test_a_loss_is_also_held_against_the_best_earlier_reference() -> None:
+    window, reference = risen(1.0)
+    better = easier(0.4)
+    assert verdict(window, reference).verdict == "steady"
+    judgement = judge(window, reference, spec_of(), better)
+    lost = by_name(judgement)["lost_level"]
+    assert judgement.verdict == "drifting"
+    assert judgement.reason == "above the limit: lost_level"
+    assert lost.value == pytest.approx(
+        window.losses.hinge_loss - better.summary.losses.hinge_loss, abs=1e-9
+    )
+    assert judge(unlabelled(window), reference, spec_of(), better).verdict == "steady"
+    same = judge(window, reference, spec_of(), reference)
+    assert same.verdict == "steady"
+    assert by_name(same)["lost_level"].value == pytest.approx(0, abs=1e-12)
+
+
+def easier(times: float) -> Reference:
+    """Return the reference of a model whose scores are farther from 0."""
+    decision = np.random.default_rng(5).normal(size=12_000) / times
+    return reference_from(decision, signs(decision))
 
 
 def labelled(shift: float, wrong: float, rows: int, known: int, **effects: float) -> Judgement:
@@ -186,6 +230,8 @@ def labelled(shift: float, wrong: float, rows: int, known: int, **effects: float
     label = signs(now) ^ (rng.random(rows) < wrong)
     label[known:] = -1
     policy = {name: {"effect": effects.get(name, 0.03)} for name in TINY}
+    # Only the first way to drift: classes and proportion say nothing.
+    policy |= {name: {"effect": 9.0} for name in ("class_loss", "class_recall")}
     return verdict(of(now, label), reference_from(before, signs(before)), **policy)
 
 
@@ -210,8 +256,8 @@ def test_the_evidence_of_a_labelled_breach_may_come_from_any_statistic(
 def test_a_labelled_breach_needs_shapes_and_loss_to_change_as_much_as_matters(
     large: list[str],
 ) -> None:
-    assert labelled(0.8, 0.3, 3000, 3000).verdict == "drifting"
-    judgement = labelled(0.8, 0.3, 3000, 3000, **dict.fromkeys(large, 5.0))
+    assert labelled(0.8, 0.15, 3000, 3000).verdict == "drifting"
+    judgement = labelled(0.8, 0.15, 3000, 3000, **dict.fromkeys(large, 5.0))
     assert judgement.verdict == "steady"
     assert 0 < (judgement.pressure or 0) < 1
     assert max(s.pressure for s in judgement.statistics) > 1
@@ -223,29 +269,16 @@ def test_a_fallen_loss_is_no_breach() -> None:
     assert loss.value < loss.pressure == 0
 
 
-def test_labels_without_one_of_the_classes_are_set_aside_and_it_is_said() -> None:
+def test_a_class_without_labels_leaves_the_others_judged_and_it_is_said() -> None:
     rng = np.random.default_rng(7)
     decision, now = rng.normal(size=10_000), rng.normal(size=1000)
     reference = reference_from(decision, signs(decision))
     label = signs(now)
     label[label == 1] = -1
     judgement = verdict(of(now, label), reference)
-    assert (judgement.verdict, judgement.labelled) == ("steady", False)
-    assert list(by_name(judgement)) == SHAPE
-    assert judgement.reason == (
-        "within its limits; no label is yes, so the losses are not compared"
-    )
-
-
-def test_a_class_too_rare_to_be_missed_has_not_vanished() -> None:
-    rng = np.random.default_rng(8)
-    label = np.zeros(10_000, dtype=np.int64)
-    label[::105] = 1  # 96 rows: 9.6 in a window of 1000, 10.6 in one of 1100
-    reference = reference_from(rng.normal(size=10_000), label)
-    window, larger = (of(rng.normal(size=n), np.zeros(n, dtype=np.int64)) for n in (1000, 1100))
-    assert vanished(window, reference.summary) == []
-    assert verdict(window, reference).labelled
-    assert vanished(larger, reference.summary) == ["yes"]
+    assert (judgement.verdict, judgement.labelled) == ("steady", True)
+    assert list(by_name(judgement)) == [*SHAPE, "hinge_loss", "violation_rate"]
+    assert judgement.reason == "within its limits; no label is yes, of which nothing is said"
 
 
 def test_weights_that_leave_too_few_effective_labels_leave_the_losses_out() -> None:
@@ -254,7 +287,24 @@ def test_weights_that_leave_too_few_effective_labels_leave_the_losses_out() -> N
     reference = reference_from(decision, signs(decision))
     few = np.r_[np.full(60, 1e3), np.ones(940)]
     assert verdict(of(now, signs(now)), reference).labelled
-    assert not verdict(of(now, signs(now), few), reference).labelled
+    judgement = verdict(of(now, signs(now), few), reference)
+    assert not judgement.labelled
+    assert judgement.reason == (
+        "within its limits; 1,000 labels are not used: of classes that both have they count as 62 "
+        "rows, and the reference's as 10000; window.min_rows = 100 are needed"
+    )
+    nothing = verdict(of(now, signs(now), np.zeros(1000)), reference)
+    assert nothing.reason.endswith("1,000 labels are not used: their sample weights sum to zero")
+
+
+def test_labels_that_the_reference_lacks_are_said_to_be_unused() -> None:
+    decision = np.random.default_rng(9).normal(size=10_000)
+    label = signs(decision)
+    label[90:] = -1
+    judgement = verdict(of(decision[:500], signs(decision[:500])), reference_from(decision, label))
+    assert not judgement.labelled
+    assert "500 labels are not used" in judgement.reason
+    assert "the reference's as 90; window.min_rows = 100" in judgement.reason
 
 
 def blind(rows: int, count: int, shift: float, **policy: Any) -> Judgement:
@@ -280,7 +330,41 @@ def test_a_change_beyond_the_noise_of_a_blind_window_still_drifts() -> None:
 
 
 def test_a_window_is_not_blind_while_one_statistic_sees() -> None:
-    assert blind(200, 8, 0.0, blind_at=2, wasserstein={"effect": 9.0}).verdict == "steady"
+    judgement = blind(200, 8, 0.0, blind_at=2, wasserstein={"effect": 9.0})
+    found = by_name(judgement)
+    assert (judgement.verdict, judgement.rests_on) == ("steady", ("wasserstein",))
+    assert judgement.reason == (
+        "within its limits, as far as wasserstein can tell; blind: "
+        f"ks (sees {found['ks'].limit:.2g} or more), "
+        f"margin_density (sees {found['margin_density'].limit:.2g} or more)"
+    )
+
+
+def test_a_limit_that_no_change_can_reach_is_blind() -> None:
+    rng = np.random.default_rng(3)
+    decision = rng.normal(size=10_000)
+    inside = float(np.mean(np.abs(decision) < 1))
+    most = {"ks": 1.0, "margin_density": max(inside, 1 - inside)}
+    for name, largest in most.items():
+        for effect, expected in ((largest * 0.999, False), (largest * 1.001, True)):
+            judgement = verdict(
+                of(decision[:500]), reference_from(decision), **{name: {"effect": effect}}
+            )
+            assert by_name(judgement)[name].blind == expected
+            assert (f"blind: {name} (sees nothing)" in judgement.reason) == expected
+    label = signs(decision) ^ (rng.random(10_000) < 0.7)
+    policy = {"class_recall": {"effect": 0.4}}  # of which there is 0.3
+    judgement = verdict(of(decision, label), reference_from(decision, label), **policy)
+    assert "class_recall of no (sees nothing)" in judgement.reason
+    assert "class_recall of yes" not in judgement.rests_on
+
+
+def test_a_breach_says_what_a_steady_verdict_rests_on() -> None:
+    window, reference = drifted(1.0)
+    judgement = verdict(window, reference, hinge_loss={"effect": 0.2}, margin_density={"effect": 1})
+    assert judgement.verdict == "steady"
+    assert "; the labelled loss does not confirm it; the verdict rests on ks, " in judgement.reason
+    assert judgement.reason.endswith("; blind: margin_density (sees nothing)")
 
 
 def noises(stream: Floats, rows: int, **policy: Any) -> dict[str, float]:
@@ -288,7 +372,7 @@ def noises(stream: Floats, rows: int, **policy: Any) -> dict[str, float]:
     label = signs(stream + np.random.default_rng(1).normal(size=len(stream)))
     reference = reference_from(stream, label)
     judgement = verdict(of(stream[:rows], label[:rows]), reference, **policy)
-    return {s.name: s.noise for s in judgement.statistics}
+    return {s.title: s.noise for s in judgement.statistics}
 
 
 def test_more_rows_a_larger_budget_or_shorter_windows_of_it_change_the_noise_as_they_should() -> (
@@ -301,7 +385,7 @@ def test_more_rows_a_larger_budget_or_shorter_windows_of_it_change_the_noise_as_
         noises(stream, 500, false_alarms_per_year=4),
         noises(stream, 500, every="1d"),
     )
-    assert list(usual) == [*SHAPE, *LABELLED]
+    assert list(usual) == ALL
     for name, noise in usual.items():
         assert richer[name] < noise < fewer[name]
         assert noise < daily[name]
@@ -316,7 +400,11 @@ def test_autocorrelated_rows_widen_every_limit() -> None:
 
 def test_a_window_larger_than_the_blocks_is_not_trusted_more_than_one() -> None:
     stream = np.random.default_rng(13).normal(size=40_000)
-    assert noises(stream, 2000) == pytest.approx(noises(stream, 4000), rel=1e-9)
+    block, twice = noises(stream, 2000), noises(stream, 4000)
+    for name in (*SHAPE, *LABELLED):
+        assert block[name] == pytest.approx(twice[name], rel=1e-9)
+    for name in CLASSES:  # of which a block held a few rows more or less
+        assert block[name] == pytest.approx(twice[name], rel=0.02)
 
 
 def ar(rng: np.random.Generator, rows: int, rho: float) -> Floats:

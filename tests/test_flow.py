@@ -99,12 +99,12 @@ def test_scores_that_no_summary_can_take_make_their_window_insufficient_by_name(
     at: At, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     at("bootstrapped")
-    monkeypatch.setattr(
-        summary, "LARGEST", 1e90
-    )  # features are bounded, so that few models pass it
-    z = rows(6)["z"]
-    z[[3, 4]] = 1e99
-    land(6, z=z)
+    # Features are bounded, and capped, so that few models pass it.
+    monkeypatch.setattr(summary, "LARGEST", 15.0)
+    columns = {name: rows(6)[name] for name in ("x", "z")}
+    for values in columns.values():
+        values[[3, 4]] = 99.0
+    land(6, **columns)
     observed = watch(6)
     assert (observed.verdict, observed.figures["quarantined"]) == ("insufficient", 0)
     assert "version 1: the decision values of 2 row(s) are not finite, or bey" in observed.reason

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from tasks import gates
 from tasks.gates import GateResult
 from tasks.margins import Floats, Ints
 from tasks.scored import Scored, loss, rates
-from tasks.spec import Gates
+from tasks.spec import Gate, Gates
 
 BETTER = {"hinge_loss": {"better_than": "champion"}}
 NEAR = {"error_rate": {"not_worse_than": "champion", "by": 0.05}}
@@ -157,15 +158,65 @@ def test_the_recall_of_each_class_has_a_result_of_its_own() -> None:
     assert [r.passed for r in judge(least, ours, None)[0]] == [True, False]
 
 
-def test_a_class_that_no_judged_row_has_cannot_be_computed_and_fails() -> None:
+def test_a_class_that_no_judged_row_has_is_named_and_leaves_the_others_judged() -> None:
     whole = three_classes()
-    kept = whole.truth < 2
-    part = Scored(whole.decision[kept], whole.probability[kept], whole.truth[kept])
-    results, ok = judge(RECALL, part, part)
+    for absent in range(3):
+        kept = whole.truth != absent
+        part = Scored(whole.decision[kept], whole.probability[kept], whole.truth[kept])
+        for declared in (RECALL, {"per_class_recall": {"at_least": 0.1}}):
+            results, ok = judge(declared, part, part)
+            assert ok
+            verdicts = ["passed"] * 3
+            verdicts[absent] = "not_judged"
+            assert [r.verdict for r in results] == verdicts
+            assert results[absent].reason == f"no judged row is of class {absent}"
+
+
+# --- what a refusal says
+
+
+def test_a_bound_that_the_champion_exceeds_too_still_fails_and_says_so() -> None:
+    ours, worse, good = np.full(100, 0.5), np.full(100, -1.0), np.full(100, 2.0)
+    (gate,), ok = judge(BOUND, ours, worse)
     assert not ok
-    assert results[-1].reason == (
-        "cannot be computed: no judged row is of class 2; widen training.window"
+    assert gate.reason == (
+        "at most 0.25, and it is 1; the champion's 1 is beyond it too; change "
+        "gates.violation_rate if the bound no longer fits"
     )
+    assert "beyond it too" not in judge(BOUND, ours, good)[0][0].reason
+    assert judge(BOUND, good, worse)[0][0].reason == "at most 0.25"
+    recall = {"per_class_recall": {"at_least": 0.9}}
+    for result in judge(recall, worse, worse)[0]:
+        assert "at least 0.9, and it is 0; the champion's 0 is beyond it too" in result.reason
+
+
+def test_what_is_shown_to_be_worse_is_not_told_to_wait_for_rows() -> None:
+    (gate,), _ = judge(BETTER, margins(0), margins(0) + 1)
+    assert gate.reason.endswith(
+        "it is shown to be worse: it takes other rows to learn from (training.window), or other "
+        "features"
+    )
+    (gate,), _ = judge(BETTER, margins(1), margins(1))
+    assert "it is no better on these rows" in gate.reason
+
+
+@given(st.floats(-1, 1), st.floats(0, 1), st.floats(0, 0.5), st.integers(10, 5000), st.booleans())
+def test_every_refusal_of_a_comparison_says_what_would_have_to_change(
+    gap: float, half: float, bound: float, rows: int, rising: bool
+) -> None:
+    declared = Gate(not_worse_than="champion", by=bound)
+    interval = (-gap - half, -gap + half) if rising else (gap - half, gap + half)
+    ours = -gap if rising else gap
+    result = gates._compared("brier", declared, rows, ours, 0.0, interval, rising=rising)
+    assert result.passed == (gap + half <= bound)
+    if not result.passed:
+        said = ("takes other rows to learn from", "judged rows, not", "judged rows to show")
+        assert sum(words in result.reason for words in said) == 1
+    if asked := re.search(r"about ([\d,]+) judged rows, not", result.reason):
+        needed = int(asked[1].replace(",", ""))
+        # The interval of so many rows ends at the bound, or up to two digits before it.
+        assert half * (rows / needed) ** 0.5 == pytest.approx(bound - gap, rel=0.06)
+        assert needed >= rows
 
 
 def test_costs_tell_apart_what_error_rates_do_not() -> None:

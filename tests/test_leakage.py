@@ -114,7 +114,10 @@ def test_one_copied_row_is_found_by_its_content() -> None:
     label[950] = label[10]
     (result,) = leakage.shared_content(rows, label, CUT)
     assert not result.passed
-    assert result.reason == "judged rows that equal a fitted one: 1; chance explains 0"
+    assert (
+        result.reason
+        == "judged rows that equal a fitted one: 1; chance explains 0; land each row once"
+    )
     label[950] = 1 - label[10]
     assert leakage.shared_content(rows, label, CUT)[0].passed
 

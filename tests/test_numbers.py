@@ -113,8 +113,8 @@ def test_one_row_one_class_and_equal_rows_are_judged(
     frame, label = rows(100, seed=2)
     assert observe(one, model, accepted, frame[:1], label[:1])[0].verdict
     said, _ = observe(spec, model, accepted, frame, np.ones_like(label))
-    assert not said.labelled
-    assert said.reason.endswith("no label is 0, so the losses are not compared")
+    assert said.labelled
+    assert said.reason.endswith("no label is 0, of which nothing is said")
     assert observe(spec, model, accepted, frame * 0, label)[0].verdict == "drifting"
     said, told = observe(spec, model, accepted, frame, label, np.zeros(100))
     assert not said.labelled
@@ -197,10 +197,11 @@ def test_a_block_whose_labels_weigh_nothing_is_left_out_of_the_noise_of_the_loss
 
 def test_a_candidate_whose_scores_are_no_numbers_is_refused_by_a_sentence(spec: Make) -> None:
     frame, label = rows()
-    model, _ = accept(spec(), frame, label)
+    uncapped = spec(training={"cap": None})
+    model, _ = accept(uncapped, frame, label)
     far = turned(frame, "x", 1e200, 550)
     with pytest.raises(TrainingError, match=r"decision values of 1 row\(s\) are not finite, or"):
-        acceptance.judge(spec(), model, None, far, label, timedelta(days=10))
+        acceptance.judge(uncapped, model, None, far, label, timedelta(days=10))
 
 
 def test_a_champion_whose_scores_are_no_numbers_fails_a_gate_by_name(spec: Make) -> None:
@@ -222,6 +223,6 @@ def test_scores_beyond_all_measure_refuse_a_candidate_in_a_sentence(
 ) -> None:
     frame, label = rows()
     far = turned(frame.assign(x=frame.x * 1e-140), "x", 1e100, at)
-    one = spec(calibration={"method": method})
+    one = spec(calibration={"method": method}, training={"cap": None})
     with pytest.raises(TrainingError, match=r"values of 1 row\(s\) .* beyond 1e\+150; .* expectat"):
         accept(one, far, label)

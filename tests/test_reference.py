@@ -195,7 +195,7 @@ def test_a_reference_of_one_block_still_gives_limits() -> None:
     def noises(reference: Reference) -> list[float]:
         return [s.noise for s in judge(window, reference, SPEC).statistics]
 
-    assert len(noises(one)) == 6
+    assert len(noises(one)) == 10
     assert all(np.isfinite(noise) for noise in noises(one))
     assert all(a > b for a, b in zip(noises(one), noises(many), strict=True))
 

@@ -7,13 +7,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tasks import lineage, soundness, timing, training
 from tasks.gates import guarded
+from tasks.margins import Floats, Ints
 from tasks.scored import Scored
 from tasks.soundness import Preprocessing
 from tasks.spec import Gates
-from tests.test_gates import margins, scored, three_classes
+from tests.test_gates import margins, scored
 
 Make = Any
 OURS = Preprocessing("s1", "d1", "spec1")
@@ -33,12 +36,79 @@ def test_the_same_scores_with_other_probabilities_are_another_model() -> None:
     assert soundness.another_model(recalibrated, one)[0].passed
 
 
-@pytest.mark.parametrize("slopes", [(-0.2,), (0.0,), (1.0, -0.1, 2.0)])
-def test_an_inverted_slope_fails(slopes: tuple[float, ...]) -> None:
-    (result,) = soundness.calibration_slope(slopes)
-    assert not result.passed
-    assert result.candidate == min(slopes)
-    assert soundness.calibration_slope((0.1, 3.0))[0].passed
+def answers(decision: Floats, truth: Ints) -> Scored:
+    """Return answers of which only the scores count."""
+    return Scored(decision, np.empty((len(truth), 0)), truth)
+
+
+def truths(classes: int, seed: int, rows: int = 60) -> Ints:
+    """Return labels of any shares, of two classes at least."""
+    rng = np.random.default_rng(seed)
+    found = rng.choice(classes, rows, p=rng.dirichlet(np.ones(classes)))
+    found[:2] = 0, 1
+    return found
+
+
+@given(
+    st.integers(2, 4),
+    st.integers(0, 2**32 - 1),
+    st.lists(st.floats(-5, 5), min_size=4, max_size=4),
+)
+def test_no_constant_passes_whatever_the_shares_of_the_classes(
+    classes: int, seed: int, scores: list[float]
+) -> None:
+    truth = truths(classes, seed)
+    constant = np.array(scores[:classes])
+    decision = np.full(len(truth), constant[0]) if classes == 2 else np.tile(constant, (60, 1))
+    (result,) = soundness.trivial(answers(decision, truth), None)
+    assert result.verdict == "failed"
+    assert "look at training.window" in result.reason
+
+
+@given(st.integers(2, 4), st.integers(0, 2**32 - 1), st.floats(1e-3, 5))
+def test_whatever_separates_the_classes_passes(classes: int, seed: int, distance: float) -> None:
+    truth = truths(classes, seed)
+    decision = distance * np.eye(classes)[truth]
+    found = answers((2 * truth - 1) * distance if classes == 2 else decision, truth)
+    assert soundness.trivial(found, None)[0].verdict == "passed"
+
+
+def test_a_candidate_worse_than_a_constant_fails_though_the_champion_is_worse() -> None:
+    truth = np.arange(400) % 2
+    ours, theirs = scored(margins(-0.5), truth), scored(margins(-2), truth)
+    (result,) = soundness.trivial(ours, theirs)
+    assert result.verdict == "failed"
+    assert 1 < (result.candidate or 0) < (result.champion or 0)
+    assert "a constant's 1.000; hinge loss by class 1." in result.reason
+
+
+def test_a_rare_class_may_cost_loss_if_the_mean_of_the_classes_gains() -> None:
+    truth = (np.arange(1000) % 33 == 0).astype(np.int64)
+    (result,) = soundness.trivial(answers(0.5 * (2.0 * truth - 1), truth), None)
+    assert result.verdict == "passed"
+    assert result.reason.startswith("hinge loss 0.500, a constant's 0.062; hinge loss by class 0.5")
+
+
+def test_margins_that_are_only_too_large_are_worth_more_than_a_constant() -> None:
+    truth = np.arange(400) % 2
+    right = np.arange(400) % 10 < 7
+    (result,) = soundness.trivial(scored(np.where(right, 9.0, -9.0), truth), None)
+    assert (result.verdict, result.candidate) == ("passed", 3.0)
+    assert "error rate 0.300, a constant's 0.500" in result.reason
+
+
+def test_decisions_that_stay_the_champions_are_no_worse_than_it() -> None:
+    poor = scored(margins(-1))
+    recalibrated = scored(margins(-1), slope=3.0)
+    (result,) = soundness.trivial(recalibrated, poor)
+    assert result.verdict == "passed"
+    assert result.reason.endswith("these are the champion's decisions: retrain it")
+    assert soundness.trivial(recalibrated, None)[0].verdict == "failed"
+
+
+def test_of_one_class_a_constant_knows_everything() -> None:
+    one = scored(margins(1), np.ones(400, dtype=np.int64))
+    assert soundness.trivial(one, None)[0].verdict == "not_judged"
 
 
 def test_one_class_among_the_judged_rows_tells_nothing() -> None:
@@ -47,24 +117,6 @@ def test_one_class_among_the_judged_rows_tells_nothing() -> None:
     assert not result.passed
     assert result.reason.startswith("no judged row is of class bad, all are of class good; widen")
     assert soundness.judged_classes(scored(margins(1)), ("bad", "good"))[0].passed
-
-
-def test_probabilities_that_rank_otherwise_than_scores_fail() -> None:
-    good = scored(margins(0.5))
-    assert soundness.ranking_kept(good)[0].passed
-    steps = np.round(good.probability, 1)  # as an isotonic calibration has them
-    assert soundness.ranking_kept(Scored(good.decision, steps, good.truth))[0].passed
-    turned = Scored(good.decision, good.probability[:, ::-1], good.truth)
-    (result,) = soundness.ranking_kept(turned)
-    assert not result.passed
-    assert "the other way round by probability" in result.reason
-
-
-def test_the_ranking_of_three_classes_is_each_ones_own() -> None:
-    good = three_classes()
-    assert soundness.ranking_kept(good)[0].passed
-    turned = Scored(-good.decision, good.probability, good.truth)
-    assert not soundness.ranking_kept(turned)[0].passed
 
 
 @pytest.mark.parametrize(
@@ -123,7 +175,8 @@ def test_another_preprocessing_needs_an_explanation(theirs: Any, ok: bool, words
 
 
 def test_structure_stays_while_statistics_move(spec: Make) -> None:
-    mixed = spec(features={"numeric": ["x"], "categorical": ["c"], "text": ["t"]})
+    parts = {"features": {"numeric": ["x"], "categorical": ["c"], "text": ["t"]}}
+    mixed = spec(**parts)
     rng = np.random.default_rng(1)
 
     def fitted(words: list[str], one: Any = mixed) -> Any:
@@ -135,5 +188,7 @@ def test_structure_stays_while_statistics_move(spec: Make) -> None:
     assert lineage.preprocessing_structure(old) == lineage.preprocessing_structure(new)
     assert lineage.preprocessing_digest(old) != lineage.preprocessing_digest(new)
     assert lineage.preprocessing_digest(old) == lineage.preprocessing_digest(old)
+    capped = [fitted(["a", "b"], spec(**parts, training={"cap": cap})) for cap in (5, 10, None)]
+    assert len({lineage.preprocessing_structure(model) for model in capped}) == 3
     other = fitted(["a"], spec(features={"numeric": [], "categorical": ["c"], "text": ["t"]}))
     assert lineage.preprocessing_structure(old) != lineage.preprocessing_structure(other)

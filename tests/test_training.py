@@ -65,11 +65,14 @@ def test_too_few_rows_to_slice_name_the_way_out(rows: int) -> None:
         slices(rows, calibrate=0.15, judge=0.2)
 
 
-def test_a_missing_class_is_named(spec: Make) -> None:
-    three = spec(label={"classes": ["no", "yes", "perhaps"]})
-    rows = batch(y=["no", "yes"] * 100)
-    with pytest.raises(TrainingError, match="no row of class perhaps"):
-        coefficients(three, rows)
+@ESTIMATORS
+def test_a_class_without_rows_is_decided_for_nowhere(spec: Make, estimator: str) -> None:
+    training_of = {"estimator": estimator}
+    three = spec(label={"classes": ["no", "perhaps", "yes"]}, training=training_of)
+    frame, label, _ = training.gather(three, [batch(y=["no", "yes"] * 100)])
+    decision = scoring.decide(training.fit(three, frame, label), frame)
+    assert decision.shape == (200, 3)
+    assert (decision.argmax(axis=1) != 1).all()
 
 
 @ESTIMATORS

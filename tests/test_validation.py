@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tasks import validation
+from tasks import classes, validation
 from tasks.expectations import Check, check_expectations
 from tasks.keys import repeated_keys
 from tasks.report import report_html
@@ -186,6 +186,38 @@ def test_an_unknown_class_is_quarantined_and_an_empty_label_is_not() -> None:
     assert (verdict.accepted, verdict.problem) == (99, None)
     assert [(row["_row"], row["_reason"]) for row in bad] == [(3, f"{IN_SET} on column 'up'")]
     assert check_of(verdict, IN_SET, "up").effect == "quarantine"
+
+
+def test_labels_that_are_a_new_class_are_named_with_what_to_do() -> None:
+    long = "x" * 60
+    labels = ["0", "1", "new\n", long, "rare"]
+    up = np.repeat(labels, [30, 45, 12, 10, 3])
+    verdict, _ = run(rows(up=up), spec_of(validation={"max_quarantined": 0.5}))
+    told = (
+        f"label 'new\\n' in 12 rows, label '{long[:40]}…' in 10 rows, another label in 3 rows is "
+        "no class of the spec; add a new class to label.classes and retrain, correct a wrong "
+        "label at its source"
+    )
+    assert verdict.warnings == (told,)
+    assert verdict.quarantined == 25
+    assert check_of(verdict, IN_SET, "up").detail.endswith(f"25 of 100 rows fail: {told}")
+    page = report_html(spec_of(), WINDOW, verdict, model_version=3, data_digest="d1")
+    assert "in 12 rows" in page
+    assert "rare" not in page
+    stopped, _ = run(rows(up=up))
+    assert "most of them by" in str(stopped.problem)
+    assert "label 'new\\n' in 12 rows" in str(stopped.problem)
+
+
+def test_labels_as_many_as_rows_are_no_classes_and_none_is_named(tiny_chunks: None) -> None:
+    strangers = classes.Strangers()
+    for part in range(3):
+        texts = [f"secret {part}-{i}" for i in range(500)] + ["often"] * 20
+        strangers.count(pa.chunked_array([texts]))
+    assert strangers.told.startswith("a label in 1,560 rows is no class of the spec; add")
+    few = classes.Strangers()
+    few.count(pa.chunked_array([[2.0] * 11, [3.5] * 9]))
+    assert few.told.startswith("label '2' in 11 rows, another label in 9 rows is no class")
 
 
 @pytest.mark.parametrize("labels", [[False, True] * 50, [0.0, 1.0] * 50, [None] * 100])
