@@ -162,6 +162,21 @@ def test_a_class_too_rare_to_be_missed_is_not_absent() -> None:
     assert compared(larger, accepted).absent == ("b",)
 
 
+def test_the_losses_of_a_new_class_count_and_make_a_window_drift() -> None:
+    rng = np.random.default_rng(12)
+    accepted = reference_from(*(rows(rng, [100, 100, 100, 0]) for _ in range(8)))
+    came = rows(rng, [100, 100, 100, 90], wrong=0.1)
+    lost = rows(rng, [0, 0, 0, 90], wrong=1.0)
+    found = compared(merge_all([rows(rng, [100, 100, 100, 0]), lost]), accepted.summary)
+    assert found.unmatched == lost.classes["d"]
+    assert found.overall[0].rows == found.together[0].rows + 90
+    assert found.overall[1] == found.together[1]
+    missed = judge(merge_all([rows(rng, [100, 100, 100, 0]), lost]), accepted, spec_of())
+    assert missed.verdict == "drifting"
+    # A class that is right for the most part is new, and no loss.
+    assert judge(came, accepted, spec_of()).verdict == "steady"
+
+
 def test_a_class_that_the_reference_hardly_has_is_new() -> None:
     rng = np.random.default_rng(2)
     accepted = rows(rng, [500, 500, 9, 0])
