@@ -4,21 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from math import inf
-from statistics import fmean
 from typing import Literal
 
-from tasks import class_losses, reasons
-from tasks.class_losses import compared
+from tasks import class_losses, constant, reasons
+from tasks.class_losses import Classes, compared
 from tasks.reference import Reference
 from tasks.spec import Drift, ModelSpec
 from tasks.statistic import Chance, Shares, Statistic, of_distance, of_loss, of_violations, shapes
 from tasks.summary import Summary
 
 Verdict = Literal["steady", "drifting", "insufficient"]
-LARGE = 1 / 2  # of the reference's loss: a rise that matters though scores hold still
-_SHAPES = ("ks", "wasserstein", "margin_density", "ks_labelled")
-_OVERALL = ("hinge_loss", "lost_level")
+ALONE = ("hinge_loss", "lost_level", "constant")  # losses that are drift by themselves
+_OWN = 1 / 2  # of what a class loses must show in the loss of all
 
 
 @dataclass(frozen=True)
@@ -78,14 +75,15 @@ def judge(
         if classes.alike:
             ours, theirs = window.margins, accepted.margins
             found.append(of_distance("ks_labelled", "margins", ours, theirs, spec.drift, chance))
-        found.append(of_loss("hinge_loss", *classes.together, spec.drift, chance))
-        found.append(of_violations(*classes.together, spec.drift, chance))
+        found.append(of_loss("hinge_loss", *classes.overall, spec.drift, chance))
+        found.append(of_violations(*classes.overall, spec.drift, chance))
         found += class_losses.statistics(classes, spec.drift, chance)
+        found += constant.statistic(window, accepted, spec.drift, chance)
     if level is not None and before is not None:
         memory = Chance(level, spec, shares)
         found.append(of_loss("lost_level", *before, spec.drift, memory))
     remarks = reasons.of_classes(classes) if labelled else reasons.unused(window, classes, least)
-    return _verdict(tuple(found), labelled, spec.drift, tuple(remarks))
+    return _verdict(tuple(found), labelled, spec.drift, classes, tuple(remarks))
 
 
 def insufficient(reason: str) -> Judgement:
@@ -94,10 +92,14 @@ def insufficient(reason: str) -> Judgement:
 
 
 def _verdict(
-    found: tuple[Statistic, ...], labelled: bool, policy: Drift, remarks: Sequence[str]
+    found: tuple[Statistic, ...],
+    labelled: bool,
+    policy: Drift,
+    classes: Classes,
+    remarks: Sequence[str],
 ) -> Judgement:
     breaching = [s for s in found if s.pressure > 1]
-    pressure = _pressure(found, labelled, policy)
+    pressure = _pressure(found, labelled, policy, classes)
 
     def said(verdict: Verdict, reason: str) -> Judgement:
         of_limit = None if verdict == "insufficient" else pressure
@@ -118,38 +120,30 @@ def _verdict(
     return said("steady", reasons.quiet(found, breaching))
 
 
-def _pressure(found: Sequence[Statistic], labelled: bool, policy: Drift) -> float:
+def _pressure(found: Sequence[Statistic], labelled: bool, policy: Drift, classes: Classes) -> float:
     """Return how far the window is beyond what is let pass; above 1 it drifts.
 
-    Where losses confirm, there are two ways to drift. Scores and loss both change by more than
-    matters, and something is beyond chance; or a loss, of all rows or of a class, is beyond its
-    limit and large in proportion, though scores hold still.
+    Where losses confirm, there are two ways to drift: something is beyond its limit and the loss
+    rose by more than matters; or a loss alone is beyond its limit, though scores hold still.
     """
     if not labelled or policy.confirm == "never":
         return max(s.pressure for s in found)
-    shape = max(s.size / s.effect for s in found if s.name in _SHAPES)
     loss = next(s for s in found if s.name == "hinge_loss")
-    evidence = max(s.pressure for s in found if s.name != "lost_level")
-    alone = [min(s.pressure, _in_proportion(s)) for s in found if s.name in _OVERALL]
-    return max(min(evidence, shape, loss.size / loss.effect), *alone, *_of_classes(found))
+    evidence = max(s.pressure for s in found if s.name not in ALONE)
+    alone = [s.pressure for s in found if s.name in ALONE]
+    return max(min(evidence, loss.size / loss.effect), *alone, *_of_classes(found, loss, classes))
 
 
-def _of_classes(found: Sequence[Statistic]) -> Iterator[float]:
-    losses = [s for s in found if s.name == "class_loss"]
-    recalls = {s.of: s for s in found if s.name == "class_recall"}
-    for loss in losses:
-        recall = recalls[loss.of]
-        others = [s.value for s in losses if s is not loss]
-        # What one class loses and the others win is another threshold, and no other rule.
-        won = max(-fmean(others), 0.0) if others else 0.0
-        yield min(
-            loss.pressure,
-            max(recall.size / recall.effect, _in_proportion(loss)),
-            max(loss.size - won, 0.0) / loss.effect,
-        )
+def _of_classes(
+    found: Sequence[Statistic], overall: Statistic, classes: Classes
+) -> Iterator[float]:
+    """Yield how far each class's loss is beyond its limit, as far as the others do not win it.
 
-
-def _in_proportion(loss: Statistic) -> float:
-    """Return a loss's rise as a share of one that is large."""
-    large = LARGE * (loss.reference or 0.0)
-    return loss.size / large if large else inf
+    What one class loses and the others win is another threshold, or are other rows under the same
+    rule; no other rule.
+    """
+    weight = classes.together[0].weight
+    for loss in (s for s in found if s.name == "class_loss"):
+        share = classes.judged[loss.of or ""][0].weight / weight
+        mine = share * loss.size * _OWN
+        yield min(loss.pressure, overall.size / mine if mine else 0.0)

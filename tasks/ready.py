@@ -49,7 +49,7 @@ def count(spec: ModelSpec, proposal: Proposal) -> dict[str, Any]:
         raise training.TrainingError(f"{spec.model} {window}: {checked['problem']}")
     label, times = _labels(spec, window, checked)
     changes = changes_of(spec, Ledger.open(), proposal)
-    slices = slices_of(spec, proposal, times, changes)
+    slices = slices_of(spec, proposal, times, label, changes)
     if proposal.kind != "recalibrate":
         training.need_two_classes(spec, label[slices.fit], "fitting")
     training.need_enough_to_calibrate(spec, label[slices.calibrate])

@@ -106,9 +106,7 @@ def changes(
     """
     found = [] if breach is None else [breach]
     for reign in reversed(_chain(spec, reigns, now)):
-        before = [r.loss for r in reigns if r.since < reign.since and r.loss is not None]
-        effect = spec.drift.hinge_loss.effect
-        if reign.loss is None or not before or reign.loss <= min(before) + effect:
+        if _regained(spec, [r for r in reigns if r.since < reign.since], reign):
             break
         assert reign.breach is not None
         found = [reign.breach, *found[-1:]]
@@ -116,11 +114,26 @@ def changes(
 
 
 def beside(spec: ModelSpec, reigns: Sequence[Reign], now: datetime) -> tuple[int, ...]:
-    """Return the earlier champions that are measured beside the newest, the latest one first."""
+    """Return the earlier champions that are measured beside the newest, the latest one first.
+
+    Only those that were as good as any before them, or nearly: to a makeshift nobody goes back.
+    """
     if not reigns or now > shifted(reigns[-1].since, WATCHED * spec.training.window):
         return ()
-    others = (r.version for r in reversed(reigns[:-1]) if r.version != reigns[-1].version)
+    others = (
+        reign.version
+        for place, reign in reversed(list(enumerate(reigns[:-1])))
+        if reign.version != reigns[-1].version and _regained(spec, reigns[:place], reign)
+    )
     return tuple(dict.fromkeys(others))[:BESIDE]
+
+
+def _regained(spec: ModelSpec, before: Sequence[Reign], reign: Reign) -> bool:
+    """Return whether a reign began at the best level that there was before, or nearly."""
+    losses = [r.loss for r in before if r.loss is not None]
+    if not losses:
+        return True
+    return reign.loss is not None and reign.loss <= min(losses) + spec.drift.hinge_loss.effect
 
 
 def _chain(spec: ModelSpec, reigns: Sequence[Reign], now: datetime) -> list[Reign]:

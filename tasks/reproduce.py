@@ -77,8 +77,7 @@ def reproduce(spec: ModelSpec, version: int) -> Reproduction:
         cut = training.unfitted_slices(len(label), **share)
         fitted = champion_of(spec, ledger, asked.champion).estimator.estimator
     else:
-        span = candidate.metrics["span"]
-        cut = spans.kept(training.slices(len(label), **share, since=span["since"]), span)
+        cut = spans.kept(len(label), candidate.metrics["span"])
         fitted = training.fit(spec, frame[cut.fit], label[cut.fit])
     ours = learn(fitted, frame[cut.calibrate], label[cut.calibrate], spec.calibration.method)
     theirs = model_of(spec, ledger, version)

@@ -45,7 +45,7 @@ def train(spec: ModelSpec, proposal: str) -> dict[str, Any]:
     frame, label, _, facts = _gather(spec, asked, rows)
     span: dict[str, Any] = {}
     if asked.kind == "recalibrate":
-        cut = slices_of(spec, asked, facts.time, ())
+        cut = slices_of(spec, asked, facts.time, label, ())
         training.need_enough_to_calibrate(spec, label[cut.calibrate])
         fitted = champion_of(spec, ledger, asked.champion or 0).estimator.estimator
     else:
@@ -80,12 +80,13 @@ def train(spec: ModelSpec, proposal: str) -> dict[str, Any]:
 
 def calibrate(spec: ModelSpec, proposal: str, run_id: str) -> dict[str, Any]:
     """Learn the probabilities on the calibration slice."""
-    from tasks import calibration, tracking, training
+    from tasks import calibration, spans, tracking, training
 
-    ledger = Ledger.open()
-    asked = approved(spec, ledger, proposal, "retrain")
+    asked = approved(spec, Ledger.open(), proposal, "retrain")
     frame, label, _, facts = _training_rows(spec, proposal, run_id)
-    cut = slices_of(spec, asked, facts.time, changes_of(spec, ledger, asked)).calibrate
+    span = tracking.get_json(run_id, "span")
+    parts = spans.kept(len(label), span) if span else slices_of(spec, asked, facts.time, label, ())
+    cut = parts.calibrate
     training.need_enough_to_calibrate(spec, label[cut])
     fitted = tracking.get_model(run_id, "fitted")
     calibrated = calibration.learn(fitted, frame[cut], label[cut], spec.calibration.method)
@@ -237,14 +238,13 @@ def _judged(
             weight,
             facts=facts,
         )
-    changes = known.changes(asked.episode, asked.trained_until)
     return acceptance.judge(
         spec,
         candidate,
         champion,
         frame,
         label,
-        spans.kept(spans.cut_of(spec, facts.time, changes), span),
+        spans.kept(len(label), span),
         asked.trained_until - asked.trained_from,
         weight,
         facts=facts,
@@ -282,17 +282,19 @@ def changes_of(spec: ModelSpec, ledger: Ledger, asked: Proposal) -> tuple[dateti
     return status.read(spec, ledger).changes(asked.episode, asked.trained_until)
 
 
-def slices_of(spec: ModelSpec, asked: Proposal, times: Ints, changes: Sequence[datetime]) -> Slices:
+def slices_of(
+    spec: ModelSpec, asked: Proposal, times: Ints, label: Ints, changes: Sequence[datetime]
+) -> Slices:
     """Return which of a proposal's labelled rows fit, calibrate and judge.
 
     Parameters
     ----------
-    times
-        Of the rows, oldest first, microseconds since 1970, shape (n,).
+    times, label
+        Of the rows, oldest first: microseconds since 1970, and index of the class, shape (n,).
     """
     from tasks import spans, training
 
     if asked.kind == "recalibrate":
         share = {"calibrate": spec.calibration.share, "judge": spec.training.judge}
         return training.unfitted_slices(len(times), **share)
-    return spans.cut_of(spec, times, changes)
+    return spans.cut_of(spec, times, label, changes)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 ALL, RECENT, CHANGE, BREACH = "all rows", "the newer half", "since the change", "since the breach"
+SECOND = 5  # rows of a second class in what calibrates, and in what judges
 _LEAST = 0.02  # of the rows to fit by which spans must differ to be tried apart
 
 
@@ -48,8 +49,11 @@ class Tried:
     problem: str | None = None
 
 
-def cut_of(spec: ModelSpec, times: Ints, changes: Sequence[datetime]) -> Slices:
+def cut_of(spec: ModelSpec, times: Ints, label: Ints, changes: Sequence[datetime]) -> Slices:
     """Return which rows fit at most, calibrate and judge.
+
+    What calibrates and judges reaches further back than its share, also to before the change, where
+    it would else hold less than two classes: of one class nothing can be learnt.
 
     Parameters
     ----------
@@ -65,7 +69,20 @@ def cut_of(spec: ModelSpec, times: Ints, changes: Sequence[datetime]) -> Slices:
     """
     since = int(np.searchsorted(times, stamp(changes[0]))) if changes else 0
     share = {"calibrate": spec.calibration.share, "judge": spec.training.judge}
-    return training.slices(len(times), **share, since=since)
+    cut = training.slices(len(times), **share, since=since)
+    last = _back(label[: cut.judge.stop], cut.judge.start)
+    middle = _back(label[:last], last - (cut.judge.start - cut.calibrate.start))
+    if not 0 < middle < last:
+        return cut
+    rows = slice(0, middle), slice(middle, last), slice(last, len(times))
+    return Slices(*rows, min(since, middle))
+
+
+def _back(label: Ints, start: int) -> int:
+    """Return from where on the newest rows hold a second class, `start` at the latest."""
+    places = [np.flatnonzero(label == name)[-SECOND:] for name in np.unique(label)]
+    enough = sorted(int(found[0]) for found in places if len(found) == SECOND)
+    return min(start, enough[-2]) if len(enough) > 1 else start
 
 
 def spans_of(times: Ints, cut: Slices, window: Window, changes: Sequence[datetime]) -> list[Span]:
@@ -116,7 +133,9 @@ class Fit:
         return {
             "tried": [asdict(t) for t in self.tried],
             "taken": self.taken,
-            "first": self.cut.fit.start,
+            "fit": self.cut.fit.start,
+            "calibrate": self.cut.calibrate.start,
+            "judge": self.cut.judge.start,
             "since": self.cut.since,
         }
 
@@ -141,7 +160,7 @@ def fit(
     TrainingError
         If none can be fit: why the longest cannot.
     """
-    cut = cut_of(spec, times, changes)
+    cut = cut_of(spec, times, label, changes)
     training.need_enough_to_calibrate(spec, label[cut.calibrate])
     spans = spans_of(times, cut, window, changes)
     found: dict[int, Any] = {}
@@ -163,9 +182,11 @@ def fit(
     return Fit(found[best], tuple(tried), best, of(cut, spans[best]))
 
 
-def kept(cut: Slices, figures: Mapping[str, Any]) -> Slices:
-    """Return the slices of a fit of which `Fit.figures` were kept."""
-    return of(cut, Span("", figures["first"]))
+def kept(rows: int, figures: Mapping[str, Any]) -> Slices:
+    """Return the slices of so many rows of which `Fit.figures` were kept."""
+    first, middle, last = (figures[part] for part in ("fit", "calibrate", "judge"))
+    parts = slice(first, middle), slice(middle, last), slice(last, rows)
+    return Slices(*parts, figures["since"])
 
 
 def told(figures: Mapping[str, Any]) -> list[str]:
