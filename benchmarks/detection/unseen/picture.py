@@ -24,6 +24,13 @@ _LOW, _HIGH = -0.25, 1.2  # shares beyond are drawn at the edge
 _WORST = -3.0  # points
 
 
+def write(board: Board, folder: Path) -> str:
+    """Draw the board to a file of the folder, and return what shows it in a page beside it."""
+    draw(board, folder / "unseen.svg")
+    said = "Share of the gain by stream, and points against never where there is nothing to gain"
+    return f"![{said}](unseen.svg)"
+
+
 def draw(board: Board, path: Path) -> None:
     """Draw the board to an .svg file, the same for the same figures."""
     from matplotlib import rc_context
