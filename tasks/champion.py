@@ -96,7 +96,6 @@ def train(
         span,
         None if history.weight is None else history.weight[places],
         facts=history.facts(places),
-        spread=None if champion is None else champion.reference.spread,
     )
     return Candidate(model, accepted, places, fitted.tried, fitted.taken)
 

@@ -249,7 +249,6 @@ def _judged(
         weight,
         facts=facts,
         champion_spec=None if before is None else before.spec_digest,
-        spread=None if before is None else reference.from_json(before.reference).spread,
         seconds=None
         if spec.gates.scoring_time is None
         else timing.seconds_per_row(candidate, champion, frame),
