@@ -24,6 +24,13 @@ _LOW, _HIGH = -0.25, 1.2  # shares beyond are drawn at the edge
 _WORST = -3.0  # points
 
 
+def write(board: Board, folder: Path) -> str:
+    """Draw the board to a file of the folder, and return what shows it in a page beside it."""
+    draw(board, folder / "unseen.svg")
+    said = "Share of the gain by stream, and points against never where there is nothing to gain"
+    return f"![{said}](unseen.svg)"
+
+
 def draw(board: Board, path: Path) -> None:
     """Draw the board to an .svg file, the same for the same figures."""
     from matplotlib import rc_context
@@ -38,7 +45,8 @@ def draw(board: Board, path: Path) -> None:
     left.set_title("share of the gain of a refit on all rows after every window (dashed)", **_HEAD)
     _panel(right, others, [column.spread for column in others], (_WORST, 1.0))
     right.set_title("nothing to gain, or an outage: points against never", **_HEAD)
-    left.legend(loc="upper center", bbox_to_anchor=(0.5, -0.06), ncols=4, frameon=False, fontsize=9)
+    handles, names = left.get_legend_handles_labels()
+    figure.legend(handles, names, loc="outside lower left", ncols=4, frameon=False, fontsize=9)
     with rc_context({"svg.hashsalt": "unseen"}):  # else ids are drawn at random
         figure.savefig(path, metadata={"Date": None})
 
