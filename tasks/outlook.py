@@ -96,7 +96,7 @@ def from_json(kept: Mapping[str, Any]) -> Outlook:
 
 def _points(low: float, high: float) -> str:
     """Return an interval of shares in points, with as many digits as its width bears."""
-    digits = 0 if high - low >= _WHOLE else 1
+    digits = 0 if round(high - low, 3) >= _WHOLE else 1
     # Adding 0 makes no 0 negative.
     ends = (f"{round(100 * end, digits) + 0.0:.{digits}f}".replace("-", "−") for end in (low, high))
     return " to ".join(ends)
