@@ -31,9 +31,9 @@ def rollback(
         if pair.window.end <= proposal.trained_until
     ]
     serves = any(_scored(pair, proposal.target) for pair in both)
+    shown = [p for p in both if p.window.start >= proposal.trained_from] if serves else both
     again = "if it is still worse" if serves else f"if version {proposal.target} is better then"
     since = known.effective_from(known.promotions[-1].effective_from)
-    serves = any("scored_by" in pair.old.figures for pair in shown)
     parts = [
         *(_served(spec.model, proposal) if serves else _returned(known, proposal)),
         beside(
