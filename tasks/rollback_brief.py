@@ -36,9 +36,7 @@ def rollback(
     since = known.effective_from(known.promotions[-1].effective_from)
     parts = [
         *(_served(spec.model, proposal) if serves else _returned(known, proposal)),
-        beside(
-            [p for p in both if p.window.start >= proposal.trained_from or not serves][-_SHOWN:]
-        ),
+        beside(shown if serves else shown[-_SHOWN:]),
         f"**If you approve:** version {proposal.target} is champion for windows from "
         f"{since:%Y-%m-%d %H:%M} UTC on, with its own reference, and the latch rests for "
         f"{spec.latch.rest_told}. Let production score with it{' alone' if serves else ''}.",

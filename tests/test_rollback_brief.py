@@ -1,4 +1,4 @@
-"""What is read before a rollback: of a version that still serves, and of one that is better again."""
+"""What is read before a rollback: to a version that serves, or to one that is better again."""
 
 from __future__ import annotations
 
