@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tasks import acceptance, calibration, scoring, spans, training
+from tasks import acceptance, calibration, refit, scoring, spans, training
 from tasks.acceptance import Acceptance
 from tasks.history import History
 from tasks.margins import Floats, Ints
@@ -68,6 +68,8 @@ def train(
 ) -> Candidate:
     """Return the candidate of the rows of `[end - span, end)` whose label is known at `end`.
 
+    It is the refit one if its gates passed and the spec says so; see `refit`.
+
     Parameters
     ----------
     changes
@@ -98,6 +100,8 @@ def train(
         facts=history.facts(places),
         spread=None if champion is None else champion.reference.spread,
     )
+    if accepted.passed and spec.training.refit == "accepted":
+        model = refit.refit(spec, fitted.pipeline, frame, label, fitted.cut)
     return Candidate(model, accepted, places, fitted.tried, fitted.taken)
 
 
