@@ -41,6 +41,8 @@ def fit(
 ) -> tuple[Any, pd.DataFrame, Ints, Ints]:
     """Fit on the oldest slice of the rows of `[end - span, end)` whose label is known at `end`.
 
+    On all of them where the spec refits: nothing judges it.
+
     Returns
     -------
     The fitted pipeline, and the features, labels and places of all these rows.
@@ -53,7 +55,8 @@ def fit(
     places = history.labelled(end - span, end, spec.label.delay)
     frame, label = history.frame.iloc[places].reset_index(drop=True), history.label[places]
     cut = training.slices(len(label), calibrate=spec.calibration.share, judge=spec.training.judge)
-    fitted = training.fit(spec, frame[cut.fit], label[cut.fit])
+    rows = cut.fit if spec.training.refit == "never" else slice(0, len(label))
+    fitted = training.fit(spec, frame[rows], label[rows])
     training.need_enough_to_calibrate(spec, label[cut.calibrate])
     return fitted, frame, label, places
 
