@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tasks import absent, calibration, capped, checks, gates, scoring, training
+from tasks import absent, calibration, capped, checks, gates, refit, scoring, training
 from tasks.calibration_fit import parameters
 from tasks.gate_figures import Figures, figures
 from tasks.gates import GateResult
@@ -123,6 +123,7 @@ def judge(
         "hinge_gap": float(hinge(ours.margins).mean() - hinge(fitted).mean()),
         "support_vectors": int((fitted <= 1).sum()),
         "fitted_rows": len(fitted),
+        "refit": refit.figures(spec, cut),
         "warnings": absent.warnings(spec, label, cut),
     }
     held_out = slice(cut.calibrate.start, cut.judge.stop)
