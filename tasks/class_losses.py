@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, reduce
 from math import sqrt
 
@@ -30,16 +30,29 @@ class Classes:
         Classes of which the window's labels should hold ten rows, and hold none.
     new
         Classes with ten rows here, of which the reference should hold as many, and does not.
+    unmatched
+        Losses here of the new classes that the reference has no row of.
     """
 
     both: Mapping[str, Pair]
     absent: tuple[str, ...]
     new: tuple[str, ...]
+    unmatched: Losses = field(default_factory=Losses)
 
     @cached_property
     def together(self) -> Pair:
         """Return the losses of all classes that both sides have."""
         return _merged(list(self.both.values()))
+
+    @property
+    def overall(self) -> Pair:
+        """Return the losses of the classes that both sides have, and here of those that are new.
+
+        A class that went takes its losses with it, which says nothing of the model; one that came
+        brings losses that the model has, and that it would not have had it learnt the class.
+        """
+        ours, theirs = self.together
+        return ours.merge(self.unmatched), theirs
 
     @cached_property
     def judged(self) -> dict[str, Pair]:
@@ -74,24 +87,30 @@ def compared(window: Summary, reference: Summary) -> Classes:
         for name in names
     }
     n, m = window.losses.rows, reference.losses.rows
+    new = tuple(
+        k
+        for k, (a, b) in pairs.items()
+        if m and b.rows < EXPECTED <= a.rows and a.rows * m / n >= EXPECTED
+    )
     return Classes(
         {k: (a, b) for k, (a, b) in pairs.items() if a.effective_rows and b.effective_rows},
         tuple(k for k, (a, b) in pairs.items() if m and not a.rows and b.rows * n / m >= EXPECTED),
-        tuple(
-            k
-            for k, (a, b) in pairs.items()
-            if m and b.rows < EXPECTED <= a.rows and a.rows * m / n >= EXPECTED
-        ),
+        new,
+        reduce(Losses.merge, [pairs[k][0] for k in new if not pairs[k][1].rows], Losses()),
     )
 
 
 def statistics(classes: Classes, policy: Drift, chance: Chance) -> Iterator[Statistic]:
     """Yield the rise of each judged class's mean hinge loss, and the fall of its recall."""
+    if not classes.judged:
+        return
+    n, m = (losses.effective_rows for losses in classes.together)
+    # Of each class window and reference hold about the same part, so one critical value serves all.
+    critical = chance.critical_at(chance.shares.of_class, chance.own(n), m, sides=1)
     for name, (ours, theirs) in classes.judged.items():
         n, m = ours.effective_rows, theirs.effective_rows
         part = m / chance.reference.summary.rows
         own = chance.own(n, part)
-        critical = chance.critical_at(chance.shares.of_class, own, m, sides=1)
         recall = 1 - theirs.error_rate
         deviation, skewness = _of_losses(theirs)
         spread, lopsided = deviation_of(recall, m), (2 * recall - 1) / deviation_of(recall, m)

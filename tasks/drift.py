@@ -75,8 +75,8 @@ def judge(
         if classes.alike:
             ours, theirs = window.margins, accepted.margins
             found.append(of_distance("ks_labelled", "margins", ours, theirs, spec.drift, chance))
-        found.append(of_loss("hinge_loss", *classes.together, spec.drift, chance))
-        found.append(of_violations(*classes.together, spec.drift, chance))
+        found.append(of_loss("hinge_loss", *classes.overall, spec.drift, chance))
+        found.append(of_violations(*classes.overall, spec.drift, chance))
         found += class_losses.statistics(classes, spec.drift, chance)
         found += constant.statistic(window, accepted, spec.drift, chance)
     if level is not None and before is not None:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from functools import partial
+from functools import lru_cache, partial
 from math import exp, log, sqrt
 from statistics import NormalDist
 from typing import Any
@@ -22,6 +22,7 @@ from tasks.summary import Distribution, Summary, merge_all
 _DECILES = np.arange(1, 10) / 10
 _RESAMPLES = 200
 _REMEMBERED = 16  # degrees of freedom
+_LEAST_FOR_A_TREND = 4  # degrees of freedom
 
 
 @dataclass(frozen=True)
@@ -168,15 +169,37 @@ def spread_of(groups: Sequence[Sequence[Summary]], whole: Summary) -> Spread:
 def design_effect(groups: Sequence[Sequence[tuple[int, float]]], variance: float) -> float:
     """Return the variance between blocks over that of means of independent rows, at least 1.
 
-    The F statistic of a one-way analysis of variance, within groups of (rows, mean) blocks.
+    The F statistic of a one-way analysis of variance, within groups of (rows, mean) blocks, oldest
+    first. A trend that all groups share is taken out if it is beyond chance: what drifts all the
+    time does not come and go between windows, and would hide further drift.
     """
-    between, degrees = 0.0, 0
+    between = trend = spread = 0.0
+    degrees = 0
     for group in filter(None, groups):
         rows = np.array([n for n, _ in group], dtype=np.float64)
         means = np.array([mean for _, mean in group])
-        between += float(rows @ (means - rows @ means / rows.sum()) ** 2)
+        gaps = means - rows @ means / rows.sum()
+        steps = np.arange(len(group)) - rows @ np.arange(len(group)) / rows.sum()
+        between += float(rows @ gaps**2)
+        trend += float(rows @ (gaps * steps))
+        spread += float(rows @ steps**2)
         degrees += len(group) - 1
-    return max(between / degrees / variance, 1.0) if degrees and variance > 0 else 1.0
+    if not degrees or not variance > 0:
+        return 1.0
+    explained = trend**2 / spread
+    if degrees > _LEAST_FOR_A_TREND:
+        rest = (between - explained) / (degrees - 1)
+        if explained > _beyond_chance(degrees - 1) * rest:
+            return max(rest / variance, 1.0)
+    return max(between / degrees / variance, 1.0)
+
+
+@lru_cache
+def _beyond_chance(degrees: int) -> float:
+    """Return the F statistic of a slope that chance exceeds once in a hundred times."""
+    from scipy.stats import f
+
+    return float(f.isf(0.01, 1, degrees))
 
 
 def _below(kind: str, edge: int, block: Summary) -> float:

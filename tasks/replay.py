@@ -282,9 +282,12 @@ class _Run:
         See `returning`: the monitor proposes the same.
         """
         window = self.history.windows[index]
+        others = beside(self.spec, self.reigns, window.start)
+        if not others:
+            return False
         labelled = self._known(index, window.end)
         new = self._seen(self.champion, index, labelled)
-        for version in beside(self.spec, self.reigns, window.start):
+        for version in others:
             other = self.champions[version]
             why = better(self.spec, new, self._seen(other, index, labelled))
             if why:

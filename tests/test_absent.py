@@ -239,6 +239,7 @@ def test_a_class_that_leaves_stops_no_retrain() -> None:
     done = [r for r in played.retrains if r.version is not None]
     assert done
     assert any(line.startswith("class c2: none among the") for line in done[-1].warnings)
+    assert played.rates[done[-1].version - 1, 0, -12:].mean() > 0.9
     assert not any(r.untrained for r in played.retrains)
 
 

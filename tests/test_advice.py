@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
+import numpy as np
 import pytest
 
 from tasks.advice import WINDOWS, Seen, advise
+from tasks.drift import Judgement
 from tasks.spec import ModelSpec
 from tests.conftest import CHURN
+from tests.test_drift import ar, of, reference_from, verdict
 
 
 def spec_of(**parts: Any) -> ModelSpec:
@@ -45,6 +49,20 @@ def test_blind_windows_ask_for_as_many_rows_as_the_best_statistic_needs() -> Non
     )
     far = seen(statistics=(statistic("ks", 1e9),))
     assert "times as long would be needed" in str(advise(spec_of(), [far] * WINDOWS))
+
+
+def test_windows_as_long_as_is_advised_are_blind_no_more() -> None:
+    def said(times: int) -> Judgement:
+        stream = ar(np.random.default_rng(10), 200 * 8 * 64, 0.98)
+        rows = 200 * times
+        reference = reference_from(stream[: rows * 8], count=8)
+        return verdict(of(stream[-rows:]), reference, blind_at=2)
+
+    silent = said(1)
+    seen_so = seen(statistics=[s.as_json() for s in silent.statistics])
+    told = str(advise(spec_of(drift={"blind_at": 2}), [seen_so] * WINDOWS))
+    times = int(re.findall(r"(\d+) times as long each", told)[0])
+    assert [said(n).verdict for n in (1, times)] == ["insufficient", "steady"]
 
 
 def test_breaches_without_labels_ask_for_labels() -> None:

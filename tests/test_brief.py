@@ -71,6 +71,19 @@ def test_the_drift_brief_has_each_statistic_beside_its_limit(at: At) -> None:
     assert re.search(rf"^\| accuracy \| 0\.\d+ \| {newest['accuracy']:.3f} \|", body, re.M)
 
 
+def test_of_many_classes_the_brief_shows_those_nearest_to_their_limit() -> None:
+    overall = {"name": "ks", "of": None, "pressure": 0.1}
+    classes = [
+        {"name": name, "of": f"{number:02}", "pressure": number / 40}
+        for number in range(40)
+        for name in ("class_loss", "class_recall")
+    ]
+    shown = brief._shown([*classes, overall])
+    assert shown[-1] == overall
+    assert {s["of"] for s in shown[:-1]} == {"34", "35", "36", "37", "38", "39"}
+    assert len(shown) == 13
+
+
 def test_the_first_brief_says_that_there_is_no_champion(at: At) -> None:
     at("bootstrapped")
     page = shown("churn/boot/retrain.html")

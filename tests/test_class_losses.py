@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
+from benchmarks.detection.specs import LIMITS_ALONE
 from tasks.class_losses import OTHERS, compared
 from tasks.class_spread import class_effects
 from tasks.drift import Judgement, judge
@@ -27,13 +28,6 @@ from tests.conftest import CHURN
 
 GRID = Grid.even(-12.0, 12.0)
 NAMES = ("a", "b", "c", "d")
-TINY = {
-    name: {"effect": 1e-9}
-    for name in (
-        *("ks", "wasserstein", "margin_density"),
-        *("hinge_loss", "violation_rate", "class_loss", "class_recall"),
-    )
-}
 
 
 def spec_of(names: tuple[str, ...] = NAMES, **drift: Any) -> ModelSpec:
@@ -168,6 +162,21 @@ def test_a_class_too_rare_to_be_missed_is_not_absent() -> None:
     assert compared(larger, accepted).absent == ("b",)
 
 
+def test_the_losses_of_a_new_class_count_and_make_a_window_drift() -> None:
+    rng = np.random.default_rng(12)
+    accepted = reference_from(*(rows(rng, [100, 100, 100, 0]) for _ in range(8)))
+    came = rows(rng, [100, 100, 100, 90], wrong=0.1)
+    lost = rows(rng, [0, 0, 0, 90], wrong=1.0)
+    found = compared(merge_all([rows(rng, [100, 100, 100, 0]), lost]), accepted.summary)
+    assert found.unmatched == lost.classes["d"]
+    assert found.overall[0].rows == found.together[0].rows + 90
+    assert found.overall[1] == found.together[1]
+    missed = judge(merge_all([rows(rng, [100, 100, 100, 0]), lost]), accepted, spec_of())
+    assert missed.verdict == "drifting"
+    # A class that is right for the most part is new, and no loss.
+    assert judge(came, accepted, spec_of()).verdict == "steady"
+
+
 def test_a_class_that_the_reference_hardly_has_is_new() -> None:
     rng = np.random.default_rng(2)
     accepted = rows(rng, [500, 500, 9, 0])
@@ -237,7 +246,7 @@ def test_a_rare_class_opens_the_latch_no_more_often_than_the_budget(count: int, 
     opened = 0
     for year in range(years):
         rng = np.random.default_rng([count, year])
-        policy = spec_of(("no", "yes"), **TINY, confirm="never")
+        policy = spec_of(("no", "yes"), **LIMITS_ALONE, confirm="never")
         reference = reference_from(*[rare(rng, 500) for _ in range(count)])
         windows = [rare(rng, 500) for _ in range(52)]
         start = policy.window.start

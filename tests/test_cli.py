@@ -134,6 +134,18 @@ def test_status_as_json_can_be_read_by_a_machine(told: Ledger) -> None:
     assert [p["live"] for p in state["proposals"]] == [True]
 
 
+def test_status_says_what_to_do_if_nothing_can_be_said_of_window_after_window(told: Ledger) -> None:
+    assert json.loads(run("status", "churn", "--json").stdout)["advice"] is None
+    for number in range(4, 11):
+        span = day(number), day(number + 1)
+        figures = {"accepted": 40, "labelled": 0, "statistics": []}
+        seen = ("churn", 1, *span, "spec", "data", "insufficient", "few rows", None, figures)
+        told.observe(Observation(*seen))
+    advice = json.loads(run("status", "churn", "--json").stdout)["advice"]
+    assert advice.startswith("the last 8 windows say nothing: they hold 40 rows, and")
+    assert f"to do: {advice}" in " ".join(run("status", "churn").stdout.split())
+
+
 def test_status_of_a_new_model_says_how_to_begin(models: Path) -> None:
     result = run("status", "churn")
     assert result.exit_code == 0

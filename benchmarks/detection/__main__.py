@@ -106,7 +106,7 @@ class Run:
         return [*sheets, tables.controls(steady, self.size.controls)]
 
     def unseen(self) -> list[Sheet]:
-        advance = self._bar("unseen streams", len(self.asked.jobs))
+        advance = self._bar("unseen streams", len(self.asked.streams))
         found = measure.measure(self.asked, self.jobs, advance)
         self._keep("unseen", found)
         self.board = Board(found)

@@ -10,7 +10,10 @@ from tasks.spec import ModelSpec
 # Effects of nothing, so that only what chance shows limits a window: no change is too small.
 LIMITS_ALONE: dict[str, Any] = {
     name: {"effect": 1e-9}
-    for name in ("ks", "wasserstein", "margin_density", "hinge_loss", "violation_rate")
+    for name in (
+        *("ks", "wasserstein", "margin_density"),
+        *("hinge_loss", "violation_rate", "class_loss", "class_recall"),
+    )
 } | {"blind_at": 1e12}
 
 

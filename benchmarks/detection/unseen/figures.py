@@ -40,8 +40,9 @@ class Outcome:
 
     `accuracy` is the mean over the monitored windows, `balanced` the mean of the classes' recalls
     over their rows. `retrains` are the windows from which on another model ruled; `vain` counts
-    those that were no better until the next one than the model before would have been; `refused`
-    and `untrained` count proposals that promoted nothing, `blind` windows without a verdict.
+    those that were no better until the next one than the model before would have been, `returned`
+    those to a model that had ruled before; `refused` and `untrained` count proposals that promoted
+    nothing, `blind` windows without a verdict.
     `problem` says why nothing could be played; the first champion's figures stand there then.
     """
 
@@ -49,6 +50,7 @@ class Outcome:
     balanced: float
     retrains: tuple[int, ...] = ()
     vain: int = 0
+    returned: int = 0
     refused: int = 0
     untrained: int = 0
     blind: int = 0

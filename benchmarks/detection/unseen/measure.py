@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from benchmarks.detection.detectors import Peer
-from benchmarks.detection.scenarios import Scenario
+from benchmarks.detection.detectors import Peer, PeerName
 from benchmarks.detection.unseen import ours, policies
 from benchmarks.detection.unseen.figures import Outcome, Result, outcome, windows
 from benchmarks.detection.unseen.policies import PERIOD
@@ -21,6 +21,7 @@ OURS, NEVER, TRAILING = "Gatelatch", "never", "always, all rows"
 WAYS: tuple[Rows, ...] = ("65 %", "all rows")
 # What --policies may ask for; `never` is played in any case, and `always` shows what is to gain.
 POLICIES = ("ours", "always", "every", "ks", "adwin", "ddm", "oracle")
+_DETECTORS = {"adwin": policies.ADWIN, "ddm": policies.DDM}
 SLOW = ("employment", "forty-classes", "email", "led")
 
 
@@ -34,32 +35,24 @@ class Asked:
     against: Path | None
 
     @property
-    def jobs(self) -> list[tuple[str, int]]:
-        """Return the streams with their seeds; one that is not made of a seed is there once."""
-        return [
-            (name, seed)
-            for name in self.streams
-            for seed in range(self.seeds if STREAMS[name].seeded else 1)
-        ]
-
-    @property
     def whole(self) -> bool:
         """Return whether nothing is left out."""
         return self.streams == tuple(STREAMS) and bool(self.against or self.policies == POLICIES)
 
 
 def measure(asked: Asked, jobs: int, advance: Callable[[], None]) -> list[Result]:
-    """Play the policies on all streams; `advance` is called after each stream and seed."""
-    wanted = asked.jobs
+    """Play the policies on all streams; `advance` is called after each stream."""
     # The longest first, so that no process works alone at the end.
-    longest = sorted(wanted, key=lambda job: job[0] not in SLOW)
-    found: dict[tuple[str, int], Result] = {}
+    longest = sorted(asked.streams, key=lambda name: name not in SLOW)
+    found: dict[str, list[Result]] = {}
     with ProcessPoolExecutor(jobs) as pool:
-        tasks = {pool.submit(one, *job, asked.policies): job for job in longest}
+        tasks = {
+            pool.submit(of_stream, name, asked.seeds, asked.policies): name for name in longest
+        }
         for task in as_completed(tasks):
             found[tasks[task]] = task.result()
             advance()
-    results = [found[job] for job in wanted]
+    results = [result for name in asked.streams for result in found[name]]
     return beside(results, asked.against) if asked.against else results
 
 
@@ -80,32 +73,36 @@ def beside(found: Sequence[Result], file: Path) -> list[Result]:
     return [replace(r, outcomes=earlier[r.stream, r.seed] | r.outcomes) for r in found]
 
 
-def one(name: str, seed: int, asked: tuple[str, ...]) -> Result:
-    """Play the policies on one stream of one seed."""
+def of_stream(name: str, seeds: int, asked: tuple[str, ...]) -> list[Result]:
+    """Play the policies on one stream, seed by seed; one that is not made of a seed once."""
+    with ExitStack() as running:  # a detector's process takes longer to start than to answer
+        peers = {
+            detector: running.enter_context(Peer(detector))
+            for key, detector in _DETECTORS.items()
+            if key in asked
+        }
+        return [
+            _play(name, seed, asked, peers) for seed in range(seeds if STREAMS[name].seeded else 1)
+        ]
+
+
+def _play(name: str, seed: int, asked: tuple[str, ...], peers: Mapping[PeerName, Peer]) -> Result:
     it = STREAMS[name].make(seed)
     refits = Refits(it)
     outcomes = {NEVER: outcome(it, policies.never(it, refits))}
     if "ours" in asked:
         outcomes[OURS] = ours.play(it, outcomes[NEVER])
-    outcomes |= _others(it, refits, asked)
-    return Result(name, seed, it.first, windows(it), outcomes)
-
-
-def _others(it: Scenario, refits: Refits, asked: tuple[str, ...]) -> Iterator[tuple[str, Outcome]]:
-    ways: dict[str, tuple[str, Callable[..., policies.Reigns]]] = {
-        "always": ("always", partial(policies.every, period=1)),
-        "every": (f"every {PERIOD}", partial(policies.every, period=PERIOD)),
-        "ks": ("KS", policies.ks),
-    }
-    for key, (title, way) in ways.items():
-        if key in asked:
-            for rows in WAYS:
-                yield f"{title}, {rows}", outcome(it, way(it, refits, rows=rows))
-    for key, detector in (("adwin", policies.ADWIN), ("ddm", policies.DDM)):
-        if key in asked:
-            with Peer(detector) as peer:  # one process for both, as its start takes longest
-                for rows in WAYS:
-                    found = policies.detector(it, refits, peer, rows)
-                    yield f"{detector.title}, {rows}", outcome(it, found)
+    ways: dict[str, Callable[[Rows], policies.Reigns]] = {}
+    if "always" in asked:
+        ways["always"] = partial(policies.every, it, refits, 1)
+    if "every" in asked:
+        ways[f"every {PERIOD}"] = partial(policies.every, it, refits, PERIOD)
+    if "ks" in asked:
+        ways["KS"] = partial(policies.ks, it, refits)
+    for detector, peer in peers.items():
+        ways[detector.title] = partial(policies.detector, it, refits, peer)
+    for title, way in ways.items():
+        outcomes |= {f"{title}, {rows}": outcome(it, way(rows)) for rows in WAYS}
     if "oracle" in asked:
-        yield "best in hindsight", outcome(it, policies.oracle(it, refits))
+        outcomes["best in hindsight"] = outcome(it, policies.oracle(it, refits))
+    return Result(name, seed, it.first, windows(it), outcomes)

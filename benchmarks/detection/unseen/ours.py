@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import fields, replace
+from itertools import pairwise
 
 import numpy as np
 
@@ -56,9 +57,11 @@ def play(it: Scenario, never: Outcome) -> Outcome:
     except TrainingError as error:
         return replace(never, problem=str(error))
     played = tried.played
+    versions = [step.version for step in played.steps]
     refusals = [retrain for retrain in played.retrains if retrain.version is None]
     return replace(
         outcome(it, reigns(it, history, played)),
+        returned=sum(new < old for old, new in pairwise(versions)),
         refused=sum(not retrain.untrained for retrain in refusals),
         untrained=sum(retrain.untrained for retrain in refusals),
         blind=sum(step.judgement.verdict == "insufficient" for step in played.steps),

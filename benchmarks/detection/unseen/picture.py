@@ -38,7 +38,8 @@ def draw(board: Board, path: Path) -> None:
     left.set_title("share of the gain of a refit on all rows after every window (dashed)", **_HEAD)
     _panel(right, others, [column.spread for column in others], (_WORST, 1.0))
     right.set_title("nothing to gain, or an outage: points against never", **_HEAD)
-    left.legend(loc="upper center", bbox_to_anchor=(0.5, -0.06), ncols=4, frameon=False, fontsize=9)
+    handles, names = left.get_legend_handles_labels()
+    figure.legend(handles, names, loc="outside lower left", ncols=4, frameon=False, fontsize=9)
     with rc_context({"svg.hashsalt": "unseen"}):  # else ids are drawn at random
         figure.savefig(path, metadata={"Date": None})
 

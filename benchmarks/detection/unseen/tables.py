@@ -195,6 +195,7 @@ def detail(board: Board) -> Sheet:
         counts: list[Callable[[Outcome], float]] = [
             lambda one: len(one.retrains),
             lambda one: one.vain,
+            lambda one: one.returned,
             lambda one: one.refused + one.untrained,
         ]
         measured = board.measured and stream.kind == "gain"
@@ -219,6 +220,7 @@ def detail(board: Board) -> Sheet:
         "share",
         "retrains",
         "in vain",
+        "gone back",
         "refused",
         "delay",
         "blind",
