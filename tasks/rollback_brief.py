@@ -29,11 +29,14 @@ def rollback(
         if pair.window.end <= proposal.trained_until
     ]
     since = known.effective_from(known.promotions[-1].effective_from)
+    if spec.source.version_column:
+        who, whose = "which still serves a share", "Each version on the rows that it scored"
+    else:
+        who, whose = "an earlier champion", "Both versions on all rows"
     parts = [
         f"**Version {proposal.champion} of `{spec.model}` is worse than version "
-        f"{proposal.target}**, which still serves a share: {as_text(proposal.reason)}.",
-        f"Each version on the rows that it scored, version {proposal.target} → "
-        f"{proposal.champion}:",
+        f"{proposal.target}**, {who}: {as_text(proposal.reason)}.",
+        f"{whose}, version {proposal.target} → {proposal.champion}:",
         beside(shown),
         f"**If you approve:** version {proposal.target} is champion for windows from "
         f"{since:%Y-%m-%d %H:%M} UTC on, with its own reference, and the latch rests for "

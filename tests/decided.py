@@ -73,9 +73,9 @@ def in_ledger(spec: ModelSpec, ledger: Ledger, latches: Latches | None = None) -
             if p.kind == "retrain"
         ],
         [
-            (p.trained_until, p.champion or 0, p.target or 0, p.reason.partition("better: ")[2])
-            for p in asked
-            if p.kind == "rollback"
+            (p.effective_from, p.expected or 0, p.version, p.reason.partition("better: ")[2])
+            for p in known.promotions
+            if p.reason.startswith("rollback")
         ],
     )
 

@@ -53,8 +53,8 @@ KINDS = {
     "label_noise": Kind(days=24, noise=0.3, parts={"gates": {"hinge_loss": {"at_most": 0.5}}}),
     "late_class": Kind(third=True),
     "late_labels": Kind(
-        days=22,
-        turned=_days(CHANGE, CHANGE + 7),
+        days=24,
+        turned=_days(CHANGE, CHANGE + 5),
         parts={
             "label": {
                 "column": "y",

@@ -32,6 +32,19 @@ from tests.kinds import BEFORE, KINDS
 
 pytestmark = pytest.mark.filterwarnings("ignore:Liblinear failed to converge")
 
+# What came of each retrain, and to which version it went back: that a kind shows what it is for.
+SHOWN = {
+    "abrupt": ([2], []),
+    "short_outage": ([], []),
+    "long_outage": ([2], [1]),
+    "recurring": ([2], [1]),
+    "minority": ([2], []),
+    "label_noise": (["refused"] * 3, []),
+    "late_class": ([2], []),
+    "late_labels": ([2], [1]),
+    "spoilt": ([2], []),
+}
+
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
@@ -116,3 +129,5 @@ def test_a_replay_decides_as_the_monitor_does(name: str, place: Path) -> None:
     assert here.latches == there.latches
     assert here.retrains == there.retrains
     assert here.rollbacks == there.rollbacks
+    came_of = [r[2] if isinstance(r[2], int) else "refused" for r in here.retrains]
+    assert (came_of, [r[2] for r in here.rollbacks]) == SHOWN[name]
