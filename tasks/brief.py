@@ -115,7 +115,8 @@ def _to_learn(known: Status, proposal: Proposal, rows: Mapping[str, Any] | None)
         began += ", and the level from before it was not regained since"
     return [
         f"**What there is to learn:** {began}; since then "
-        f"{sum(counts.values()):,} labelled rows to train on ({classes}), asked after {waited} windows."
+        f"{sum(counts.values()):,} labelled rows to train on ({classes}), asked after "
+        f"{waited} windows."
     ]
 
 
