@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from tasks import capped, gate_chart, gates
+from tasks import capped, gate_chart, gates, refit
 from tasks.page import render
 
 if TYPE_CHECKING:
@@ -58,6 +58,7 @@ def page_html(
         metrics=judged.metrics,
         span=span,
         capped=capped.sentence(judged.metrics["capped"], judged.metrics["judged_rows"]),
+        twin=refit.told(judged.metrics) if judged.passed else None,
         reliability=gate_chart.reliability(judged.figures),
         margins=gate_chart.margins(judged.figures),
         interval=gate_chart.interval,

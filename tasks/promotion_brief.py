@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from tasks import brief, brief_calibration, gate_page, spans
+from tasks import brief, brief_calibration, gate_page, refit, spans
 from tasks.markdown import as_text, beside, table
 from tasks.records import Candidate, Proposal
 from tasks.shadow import Outcome
@@ -91,7 +91,8 @@ def _fit(asked: Proposal, metrics: Mapping[str, Any]) -> str:
     if asked.kind == "recalibrate":  # the figures of the fit are the champion's
         return f"Nothing was fit: each decision is that of version {asked.champion}."
     share = metrics["support_vectors"] / metrics["fitted_rows"]
-    return (
+    twin = refit.told(metrics)
+    return (f"**What is promoted was {twin}.** " if twin else "") + (
         f"Fit on {metrics['fitted_rows']} rows, {metrics['support_vectors']} of them ({share:.0%}) "
         f"support vectors; hinge loss of the judged rows − that of the fitted ones: "
         f"{metrics['hinge_gap']:+.3f}."

@@ -319,6 +319,12 @@ class Training(SpecPart):
         description="rows of the fit below which a category or word is pooled with all others that "
         "are unknown; it is then not in the model's file, where a single customer's would stay",
     )
+    refit: Literal["never", "accepted"] = Field(
+        default="never",
+        description="whether what passed its gates is fit again on all its rows before it is "
+        "registered: a point or two more where words or classes are scarce, up to five less where "
+        "the newest rows are an outage; the judged figures are then those of its twin",
+    )
     seed: Seed = Field(default=7, description="seed of the solver")
 
 
@@ -342,7 +348,7 @@ class Approval(SpecPart):
 
     rollback: Literal["human", "automatic"] = Field(
         default="human",
-        description="who decides on a rollback that the monitor proposes (`source.version_column`)",
+        description="who decides on a rollback that the monitor proposes",
     )
 
     @property
@@ -381,10 +387,12 @@ class ModelSpec(SpecPart):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        rolls_back = self.source.version_column is not None and self.approval.rollback == "human"
+        rolls_back = self.approval.rollback == "human"
         if (self.approval.asks or rolls_back) and not self.owner.approvers:
+            only = "" if self.approval.asks else ", or set approval.rollback: automatic"
             raise ValueError(
                 "owner.approvers is empty, so nobody could ever approve; name at least one user"
+                + only
             )
         if self.approval.asks and all(self.approval.proposer in u for u in self.owner.users):
             raise ValueError(
