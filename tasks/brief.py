@@ -115,14 +115,15 @@ def _to_learn(known: Status, proposal: Proposal, rows: Mapping[str, Any] | None)
         began += ", and the level from before it was not regained since"
     return [
         f"**What there is to learn:** {began}; since then "
-        f"{sum(counts.values()):,} labelled rows ({classes}), asked after {waited} windows."
+        f"{sum(counts.values()):,} labelled rows to train on ({classes}), asked after "
+        f"{waited} windows."
     ]
 
 
 def _expected(rows: Mapping[str, Any] | None) -> list[str]:
     if rows is None or "outlook" not in rows:
         return []
-    said = as_text(outlook.from_json(rows["outlook"]).sentence)
+    said = as_text(outlook.from_json(rows["outlook"]).sentence.rstrip(".: "))
     return [f"**Would a retrain help?** {said[0].upper()}{said[1:]}."]
 
 
@@ -278,7 +279,7 @@ def _if_refused(spec: ModelSpec, proposal: Proposal) -> str:
         return "the champion stays, and the latch asks as if this had never been."
     return (
         f"the champion stays, and the latch rests for {spec.latch.rest_told} "
-        "time before it may ask again."
+        "before it may ask again."
     )
 
 

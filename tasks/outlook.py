@@ -78,7 +78,9 @@ class Outlook:
         if self.diagnosis in _REPAIRS:
             name = self.diagnosis.replace("_", " ")
             return f"repair first ({name}): a retrain would learn what is broken. Else {said}"
-        if self.diagnosis == _NOISE and found.answer != "gain":
+        if self.diagnosis == _NOISE:
+            if found.answer == "gain":
+                return f"{said}: what the labels contradict can be learnt, and is more than noise"
             return (
                 "none: labels contradict confident decisions, look at how they are made; a quick "
                 f"fit gains {range_} {by} {rows}"

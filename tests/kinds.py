@@ -26,10 +26,12 @@ Floats = NDArray[np.float64]
 class Kind:
     """A stream of so many days: on which the rule is turned, or a feature is broken, and so on.
 
-    `spoilt` are days without a file, `stale` ones that end early; `parts` are of the spec.
+    From `change` on a share of the labels is `noise`, or a third class is there. `spoilt` are days
+    without a file, `stale` ones that end early; `parts` are of the spec.
     """
 
     days: int = 20
+    change: int = CHANGE
     turned: tuple[int, ...] = ()
     broken: tuple[int, ...] = ()
     noise: float = 0.0
@@ -40,21 +42,23 @@ class Kind:
     parts: Mapping[str, Any] = field(default_factory=dict)
 
 
-def _days(first: int, last: int) -> tuple[int, ...]:
+def days(first: int, last: int) -> tuple[int, ...]:
+    """Return the days from the first to the last, both included."""
     return tuple(range(first, last + 1))
 
 
+REFUSED = {"gates": {"hinge_loss": {"at_most": 0.5}}}  # what noise alone exceeds
 KINDS = {
-    "abrupt": Kind(turned=_days(CHANGE, 20)),
-    "short_outage": Kind(days=17, broken=_days(CHANGE, CHANGE + 1)),
-    "long_outage": Kind(broken=_days(CHANGE, CHANGE + 4)),
-    "recurring": Kind(days=22, turned=_days(CHANGE, CHANGE + 5)),
-    "minority": Kind(turned=_days(CHANGE, 20), positives=0.1),
-    "label_noise": Kind(days=24, noise=0.3, parts={"gates": {"hinge_loss": {"at_most": 0.5}}}),
+    "abrupt": Kind(turned=days(CHANGE, 20)),
+    "short_outage": Kind(days=17, broken=days(CHANGE, CHANGE + 1)),
+    "long_outage": Kind(broken=days(CHANGE, CHANGE + 4)),
+    "recurring": Kind(days=22, turned=days(CHANGE, CHANGE + 5)),
+    "minority": Kind(turned=days(CHANGE, 20), positives=0.1),
+    "label_noise": Kind(days=24, noise=0.3, parts=REFUSED),
     "late_class": Kind(third=True),
     "late_labels": Kind(
         days=24,
-        turned=_days(CHANGE, CHANGE + 5),
+        turned=days(CHANGE, CHANGE + 5),
         parts={
             "label": {
                 "column": "y",
@@ -64,7 +68,7 @@ KINDS = {
             }
         },
     ),
-    "spoilt": Kind(turned=_days(CHANGE, 20), spoilt=(11, 14), stale=(13,)),
+    "spoilt": Kind(turned=days(CHANGE, 20), spoilt=(11, 14), stale=(13,)),
 }
 
 
@@ -75,7 +79,7 @@ def rows(kind: Kind, number: int) -> dict[str, Any]:
     angle = np.deg2rad(120.0 if number in kind.turned else 0.0)
     score = np.cos(angle) * x[:, 0] + np.sin(angle) * x[:, 1] + 0.4 * rng.normal(size=ROWS)
     label = (score > np.quantile(score, 1 - kind.positives)).astype(np.int64)
-    changed = number >= CHANGE
+    changed = number >= kind.change
     flipped = (rng.random(ROWS) < kind.noise) & changed
     label = np.where(flipped, 1 - label, label)
     third = (rng.random(ROWS) < 0.3) & kind.third & changed
@@ -94,12 +98,11 @@ def rows(kind: Kind, number: int) -> dict[str, Any]:
     return columns
 
 
-def spec_of(name: str, folder: Path) -> dict[str, Any]:
+def spec_of(name: str, kind: Kind, folder: Path) -> dict[str, Any]:
     """Return the raw spec of a kind whose rows are landed in a folder.
 
     It does not propose to recalibrate, which a replay does not play.
     """
-    kind = KINDS[name]
     raw = {
         "model": name,
         "owner": {"name": "team"},
@@ -121,9 +124,8 @@ def spec_of(name: str, folder: Path) -> dict[str, Any]:
     return raw
 
 
-def land(name: str, folder: Path) -> None:
+def land(name: str, kind: Kind, folder: Path) -> None:
     """Write all days of a kind, with their labels unless these come later: see `land_labels`."""
-    kind = KINDS[name]
     for number in range(1, kind.days + 1):
         if number in kind.spoilt:
             continue
@@ -133,9 +135,9 @@ def land(name: str, folder: Path) -> None:
         _write(folder / "data" / name / f"{day(number):%Y-%m-%d}.parquet", columns)
 
 
-def land_labels(name: str, folder: Path, number: int) -> None:
+def land_labels(name: str, kind: Kind, folder: Path, number: int) -> None:
     """Write the labels of a day of a kind whose labels come late."""
-    columns = rows(KINDS[name], number)
+    columns = rows(kind, number)
     target = folder / "labels" / name / f"{day(number):%Y-%m-%d}.parquet"
     _write(target, {part: columns[part] for part in ("id", "y")})
 

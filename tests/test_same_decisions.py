@@ -59,16 +59,16 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 def watched(name: str, spec: ModelSpec, place: Path) -> Latches:
     """Bootstrap and monitor a kind as its DAGs do; return the latch at each window's end."""
-    late = spec.label.late
+    kind, late = KINDS[name], spec.label.late
     wait = spec.label.delay // timedelta(days=1)
     for number in range(1, BEFORE + 1 - wait if late else 0):
-        kinds.land_labels(name, place, number)
+        kinds.land_labels(name, kind, place, number)
     asked = {"reason": "bootstrap", "training_window": timedelta(days=BEFORE)}
     carry_out(spec, f"{name}.boot", proposer="otto", until=day(BEFORE + 1), **asked)
     latches: Latches = []
-    for number in range(BEFORE + 1, KINDS[name].days + 1):
+    for number in range(BEFORE + 1, kind.days + 1):
         if late:
-            kinds.land_labels(name, place, number - wait)
+            kinds.land_labels(name, kind, place, number - wait)
         measured = monitor.measure(spec, window(number), monitor.validate(spec, window(number)))
         monitor.judge(spec, window(number), measured)
         if late:
@@ -114,13 +114,14 @@ def carry_out(spec: ModelSpec, proposal: str, **asked: object) -> None:
 
 @pytest.mark.parametrize("name", KINDS)
 def test_a_replay_decides_as_the_monitor_does(name: str, place: Path) -> None:
-    spec = ModelSpec.model_validate(kinds.spec_of(name, place))
-    kinds.land(name, place)
+    kind = KINDS[name]
+    spec = ModelSpec.model_validate(kinds.spec_of(name, kind, place))
+    kinds.land(name, kind, place)
     latches = watched(name, spec, place)
     if spec.label.late:  # what came after the newest window is in a later replay all the same
-        for number in range(1, KINDS[name].days + 1):
-            kinds.land_labels(name, place, number)
-    past = history.load(spec, day(1), day(KINDS[name].days + 1))
+        for number in range(1, kind.days + 1):
+            kinds.land_labels(name, kind, place, number)
+    past = history.load(spec, day(1), day(kind.days + 1))
     mine = replay.play(spec, past, past.first_at(day(BEFORE + 1)), timedelta(days=BEFORE))
     there, here = in_ledger(spec, Ledger.open(), latches), in_replay(past, mine)
     assert here.windows == there.windows
