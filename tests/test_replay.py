@@ -117,8 +117,7 @@ def test_a_replay_says_of_each_window_what_the_monitor_said(at: At) -> None:
 
 def states(spec: ModelSpec, found: History, mine: Played) -> list[tuple[str, str | None]]:
     """Return the latch at each window's end, from a fold over everything until then."""
-    pauses = [Pause(found.windows[mine.first].start, promotion=True)]
-    pauses += [
+    pauses = [
         Pause(found.windows[r.index].end, promotion=r.version is not None) for r in mine.retrains
     ]
     readings = [
@@ -148,11 +147,11 @@ def test_a_refused_candidate_makes_the_latch_rest_and_it_asks_again() -> None:
     strict, found = turning(gates={"hinge_loss": {"at_most": 0.01}}, latch={"rest": "3h"})
     mine = play(strict, found, 10, 8 * HOURS)
     asked = [r.index for r in mine.retrains]
-    assert asked[:3] == [15, 18, 21]
+    assert asked[:3] == [16, 19, 25]  # each refusal doubles the rest
     assert {r.version for r in mine.retrains} == {None}
     assert len({r.episode for r in mine.retrains}) == 1
     assert "hinge loss (at most 0.01, and it is 3." in str(mine.retrains[0].refusal)
-    assert [s.latch.state for s in mine.steps][5:9] == ["open", "resting", "resting", "open"]
+    assert [s.latch.state for s in mine.steps][5:9] == ["open", "open", "resting", "resting"]
     tried = trial.trial(strict, found, found.windows[10].start, 8 * HOURS, silent)
     assert (tried.ours.retrains, tried.ours.false_alarms) == ((), 1)
     assert [k.false_alarm for k in trial.hindsight(mine)] == [True] * len(asked)
@@ -180,8 +179,8 @@ def test_late_labels_are_neither_judged_nor_trained_on_before_they_come() -> Non
     late = past.spec(label={"delay": "4h"})
     later = play(late, found, 12, 8 * HOURS)
     # Labels alone turn: nothing shows before the first of them is known.
-    assert sooner.retrains[0].index == 15
-    assert later.retrains[0].index == 19
+    assert sooner.retrains[0].index == 16
+    assert later.retrains[0].index == 20
     assert later.retrains[0].trained.max() < 1600
     assert later.bootstrap.trained.max() < 800
     # In the end all windows are judged with labels, but those whose labels never came.
@@ -258,8 +257,8 @@ def test_a_sweep_keeps_the_first_champion_and_the_range() -> None:
     assert [len(p.ours.retrains) for _, p in swept] == [1, 1, 0]
     accuracy = [p.ours.means[0] or 0 for _, p in swept]
     assert trial.frontier([p.ours for _, p in swept]) == [
-        accuracy[0] > accuracy[1],
-        accuracy[1] > accuracy[0],
+        accuracy[0] >= accuracy[1],
+        accuracy[1] >= accuracy[0],
         True,
     ]
 
