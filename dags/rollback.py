@@ -1,7 +1,8 @@
 """The rollback DAG of each model: verify an earlier champion, then make it champion again.
 
 By hand with a reason, or started by the monitor where a version is worse than one that still
-serves: then a person is asked first, unless the spec says `approval.rollback: automatic`.
+serves, or than an earlier champion that is measured beside it: then a person is asked first, unless
+the spec says `approval.rollback: automatic`.
 """
 
 from __future__ import annotations
@@ -86,7 +87,7 @@ def make(spec: ModelSpec) -> DAG:
     ) as dag:
         verified = linked(verify(), "brief")
         promoted = linked(promote_back(), "registered_version")
-        if spec.source.version_column and spec.approval.rollback == "human":
+        if spec.approval.rollback == "human":
             verified >> ask(spec, "rollback", "verify") >> promoted
         else:
             verified >> promoted

@@ -101,7 +101,6 @@ def train(
         span,
         None if history.weight is None else history.weight[places],
         facts=history.facts(places),
-        spread=None if champion is None else champion.reference.spread,
     )
     if accepted.passed and spec.training.refit == "accepted":
         model = refit.refit(spec, fitted.pipeline, frame, label, fitted.cut)

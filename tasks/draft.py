@@ -97,7 +97,7 @@ def drafted(
         "label": {"column": label, "classes": _classes(data, label)},
         "validation": {"constant_feature": "measure"},
         "training": {"window": format_duration(_WINDOWS * length)},
-        "approval": {"retrain": "automatic", "promote": "automatic"},
+        "approval": dict.fromkeys(("retrain", "promote", "rollback"), "automatic"),
     }, guesses
 
 

@@ -14,6 +14,7 @@ from tasks.statistic import Chance, Shares, Statistic, of_distance, of_loss, of_
 from tasks.summary import Summary
 
 Verdict = Literal["steady", "drifting", "insufficient"]
+SHAPES = ("ks", "wasserstein", "margin_density")  # of scores: they need no label
 ALONE = ("hinge_loss", "lost_level", "constant")  # losses that are drift by themselves
 _OWN = 1 / 2  # of what a class loses must show in the loss of all
 
@@ -31,6 +32,11 @@ class Judgement:
     labelled: bool
     pressure: float | None
     statistics: tuple[Statistic, ...]
+
+    @property
+    def shows(self) -> bool:
+        """Return whether the scores alone are beyond their limits."""
+        return any(s.pressure > 1 for s in self.statistics if s.name in SHAPES)
 
     @property
     def rests_on(self) -> tuple[str, ...]:

@@ -22,11 +22,15 @@ _RARE = 10  # rows a window: rarer classes are not waited for
 
 @dataclass(frozen=True)
 class Fresh:
-    """A window since the change: its verdict, and its labelled rows by class."""
+    """A window since the change: its verdict, and its labelled rows by class.
+
+    `shows` says whether its scores alone are beyond their limits, as they are without labels.
+    """
 
     window: Window
     verdict: Verdict
     labels: Mapping[str, int]
+    shows: bool = True
 
 
 def wait(spec: ModelSpec, seen: Sequence[Fresh], breach: datetime | None) -> str | None:
@@ -44,12 +48,11 @@ def wait(spec: ModelSpec, seen: Sequence[Fresh], breach: datetime | None) -> str
     judged = [
         w for w in seen if w.verdict != "insufficient" and (not breach or w.window.start >= breach)
     ]
-    if judged and judged[-1].verdict != "drifting":
+    telling = _telling(judged)
+    if telling and telling[-1].verdict != "drifting":
         return "the newest window does not breach: it is asked with the next one that does"
-    missing = spec.latch.wait - len(judged)
-    most = round(spec.training.window / spec.window.every)
-    if len(seen) < most:
-        missing = min(max(missing, _windows_for_rows(spec, seen)), most - len(seen))
+    needed = max(spec.latch.wait - len(judged), _windows_for_rows(spec, seen))
+    missing = min(needed, round(spec.training.window / spec.window.every) - len(seen))
     if missing <= 0:
         return None
     since = seen[0].window.start if seen else None
@@ -57,6 +60,16 @@ def wait(spec: ModelSpec, seen: Sequence[Fresh], breach: datetime | None) -> str
     return f"it is asked after {told}: so far {_rows(seen):,} labelled rows are from after " + (
         f"{since:%Y-%m-%d %H:%M}" if since else "the change"
     )
+
+
+def _telling(judged: Sequence[Fresh]) -> Sequence[Fresh]:
+    """Return the windows that tell whether it goes on.
+
+    Where labels come late and scores hold still, a window without labels says nothing of it.
+    """
+    if all(w.shows for w in judged if w.verdict == "drifting"):
+        return judged
+    return [w for w in judged if any(w.labels.values())]
 
 
 def _windows_for_rows(spec: ModelSpec, seen: Sequence[Fresh]) -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from itertools import takewhile
+from itertools import product, takewhile
 from time import perf_counter
 
 import numpy as np
@@ -142,6 +142,7 @@ class _Run:
         self.seconds = 0.0
         start = history.windows[first].start
         self.reigns: list[Reign] = []
+        self.refused: list[datetime] = []
         self.champions: dict[int, Champion] = {}
         self.rollbacks: list[Rollback] = []
         self.bootstrap = self._timed(start, span, None)
@@ -161,23 +162,23 @@ class _Run:
             self.steps[earlier - self.first] = replace(
                 self.steps[earlier - self.first],
                 judgement=said,
-                labels=self._labels(earlier, now),
+                labels=self._labels(earlier, said),
             )
             if earlier in self.readings:
                 self.readings[earlier] = self._reading(earlier, said)
         champion = self.champion
-        problem = champion.problem(index)
+        known, problem = self._known(index, now), champion.problem(index)
         if problem is not None:
             said = insufficient(problem)
         else:
-            known = self._known(index, now)
             said = self._judged(champion, index, known)
             if not known:
                 self.waiting.append((index, champion))
+        labels = self._labels(index, said) if known else {}
         self.readings[index] = self._reading(index, said)
         # What was before the promotion is forgotten with it, so the readings since are enough.
         latch = fold(self.spec.model, self.readings.values(), self.pauses, self.spec.latch).now
-        self.steps.append(Step(index, champion.version, said, latch, self._labels(index, now)))
+        self.steps.append(Step(index, champion.version, said, latch, labels))
         return latch
 
     def asks(self, index: int) -> bool:
@@ -230,8 +231,7 @@ class _Run:
             return  # nobody refused anything, so nothing rests
         if refusal:
             self.pauses.append(Pause(window.end, promotion=False))
-            newest = self.reigns[-1]
-            self.reigns[-1] = replace(newest, refused=newest.refused + 1)
+            self.refused.append(window.end)
         else:
             self._enthrone(candidate, index + 1, window.end, breach)
 
@@ -270,14 +270,19 @@ class _Run:
         breach, until = breach_of(episode), self.history.windows[index].end
         began = changes(self.spec, self.reigns, breach, until)
         fresh = [
-            Fresh(self.history.windows[step.index], step.judgement.verdict, step.labels)
+            Fresh(
+                self.history.windows[step.index],
+                step.judgement.verdict,
+                step.labels,
+                step.judgement.shows,
+            )
             for step in self.steps
             if self.history.windows[step.index].start >= min(began, default=until)
         ]
         return patience.wait(self.spec, fresh, breach)
 
     def go_back(self, index: int) -> bool:
-        """Make an earlier champion champion again if this window shows it to be the better one.
+        """Make an earlier champion champion again if it is shown to be the better one.
 
         See `returning`: the monitor proposes the same.
         """
@@ -285,17 +290,26 @@ class _Run:
         others = beside(self.spec, self.reigns, window.start)
         if not others:
             return False
-        labelled = self._known(index, window.end)
-        new = self._seen(self.champion, index, labelled)
-        for version in others:
-            other = self.champions[version]
-            why = better(self.spec, new, self._seen(other, index, labelled))
+        for version, seen in product(others, self._telling()):
+            other, labelled = self.champions[version], self._known(seen, window.end)
+            new, old = (self._seen(c, seen, labelled) for c in (self.champion, other))
+            why = better(self.spec, new, old)
             if why:
                 self.rollbacks.append(Rollback(index, self.champion.version, version, why))
                 self.champion = other
                 self._reign(window.end, None)
                 return True
         return False
+
+    def _telling(self) -> list[int]:
+        """Return the newest window, and if it has no labels the champion's newest that has them."""
+        *earlier, newest = self.steps
+        if newest.judgement.labelled:
+            return [newest.index]
+        since = self.reigns[-1].since
+        mine = (s for s in earlier if self.history.windows[s.index].start >= since)
+        labelled = [s.index for s in mine if s.judgement.labelled]
+        return [newest.index, *labelled[-1:]]
 
     def _seen(self, champion: Champion, index: int, labelled: bool) -> Seen:
         spread = champion.reference.spread
@@ -326,16 +340,24 @@ class _Run:
 
     def _judged(self, champion: Champion, index: int, labelled: bool) -> Judgement:
         try:
-            held = None
-            if champion is self.champion:
-                held = level(self.spec, self.reigns, self.history.windows[index].end)
+            window, held = self.history.windows[index], None
+            reigns = self._reigns(window.start)
+            if champion.version == reigns[-1].version:
+                held = level(self.spec, reigns, window.end)
             before = None if held is None else self.champions[held].reference
             return judge(champion.summary(index, labelled), champion.reference, self.spec, before)
         except NotFinite as error:
             return insufficient(str(error))
 
-    def _labels(self, index: int, now: datetime) -> dict[str, int]:
-        if not self._known(index, now):
+    def _reigns(self, moment: datetime) -> list[Reign]:
+        """Return the reigns as they stood at a moment: a window whose labels come late is of it."""
+        *earlier, newest = (r for r in self.reigns if r.since <= moment)
+        refused = sum(newest.since < refusal <= moment for refusal in self.refused)
+        return [*earlier, replace(newest, refused=refused)]
+
+    def _labels(self, index: int, said: Judgement) -> dict[str, int]:
+        """Return the labelled rows of a window by class; none if it could not be measured."""
+        if not said.statistics:
             return {}
         label = self.history.label[self.history.rows(index)]
         return {str(n): int((label == i).sum()) for i, n in enumerate(self.spec.label.classes)}

@@ -156,7 +156,7 @@ def _judged_now(
     )
     figures: list[Mapping[str, Any]] = [as_json(r) for r in judged.gates]
     tracking.put_json(run_id, "gates", figures)
-    _publish(spec, asked, run_id, judged)
+    _publish(spec, asked, run_id, judged, span)
     tracking.put_json(run_id, "reference", reference.to_json(judged.reference))
     tracking.put_json(run_id, "metrics", {**judged.metrics, **({"span": span} if span else {})})
     learnt = calibration_fit.metrics(judged.metrics["calibration"])
@@ -217,11 +217,13 @@ def _accepted(spec: ModelSpec, asked: Proposal, run_id: str) -> Any:
     return refit.refit(spec, tracking.get_model(run_id, "fitted"), frame, label, cut)
 
 
-def _publish(spec: ModelSpec, asked: Proposal, run_id: str, judged: Acceptance) -> None:
+def _publish(
+    spec: ModelSpec, asked: Proposal, run_id: str, judged: Acceptance, span: Mapping[str, Any]
+) -> None:
     """Keep the gates' page with the run, and in the store for the Airflow UI."""
     from tasks import brief, gate_page, store, tracking
 
-    page = gate_page.page_html(spec, asked, judged)
+    page = gate_page.page_html(spec, asked, judged, span)
     tracking.put_page(run_id, "gates", page)
     tracking.put_json(run_id, "gate_page", gate_page.page_json(judged))
     path = gate_page.page_path(spec.model, brief.slug(asked.proposal))
@@ -263,7 +265,6 @@ def _judged(
         weight,
         facts=facts,
         champion_spec=None if before is None else before.spec_digest,
-        spread=None if before is None else reference.from_json(before.reference).spread,
         seconds=None
         if spec.gates.scoring_time is None
         else timing.seconds_per_row(candidate, champion, frame),

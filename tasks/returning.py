@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from itertools import product
 from math import sqrt
 from typing import Any, cast
 
@@ -76,7 +77,8 @@ def due(
     """Return the rollback that is asked for; None if none is, or one is live already.
 
     The newest window decides, and it must be one of the champion's own: whatever was before may be
-    over. After a refusal nobody is asked for as long as the latch would rest.
+    over. Where labels come late, the newest that has them decides too. After a refusal nobody is
+    asked for as long as the latch would rest.
 
     Parameters
     ----------
@@ -89,15 +91,16 @@ def due(
     if any(p.kind == canary.KIND and p.episode for p in known.live):
         return None
     spec, reigns = known.spec, known.reigns(newest.window_start)
-    for version in remembered.beside(spec, reigns, newest.window_start):
-        both = pairs([newest], observations_of(version), newest.window_start)
+    earlier = remembered.beside(spec, reigns, newest.window_start)
+    for version, seen in product(earlier, _telling(known)):
+        both = pairs([seen], observations_of(version), seen.window_start)
         new, old = (_candidate(known, v) for v in (newest.version, version))
         if not both or new is None or old is None:
             continue
         why = better(spec, _seen(both[0].new, new), _seen(both[0].old, old))
         if why is None or _rests(known, newest.window):
             continue
-        episode = f"{spec.model}.v{newest.version}.{newest.window.name}.{canary.KIND}"
+        episode = f"{spec.model}.v{seen.version}.{seen.window.name}.{canary.KIND}"
         turn = known.turn(episode)
         reason = f"version {version}, measured beside version {newest.version}, is better: {why}"
         name = f"{episode}.{turn.number}"
@@ -105,6 +108,14 @@ def due(
             name, episode, newest.version, version, reason, tuple(both), turn.silence
         )
     return None
+
+
+def _telling(known: Status) -> list[Observation]:
+    """Return the newest window, and if it has no labels the champion's newest that has them."""
+    *earlier, newest = known.observations
+    since = known.promotions[-1].effective_from
+    mine = [o for o in earlier if o.window_start >= since and "losses" in o.figures]
+    return [newest] if "losses" in newest.figures else [newest, *mine[-1:]]
 
 
 def _candidate(known: Status, version: int) -> Candidate | None:

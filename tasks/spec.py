@@ -348,7 +348,7 @@ class Approval(SpecPart):
 
     rollback: Literal["human", "automatic"] = Field(
         default="human",
-        description="who decides on a rollback that the monitor proposes (`source.version_column`)",
+        description="who decides on a rollback that the monitor proposes",
     )
 
     @property
@@ -387,10 +387,12 @@ class ModelSpec(SpecPart):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        rolls_back = self.source.version_column is not None and self.approval.rollback == "human"
+        rolls_back = self.approval.rollback == "human"
         if (self.approval.asks or rolls_back) and not self.owner.approvers:
+            only = "" if self.approval.asks else ", or set approval.rollback: automatic"
             raise ValueError(
                 "owner.approvers is empty, so nobody could ever approve; name at least one user"
+                + only
             )
         if self.approval.asks and all(self.approval.proposer in u for u in self.owner.users):
             raise ValueError(

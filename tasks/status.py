@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from tasks import patience, remembered
 from tasks.advice import Seen, advise
-from tasks.drift import Verdict
+from tasks.drift import SHAPES, Verdict
 from tasks.latch import History, Latch, Pause, Reading, breach_of, fold, kind_of, windows_to_wait
 from tasks.ledger import Ledger
 from tasks.patience import Fresh
@@ -109,7 +109,7 @@ class Status:
             return None
         began = self.changes(episode, until)
         fresh = [
-            Fresh(o.window, cast(Verdict, o.verdict), o.figures.get("labels", {}))
+            Fresh(o.window, cast(Verdict, o.verdict), o.figures.get("labels", {}), _shows(o))
             for o in self.observations
             if o.window_start >= min(began, default=until)
         ]
@@ -229,6 +229,11 @@ def _seen(observation: Observation) -> Seen:
     rows, labelled = (int(told.get(name) or 0) for name in ("accepted", "labelled"))
     statistics = told.get("statistics", ())
     return Seen(observation.verdict, observation.reason, rows, labelled, statistics)
+
+
+def _shows(observation: Observation) -> bool:
+    found = observation.figures.get("statistics", ())
+    return any(s["pressure"] > 1 for s in found if s["name"] in SHAPES)
 
 
 def _number(proposal: str, episode: str) -> int:

@@ -23,7 +23,7 @@ SPEC: dict[str, Any] = {
     "label": {"column": "y", "classes": [0, 1]},
     "latch": {"rest": "2h"},
     "training": {"window": "8h"},
-    "approval": {"retrain": "automatic", "promote": "automatic"},
+    "approval": dict.fromkeys(("retrain", "promote", "rollback"), "automatic"),
 }
 
 

@@ -105,7 +105,7 @@ def test_each_model_gets_its_three_dags_and_parsing_loads_nothing_heavy(
         "promote",
         "end",
     ]
-    assert chains["rollback.churn"] == ["verify", "promote_back", "end"]
+    assert chains["rollback.churn"] == ["verify", "approve_rollback", "promote_back", "end"]
 
 
 def test_where_labels_come_late_windows_are_measured_again_before_anything_is_proposed(
@@ -139,11 +139,10 @@ def test_a_spec_with_shadow_windows_waits_for_them_before_anybody_is_asked_to_pr
         ("automatic", ["verify", "promote_back", "end"]),
     ],
 )
-def test_where_versions_are_logged_a_rollback_asks_unless_the_spec_says_automatic(
+def test_a_rollback_asks_unless_the_spec_says_automatic(
     tmp_path: Path, models: Path, decides: str, chain: list[str]
 ) -> None:
-    source = MODEL.source.model_dump(mode="json", exclude_none=True)
-    _change(models, source={**source, "version_column": "by"}, approval={"rollback": decides})
+    _change(models, approval={"rollback": decides})
     chains, errors, heavy = _parsed(tmp_path, models)
     assert (errors, heavy) == ({}, [])
     assert chains["rollback.churn"] == chain
@@ -198,8 +197,6 @@ def test_a_rollback_by_hand_asks_nobody_else_and_moves_the_champion_back(
 ) -> None:
     at: At = beginning(tmp_path_factory.getbasetemp() / "stages", stores, monkeypatch)
     at("promoted")
-    source = MODEL.source.model_dump(mode="json", exclude_none=True)
-    _change(models, source={**source, "version_column": "by"})  # so there is a task that asks
     ended = _python(
         Path.cwd(), models, RUN, dag="rollback.churn", conf={"reason": "many complaints"}
     )

@@ -98,7 +98,7 @@ def spec() -> ModelSpec:
             "features": {"numeric": FEATURES},
             "label": {"column": "y", "classes": [0, 1]},
             "training": {"window": "1d"},
-            "approval": {"retrain": "automatic", "promote": "automatic"},
+            "approval": dict.fromkeys(("retrain", "promote", "rollback"), "automatic"),
         }
     )
 

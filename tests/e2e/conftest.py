@@ -24,7 +24,7 @@ from tasks.spec_file import load
 from tests.flow import answer
 
 from .browser import page as page
-from .landed import ACCEPTED, ASKING, CANARIES, ORDERS, land, write_specs
+from .landed import ACCEPTED, ASKING, CANARIES, ORDERS, PLAYED, land, write_specs
 
 
 @dataclass(frozen=True)
@@ -164,7 +164,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
             Airflow(settings.airflow_url, user, settings.passwords[user])
             for user in (stack.OPERATOR, stack.APPROVER)
         ]
-        names = (*ORDERS, *ASKING, "mortal", "shadowed", "unsure", *CANARIES)
+        names = (*ORDERS, *ASKING, "mortal", "shadowed", "unsure", *CANARIES, *PLAYED)
         clients[0].wait_for_dags([f"retrain.{name}" for name in names])
         yield Running(home, settings, *clients)
         for client in clients:

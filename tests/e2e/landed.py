@@ -12,6 +12,8 @@ import pyarrow.parquet as pq
 import yaml
 
 from ops import stack
+from tests import kinds
+from tests.kinds import Kind
 
 START = datetime(2026, 1, 1, tzinfo=UTC)  # the first row
 ACCEPTED = START + timedelta(days=8)  # the first champion is trained on what is before
@@ -22,6 +24,13 @@ ORDERS = ("forwards", "backwards", "twice", "half_again")
 ASKING = ("asking", "hasty")
 WINDOW = {"every": "1d", "start": START.date(), "end": (START + 20 * DAY).date()}
 CANARIES = {"canary": "human", "canary_alone": "automatic"}  # who decides on a rollback
+
+# A change at once with the first window after ACCEPTED, so that few windows show what comes of it.
+PLAYED = {
+    "abrupt": Kind(days=14, turned=kinds.days(9, 14)),
+    "outage": Kind(days=14, broken=kinds.days(9, 12)),
+    "noisy": Kind(days=14, change=9, noise=0.3, parts=kinds.REFUSED),
+}
 
 
 def land(folder: Path, days: int = 20, rows: int = 400) -> None:
@@ -93,6 +102,10 @@ def write_specs(models: Path, home: Path) -> None:
             source={**source_in(home), "version_column": "by"},
             window={**WINDOW, "min_rows": 100},
         )
+    for name, kind in PLAYED.items():
+        kinds.land(name, kind, home)
+        raw = kinds.spec_of(name, kind, home)
+        (models / f"{name}.yaml").write_text(yaml.safe_dump(raw))
     (models / "broken.yaml").write_text("model: broken\ndrift: {ks: {efect: 0.1}}\n")
 
 
