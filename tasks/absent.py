@@ -79,17 +79,22 @@ def warnings(spec: ModelSpec, label: Ints, cut: Slices, known: Ints | None = Non
         for rows in (cut.fit, cut.calibrate, cut.judge)
     )
     told, learnable = [], fit > 0
+    learns = fit + calibrate + judge if spec.training.refit == "accepted" else fit
     if not fit.any():
         learnable = np.isin(np.arange(len(fit)), np.arange(len(fit)) if known is None else known)
         told += _of(spec, ~learnable, "not learnt by the champion, and not by recalibrating it")
     else:
         small = "little more than 0" if spec.calibration.method == "temperature" else "0"
-        rows = f"among the {fit.sum():,} rows that fit"
-        told += _of(
-            spec, fit == 0, f"none {rows}; the candidate never decides so, with probability {small}"
+        rows = f"among the {learns.sum():,} rows that fit"
+        never = f"none {rows}; the candidate never decides so, with probability {small}"
+        told += _of(spec, learns == 0, never)
+        few = (learns > 0) & (learns < FEWEST)
+        told += _of(spec, few, f"fewer than {FEWEST} {rows}, on which its decision rests", learns)
+        late = (
+            f"none among the {fit.sum():,} rows of the fit that is judged; learnt when that is "
+            "refit, so how well it is answered, and its probabilities, are not known"
         )
-        few = (fit > 0) & (fit < FEWEST)
-        told += _of(spec, few, f"fewer than {FEWEST} {rows}, on which its decision rests", fit)
+        told += _of(spec, (fit == 0) & (learns > 0), late)
     if len(fit) > 2 and spec.calibration.method != "temperature":
         few = np.minimum(calibrate, calibrate.sum() - calibrate) < FEWEST
         few &= learnable

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tasks import absent, calibration, capped, checks, gates, scoring, training
+from tasks import absent, calibration, capped, checks, gates, refit, scoring, training
 from tasks.calibration_fit import parameters
 from tasks.gate_figures import Figures, figures
 from tasks.gates import GateResult
 from tasks.grid import Grid
 from tasks.margins import Floats, Ints, confidence, hinge, margin
-from tasks.reference import Reference, Spread, reference_of
+from tasks.reference import Reference, reference_of
 from tasks.scored import Scored, rates
 from tasks.spec import ModelSpec
 from tasks.summary import NotFinite, need_finite
@@ -67,7 +67,6 @@ def judge(
     facts: training.Facts | None = None,
     champion_spec: str | None = None,
     seconds: tuple[float, float | None] | None = None,
-    spread: Spread | None = None,
 ) -> Acceptance:
     """Judge a calibrated candidate on the newest rows of its training window.
 
@@ -89,8 +88,6 @@ def judge(
         Digest of the spec that the champion was trained with, if known.
     seconds
         What scoring a row took candidate and champion, if measured.
-    spread
-        How much blocks differed under the champion, which says what they do under the candidate.
 
     Raises
     ------
@@ -126,6 +123,7 @@ def judge(
         "hinge_gap": float(hinge(ours.margins).mean() - hinge(fitted).mean()),
         "support_vectors": int((fitted <= 1).sum()),
         "fitted_rows": len(fitted),
+        "refit": refit.figures(spec, cut),
         "warnings": absent.warnings(spec, label, cut),
     }
     held_out = slice(cut.calibrate.start, cut.judge.stop)
@@ -150,7 +148,7 @@ def judge(
     return Acceptance(
         tuple(results),
         metrics,
-        reference_of(blocks, 1, calibration.sigmoid(candidate), spread),
+        reference_of(blocks, 1, calibration.sigmoid(candidate)),
         figures(ours, theirs),
     )
 

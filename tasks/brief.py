@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
-from tasks import brief_calibration, capped, chart, store
+from tasks import brief_calibration, capped, chart, outlook, store
 from tasks.evidence import short
+from tasks.latch import breach_of
 from tasks.markdown import as_text, sparkline, table
 from tasks.page import render
 from tasks.records import Observation, Proposal
@@ -23,6 +25,10 @@ _SHOWN_WINDOWS = 26
 _SHOWN_CLASSES = 6  # in a table's columns
 _SHOWN = 0.0005  # what three digits do not round to nothing
 _UNITS = {"wasserstein": " σ"}
+_WORDS = {
+    "lost_level": "hinge loss above the best earlier champion's",
+    "constant": "hinge loss above the best constant's",
+}
 
 
 def publish(
@@ -71,7 +77,8 @@ def retrain(
         parts = [f"**`{spec.model}` has no champion yet.** Monitoring starts with the first one."]
     else:
         subject = f"{spec.model}: retrain version {proposal.champion}?"
-        parts = [_what_drifted(known, proposal), *_evidence(known, proposal)]
+        parts = [_what_drifted(known, proposal), *_to_learn(known, proposal, rows)]
+        parts += [*_expected(rows), *_evidence(known, proposal)]
         if proposal.episode:
             subject = f"{spec.model}: the margins drifted, retrain version {proposal.champion}?"
     parts += [_proposed(spec, proposal), *_rows(rows)]
@@ -91,6 +98,33 @@ def _what_drifted(known: Status, proposal: Proposal) -> str:
         f"{first.window_start:%Y-%m-%d}**: {breaches} of the last {len(judged)} windows are above "
         f"their limit.{_found_by(proposal)}"
     )
+
+
+def _to_learn(known: Status, proposal: Proposal, rows: Mapping[str, Any] | None) -> list[str]:
+    """Return since when there is something to learn, of how many rows, and what was waited for."""
+    if rows is None or "change" not in rows or not proposal.episode:
+        return []
+    since = datetime.fromisoformat(rows["change"]["since"])
+    counts: Mapping[str, int] = rows["change"]["labelled"]
+    classes = ", ".join(f"{count:,} of class {as_text(name)}" for name, count in counts.items())
+    if len(counts) > _SHOWN_CLASSES:
+        classes = f"of the rarest class {_rarest(counts)}"
+    waited = sum(o.window_start >= since for o in _seen(known, proposal))
+    began = f"the change began with the window of {since:%Y-%m-%d}"
+    if since < (breach_of(proposal.episode) or since):
+        began += ", and the level from before it was not regained since"
+    return [
+        f"**What there is to learn:** {began}; since then "
+        f"{sum(counts.values()):,} labelled rows to train on ({classes}), asked after "
+        f"{waited} windows."
+    ]
+
+
+def _expected(rows: Mapping[str, Any] | None) -> list[str]:
+    if rows is None or "outlook" not in rows:
+        return []
+    said = as_text(outlook.from_json(rows["outlook"]).sentence.rstrip(".: "))
+    return [f"**Would a retrain help?** {said[0].upper()}{said[1:]}."]
 
 
 def _found_by(proposal: Proposal) -> str:
@@ -152,7 +186,7 @@ def _shown(statistics: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
 
 
 def _title(s: Mapping[str, Any]) -> str:
-    name = str(s["name"]).replace("_", " ")
+    name = _WORDS.get(s["name"], str(s["name"]).replace("_", " "))
     return f"{name} of {as_text(s['of'])}" if s.get("of") else name
 
 
@@ -245,7 +279,7 @@ def _if_refused(spec: ModelSpec, proposal: Proposal) -> str:
         return "the champion stays, and the latch asks as if this had never been."
     return (
         f"the champion stays, and the latch rests for {spec.latch.rest_told} "
-        "time before it may ask again."
+        "before it may ask again."
     )
 
 

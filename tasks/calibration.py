@@ -18,7 +18,7 @@ _FLAT = 1e-4  # β is searched from exp(-10) on
 _IMPOSSIBLE = 1e3  # 1 / (1 + exp(b)) is exactly 0 beyond b = 745
 
 
-def learn(fitted: Any, frame: Any, label: Ints, method: Method) -> Any:
+def learn(fitted: Any, frame: Any, label: Ints, method: Method, onto: Any = None) -> Any:
     """Return the fitted model with probabilities learnt on other rows; it is not changed itself.
 
     `sigmoid`: p = 1 / (1 + exp(a·f + b)), one against the rest for more than two classes (Platt,
@@ -34,23 +34,33 @@ def learn(fitted: Any, frame: Any, label: Ints, method: Method) -> Any:
     ----------
     label
         Index of the true class, shape (n,); of two classes both must be there.
+    onto
+        A later fit that takes what is learnt of `fitted`, and is returned in its place. A class
+        that only it was fit on counts as one with few rows.
     """
     from sklearn.calibration import CalibratedClassifierCV
     from sklearn.frozen import FrozenEstimator
 
     # scikit-learn wants rows of every class in its one fold, and that is all it takes from these.
-    classes = np.repeat(fitted.classes_, 3)
+    target = fitted if onto is None else onto
+    classes = np.repeat(target.classes_, 3)
     whole = [(np.arange(len(classes)),) * 2]
-    model = CalibratedClassifierCV(FrozenEstimator(fitted), method=method, cv=whole)
+    model = CalibratedClassifierCV(FrozenEstimator(target), method=method, cv=whole)
     model.fit(frame.iloc[np.zeros(len(classes), np.int64)], classes)
     inner = model.calibrated_classifiers_[0]
     decision = fitted.decision_function(frame)
-    inner.calibrators = _calibrators(inner.calibrators[0], decision, label, absent.learnt(fitted))
+    known = absent.learnt(fitted), absent.learnt(target)
+    inner.calibrators = _calibrators(inner.calibrators[0], decision, label, *known)
     return model
 
 
-def _calibrators(blank: Any, decision: Floats, label: Ints, learnt: Ints) -> list[Any]:
-    """Return calibrators like `blank`: one, or for each column of decision values one."""
+def _calibrators(
+    blank: Any, decision: Floats, label: Ints, learnt: Ints, answered: Ints
+) -> list[Any]:
+    """Return calibrators like `blank`: one, or for each column of decision values one.
+
+    `learnt` are the classes that the values know, `answered` those that get a probability.
+    """
     from sklearn.base import clone
 
     if decision.ndim == 1 or hasattr(blank, "beta_"):
@@ -68,9 +78,9 @@ def _calibrators(blank: Any, decision: Floats, label: Ints, learnt: Ints) -> lis
         return float((hit.sum() + 1) / (hit.size - hit.sum() + 1))
 
     def of(i: int) -> Any:
-        if i not in learnt:
+        if i not in answered:
             return never(blank)
-        if few[i]:
+        if few[i] or i not in learnt:
             return _as_often(together(), odds(hits[:, learnt]), odds(hits[:, i]))
         return clone(blank).fit(decision[:, i], hits[:, i])
 

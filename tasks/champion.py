@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tasks import acceptance, calibration, scoring, spans, training
+from tasks import acceptance, calibration, refit, scoring, spans, training
 from tasks.acceptance import Acceptance
 from tasks.history import History
 from tasks.margins import Floats, Ints
@@ -41,6 +41,8 @@ def fit(
 ) -> tuple[Any, pd.DataFrame, Ints, Ints]:
     """Fit on the oldest slice of the rows of `[end - span, end)` whose label is known at `end`.
 
+    On all of them where the spec refits: nothing judges it.
+
     Returns
     -------
     The fitted pipeline, and the features, labels and places of all these rows.
@@ -53,7 +55,8 @@ def fit(
     places = history.labelled(end - span, end, spec.label.delay)
     frame, label = history.frame.iloc[places].reset_index(drop=True), history.label[places]
     cut = training.slices(len(label), calibrate=spec.calibration.share, judge=spec.training.judge)
-    fitted = training.fit(spec, frame[cut.fit], label[cut.fit])
+    rows = cut.fit if spec.training.refit == "never" else slice(0, len(label))
+    fitted = training.fit(spec, frame[rows], label[rows])
     training.need_enough_to_calibrate(spec, label[cut.calibrate])
     return fitted, frame, label, places
 
@@ -67,6 +70,8 @@ def train(
     changes: Sequence[datetime] = (),
 ) -> Candidate:
     """Return the candidate of the rows of `[end - span, end)` whose label is known at `end`.
+
+    It is the refit one if its gates passed and the spec says so; see `refit`.
 
     Parameters
     ----------
@@ -96,8 +101,9 @@ def train(
         span,
         None if history.weight is None else history.weight[places],
         facts=history.facts(places),
-        spread=None if champion is None else champion.reference.spread,
     )
+    if accepted.passed and spec.training.refit == "accepted":
+        model = refit.refit(spec, fitted.pipeline, frame, label, fitted.cut)
     return Candidate(model, accepted, places, fitted.tried, fitted.taken)
 
 

@@ -31,7 +31,7 @@ class Classes:
     new
         Classes with ten rows here, of which the reference should hold as many, and does not.
     unmatched
-        Losses here of the new classes that the reference has no row of.
+        Losses here of all classes that the reference has no row of, however few they are here.
     """
 
     both: Mapping[str, Pair]
@@ -46,7 +46,7 @@ class Classes:
 
     @property
     def overall(self) -> Pair:
-        """Return the losses of the classes that both sides have, and here of those that are new.
+        """Return the losses of the classes that both sides have, and here of the unmatched ones.
 
         A class that went takes its losses with it, which says nothing of the model; one that came
         brings losses that the model has, and that it would not have had it learnt the class.
@@ -87,16 +87,15 @@ def compared(window: Summary, reference: Summary) -> Classes:
         for name in names
     }
     n, m = window.losses.rows, reference.losses.rows
-    new = tuple(
-        k
-        for k, (a, b) in pairs.items()
-        if m and b.rows < EXPECTED <= a.rows and a.rows * m / n >= EXPECTED
-    )
     return Classes(
         {k: (a, b) for k, (a, b) in pairs.items() if a.effective_rows and b.effective_rows},
         tuple(k for k, (a, b) in pairs.items() if m and not a.rows and b.rows * n / m >= EXPECTED),
-        new,
-        reduce(Losses.merge, [pairs[k][0] for k in new if not pairs[k][1].rows], Losses()),
+        tuple(
+            k
+            for k, (a, b) in pairs.items()
+            if m and b.rows < EXPECTED <= a.rows and a.rows * m / n >= EXPECTED
+        ),
+        reduce(Losses.merge, [a for a, b in pairs.values() if not b.rows], Losses()),
     )
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from tasks import capped, gate_chart, gates
+from tasks import capped, gate_chart, gates, refit
 from tasks.page import render
 
 if TYPE_CHECKING:
@@ -33,8 +33,14 @@ def page_json(judged: Acceptance) -> dict[str, Any]:
     }
 
 
-def page_html(spec: ModelSpec, proposal: Proposal, judged: Acceptance) -> str:
-    """Return the page: it loads nothing from anywhere and holds no row."""
+def page_html(
+    spec: ModelSpec, proposal: Proposal, judged: Acceptance, span: Mapping[str, Any] | None = None
+) -> str:
+    """Return the page: it loads nothing from anywhere and holds no row.
+
+    `span` says what the candidate learnt from, see `spans.Fit.figures`; of a recalibration, nothing
+    was fit.
+    """
 
     declared = {name for name, _ in spec.gates.declared()}
     groups = {
@@ -50,7 +56,9 @@ def page_html(spec: ModelSpec, proposal: Proposal, judged: Acceptance) -> str:
         failed=[g for g in judged.gates if not g.passed],
         groups={name: _sorted(found) for name, found in groups.items() if found},
         metrics=judged.metrics,
+        span=span,
         capped=capped.sentence(judged.metrics["capped"], judged.metrics["judged_rows"]),
+        twin=refit.told(judged.metrics) if judged.passed else None,
         reliability=gate_chart.reliability(judged.figures),
         margins=gate_chart.margins(judged.figures),
         interval=gate_chart.interval,

@@ -9,6 +9,8 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from tasks import refit
+
 
 def card(record: Mapping[str, Any], artifact_digest: str) -> str:
     """Return the model card of a candidate; holds no row."""
@@ -69,6 +71,8 @@ def _metrics(metrics: Mapping[str, Any]) -> str:
         if isinstance(value, int | float)
     ]
     judged = f"\n\n{metrics['judged_rows']:,} rows that neither fit nor calibration has seen."
+    twin = refit.told(metrics)
+    judged += f" The model was {twin}." if twin else ""
     return _table(("metric", "candidate", "champion"), rows) + judged
 
 

@@ -51,10 +51,8 @@ def wait(spec: ModelSpec, seen: Sequence[Fresh], breach: datetime | None) -> str
     telling = _telling(judged)
     if telling and telling[-1].verdict != "drifting":
         return "the newest window does not breach: it is asked with the next one that does"
-    missing = spec.latch.wait - len(judged)
-    most = round(spec.training.window / spec.window.every)
-    if len(seen) < most:
-        missing = min(max(missing, _windows_for_rows(spec, seen)), most - len(seen))
+    needed = max(spec.latch.wait - len(judged), _windows_for_rows(spec, seen))
+    missing = min(needed, round(spec.training.window / spec.window.every) - len(seen))
     if missing <= 0:
         return None
     since = seen[0].window.start if seen else None

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from tasks import brief, brief_calibration, gate_page
+from tasks import brief, brief_calibration, gate_page, refit, spans
 from tasks.markdown import as_text, beside, table
 from tasks.records import Candidate, Proposal
 from tasks.shadow import Outcome
@@ -43,6 +43,7 @@ def promotion(
         *brief.listed("What it cannot promise", candidate.metrics),
         f"{_fit(asked, candidate.metrics)} "
         f"{brief_calibration.learnt(candidate.metrics['calibration'])}",
+        *_learnt_from(candidate.metrics),
         f"**If you approve:** version {candidate.version} is champion for windows from "
         f"{since:%Y-%m-%d %H:%M} UTC on, unless the champion has changed by then. "
         f"**If you reject, or nobody answers within {format_duration(spec.approval.timeout)}:** "
@@ -90,11 +91,19 @@ def _fit(asked: Proposal, metrics: Mapping[str, Any]) -> str:
     if asked.kind == "recalibrate":  # the figures of the fit are the champion's
         return f"Nothing was fit: each decision is that of version {asked.champion}."
     share = metrics["support_vectors"] / metrics["fitted_rows"]
-    return (
+    twin = refit.told(metrics)
+    return (f"**What is promoted was {twin}.** " if twin else "") + (
         f"Fit on {metrics['fitted_rows']} rows, {metrics['support_vectors']} of them ({share:.0%}) "
         f"support vectors; hinge loss of the judged rows − that of the fitted ones: "
         f"{metrics['hinge_gap']:+.3f}."
     )
+
+
+def _learnt_from(metrics: Mapping[str, Any]) -> list[str]:
+    """Return a line on the span that fit and on those that were tried beside it; none if none."""
+    if not metrics.get("span"):
+        return []
+    return [f"**Learnt from:** {as_text('; '.join(spans.told(metrics['span'])))}."]
 
 
 def _compared(candidate: Candidate, champion: int | None) -> str:

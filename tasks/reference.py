@@ -21,7 +21,6 @@ from tasks.summary import Distribution, Summary, merge_all
 
 _DECILES = np.arange(1, 10) / 10
 _RESAMPLES = 200
-_REMEMBERED = 16  # degrees of freedom
 _LEAST_FOR_A_TREND = 4  # degrees of freedom
 
 
@@ -71,7 +70,6 @@ def reference_of(
     groups: Sequence[Sequence[Summary]],
     accepted: int,
     sigmoid: tuple[float, float] | None = None,
-    before: Spread | None = None,
 ) -> Reference:
     """Return the reference from the blocks of a training window.
 
@@ -82,30 +80,10 @@ def reference_of(
         like what was not, so blocks are compared within their slice.
     accepted
         How many of the last groups are the rows on which the model was accepted.
-    before
-        The spread under the model that it replaces: how far windows of the same rows differ hardly
-        depends on who scores them, and few blocks know little.
     """
     whole = merge_all([block for group in groups[-accepted:] for block in group])
     distance = null_distance(whole.scores, whole.grid.scores)
-    return Reference(whole, pooled(spread_of(groups, whole), before), distance, sigmoid)
-
-
-def pooled(own: Spread, before: Spread | None) -> Spread:
-    """Return both spreads as one, each effect weighed by the blocks that it rests on.
-
-    Of the one before no more than _REMEMBERED degrees count, so that it fades from model to model;
-    one of blocks of another size says nothing.
-    """
-    if before is None or not 1 / 2 < own.rows / before.rows < 2:
-        return own
-    old = min(before.degrees, _REMEMBERED)
-    effects = {
-        name: (own.degrees * effect + old * before.design_effects.get(name, effect))
-        / (own.degrees + old)
-        for name, effect in own.design_effects.items()
-    }
-    return Spread(own.rows, own.degrees + old, effects)
+    return Reference(whole, spread_of(groups, whole), distance, sigmoid)
 
 
 def spread_of(groups: Sequence[Sequence[Summary]], whole: Summary) -> Spread:

@@ -78,7 +78,7 @@ def _loss(
         found = candidate_at(candidates, promotions, version)
     except TwoCandidates:  # nobody can tell which, and whoever acts on it is told so
         return None
-    losses = {} if found is None else found.reference["summary"]["losses"]
+    losses = {} if found is None else found.reference.get("summary", {}).get("losses", {})
     return losses["hinge"] / losses["weight"] if losses.get("weight") else None
 
 

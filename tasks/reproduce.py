@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from tasks import model_file, quarantine, registry, spans, training
+from tasks import model_file, quarantine, refit, registry, spans, training
 from tasks.calibration import learn
 from tasks.ledger import Ledger
 from tasks.made_with import made_with
@@ -79,7 +79,10 @@ def reproduce(spec: ModelSpec, version: int) -> Reproduction:
     else:
         cut = spans.kept(len(label), candidate.metrics["span"])
         fitted = training.fit(spec, frame[cut.fit], label[cut.fit])
-    ours = learn(fitted, frame[cut.calibrate], label[cut.calibrate], spec.calibration.method)
+    if asked.kind == "retrain" and spec.training.refit == "accepted":
+        ours = refit.refit(spec, fitted, frame, label, cut)
+    else:
+        ours = learn(fitted, frame[cut.calibrate], label[cut.calibrate], spec.calibration.method)
     theirs = model_of(spec, ledger, version)
     return Reproduction(
         identical=model_file.dump(ours) == model_file.dump(theirs),

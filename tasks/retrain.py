@@ -115,7 +115,10 @@ def gate(spec: ModelSpec, proposal: str, run_id: str) -> dict[str, Any]:
 
 
 def register(spec: ModelSpec, proposal: str, run_id: str) -> dict[str, Any]:
-    """Register the gated candidate and append it, with its reference, to the ledger; once."""
+    """Register the gated candidate and append it, with its reference, to the ledger; once.
+
+    It is fit anew on all its rows before, if the spec says so; see `refit`.
+    """
     from tasks import registry
 
     ledger = Ledger.open()
@@ -153,7 +156,7 @@ def _judged_now(
     )
     figures: list[Mapping[str, Any]] = [as_json(r) for r in judged.gates]
     tracking.put_json(run_id, "gates", figures)
-    _publish(spec, asked, run_id, judged)
+    _publish(spec, asked, run_id, judged, span)
     tracking.put_json(run_id, "reference", reference.to_json(judged.reference))
     tracking.put_json(run_id, "metrics", {**judged.metrics, **({"span": span} if span else {})})
     learnt = calibration_fit.metrics(judged.metrics["calibration"])
@@ -184,10 +187,10 @@ def _candidate(spec: ModelSpec, asked: Proposal, run_id: str, taken: set[int]) -
     if not all(g["passed"] for g in gates):
         raise NotApproved(f"{asked.proposal}: the gates did not pass; nothing is registered")
     rows = tracking.get_json(run_id, "rows")
-    calibrated = tracking.get_model(run_id, "calibrated")
     metrics = tracking.get_json(run_id, "metrics")
-    record = lineage(spec, asked, rows, calibrated, metrics, gates, made_with())
-    made = registry.register(spec, run_id, calibrated, record, taken)
+    model = _accepted(spec, asked, run_id)
+    record = lineage(spec, asked, rows, model, metrics, gates, made_with())
+    made = registry.register(spec, run_id, model, record, taken)
     return Candidate(
         spec.model,
         asked.proposal,
@@ -197,17 +200,30 @@ def _candidate(spec: ModelSpec, asked: Proposal, run_id: str, taken: set[int]) -
         spec.digest,
         rows["data_digest"],
         asked.trained_until,
-        {**metrics, "model_file": artifact.model_digest(calibrated)},
+        {**metrics, "model_file": artifact.model_digest(model)},
         gates,
         tracking.get_json(run_id, "reference"),
     )
 
 
-def _publish(spec: ModelSpec, asked: Proposal, run_id: str, judged: Acceptance) -> None:
+def _accepted(spec: ModelSpec, asked: Proposal, run_id: str) -> Any:
+    """Return what is registered of a run whose gates passed: what was judged, or its refit twin."""
+    from tasks import refit, spans, tracking
+
+    if asked.kind == "recalibrate" or spec.training.refit == "never":
+        return tracking.get_model(run_id, "calibrated")
+    frame, label, *_ = _training_rows(spec, asked.proposal, run_id)
+    cut = spans.kept(len(label), tracking.get_json(run_id, "span"))
+    return refit.refit(spec, tracking.get_model(run_id, "fitted"), frame, label, cut)
+
+
+def _publish(
+    spec: ModelSpec, asked: Proposal, run_id: str, judged: Acceptance, span: Mapping[str, Any]
+) -> None:
     """Keep the gates' page with the run, and in the store for the Airflow UI."""
     from tasks import brief, gate_page, store, tracking
 
-    page = gate_page.page_html(spec, asked, judged)
+    page = gate_page.page_html(spec, asked, judged, span)
     tracking.put_page(run_id, "gates", page)
     tracking.put_json(run_id, "gate_page", gate_page.page_json(judged))
     path = gate_page.page_path(spec.model, brief.slug(asked.proposal))
@@ -249,7 +265,6 @@ def _judged(
         weight,
         facts=facts,
         champion_spec=None if before is None else before.spec_digest,
-        spread=None if before is None else reference.from_json(before.reference).spread,
         seconds=None
         if spec.gates.scoring_time is None
         else timing.seconds_per_row(candidate, champion, frame),

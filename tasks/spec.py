@@ -319,6 +319,12 @@ class Training(SpecPart):
         description="rows of the fit below which a category or word is pooled with all others that "
         "are unknown; it is then not in the model's file, where a single customer's would stay",
     )
+    refit: Literal["never", "accepted"] = Field(
+        default="never",
+        description="whether what passed its gates is fit again on all its rows before it is "
+        "registered: a point or two more where words or classes are scarce, up to five less where "
+        "the newest rows are an outage; the judged figures are then those of its twin",
+    )
     seed: Seed = Field(default=7, description="seed of the solver")
 
 

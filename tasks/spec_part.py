@@ -20,6 +20,8 @@ from pydantic import (
 
 from tasks import bounds
 
+_BACK = 10_000  # windows that the latch looks back on at the most
+
 
 class SpecError(ValueError):
     """A model spec that cannot be used: names file, each YAML path, the value and the remedy."""
@@ -48,6 +50,15 @@ def format_duration(span: timedelta) -> str:
 
 def _lasting(text: object) -> timedelta:
     return bounds.duration(text, least=bounds.SHORTEST)
+
+
+def _windows_or_duration(value: object) -> object:
+    # Decided before pydantic tries both, which would be two mistakes under names of its own.
+    if not isinstance(value, int) or isinstance(value, bool):
+        return parse_duration(value)
+    if not 1 <= value <= _BACK:
+        raise ValueError(f"write 1 to {_BACK} windows, or 0d for none")
+    return value
 
 
 def _not_tiny(value: float) -> float:
@@ -79,7 +90,12 @@ NotNegative = Annotated[float, Field(ge=0, le=1e12)]
 Positive = Annotated[float, Field(gt=0, le=1e12), AfterValidator(_not_tiny)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1, le=bounds.INTEGER)]
-Windows = Annotated[int, Field(ge=1, le=10_000)]  # as many as the latch looks back on
+Windows = Annotated[int, Field(ge=1, le=_BACK)]
+Rest = Annotated[
+    int | timedelta,
+    BeforeValidator(_windows_or_duration),
+    PlainSerializer(lambda rest: rest if isinstance(rest, int) else format_duration(rest)),
+]
 Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]  # what the solvers take
 Label = Annotated[int | str, AfterValidator(_label)]
 

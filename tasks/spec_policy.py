@@ -9,7 +9,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from tasks.spec_part import Duration, Positive, SpecPart, Windows, format_duration
+from tasks.spec_part import Positive, Rest, SpecPart, Windows, format_duration
 
 
 class Effect(SpecPart):
@@ -98,7 +98,7 @@ class LatchPolicy(SpecPart):
         description="windows since an episode's first breach before a retrain is proposed: some "
         "changes pass, and the others give rows to learn from",
     )
-    rest: Windows | Duration = Field(
+    rest: Rest = Field(
         default=2,
         description="windows, or event time such as `14d`, without a new proposal after a "
         "promotion or a refusal",

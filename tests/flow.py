@@ -30,7 +30,7 @@ MODEL = ModelSpec.model_validate(
         "expectations": [
             {"type": "expect_column_values_to_be_between", "column": "x", "max_value": 100}
         ],
-        "latch": {"open": {"breaches": 2, "of": 3}, "rest": "2d"},
+        "latch": {"open": {"breaches": 2, "of": 3}, "wait": 2, "rest": "2d"},
         "training": {"window": "2d"},
     }
 )

@@ -17,6 +17,7 @@ from tasks.grid import Grid
 from tasks.margins import Ints, hinge, margin
 from tasks.scored import Scored, rates
 from tasks.spec import ModelSpec
+from tasks.training import Slices
 
 Make = Callable[..., ModelSpec]
 NOISE = [f"n{i}" for i in range(80)]
@@ -30,8 +31,12 @@ def rows(count: int = ROWS, seed: int = 1, turned: bool = False) -> tuple[pd.Dat
     return pd.DataFrame({"x": x, "z": z}), truth.astype(np.int64)
 
 
+def sliced(spec: ModelSpec, label: Ints) -> Slices:
+    return training.slices(len(label), calibrate=spec.calibration.share, judge=spec.training.judge)
+
+
 def trained(spec: ModelSpec, frame: pd.DataFrame, label: Ints) -> Any:
-    cut = training.slices(len(label), calibrate=spec.calibration.share, judge=spec.training.judge)
+    cut = sliced(spec, label)
     fitted = training.fit(spec, frame[cut.fit], label[cut.fit])
     return calibration.learn(
         fitted, frame[cut.calibrate], label[cut.calibrate], spec.calibration.method
@@ -48,7 +53,9 @@ def judged(
     """Return a candidate trained on the rows, and what it is accepted on."""
     candidate = trained(spec, frame, label)
     span = timedelta(days=days)
-    return candidate, acceptance.judge(spec, candidate, champion, frame, label, span)
+    return candidate, acceptance.judge(
+        spec, candidate, champion, frame, label, sliced(spec, label), span
+    )
 
 
 @pytest.fixture
@@ -226,7 +233,9 @@ def test_judged_again_it_is_the_same_to_the_last_digit(
     plain: tuple[ModelSpec, Any, Acceptance],
 ) -> None:
     spec, candidate, accepted = plain
-    again = acceptance.judge(spec, candidate, None, *rows(), timedelta(days=20))
+    frame, label = rows()
+    cut = sliced(spec, label)
+    again = acceptance.judge(spec, candidate, None, frame, label, cut, timedelta(days=20))
     assert again.gates == accepted.gates
     assert again.metrics == accepted.metrics
     assert reference.to_json(again.reference) == reference.to_json(accepted.reference)
@@ -238,7 +247,8 @@ def test_sample_weights_weigh_the_losses_of_the_reference(spec: Make) -> None:
     margins = margin(scoring.decide(candidate, frame), label)
     near = np.where(np.abs(margins) < 0.5, 5.0, 1.0)
     days = timedelta(days=20)
-    weighted = acceptance.judge(spec(), candidate, None, frame, label, days, near)
+    cut = sliced(spec(), label)
+    weighted = acceptance.judge(spec(), candidate, None, frame, label, cut, days, near)
     held = hinge(margins[FITTED:])
     expected = float(np.average(held, weights=near[FITTED:]))
     assert weighted.reference.summary.losses.hinge_loss == pytest.approx(expected)
@@ -269,14 +279,14 @@ def test_a_feature_that_is_the_label_fails_the_candidate(spec: Make) -> None:
 
 def test_times_and_keys_that_are_known_are_judged(spec: Make) -> None:
     frame, label = rows()
-    sliced = spec(gates={"hinge_loss": {"at_most": 1}, "slices": {"over": [{"column": "shop"}]}})
-    candidate = trained(sliced, frame, label)
+    by_shop = spec(gates={"hinge_loss": {"at_most": 1}, "slices": {"over": [{"column": "shop"}]}})
+    candidate, cut = trained(by_shop, frame, label), sliced(by_shop, label)
     keys = np.arange(ROWS)
     shops = np.where(keys % 2 == 0, "east", "west")
     for key, ok in ((keys, True), (np.where(keys == ROWS - 1, 0, keys), False)):
         facts = training.Facts(np.arange(ROWS), key, {"shop": shops})
         accepted = acceptance.judge(
-            sliced, candidate, None, frame, label, timedelta(days=20), facts=facts
+            by_shop, candidate, None, frame, label, cut, timedelta(days=20), facts=facts
         )
         assert accepted.passed is ok
         found = {r.title: r for r in accepted.gates}

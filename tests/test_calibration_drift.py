@@ -66,8 +66,8 @@ def test_noisier_labels_make_the_model_overconfident_while_drift_holds_still(
     values = {s.name: s.value for s in said.statistics}
     assert (said.verdict, said.reason) == ("drifting", "above the limit: overconfidence")
     assert values["overconfidence"] > 0.07 > abs(values["bias"])
-    # The scores are where they were, and a tenth of the decisions turned is below ks.effect.
-    assert judge_drift(window(99, noise=0.12), reference, SPEC).verdict == "steady"
+    # The scores are where they were, and of few labels that turn the loss rises by less than 0.10.
+    assert judge_drift(window(99, noise=0.06), reference, SPEC).verdict == "steady"
 
 
 def test_more_positives_than_promised_are_a_bias(reference: Reference) -> None:

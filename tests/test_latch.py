@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from itertools import groupby
+from itertools import groupby, pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -34,7 +35,7 @@ def refusal(k: int) -> Pause:
     return Pause(START + k * DAY, promotion=False)
 
 
-def policy(breaches: int = 2, of: int = 3, steady: int = 3, rest: str = "3d") -> LatchPolicy:
+def policy(breaches: int = 2, of: int = 3, steady: int = 3, rest: str | int = "3d") -> LatchPolicy:
     return LatchPolicy.model_validate(
         {"open": {"breaches": breaches, "of": of}, "close": {"steady": steady}, "rest": rest}
     )
@@ -90,8 +91,11 @@ def test_it_never_opens_while_it_rests(case: Case) -> None:
     before: str | None = None
     for reading, latch in fold("churn", readings, pauses, policy).steps:
         window = reading.window
-        rests = any(p.since <= window.start and window.end < p.since + policy.rest for p in pauses)
-        assert (latch.state == "resting") == rests
+        known = [p for p in pauses if p.since <= window.start]
+        longest = policy.rest * 2 ** max(sum(not p.promotion for p in known) - 1, 0)
+        rests = latch.state == "resting"
+        assert rests or not any(window.end < p.since + policy.rest for p in known)
+        assert not rests or any(window.end < p.since + longest for p in known)
         assert latch.state != "open" or latch.episode is not None
         if rests:
             assert latch.episode in (None, before)
@@ -174,6 +178,53 @@ def test_breaches_while_it_rests_open_it_when_the_rest_ends() -> None:
     history = run("ddddd", promotion(2))
     assert states(history) == "corro"
     assert history.now.episode == "churn.v1.20260103T0000"
+
+
+@settings(max_examples=60, deadline=None)
+@given(histories, st.integers(1, 5))
+def test_a_rest_of_windows_is_as_long_as_they_are(case: Case, windows: int) -> None:
+    readings, pauses, _ = case
+    counted, timed = (
+        fold("churn", readings, pauses, policy(rest=r)) for r in (windows, f"{windows}d")
+    )
+    assert counted == timed
+
+    def longer(moment: datetime) -> datetime:
+        return START + 30 * (moment - START)
+
+    months = [
+        replace(r, window=Window(longer(r.window.start), longer(r.window.end))) for r in readings
+    ]
+    later = [replace(p, since=longer(p.since)) for p in pauses]
+    assert states(fold("churn", months, later, policy(rest=windows))) == states(counted)
+
+
+@pytest.mark.parametrize("hours", [23, 25])
+def test_a_rest_of_windows_ends_with_its_last_one_though_clocks_change(hours: int) -> None:
+    ends = [START + DAY * k + timedelta(hours=hours - 24) * (k > 3) for k in range(6)]
+    readings = [Reading(Window(a, b), 1, "drifting", 1.5) for a, b in pairwise(ends)]
+    assert states(fold("churn", readings, [refusal(2)], policy(rest=2))) == "coroo"
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(1, 3), st.integers(1, 9))
+def test_each_refusal_doubles_the_rest_up_to_64_times_until_a_promotion(
+    rest: int, refusals: int
+) -> None:
+    pauses, at = [], 2  # two breaches opened it
+
+    def rests(since: int, windows: int) -> bool:
+        history = run("d" * (since + windows), *pauses, policy=policy(rest=rest))
+        return states(history)[since:] == "r" * (windows - 1) + "o"
+
+    for number in range(refusals):
+        pauses.append(refusal(at))
+        length = rest * 2 ** min(number, 6)
+        assert rests(at, length)
+        at += length
+    opened = at + max(rest, 2)
+    pauses += [promotion(at), refusal(opened)]
+    assert rests(opened, rest)
 
 
 def test_a_later_pause_prolongs_the_rest_and_an_earlier_one_never_shortens_it() -> None:

@@ -31,7 +31,8 @@ from tests.conftest import CHURN
 
 GRID = Grid.even(-12.0, 12.0)
 SPEC = ModelSpec.model_validate(CHURN)
-QUANTITIES = {"scores", "margins", "mean", "inside", "hinge", "violations"}
+OF_CLASSES = {f"class_{of} {name}" for of in ("loss", "recall") for name in ("no", "yes")}
+QUANTITIES = {"scores", "margins", "mean", "inside", "hinge", "violations", *OF_CLASSES}
 
 
 def ar(rng: np.random.Generator, rows: int, rho: float) -> Floats:
@@ -195,7 +196,7 @@ def test_a_reference_of_one_block_still_gives_limits() -> None:
     def noises(reference: Reference) -> list[float]:
         return [s.noise for s in judge(window, reference, SPEC).statistics]
 
-    assert len(noises(one)) == 10
+    assert len(noises(one)) == 11  # six of all rows, two of each class, the constant
     assert all(np.isfinite(noise) for noise in noises(one))
     assert all(a > b for a, b in zip(noises(one), noises(many), strict=True))
 

@@ -79,11 +79,13 @@ def test_the_electricity_model_is_good(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_digest_is_the_same_for_another_layout(tmp_path: Path) -> None:
+    rest = {"latch": {"rest": "14d"}}
     same = {"window.every": "24h", "training.window": "120h", "latch": {"rest": "2w"}}
-    plain = load(write(tmp_path, {})).digest
-    assert load(write(tmp_path, {}, order=-1)).digest == plain
+    plain = load(write(tmp_path, rest)).digest
+    assert load(write(tmp_path, rest, order=-1)).digest == plain
     assert load(write(tmp_path, same)).digest == plain
-    assert load(write(tmp_path, {"window.start": "2026-01-01T01:00:00+01:00"})).digest == plain
+    start = {"window.start": "2026-01-01T01:00:00+01:00"}
+    assert load(write(tmp_path, {**rest, **start})).digest == plain
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from scipy.stats import ks_2samp
 
 from benchmarks.detection import environments
 from benchmarks.detection.streams import RULE
-from benchmarks.detection.unseen import made, measure, ours, policies, tables
+from benchmarks.detection.unseen import made, measure, ours, picture, policies, tables
 from benchmarks.detection.unseen.figures import Outcome, Reign, Result, accuracy, outcome, share
 from benchmarks.detection.unseen.made import CHANGE, FIRST, ROWS, WINDOWS
 from benchmarks.detection.unseen.refits import Refits
@@ -258,3 +258,18 @@ def test_the_summary_names_the_median_share_and_the_streams_below_the_bar():
     ]
     row = next(r for r in tables.summary(tables.Board(found)).rows if r[0] == measure.OURS)
     assert row[2:5] == ("0.90", "0.20", "1 of 3")
+
+
+def test_the_picture_is_the_same_for_the_same_figures_and_says_where_it_is(tmp_path):
+    columns = dict.fromkeys(
+        (measure.NEVER, "KS, all rows", "ADWIN, all rows", "DDM, all rows"), 0.6
+    )
+    found = [
+        result(name, 0, **columns, **{measure.OURS: 0.75, measure.TRAILING: 0.8})
+        for name in ("weak", "yearly")
+    ]
+    shown = picture.write(tables.Board(found), tmp_path)
+    once = (tmp_path / "unseen.svg").read_bytes()
+    assert "(unseen.svg)" in shown
+    picture.write(tables.Board(found), tmp_path)
+    assert (tmp_path / "unseen.svg").read_bytes() == once

@@ -162,19 +162,18 @@ def main() -> None:
         arguments.json.write_text(json.dumps(run.figures, indent=1, ensure_ascii=False) + "\n")
     if arguments.write:
         for part, some in sheets.items():
-            write(DOC, part, some)
-        if run.board:
-            picture.draw(run.board, DOC.with_name("unseen.svg"))
+            drawn = [picture.write(run.board, DOC.parent)] if part == "unseen" and run.board else []
+            write(DOC, part, [*drawn, *(sheet.markdown() for sheet in some)])
 
 
-def write(doc: Path, part: str, sheets: list[Sheet]) -> None:
+def write(doc: Path, part: str, texts: list[str]) -> None:
     """Replace what stands between a part's markers of the document."""
     begin = BEGIN.replace(" -->", f" --only {part} -->")
     before, found, rest = doc.read_text(encoding="utf-8").partition(begin)
     _, closed, after = rest.partition(END)
     if not (found and closed):
         raise SystemExit(f"{doc.name} has no {begin} … {END}; put them where the tables belong")
-    body = "\n\n".join(sheet.markdown() for sheet in sheets)
+    body = "\n\n".join(texts)
     doc.write_text(f"{before}{begin}\n\n{body}\n\n{END}{after}", encoding="utf-8")
 
 

@@ -20,8 +20,15 @@ _DRAWN = {
     OURS: (OURS, "o", "#3b5b92"),
 }
 _HEAD: dict[str, Any] = {"fontsize": 10, "loc": "left", "color": _INK}
-_LOW, _HIGH = -0.25, 1.2  # shares beyond are drawn at the edge
-_WORST = -3.0  # points
+_LOW, _HIGH = -0.25, 1.5  # shares beyond are drawn at the edge
+_WORST = -2.0  # points
+
+
+def write(board: Board, folder: Path) -> str:
+    """Draw the board to a file of the folder, and return what shows it in a page beside it."""
+    draw(board, folder / "unseen.svg")
+    said = "Share of the gain by stream, and points against never where there is nothing to gain"
+    return f"![{said}](unseen.svg)"
 
 
 def draw(board: Board, path: Path) -> None:

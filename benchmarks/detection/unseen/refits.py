@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any, Literal
 
@@ -11,7 +12,7 @@ import numpy as np
 from benchmarks.detection.scenarios import Scenario
 from benchmarks.detection.streams import Floats, Ints
 from benchmarks.detection.unseen.figures import windows
-from tasks import scoring, training
+from tasks import champion, scoring, training
 
 # What a refit learns from: the oldest 65 % as the project's retrain does, the rest being kept to
 # calibrate and judge; or all rows, as whoever neither calibrates nor judges does.
@@ -100,6 +101,9 @@ class Refits:
             len(places), calibrate=spec.calibration.share, judge=spec.training.judge
         )
         fitted = places[cut.fit] if rows == "65 %" else places
+        newest = places[cut.calibrate.start :]
+        if not window and (model := self._project(end, span)):
+            return Refit(it, window, model, newest)
         label = history.label[fitted]
         if len(np.unique(label)) < 2:
             return None
@@ -108,4 +112,15 @@ class Refits:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
             pipeline.fit(history.frame.iloc[fitted], label)
-        return Refit(it, window, pipeline, places[cut.calibrate.start :])
+        return Refit(it, window, pipeline, newest)
+
+    def _project(self, end: datetime, span: timedelta) -> Any | None:
+        """Return the project's own first champion, so that all begin alike; None if it has none."""
+        from sklearn.exceptions import ConvergenceWarning
+
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", ConvergenceWarning)
+                return champion.train(self._it.spec, self._it.history, end, span, None).model
+        except training.TrainingError:
+            return None
