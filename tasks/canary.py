@@ -66,7 +66,11 @@ def _worse_than(
     if new is None or old is None:
         return None
     since = newest.effective_from
-    both = pairs(observations_of(new.version), observations_of(target), since)
+    both = [
+        pair
+        for pair in pairs(observations_of(new.version), observations_of(target), since)
+        if served(pair, target)
+    ]
     judged = [(pair, reading(spec, pair, new, old)) for pair in both]
     latch = fold(spec.model, [r for _, r in judged], refusals(known), spec.latch).now
     if latch.state != "open" or latch.episode is None:
@@ -82,6 +86,11 @@ def _worse_than(
     compared = tuple(pair for pair, _ in judged)
     name = f"{episode}.{turn.number}"
     return Worse(name, episode, new.version, target, reason, compared, turn.silence)
+
+
+def served(pair: Pair, version: int | None) -> bool:
+    """Return whether production says that it let a version score rows of a window."""
+    return str(version) in pair.new.figures.get("scored_by", {}).get("versions", {})
 
 
 def reading(spec: ModelSpec, pair: Pair, new: Candidate, old: Candidate) -> Reading:

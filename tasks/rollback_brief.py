@@ -6,7 +6,8 @@ from collections.abc import Iterable
 
 from tasks.brief import links
 from tasks.brief import publish as publish
-from tasks.comparison import Pair, pairs
+from tasks.canary import served
+from tasks.comparison import pairs
 from tasks.markdown import as_text, beside
 from tasks.records import Observation, Proposal
 from tasks.spec import format_duration
@@ -30,7 +31,7 @@ def rollback(
         for pair in pairs(new, old, known.promotions[-1].effective_from)
         if pair.window.end <= proposal.trained_until
     ]
-    serves = any(_scored(pair, proposal.target) for pair in both)
+    serves = any(served(pair, proposal.target) for pair in both)
     shown = [p for p in both if p.window.start >= proposal.trained_from] if serves else both
     again = "if it is still worse" if serves else f"if version {proposal.target} is better then"
     since = known.effective_from(known.promotions[-1].effective_from)
@@ -46,11 +47,6 @@ def rollback(
         links(known, proposal, run_link),
     ]
     return subject, "\n\n".join(parts)
-
-
-def _scored(pair: Pair, version: int | None) -> bool:
-    """Return whether production says that it let a version score rows of a window."""
-    return str(version) in pair.new.figures.get("scored_by", {}).get("versions", {})
 
 
 def _served(model: str, proposal: Proposal) -> list[str]:

@@ -322,8 +322,8 @@ class Training(SpecPart):
     refit: Literal["never", "accepted"] = Field(
         default="never",
         description="whether what passed its gates is fit again on all its rows before it is "
-        "registered: a point or two more where words or classes are scarce, up to five less where "
-        "the newest rows are an outage; the judged figures are then those of its twin",
+        "registered: better where words or rows are scarce, worse where the newest rows are an "
+        "outage; what was judged is then its twin, and not what decides",
     )
     seed: Seed = Field(default=7, description="seed of the solver")
 

@@ -56,9 +56,11 @@ KINDS = {
     "minority": Kind(turned=days(CHANGE, 20), positives=0.1),
     "label_noise": Kind(days=24, noise=0.3, parts=REFUSED),
     "late_class": Kind(third=True),
+    # Of windows of versions that are no champion any more when their labels come.
     "late_labels": Kind(
-        days=24,
-        turned=days(CHANGE, CHANGE + 5),
+        days=26,
+        turned=days(CHANGE, CHANGE + 7),
+        noise=0.15,
         parts={
             "label": {
                 "column": "y",
@@ -68,7 +70,13 @@ KINDS = {
             }
         },
     ),
-    "spoilt": Kind(turned=days(CHANGE, 20), spoilt=(11, 14), stale=(13,)),
+    # Of the stale day's rows the wait for enough of them knows nothing: it was not measured.
+    "spoilt": Kind(
+        turned=days(CHANGE, 20),
+        spoilt=(11, 14),
+        stale=(13,),
+        parts={"latch": {"wait": 2}, "training": {"window": "8d", "judge": 0.08}},
+    ),
 }
 
 

@@ -112,11 +112,12 @@ def test_each_version_is_measured_on_the_rows_that_it_scored(at: At) -> None:
     assert [w["version"] for w in told()["windows"]][-1] == 2
 
 
-def test_a_share_too_small_to_be_measured_has_no_observation(at: At) -> None:
+def test_a_share_too_small_to_be_measured_is_measured_on_the_champions_rows(at: At) -> None:
     at("promoted")
     share(11, 260)  # version 1 scored 40, and min_rows is 50
     watch(LOGGED, 11)
-    assert [o.version for o in observed() if o.window == window(11)] == [2]
+    seen = [(o.version, o.figures["accepted"]) for o in observed() if o.window == window(11)]
+    assert seen == [(1, 260), (2, 260)]
 
 
 def test_a_champion_that_scored_no_row_is_insufficient_by_name(at: At) -> None:
@@ -139,7 +140,7 @@ def test_rows_of_unknown_versions_are_counted_and_named_but_not_measured(at: At)
     )
     measured = monitor.measure(LOGGED, window(11), validated)
     assert monitor.judge(LOGGED, window(11), measured).figures["accepted"] == 200
-    assert [o.version for o in observed() if o.window == window(11)] == [2]
+    assert [o.version for o in observed() if o.window == window(11)] == [1, 2]
 
 
 @pytest.mark.parametrize("order", [[12, 11], [12, 11, 12]], ids=["backwards", "twice"])

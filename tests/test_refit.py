@@ -27,6 +27,7 @@ from tasks import (
     training,
 )
 from tasks.ledger import Ledger
+from tasks.margins import hinge, margin
 from tasks.model_file import dump
 from tasks.observing import candidate_of
 from tasks.reference import to_json
@@ -229,14 +230,15 @@ def test_rows_that_can_be_judged_but_not_fit_fail_the_refit_by_name() -> None:
         refit.refit(spec(), judged, frame, label, CUT)
 
 
-def test_a_refit_that_stops_early_where_the_judged_fit_did_not_is_refused() -> None:
+def test_a_refit_that_stops_early_is_warned_of_and_knows_its_rows_better_than_its_twin() -> None:
     frame, label = clean()
-    one = past.spec(training={"refit": "accepted", "regularisation": 1e5, "cap": None})
+    one = past.spec(training={"refit": "accepted", "regularisation": 1e5})
     label[:520] = (frame["x"] > 0)[:520]
     judged = training.fit(one, frame[CUT.fit], label[CUT.fit])
     label[520:] = np.random.default_rng(0).integers(0, 2, 80)
-    with (
-        pytest.warns(UserWarning, match="failed to converge"),
-        pytest.raises(TrainingError, match="did not converge when it was refit on 580 rows"),
-    ):
-        refit.refit(one, judged, frame, label, CUT)
+    with pytest.warns(UserWarning, match="failed to converge"):
+        found = refit.refit(one, judged, frame, label, CUT).estimator
+    ours, theirs = (
+        hinge(margin(m.decision_function(frame), label)).mean() for m in (found, judged)
+    )
+    assert ours < theirs

@@ -41,7 +41,7 @@ SHOWN = {
     "minority": ([2], []),
     "label_noise": (["refused"] * 3, []),
     "late_class": ([2], []),
-    "late_labels": ([2], [1]),
+    "late_labels": ([2, 3], [1]),
     "spoilt": ([2], []),
 }
 

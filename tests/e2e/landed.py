@@ -27,9 +27,9 @@ CANARIES = {"canary": "human", "canary_alone": "automatic"}  # who decides on a 
 
 # A change at once with the first window after ACCEPTED, so that few windows show what comes of it.
 PLAYED = {
-    "abrupt": Kind(days=14, turned=kinds.days(9, 14)),
-    "outage": Kind(days=14, broken=kinds.days(9, 12)),
-    "noisy": Kind(days=14, change=9, noise=0.3, parts=kinds.REFUSED),
+    "abrupt": Kind(days=12, turned=kinds.days(9, 12)),
+    "outage": Kind(days=13, broken=kinds.days(9, 11)),
+    "noisy": Kind(days=13, change=9, noise=0.3, parts=kinds.REFUSED),
 }
 
 
