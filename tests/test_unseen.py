@@ -11,7 +11,7 @@ from scipy.stats import ks_2samp
 
 from benchmarks.detection import environments
 from benchmarks.detection.streams import RULE
-from benchmarks.detection.unseen import made, measure, ours, picture, policies, tables
+from benchmarks.detection.unseen import abrupt, made, measure, ours, picture, policies, tables
 from benchmarks.detection.unseen.figures import Outcome, Reign, Result, accuracy, outcome, share
 from benchmarks.detection.unseen.made import CHANGE, FIRST, ROWS, WINDOWS
 from benchmarks.detection.unseen.refits import Refits
@@ -273,3 +273,18 @@ def test_the_picture_is_the_same_for_the_same_figures_and_says_where_it_is(tmp_p
     assert "(unseen.svg)" in shown
     picture.write(tables.Board(found), tmp_path)
     assert (tmp_path / "unseen.svg").read_bytes() == once
+
+
+def test_the_abrupt_change_is_drawn_the_same_and_from_the_figures_of_the_tables(tmp_path):
+    it = first_seed("abrupt")
+    refits = Refits(it)
+    reigns = policies.every(it, refits, 20, "all rows")
+    drawn = abrupt.rates(it, reigns)
+    assert len(drawn) == WINDOWS - FIRST
+    assert drawn.mean() == pytest.approx(outcome(it, reigns).accuracy)
+    start = it.history.windows[FIRST].start
+    tried = trial(it.spec, it.history, start, it.span, lambda name, total: lambda: None)
+    for name in ("one.svg", "other.svg"):
+        abrupt.draw(tried, drawn, tmp_path / name)
+    assert (tmp_path / "one.svg").read_bytes() == (tmp_path / "other.svg").read_bytes()
+    assert (tmp_path / "one.svg").stat().st_size < 150_000
