@@ -35,7 +35,7 @@ MODEL = "electricity"
 MONITOR, RETRAIN = f"monitor.{MODEL}", f"retrain.{MODEL}"
 FORTNIGHT = timedelta(days=14)
 START = datetime(1996, 12, 3, tzinfo=UTC)  # the first champion is accepted here
-QUIET, DRIFTING, AFTER = 13, 2, 4  # windows in each part of the story
+QUIET, DRIFTING, AFTER = 13, 3, 4  # windows in each part of the story
 
 out = Console(highlight=False, soft_wrap=True)
 
