@@ -69,7 +69,7 @@ def _worse_than(
     both = [
         pair
         for pair in pairs(observations_of(new.version), observations_of(target), since)
-        if served(pair, target)
+        if served(pair, target) or "scored_by" not in pair.new.figures
     ]
     judged = [(pair, reading(spec, pair, new, old)) for pair in both]
     latch = fold(spec.model, [r for _, r in judged], refusals(known), spec.latch).now

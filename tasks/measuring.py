@@ -14,7 +14,8 @@ from tasks.observing import reference_of
 from tasks.promotion import follow
 from tasks.quarantine import accepted
 from tasks.scored_by import of_version
-from tasks.spec import ModelSpec
+from tasks.spec import ModelSpec, SpecError
+from tasks.tracking import RegistryError
 from tasks.versions import classes_of, model_of
 from tasks.windows import Window
 
@@ -84,8 +85,7 @@ def _summaries(
 
     if not versions:
         return {}
-    summarise = {v["version"]: _summariser(spec, v["version"], v["logged"]) for v in versions}
-    found: dict[int, Summary | str] = {}
+    summarise, found = _summarisers(spec, versions)
     # The other core reads ahead; threads of BLAS that wait for it by spinning only take it away.
     with threadpool_limits(1, "blas"):
         for batch in accepted(spec, window, versions[0]):
@@ -103,7 +103,32 @@ def _summaries(
                         found[version] = merge(earlier, summary) if earlier else summary
                     except NotFinite as error:
                         found[version] = f"version {version}: {error}, then run the window again"
+                    except (KeyError, ValueError) as error:  # such as a feature of an older spec
+                        if version == versions[0]["version"]:
+                            raise
+                        found[version] = (
+                            f"version {version} cannot score it: {type(error).__name__}"
+                        )
     return found
+
+
+def _summarisers(
+    spec: ModelSpec, versions: list[dict[str, Any]]
+) -> tuple[dict[int, Callable[..., Summary]], dict[int, Summary | str]]:
+    """Return what summarises the rows of each version, or why nothing does.
+
+    What is beside the champion never keeps its window from being measured.
+    """
+    found: dict[int, Callable[..., Summary]] = {}
+    problems: dict[int, Summary | str] = {}
+    for place, one in enumerate(versions):
+        try:
+            found[one["version"]] = _summariser(spec, one["version"], one["logged"])
+        except (RegistryError, SpecError) as error:
+            if not place:
+                raise
+            problems[one["version"]] = str(error)
+    return found, problems
 
 
 def _summariser(spec: ModelSpec, version: int, logged: bool) -> Callable[..., Summary]:

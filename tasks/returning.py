@@ -95,7 +95,8 @@ def due(
     for version, seen in product(earlier, _telling(known)):
         both = pairs([seen], observations_of(version), seen.window_start)
         new, old = (_candidate(known, v) for v in (newest.version, version))
-        if not both or new is None or old is None:
+        # What serves rows of its own is compared on these: see `canary`.
+        if not both or new is None or old is None or canary.served(both[0], version):
             continue
         why = better(spec, _seen(both[0].new, new), _seen(both[0].old, old))
         if why is None or _rests(known, newest.window):

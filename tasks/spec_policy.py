@@ -43,14 +43,14 @@ class Drift(SpecPart):
         description="change of the share of rows with a margin in -1 … 1",
     )
     hinge_loss: Effect = Field(
-        default=Effect(effect=0.05), description="rise of the mean hinge loss (labelled)"
+        default=Effect(effect=0.10), description="rise of the mean hinge loss (labelled)"
     )
     violation_rate: Effect = Field(
         default=Effect(effect=0.10),
         description="change of the share with y·f < 1 (labelled)",
     )
     class_loss: Effect = Field(
-        default=Effect(effect=0.10), description="rise of a class's mean hinge loss (labelled)"
+        default=Effect(effect=0.20), description="rise of a class's mean hinge loss (labelled)"
     )
     class_recall: Effect = Field(
         default=Effect(effect=0.10),

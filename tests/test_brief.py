@@ -63,7 +63,7 @@ def test_the_drift_brief_has_each_statistic_beside_its_limit(at: At) -> None:
     at("drifted")
     body = propose()["body"]
     newest = read().observations[-1].figures
-    assert len(newest["statistics"]) == 10
+    assert len(newest["statistics"]) == 11
     assert f"300 rows: {brief.as_text(read().observations[-1].reason)}." in body
     for s in newest["statistics"]:
         name = s["name"].replace("_", " ") + (f" of {s['of']}" if s["of"] else "")

@@ -201,7 +201,7 @@ def test_a_withdrawn_proposal_is_no_longer_live(told: Ledger) -> None:
     assert [p["live"] for p in state["proposals"]] == [False]
     decision = {"step": "withdraw", "answer": "withdrawn", "by": "ada", "comment": "run lost"}
     assert state["proposals"][0]["decisions"] == [decision]
-    assert state["latch"]["state"] == "resting"
+    assert state["latch"]["state"] == "closed"  # who proposed it was no episode
     again = run(*words)
     assert (again.exit_code, "live: none" in again.stderr) == (1, True)
 

@@ -110,6 +110,14 @@ MISTAKES: dict[str, tuple[dict[str, object], list[str]]] = {
     "missing": ({"source.key": MISSING}, ["source.key: missing; add it (column that names a row"]),
     "negative": ({"drift.ks.effect": -0.1}, ["drift.ks.effect: -0.1:", "greater than 0", "(the l"]),
     "approvers": ({"owner.approvers": []}, ["owner.approvers is empty", "name at least one user"]),
+    "nobody rolls back": (
+        {
+            "owner.approvers": [],
+            "approval.retrain": "automatic",
+            "approval.promote": "automatic",
+        },
+        ["owner.approvers is empty", "or set approval.rollback: automatic"],
+    ),
     "two sources": ({"source.table": "t"}, ["source: give either `path` (files) or `table` (SQL)"]),
     "two label sources": (
         {"label.source": {"path": "a", "table": "b"}},
