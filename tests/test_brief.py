@@ -66,7 +66,8 @@ def test_the_drift_brief_has_each_statistic_beside_its_limit(at: At) -> None:
     assert len(newest["statistics"]) == 11
     assert f"300 rows: {brief.as_text(read().observations[-1].reason)}." in body
     for s in newest["statistics"]:
-        name = s["name"].replace("_", " ") + (f" of {s['of']}" if s["of"] else "")
+        told = brief._WORDS.get(s["name"], s["name"].replace("_", " "))
+        name = re.escape(told + (f" of {s['of']}" if s["of"] else ""))
         assert re.search(rf"^\| {name} \| \{s['value']:+.3f}.* \| {s['limit']:.3f} \|", body, re.M)
     assert re.search(rf"^\| accuracy \| 0\.\d+ \| {newest['accuracy']:.3f} \|", body, re.M)
 

@@ -280,11 +280,9 @@ def test_a_file_is_replayed_without_any_spec(landed: Path) -> None:
     assert report["settings"] == {"window.min_rows": 50, "latch.rest": "2h"}
     assert len(report["windows"]) == report["range"]["windows"] == 16
     assert [w["verdict"] for w in report["windows"]][5:8] == ["steady", "drifting", "drifting"]
-    *refused, retrain = report["retrains"]
-    # What was fit before the labels turned is wrong on nearly all of the judged rows.
-    assert all(r["refusal"].startswith("trivial (hinge loss ") for r in refused)
-    assert [r["at"][11:16] for r in refused] == ["16:00", "18:00"]
-    assert (retrain["at"], retrain["version"]) == ("2026-01-01T20:00:00+00:00", 2)
+    (retrain,) = report["retrains"]
+    assert (retrain["at"], retrain["version"]) == ("2026-01-01T17:00:00+00:00", 2)
+    assert retrain["span"] == "since the breach"
     assert retrain["accuracy_new"] > retrain["accuracy_old"]
     ours, never, *_ = report["policies"]
     assert (ours["name"], ours["retrains"], ours["false_alarms"]) == ("gatelatch", 1, 0)
