@@ -285,7 +285,7 @@ def test_a_window_whose_scores_are_no_numbers_is_insufficient_by_name_and_the_pl
     columns = past.rows(3000, hourly=100)
     columns["x"] *= 1e-60
     columns["x"][[1250, 1260]] = 1e100  # a score of 1e160
-    one = past.spec(latch={"rest": "2h"}, training={"cap": None})
+    one = past.spec(latch={"rest": "2h"}, training={"cap": None}, drift={"blind_at": 100})
     rows = past.past(columns)
     steps = play(one, rows, 8, timedelta(hours=8)).steps
     said = {s.index: s.judgement for s in steps if s.judgement.verdict == "insufficient"}
@@ -301,7 +301,7 @@ def test_losses_that_cannot_be_summed_make_their_window_insufficient_in_a_play()
     weight[1250] = 1e140  # times a squared loss of 1e200
     columns["y"][1250] = 0
     rows = replace(past.past(columns), weight=weight)
-    one = past.spec(source={"weight": "w"}, training={"cap": None})
+    one = past.spec(source={"weight": "w"}, training={"cap": None}, drift={"blind_at": 100})
     steps = play(one, rows, 8, timedelta(hours=8)).steps
     said = {s.index: s.judgement.reason for s in steps if s.judgement.verdict == "insufficient"}
     assert list(said) == [12]
