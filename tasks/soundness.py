@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tasks.constant import least_hinge
 from tasks.gates import NO_CHAMPION, GateResult, bounded, verdict
 from tasks.margins import Floats, hinge
 from tasks.scored import LOSSES, NotComputable, Scored
@@ -54,12 +55,10 @@ def another_model(candidate: Scored, champion: Scored | None) -> list[GateResult
 def trivial(candidate: Scored, champion: Scored | None) -> list[GateResult]:
     """Return whether the candidate beats the best constant in anything: losses or decisions.
 
-    A constant that prefers the largest class, of the share p, by d ≥ 0 has the mean hinge loss
-    p·max(0, 1 - d) + (1 - p)·(1 + d) (margins of more classes are Crammer & Singer's, 2001). That
-    is 1 at d = 0 and 2·(1 - p) at d = 1, straight in between and rising beyond: the smaller of the
-    two is the least. Its decisions are wrong in 1 - p of the rows. In the mean of the k classes'
-    means, which class weights aim at, a class has the share p = 1/k. Errors are asked for beside
-    losses because margins that are only too large cost hinge loss and no decision.
+    The best constant's hinge loss is `constant.least_hinge`; its decisions are wrong in 1 - p of
+    the rows, where the largest class has the share p. In the mean of the k classes' means, which
+    class weights aim at, that is 1/k. Errors are asked for beside losses because margins that are
+    only too large cost hinge loss and no decision.
 
     A recalibrated champion decides as it did, so this is no reason against it.
     """
@@ -75,7 +74,7 @@ def trivial(candidate: Scored, champion: Scored | None) -> list[GateResult]:
             (float(loss.mean()), float(rows.max() / len(loss)), ""),
             (float(by_class.mean()), 1 / classes, " by class"),
         ):
-            least = 1 - share if metric == "error_rate" else min(1.0, 2 * (1 - share))
+            least = 1 - share if metric == "error_rate" else least_hinge(share)
             better |= mean < least - _ROUNDING
             said.append(f"{metric.replace('_', ' ')}{over} {mean:.3f}, a constant's {least:.3f}")
     reason, theirs = "; ".join(said), None

@@ -75,7 +75,7 @@ def cut_of(spec: ModelSpec, times: Ints, label: Ints, changes: Sequence[datetime
     if not 0 < middle < last:
         return cut
     rows = slice(0, middle), slice(middle, last), slice(last, len(times))
-    return Slices(*rows, min(since, middle))
+    return Slices(*rows, min(cut.since, middle))
 
 
 def _back(label: Ints, start: int) -> int:
@@ -97,7 +97,7 @@ def spans_of(times: Ints, cut: Slices, window: Window, changes: Sequence[datetim
     asked += [(BREACH, changes[-1])] if changes else []
     found: list[Span] = []
     last = cut.fit.stop
-    for name, since in sorted(asked, key=lambda one: one[1]):
+    for name, since in sorted(asked, key=lambda one: max(one[1], window.start)):
         first = 0 if name == ALL else int(np.searchsorted(times[:last], stamp(since)))
         if first < last and (not found or first - found[-1].first > _LEAST * last):
             found.append(Span(name, first))
