@@ -47,10 +47,12 @@ class Start(TriggerDagRunOperator):
         for k in range(int(number), int(number) + _MOST):
             name = f"{episode}.{k}"
             runs = {"dag_id": self.trigger_dag_id, "run_ids": [name]}
-            if ti.get_dr_count(**runs, states=_ACTIVE):
-                raise AirflowSkipException(f"{name} is on its way")
+            # In this order: a run that another monitor starts just now must not look like one
+            # that is over.
             if not ti.get_dr_count(**runs):
                 return name
+            if ti.get_dr_count(**runs, states=_ACTIVE):
+                raise AirflowSkipException(f"{name} is on its way")
             print(f"{name}: this run id was taken by somebody else")
         raise AirflowFailException(
             f"{proposal} is due and nobody is asked: {_MOST} run ids from it on are taken. Delete "

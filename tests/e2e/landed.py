@@ -88,6 +88,8 @@ def write_specs(models: Path, home: Path) -> None:
             "ks": {"effect": 0.2},
             "hinge_loss": {"effect": 2},
             "violation_rate": {"effect": 0.2},
+            "class_loss": {"effect": 2},
+            "class_recall": {"effect": 0.5},
         },
         training={"window": "5d"},
     )
