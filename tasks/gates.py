@@ -267,7 +267,8 @@ def _needed(gap: float, best: float, worst: float, bound: float, rows: int) -> s
     if best > bound or not gap < bound:
         said = "it is shown to be worse" if best > bound else "it is no better on these rows"
         return f"{said}: it takes other rows to learn from (training.window), or other features"
-    times = ((worst - gap) / (bound - gap)) ** 2
+    wider = (worst - gap) / (bound - gap)
+    times = min(wider, _MOST_TIMES + 1) ** 2
     if times > _MOST_TIMES:
         return f"a gap so small takes over {_MOST_TIMES} times the {rows:,} judged rows to show"
     needed = ceil(rows * times)

@@ -37,17 +37,22 @@ def rows(n: int = ROWS, seed: int = 1) -> tuple[pd.DataFrame, Ints]:
     return pd.DataFrame({"x": x, "z": z}), label
 
 
+def cut_of(spec: ModelSpec, label: Ints) -> training.Slices:
+    share = {"calibrate": spec.calibration.share, "judge": spec.training.judge}
+    return training.slices(len(label), **share)
+
+
 def accept(
     spec: ModelSpec, frame: pd.DataFrame, label: Ints, weight: Floats | None = None
 ) -> tuple[Any, Acceptance]:
     """Return what retrain makes of rows; what the ledger keeps of it must be JSON."""
-    cut = training.slices(len(label), calibrate=spec.calibration.share, judge=spec.training.judge)
+    cut = cut_of(spec, label)
     fitted = training.fit(spec, frame[cut.fit], label[cut.fit])
     training.need_enough_to_calibrate(spec, label[cut.calibrate])
     method = spec.calibration.method
     model = calibration.learn(fitted, frame[cut.calibrate], label[cut.calibrate], method)
     span = timedelta(days=10)
-    found = acceptance.judge(spec, model, model, frame, label, span, weight)
+    found = acceptance.judge(spec, model, model, frame, label, cut, span, weight)
     json.dumps(dict(found.metrics), allow_nan=False)
     json.dumps([as_json(result) for result in found.gates], allow_nan=False)
     kept = json.loads(json.dumps(reference.to_json(found.reference), allow_nan=False))
@@ -201,7 +206,9 @@ def test_a_candidate_whose_scores_are_no_numbers_is_refused_by_a_sentence(spec: 
     model, _ = accept(uncapped, frame, label)
     far = turned(frame, "x", 1e200, 550)
     with pytest.raises(TrainingError, match=r"decision values of 1 row\(s\) are not finite, or"):
-        acceptance.judge(uncapped, model, None, far, label, timedelta(days=10))
+        acceptance.judge(
+            uncapped, model, None, far, label, cut_of(uncapped, label), timedelta(days=10)
+        )
 
 
 def test_a_champion_whose_scores_are_no_numbers_fails_a_gate_by_name(spec: Make) -> None:
@@ -210,7 +217,8 @@ def test_a_champion_whose_scores_are_no_numbers_fails_a_gate_by_name(spec: Make)
     wild, _ = accept(spec(), frame, label)
     wild.estimator.estimator["model"].coef_[:] = np.inf
     with np.errstate(invalid="ignore"):
-        found = acceptance.judge(spec(), model, wild, frame, label, timedelta(days=10))
+        cut = cut_of(spec(), label)
+        found = acceptance.judge(spec(), model, wild, frame, label, cut, timedelta(days=10))
     gate = found.gates[0]
     assert (gate.name, gate.verdict) == ("champion_answers", "failed")
     assert "are not finite" in gate.reason

@@ -30,10 +30,9 @@ from tasks.spec import Drift, ModelSpec
 from tasks.versions import model_of
 from tests.flow import MODEL, At, answer, beginning, day, land, rows, window
 
-# The owner does not mind a loss that no other decision function would lower.
-SPEC = MODEL.model_copy(
-    update={"drift": Drift.model_validate({"hinge_loss": {"effect": 2}}), "window": MODEL.window}
-)
+# The owner does not mind losses that no other decision function would lower.
+CALM: dict[str, Any] = {"hinge_loss": {"effect": 2}, "class_loss": {"effect": 2}}
+SPEC = MODEL.model_copy(update={"drift": Drift.model_validate(CALM), "window": MODEL.window})
 EPISODE = "churn.v1.recalibrate.20260106T0000"
 FIRST = f"{EPISODE}.1"
 
@@ -222,11 +221,7 @@ def test_drift_is_asked_about_though_nobody_has_answered_whether_to_recalibrate(
 def test_if_the_spec_says_so_it_is_only_written_down(at: At) -> None:
     at("bootstrapped")
     quiet = SPEC.model_copy(
-        update={
-            "drift": Drift.model_validate(
-                {"hinge_loss": {"effect": 2}, "calibration": {"propose": False}}
-            )
-        }
+        update={"drift": Drift.model_validate({**CALM, "calibration": {"propose": False}})}
     )
     seen = [watch(number, quiet) for number in (6, 7)]
     assert [of_calibration(o) for o in seen] == ["drifting"] * 2
