@@ -157,9 +157,10 @@ def _action(spec: ModelSpec, context: Context) -> dict[str, Any] | None:
         for sentence in ending.notice(spec, partial(_run, context["ti"]), datetime.now(UTC)):
             print(sentence)
         due = monitor.action(spec, params["propose"] or "")
-    if due and "silence" in due:
-        print(due["silence"])
-    return due
+    for told in ("silence", "waits"):
+        if due and told in due:
+            print(due[told])
+    return None if due and "waits" in due else due
 
 
 def _run(ti: Any, dag: str, run: str) -> Run:

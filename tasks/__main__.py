@@ -103,6 +103,8 @@ def status(
         out.print(f"the next run of monitor.{model} asks: {known.due}")
     if known.advice:
         out.print(f"[bold yellow]to do:[/] {escape(known.advice)}")
+    if known.given_up:
+        out.print(escape(known.given_up))
     if known.calibration.now.episode:
         probabilities = known.calibration.now
         out.print(f"calibration: [bold]{probabilities.state}[/]  episode: {probabilities.episode}")

@@ -125,6 +125,7 @@ def action(spec: ModelSpec, span: str = "") -> dict[str, Any] | None:
     """Return which DAG's run to start: `flow`, its run id `proposal`, and `conf`; None if none.
 
     Where something asks for it but nobody is asked, `silence` says why, and there is no `proposal`.
+    Where it is only too early to ask, or a level was given up, `waits` says so.
 
     A rollback goes before a retrain: it takes seconds, and what is retrained would be measured
     against a champion that is on its way out. With the `span` of a backfill, see `due_after`.
@@ -144,7 +145,8 @@ def action(spec: ModelSpec, span: str = "") -> dict[str, Any] | None:
         return {"silence": f"{spec.model}: nobody is asked to roll back: {worse.silence}"}
     if known.silence:
         return {"silence": f"{spec.model}: the latch is open and nobody is asked: {known.silence}"}
-    return None
+    told = known.patience or known.given_up
+    return {"waits": f"{spec.model}: {told}"} if told else None
 
 
 def due(spec: ModelSpec) -> str | None:

@@ -88,12 +88,31 @@ def level(spec: ModelSpec, reigns: Sequence[Reign], now: datetime) -> int | None
     None if there was no change, if it is too long ago, if the champion is as good, or if it was
     tried in vain often enough to regain it.
     """
-    chain = _chain(spec, reigns, now)
-    if not chain or reigns[-1].refused >= ATTEMPTS or reigns[-1].loss is None:
+    best = _lost(spec, reigns, now)
+    return None if best is None or reigns[-1].refused >= ATTEMPTS else best.version
+
+
+def given_up(spec: ModelSpec, reigns: Sequence[Reign], now: datetime) -> str | None:
+    """Return what came of trying to regain a level, for people, once it was tried in vain."""
+    best = _lost(spec, reigns, now)
+    if best is None or reigns[-1].refused < ATTEMPTS:
         return None
-    known = [(r.loss, r.version) for r in reigns[:-1] if r.loss is not None]
-    loss, version = min(known, default=(reigns[-1].loss, None))
-    return version if loss < reigns[-1].loss else None
+    mine = reigns[-1]
+    return (
+        f"the level of version {best.version} (hinge loss {best.loss:.2f}) was not regained: the "
+        f"gates refused {mine.refused} candidates since version {mine.version} ({mine.loss:.2f}) "
+        "is champion, which is now held against its own level alone; look at how rows and labels "
+        "are made now"
+    )
+
+
+def _lost(spec: ModelSpec, reigns: Sequence[Reign], now: datetime) -> Reign | None:
+    """Return the reign of the best level from before the change, if the champion has not got it."""
+    if not _chain(spec, reigns, now) or reigns[-1].loss is None:
+        return None
+    known = [r for r in reigns[:-1] if r.loss is not None]
+    best = min(known, key=lambda r: (r.loss, r.version), default=reigns[-1])
+    return best if best.loss is not None and best.loss < reigns[-1].loss else None
 
 
 def changes(

@@ -69,6 +69,12 @@ class Status:
         return remembered.changes(self.spec, self.reigns(until), breach, until)
 
     @property
+    def given_up(self) -> str | None:
+        """Return what came of trying to regain a level; see `remembered.given_up`."""
+        until = self.observed_until
+        return None if until is None else remembered.given_up(self.spec, self.reigns(until), until)
+
+    @property
     def live(self) -> list[Proposal]:
         """Return the proposals that still wait for a person or a step."""
         promoted = {p.proposal for p in self.promotions}
@@ -260,6 +266,7 @@ def as_json(status: Status) -> dict[str, Any]:
         "due": status.due,
         "nobody_asked": status.silence,
         "waits": status.patience,
+        "given_up": status.given_up,
         "advice": status.advice,
         "calibration": {
             "state": status.calibration.now.state,

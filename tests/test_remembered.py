@@ -47,6 +47,17 @@ def test_no_level_is_lost(reigns: list[Reign], now: datetime) -> None:
     assert remembered.level(SPEC, reigns, now) is None
 
 
+def test_what_came_of_trying_in_vain_is_said() -> None:
+    tried = Reign(2, day(23), day(20), 0.7, refused=ATTEMPTS)
+    told = remembered.given_up(SPEC, [FIRST, tried], day(25))
+    assert str(told).startswith(
+        "the level of version 1 (hinge loss 0.30) was not regained: the gates refused 2 candidates "
+        "since version 2 (0.70) is champion"
+    )
+    assert remembered.given_up(SPEC, [FIRST, MAKESHIFT], day(25)) is None
+    assert remembered.given_up(SPEC, [FIRST, tried], day(40)) is None
+
+
 def test_what_is_to_be_learnt_began_with_the_change_that_a_makeshift_was_made_for() -> None:
     now = day(26)
     assert remembered.changes(SPEC, [FIRST], day(20), now) == (day(20),)

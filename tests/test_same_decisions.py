@@ -82,7 +82,7 @@ def watched(name: str, spec: ModelSpec, place: Path) -> Latches:
 def act(spec: ModelSpec) -> None:
     """Do what the monitor's run would start."""
     due = monitor.action(spec)
-    if due is None or "silence" in due:
+    if due is None or "proposal" not in due:
         return
     proposal, conf = due["proposal"], due["conf"]
     if due["flow"] == "rollback":
