@@ -180,9 +180,7 @@ def _evidence(known: Status, proposal: Proposal) -> list[str]:
 
 def _shown(statistics: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     """Return those of all rows, and of classes those nearest to their limit."""
-    classes = [s for s in statistics if s.get("of")]
-    near = sorted(classes, key=lambda s: -s["pressure"])[: 2 * _SHOWN_CLASSES]
-    return [s for s in statistics if not s.get("of") or s in near]
+    return brief_calibration.nearest(statistics, 2 * _SHOWN_CLASSES)  # each has loss and recall
 
 
 def _title(s: Mapping[str, Any]) -> str:

@@ -54,13 +54,13 @@ def _by_margins(observation: Observation) -> str:
 def _figures(held: Mapping[str, Any]) -> list[str]:
     rows = [
         (
-            s["name"],
+            _title(s),
             f"{s['value']:+.3f}",
             f"{s['effect']:.3f}",
             f"{s['noise']:.3f}",
             f"**{s['pressure']:.1f} ×**" if s["pressure"] > 1 else f"{s['pressure']:.1f} ×",
         )
-        for s in held["statistics"]
+        for s in nearest(held["statistics"], _SHOWN_CLASSES)
     ]
     head = ("change against the reference", "value", "matters from", "chance shows", "of its limit")
     scores = [
@@ -73,6 +73,17 @@ def _figures(held: Mapping[str, Any]) -> list[str]:
         table(("probabilities", "when accepted", "newest window"), scores),
         table(("said on average", "happened", "rows"), _bins(held["table"])),
     ]
+
+
+def nearest(statistics: Sequence[Mapping[str, Any]], most: int) -> list[Mapping[str, Any]]:
+    """Return those of all rows, and of classes the `most` that are nearest to their limit."""
+    classes = [s for s in statistics if s.get("of")]
+    near = sorted(classes, key=lambda s: -s["pressure"])[:most]
+    return [s for s in statistics if not s.get("of") or s in near]
+
+
+def _title(s: Mapping[str, Any]) -> str:
+    return f"{s['name']} of {as_text(s['of'])}" if s.get("of") else str(s["name"])
 
 
 def _bins(kept: Mapping[str, Any]) -> list[tuple[str, ...]]:

@@ -2,23 +2,26 @@
 
 The two statistics are the directions in which a sigmoid can be learnt anew: its intercept (`bias`)
 and its slope (`overconfidence`). Both are means over rows, so their noise follows from the blocks
-of the reference as that of a loss does, and neither is larger than the calibration error.
+of the reference as that of a loss does, and neither is larger than the calibration error. Of more
+than two classes each that has the rows has a bias of its own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from math import sqrt
 from typing import Any
 
-from tasks import reliability_table
-from tasks.class_losses import compared
+from tasks import reasons, reliability_table
+from tasks.class_losses import EXPECTED, compared, skewed
+from tasks.class_spread import name_of
 from tasks.drift import Judgement, Verdict, insufficient
 from tasks.limits import critical_value
 from tasks.reference import Reference
 from tasks.reliability_table import ReliabilityTable
 from tasks.spec import ModelSpec
-from tasks.statistic import Statistic
+from tasks.statistic import Statistic, deviation_of
 from tasks.summary import Summary
 from tasks.windows import windows_per_year
 
@@ -37,14 +40,15 @@ def judge(window: Summary, reference: Reference, spec: ModelSpec) -> Judgement:
         return insufficient("blocks of the reference have no label to learn the noise from")
     if gone := compared(window, reference.summary).absent:
         return insufficient(f"no label is {' or '.join(gone)}")
-    statistics = tuple(_statistics(ours, theirs, reference, spec))
+    classes = _classes(ours, reference)
+    statistics = tuple(_statistics(ours, reference, spec, classes.judged))
     pressure = max(s.pressure for s in statistics)
     if pressure <= 1 and all(s.blind for s in statistics):
         return Judgement("insufficient", "too few independent labels", True, None, statistics)
     verdict: Verdict = "drifting" if pressure > 1 else "steady"
-    beyond = ", ".join(s.name for s in statistics if s.pressure > 1)
-    reason = f"above the limit: {beyond}" if beyond else "the probabilities hold"
-    return Judgement(verdict, reason, True, pressure, statistics)
+    beyond = [s for s in statistics if s.pressure > 1]
+    reason = reasons.above(beyond) if beyond else "the probabilities hold"
+    return Judgement(verdict, "; ".join([reason, *classes.remarks]), True, pressure, statistics)
 
 
 def figures(window: Summary, reference: Reference, said: Judgement) -> dict[str, Any]:
@@ -65,20 +69,58 @@ def figures(window: Summary, reference: Reference, said: Judgement) -> dict[str,
     return told
 
 
+@dataclass(frozen=True)
+class _Classes:
+    """The classes with a bias of their own, those with too few rows, and those not known before."""
+
+    judged: Sequence[str]
+    few: Sequence[str]
+    unknown: Sequence[str]
+
+    @property
+    def remarks(self) -> Iterator[str]:
+        if self.few:
+            yield f"with fewer than {EXPECTED} labels not judged alone: {reasons.listed(self.few)}"
+        if self.unknown:
+            yield f"not known of the reference, nor judged alone: {reasons.listed(self.unknown)}"
+
+
+def _classes(ours: ReliabilityTable, reference: Reference) -> _Classes:
+    theirs, effects = reference.summary.reliability, reference.spread.design_effects
+    known = [n for n in ours.classes if n in theirs.classes and name_of("bias", n) in effects]
+    judged = [n for n in known if min(ours.rows_of(n), theirs.rows_of(n)) >= EXPECTED]
+    few = [n for n in known if n not in judged]
+    return _Classes(judged, few, [n for n in ours.classes if n not in known])
+
+
 def _statistics(
-    ours: ReliabilityTable, theirs: ReliabilityTable, reference: Reference, spec: ModelSpec
+    ours: ReliabilityTable, reference: Reference, spec: ModelSpec, classes: Sequence[str]
 ) -> Iterator[Statistic]:
-    policy, spread = spec.drift.calibration, reference.spread
+    policy, spread, theirs = spec.drift.calibration, reference.spread, reference.summary.reliability
     # More rows than a block held are not known to tell more than that block did.
     n, m = min(ours.effective_rows, spread.rows), theirs.effective_rows
     names = ("overconfidence",) if theirs.top else ("overconfidence", "bias")
-    # One share is kept back: the sigmoid was itself learnt on few independent rows.
-    openings = policy.false_alarms_per_year / windows_per_year(spec.window) / (len(names) + 1)
-    critical = critical_value(openings, spec.latch, n / (n + m), spread.degrees)
+    # One share is for the classes together, and one is kept back: the sigmoid was itself learnt on
+    # few independent rows.
+    parts = len(names) + (len(classes) > 0) + 1
+    openings = policy.false_alarms_per_year / windows_per_year(spec.window) / parts
+
+    def measured(name: str, change: float, deviation: float, of: str | None = None) -> Statistic:
+        share = openings if of is None else openings / len(classes)
+        critical = critical_value(share, spec.latch, n / (n + m), spread.degrees)
+        effect = spread.design_effects[name if of is None else name_of(name, of)]
+        if of is not None:
+            frequency = theirs.rows_of(of) / m
+            # Few rows are of a small class, so that its frequency is far from normal.
+            skewness = abs(1 - 2 * frequency) / deviation_of(frequency, m)
+            critical = skewed(critical, skewness, n / effect, m / effect)
+        noise = critical * deviation * sqrt(effect * (1 / n + 1 / m))
+        return Statistic.measured(name, change, policy.effect, noise, spec.drift, of=of)
+
     for name in names:
         there = getattr(theirs, name)
         deviation = sqrt(max(theirs.brier - there**2, 0.0))
-        standard = sqrt(spread.design_effects[name] * (1 / n + 1 / m))
-        change = getattr(ours, name) - there
-        noise = critical * deviation * standard
-        yield Statistic.measured(name, change, policy.effect, noise, spec.drift)
+        yield measured(name, getattr(ours, name) - there, deviation)
+    for name in classes:
+        change = ours.bias_of(name) - theirs.bias_of(name)
+        yield measured("bias", change, theirs.deviation_of(name), name)

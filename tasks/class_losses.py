@@ -121,7 +121,7 @@ def statistics(classes: Classes, policy: Drift, chance: Chance) -> Iterator[Stat
             "class_loss",
             ours.hinge_loss - theirs.hinge_loss,
             policy.class_loss.effect,
-            _skewed(critical, skewness, own, m) * deviation * standard["class_loss"],
+            skewed(critical, skewness, own, m) * deviation * standard["class_loss"],
             policy,
             counts="rise",
             of=name,
@@ -131,7 +131,7 @@ def statistics(classes: Classes, policy: Drift, chance: Chance) -> Iterator[Stat
             "class_recall",
             theirs.error_rate - ours.error_rate,
             policy.class_recall.effect,
-            _skewed(critical, lopsided, own, m) * spread * standard["class_recall"],
+            skewed(critical, lopsided, own, m) * spread * standard["class_recall"],
             policy,
             most=recall,
             counts="fall",
@@ -173,7 +173,7 @@ def _of_losses(losses: Losses) -> tuple[float, float]:
     return unit * sqrt(variance), third / (variance * sqrt(variance)) if variance else 0.0
 
 
-def _skewed(critical: float, skewness: float, n: float, m: float) -> float:
+def skewed(critical: float, skewness: float, n: float, m: float) -> float:
     """Return a critical value for the difference of two means of skewed values (Cornish-Fisher)."""
     variance = 1 / n + 1 / m
     of_difference = skewness * (1 / n**2 - 1 / m**2) / (variance * sqrt(variance))

@@ -92,7 +92,7 @@ def judge(
         **{name: metrics[name] for name in _KEPT},
         "warnings": absent.warnings(spec, label, cut, absent.learnt(candidate)),
     }
-    table = ReliabilityTable.of(chance, label, weight)
+    table = ReliabilityTable.of(chance, label, weight, class_names(spec))
     reference = replace(
         accepted,
         summary=replace(accepted.summary, reliability=table),

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from tasks import summary
-from tasks.class_spread import class_effects
+from tasks.class_spread import class_effects, name_of
 from tasks.distances import bin_at
 from tasks.grid import Bins
 from tasks.summary import Distribution, Summary, merge_all
@@ -128,6 +128,10 @@ def spread_of(groups: Sequence[Sequence[Summary]], whole: Summary) -> Spread:
     if table.effective_rows and all(b.reliability.effective_rows for g in weighed for b in g):
         for name in ("overconfidence", "bias"):
             gaps[name] = effect(partial(_gap, name), partial(_gap_deviation, name), weighed)
+        for name in table.classes:
+            gaps[name_of("bias", name)] = effect(
+                partial(_bias_of, name), partial(_deviation_of, name), weighed
+            )
     return Spread(
         rows,
         max(degrees, 1),
@@ -191,6 +195,14 @@ def _gap(name: str, block: Summary) -> float:
 
 def _gap_deviation(name: str, block: Summary) -> float:
     return sqrt(max(block.reliability.brier - _gap(name, block) ** 2, 0.0))
+
+
+def _bias_of(name: str, block: Summary) -> float:
+    return block.reliability.bias_of(name)
+
+
+def _deviation_of(name: str, block: Summary) -> float:
+    return block.reliability.deviation_of(name)
 
 
 def _violation_rate(block: Summary) -> float:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from math import sqrt
 from typing import Any
 
 import numpy as np
@@ -18,11 +19,28 @@ def _zeros() -> Floats:
 
 
 @dataclass(frozen=True)
+class ClassSums:
+    """Weighted sums over all labelled rows: a class's probability p, whether it is y, (p - y)²."""
+
+    probability: float
+    happened: float
+    squared: float
+
+    def merge(self, other: ClassSums) -> ClassSums:
+        return ClassSums(
+            self.probability + other.probability,
+            self.happened + other.happened,
+            self.squared + other.squared,
+        )
+
+
+@dataclass(frozen=True)
 class ReliabilityTable:
     """Weighted sums over labelled rows in equal bins of the probability p, each of shape (20,).
 
     Of two classes p is the positive one's probability and y whether the row has it; of more
     (`top`), p is the largest probability and y whether it was right. `squared` sums (p - y)².
+    `classes` has the sums of each class by name, of more than two; empty where they are not known.
     """
 
     rows: Floats = field(default_factory=_zeros)
@@ -32,10 +50,20 @@ class ReliabilityTable:
     squared: Floats = field(default_factory=_zeros)
     weight_squared: float = 0.0
     top: bool = False
+    classes: Mapping[str, ClassSums] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, probability: Floats, label: Ints, weight: Floats | None = None) -> ReliabilityTable:
-        """Return the table of class probabilities, shape (n, k), labels and weights, (n,)."""
+    def of(
+        cls,
+        probability: Floats,
+        label: Ints,
+        weight: Floats | None = None,
+        classes: Sequence[str] = (),
+    ) -> ReliabilityTable:
+        """Return the table of class probabilities, shape (n, k), labels and weights, (n,).
+
+        `classes` are the k names, in index order.
+        """
         top = probability.shape[1] > 2
         p = probability.max(axis=1) if top else probability[:, 1]
         y = (probability.argmax(axis=1) == label) if top else label == 1
@@ -55,6 +83,7 @@ class ReliabilityTable:
             weighed((p - y) ** 2),
             float(len(p) if weight is None else weight @ weight),
             top,
+            _by_class(probability, label, weight, classes) if top else {},
         )
 
     def merge(self, other: ReliabilityTable) -> ReliabilityTable:
@@ -66,7 +95,17 @@ class ReliabilityTable:
             self.squared + other.squared,
             self.weight_squared + other.weight_squared,
             self.top or other.top,
+            self._classes_with(other),
         )
+
+    def _classes_with(self, other: ReliabilityTable) -> Mapping[str, ClassSums]:
+        if not self.rows.any():
+            return other.classes
+        if not other.rows.any():
+            return self.classes
+        # Sums over some of the rows are none over all: what one side does not know is not known.
+        both = (name for name in self.classes if name in other.classes)
+        return {name: self.classes[name].merge(other.classes[name]) for name in both}
 
     @property
     def effective_rows(self) -> float:
@@ -97,6 +136,32 @@ class ReliabilityTable:
         """Return the mean p less the frequency: how far the positive class is overstated."""
         return float((self.probability - self.happened).sum() / self.weight.sum())
 
+    def rows_of(self, name: str) -> float:
+        """Return how many of the effective rows are of a class."""
+        return self.classes[name].happened * (float(self.weight.sum()) / self.weight_squared)
+
+    def bias_of(self, name: str) -> float:
+        """Return a class's mean probability less its frequency."""
+        sums = self.classes[name]
+        return (sums.probability - sums.happened) / float(self.weight.sum())
+
+    def deviation_of(self, name: str) -> float:
+        """Return the standard deviation of a class's p - y over the rows."""
+        mean = self.classes[name].squared / float(self.weight.sum())
+        return sqrt(max(mean - self.bias_of(name) ** 2, 0.0))
+
+
+def _by_class(
+    probability: Floats, label: Ints, weight: Floats | None, classes: Sequence[str]
+) -> dict[str, ClassSums]:
+    if not len(label) or not classes:
+        return {}
+    happened = label[:, np.newaxis] == np.arange(len(classes))
+    w = np.ones(len(label)) if weight is None else weight
+    sums = (w @ probability, w @ happened, w @ (probability - happened) ** 2)
+    each = zip(*(values.tolist() for values in sums), strict=True)
+    return {name: ClassSums(*found) for name, found in zip(classes, each, strict=True)}
+
 
 def to_json(table: ReliabilityTable) -> dict[str, Any]:
     """Return the table as JSON-ready values; filled bins only."""
@@ -107,6 +172,7 @@ def to_json(table: ReliabilityTable) -> dict[str, Any]:
         **sums,
         "weight_squared": table.weight_squared,
         "top": table.top,
+        "classes": {name: vars(sums) for name, sums in table.classes.items()},
     }
 
 
@@ -115,7 +181,11 @@ def from_json(raw: Mapping[str, Any]) -> ReliabilityTable:
     sums = {name: _zeros() for name in _SUMS}
     for name, values in sums.items():
         values[raw["bins"]] = raw[name]
-    return ReliabilityTable(**sums, weight_squared=raw["weight_squared"], top=raw["top"])
+    # Those from before classes were kept have none.
+    classes = {name: ClassSums(**kept) for name, kept in raw.get("classes", {}).items()}
+    return ReliabilityTable(
+        **sums, weight_squared=raw["weight_squared"], top=raw["top"], classes=classes
+    )
 
 
 _SUMS = ("rows", "weight", "probability", "happened", "squared")

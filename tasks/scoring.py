@@ -50,7 +50,8 @@ def summarise_rows(
     table = None
     if len(label[known]) and hasattr(model, "calibrated_classifiers_"):
         chance = calibration.probabilities(model, decision[known])
-        table = ReliabilityTable.of(chance, label[known], None if weight is None else weight[known])
+        weights = None if weight is None else weight[known]
+        table = ReliabilityTable.of(chance, label[known], weights, classes)
     return summarise(
         grid,
         decision,

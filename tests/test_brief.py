@@ -9,9 +9,12 @@ from typing import Any
 from urllib.parse import urlsplit
 from xml.etree import ElementTree
 
+import numpy as np
 import pytest
 
-from tasks import approval, brief, chart, markdown, promotion_brief
+from tasks import approval, brief, brief_calibration, chart, markdown, promotion_brief
+from tasks.reliability_table import ReliabilityTable, to_json
+from tasks.statistic import Statistic
 from tests.flow import FIRST, MODEL, At, beginning, propose, read, watch
 
 HARM = "<script>alert(1)</script><!-- gone --> [here](https://evil.example) ![p](//evil.example/p)"
@@ -83,6 +86,21 @@ def test_of_many_classes_the_brief_shows_those_nearest_to_their_limit() -> None:
     assert shown[-1] == overall
     assert {s["of"] for s in shown[:-1]} == {"34", "35", "36", "37", "38", "39"}
     assert len(shown) == 13
+
+
+def test_of_the_probabilities_of_many_classes_those_nearest_to_their_limit_are_shown() -> None:
+    names = [f"{number:02}" for number in range(40)]
+    label = np.arange(800) % 40
+    table = ReliabilityTable.of(np.full((800, 40), 1 / 40), label, None, names)
+    policy = MODEL.drift
+    statistics = [
+        Statistic.measured("overconfidence", 0.001, 0.05, 0.01, policy),
+        *(Statistic.measured("bias", int(n) / 500, 0.05, 0.01, policy, of=n) for n in names),
+    ]
+    held = {"statistics": [s.as_json() for s in statistics], "table": to_json(table)}
+    changes = brief_calibration._figures(held)[1]
+    first = re.findall(r"^\| (overconfidence|bias of \d+) \|", changes, re.M)
+    assert first == ["overconfidence", *(f"bias of {n}" for n in names[-6:])]
 
 
 def test_the_first_brief_says_that_there_is_no_champion(at: At) -> None:

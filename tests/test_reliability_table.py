@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import fields
+from dataclasses import fields, replace
 from functools import reduce
 from itertools import permutations
 from typing import Any
@@ -14,7 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from tasks.reliability_table import BINS, ReliabilityTable, from_json, to_json
+from tasks.reliability_table import BINS, ClassSums, ReliabilityTable, from_json, to_json
+
+NAMES = ("a", "b", "c")
 
 
 def two(positive: Any) -> Any:
@@ -30,12 +32,30 @@ def tables(draw: Any) -> ReliabilityTable:
     return ReliabilityTable.of(two(p), y, draw(hnp.arrays(np.float64, n, elements=st.floats(0, 9))))
 
 
+@st.composite
+def tables_of_three(draw: Any) -> ReliabilityTable:
+    n = draw(st.integers(0, 12))
+    p = draw(hnp.arrays(np.float64, (n, 3), elements=st.floats(0.01, 1)))
+    y = draw(hnp.arrays(np.int64, n, elements=st.integers(0, 2)))
+    weight = draw(hnp.arrays(np.float64, n, elements=st.floats(0, 9)))
+    known = draw(st.sampled_from([NAMES, NAMES, ()]))  # an older table knows no classes
+    return ReliabilityTable.of(p / p.sum(axis=1, keepdims=True), y, weight, known)
+
+
 def same(left: ReliabilityTable, right: ReliabilityTable) -> bool:
-    pairs = ((getattr(left, f.name), getattr(right, f.name)) for f in fields(left))
+    if set(left.classes) != set(right.classes):
+        return False
+
+    def plain(table: ReliabilityTable) -> list[Any]:
+        found = {f.name: getattr(table, f.name) for f in fields(table)}
+        classes = found.pop("classes")
+        return [*found.values(), *([*vars(classes[n]).values()] for n in sorted(classes))]
+
+    pairs = zip(plain(left), plain(right), strict=True)
     return all(np.allclose(a, b, rtol=1e-9, atol=1e-9) for a, b in pairs)
 
 
-@given(st.lists(tables(), min_size=3, max_size=3))
+@given(st.lists(st.one_of(tables(), tables_of_three()), min_size=3, max_size=3))
 def test_tables_merge_in_any_order_and_grouping(parts: list[ReliabilityTable]) -> None:
     a, b, c = parts
     assert same(a.merge(b.merge(c)), a.merge(b).merge(c))
@@ -88,7 +108,35 @@ def test_weights_weigh_and_a_weight_of_zero_is_no_row() -> None:
     assert weighed.effective_rows == pytest.approx(9 / 5)
 
 
-@given(tables())
+def test_each_of_three_classes_has_the_sums_that_a_hand_works_out() -> None:
+    chance = np.array([[0.5, 0.3, 0.2], [0.1, 0.1, 0.8]])
+    table = ReliabilityTable.of(chance, np.array([0, 1]), np.array([1.0, 3.0]), NAMES)
+    assert table.classes["b"] == ClassSums(
+        pytest.approx(0.3 + 3 * 0.1), 3.0, pytest.approx(0.09 + 3 * 0.81)
+    )
+    assert table.bias_of("b") == pytest.approx((0.6 - 3) / 4)
+    assert table.deviation_of("b") == pytest.approx(np.sqrt(2.52 / 4 - 0.6**2))
+    assert table.rows_of("b") == pytest.approx(3 / 4 * 1.6)
+    assert sum(table.bias_of(name) for name in NAMES) == pytest.approx(0)
+
+
+def test_of_two_classes_the_bias_is_all_there_is_to_know() -> None:
+    assert not ReliabilityTable.of(two([0.9, 0.2]), np.array([1, 0]), classes=("no", "yes")).classes
+
+
+@given(tables_of_three())
+def test_a_table_from_before_classes_were_kept_is_read_and_knows_none(
+    table: ReliabilityTable,
+) -> None:
+    older = {k: v for k, v in to_json(table).items() if k != "classes"}
+    read = from_json(json.loads(json.dumps(older)))
+    assert not read.classes
+    assert same(read, replace(table, classes={}))
+    if table.rows.any():
+        assert not read.merge(table).classes
+
+
+@given(st.one_of(tables(), tables_of_three()))
 def test_a_table_comes_back_from_json_as_it_was(table: ReliabilityTable) -> None:
     assert same(from_json(json.loads(json.dumps(to_json(table)))), table)
 
