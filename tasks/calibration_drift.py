@@ -30,7 +30,7 @@ def judge(window: Summary, reference: Reference, spec: ModelSpec) -> Judgement:
     """Return the verdict on the probabilities of a window's labelled rows.
 
     `insufficient` where window or reference has fewer than `window.min_rows` labels with
-    probabilities, or a class is missing from the labels.
+    probabilities, or one of two classes is missing from the labels.
     """
     ours, theirs = window.reliability, reference.summary.reliability
     least = spec.window.min_rows
@@ -38,7 +38,8 @@ def judge(window: Summary, reference: Reference, spec: ModelSpec) -> Judgement:
         return insufficient(f"fewer than {least} labels to hold the probabilities against")
     if "overconfidence" not in reference.spread.design_effects:
         return insufficient("blocks of the reference have no label to learn the noise from")
-    if gone := compared(window, reference.summary).absent:
+    gone = compared(window, reference.summary).absent
+    if gone and not theirs.top:  # of two classes the other one alone tells nothing
         return insufficient(f"no label is {' or '.join(gone)}")
     classes = _classes(ours, reference)
     statistics = tuple(_statistics(ours, reference, spec, classes.judged))
