@@ -132,6 +132,7 @@ class Champion:
             self._wild = np.empty(0, np.int64)
             self.rates = np.full((3, len(history.windows) - first), np.nan)
         self._alive = self._varying(frame)
+        self._last: tuple[tuple[int, bool], Summary] | None = None
 
     def _varying(self, frame: pd.DataFrame) -> dict[str, Ints]:
         """Return the rows in which a feature varies that was constant in the reference."""
@@ -160,7 +161,15 @@ class Champion:
         return self._history.problems[index]
 
     def summary(self, index: int, labelled: bool) -> Summary:
-        """Return the summary of a window that has rows, with its labels or without."""
+        """Return the summary of a window that has rows, with its labels or without.
+
+        The last one is kept: a window is judged, and then held against earlier champions.
+        """
+        if self._last is None or self._last[0] != (index, labelled):
+            self._last = (index, labelled), self._summary(index, labelled)
+        return self._last[1]
+
+    def _summary(self, index: int, labelled: bool) -> Summary:
         mine, rows = self._mine(index), self._history.rows(index)
         label, weight = self._history.label[rows], self._history.weight
         return scoring.summarise_rows(
