@@ -11,7 +11,7 @@ from tasks import bounds, heads, remembered, rollback, scored_by, shadow, status
 from tasks.latch import kind_of
 from tasks.ledger import Ledger
 from tasks.measuring import measure as measure
-from tasks.observing import constants_of, observation
+from tasks.observing import constants_of, observation, reigns_at
 from tasks.quarantine import check_rows
 from tasks.readers import SourceChanged as SourceChanged
 from tasks.records import Observation, champion_at
@@ -63,10 +63,11 @@ def validate(spec: ModelSpec, window: Window, *, version: int | None = None) -> 
 
 
 def _beside(spec: ModelSpec, window: Window, served: set[int]) -> set[int]:
-    known = status.read(spec, Ledger.open())
-    earlier = remembered.beside(spec, known.reigns(window.start), window.start)
-    candidates = shadow.watched(known, window) if spec.shadow.windows else set()
-    return served | candidates | set(earlier)
+    ledger = Ledger.open()
+    earlier = remembered.beside(spec, reigns_at(spec, ledger, window.start), window.start)
+    if not spec.shadow.windows:
+        return served | set(earlier)
+    return served | set(earlier) | shadow.watched(status.read(spec, ledger), window)
 
 
 def _served(spec: ModelSpec, checked: dict[str, Any]) -> set[int]:

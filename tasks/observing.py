@@ -11,7 +11,10 @@ from tasks.spec import ModelSpec
 from tasks.windows import Window
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from tasks.reference import Reference
+    from tasks.remembered import Reign
 
 _WEIGHTLESS = "the sample weights of the labelled rows sum to zero, so the losses are not compared"
 
@@ -78,15 +81,20 @@ def _reference(spec: ModelSpec, candidate: Candidate) -> Reference:
         raise SpecError(f"{spec.model} version {candidate.version}: {error}") from None
 
 
-def _level(spec: ModelSpec, ledger: Ledger, window: Window, version: int) -> Reference | None:
-    """Return the reference of the level that the champion of a window has still to regain."""
-    reigns = remembered.reigns_of(
+def reigns_at(spec: ModelSpec, ledger: Ledger, moment: datetime) -> list[Reign]:
+    """Return the champions' times up to a moment of event time, without folding any window."""
+    return remembered.reigns_of(
         ledger.promotions(spec.model),
         ledger.proposals(spec.model),
         ledger.decisions(spec.model),
         ledger.candidates(spec.model),
-        window.start,
+        moment,
     )
+
+
+def _level(spec: ModelSpec, ledger: Ledger, window: Window, version: int) -> Reference | None:
+    """Return the reference of the level that the champion of a window has still to regain."""
+    reigns = reigns_at(spec, ledger, window.start)
     if not reigns or reigns[-1].version != version:
         return None  # what is measured beside the champion is held against its own level
     best = remembered.level(spec, reigns, window.end)

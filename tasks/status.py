@@ -104,14 +104,13 @@ class Status:
 
     @property
     def patience(self) -> str | None:
-        """Return why it is too early to ask about the open episode; None if it is not, or none is.
+        """Return why it is too early to ask about the open episode.
 
-        To recalibrate, nothing is waited for.
+        None if it is not, if none is open, or if it is asked about already. To recalibrate, nothing
+        is waited for.
         """
         episode, until = self.latch.episode, self.observed_until
-        if self.latch.state != "open" or not episode or until is None:
-            return None
-        if kind_of(episode) == "recalibrate":
+        if self._turn is None or not episode or until is None or kind_of(episode) == "recalibrate":
             return None
         began = self.changes(episode, until)
         fresh = [

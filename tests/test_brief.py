@@ -15,7 +15,7 @@ import pytest
 from tasks import approval, brief, brief_calibration, chart, markdown, promotion_brief
 from tasks.reliability_table import ReliabilityTable, to_json
 from tasks.statistic import Statistic
-from tests.flow import FIRST, MODEL, At, beginning, propose, read, watch
+from tests.flow import FIRST, MODEL, At, beginning, land, propose, read, rows, watch
 
 HARM = "<script>alert(1)</script><!-- gone --> [here](https://evil.example) ![p](//evil.example/p)"
 
@@ -223,3 +223,18 @@ def test_a_chart_of_the_same_windows_is_the_same_file(at: At) -> None:
     at("drifted")
     windows = read().observations
     assert chart.of_windows(windows) == chart.of_windows(windows)
+
+
+def test_what_is_asked_about_is_not_said_to_wait(at: At) -> None:
+    at("drifted")
+    land(11, y=1 - rows(11)["y"])  # the old rule again, so that the newest window does not breach
+    assert watch(11).verdict == "steady"
+    assert "the newest window does not breach" in str(read().patience)
+    assert read().due is None
+    land(11)
+    watch(11)
+    assert read().patience is None
+    propose()
+    land(12, y=1 - rows(12)["y"])
+    assert watch(12).verdict == "steady"
+    assert (read().latch.state, read().patience) == ("open", None)
