@@ -64,15 +64,17 @@ def slices(rows: int, *, calibrate: float, judge: float, since: int = 0) -> Slic
     """Return the slices of `rows` time-ordered rows.
 
     `calibrate` and `judge` are shares of the rows from `since` on: what calibrates and judges is
-    from after the change for which the model is retrained. Without such rows, of all of them.
+    from after the change for which the model is retrained. Where these are too few for a row in
+    each, they are shares of all rows.
 
     Raises
     ------
     TrainingError
         If a slice would be empty.
     """
-    since = since if since < rows else 0
     fresh = rows - since
+    if not (round(fresh * judge) and round(fresh * calibrate)):
+        since, fresh = 0, rows
     last = rows - round(fresh * judge)
     middle = last - round(fresh * calibrate)
     if not 0 < middle < last < rows:

@@ -8,7 +8,7 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tasks import spans
@@ -40,6 +40,9 @@ def test_what_calibrates_and_judges_is_from_after_the_change() -> None:
     assert (whole.calibrate, whole.judge) == (slice(520, 640), slice(640, 800))
     later = spans.cut_of(SPEC, TIMES, labels(), [START + 9 * DAY])  # no row of it is labelled
     assert later == whole
+    for few in (1, 2, 3):  # of three rows, 15 % are none
+        changes = [START + (8 - few / 100) * DAY]
+        assert spans.cut_of(SPEC, TIMES, labels(), changes) == whole
 
 
 def test_of_one_change_all_rows_the_newer_half_and_those_since_the_breach_are_tried() -> None:
@@ -57,6 +60,7 @@ def test_where_a_level_was_lost_before_the_rows_since_then_take_the_place_of_the
 
 
 @given(st.lists(st.floats(-2, 9), max_size=2).map(sorted))
+@example([7.96875])
 def test_there_are_three_fits_at_most_and_no_two_of_nearly_the_same_rows(days: list[float]) -> None:
     changes = [START + d * DAY for d in days]
     cut = spans.cut_of(SPEC, TIMES, labels(), changes)
