@@ -16,7 +16,7 @@ from airflow.sdk.exceptions import AirflowFailException
 
 from dags.each_model import final
 from tasks.answers import APPROVE, REJECT
-from tasks.spec import ModelSpec
+from tasks.spec.model import ModelSpec
 
 COMMENT = Param(
     None,

@@ -12,9 +12,9 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from tasks.bounds import OutOfBounds, moment
 from tasks.chain import LedgerRefused
-from tasks.spec import ModelSpec
-from tasks.spec_file import load_all, models_folder
-from tasks.windows import Window, latest_complete, window_at
+from tasks.spec.model import ModelSpec
+from tasks.spec.spec_files import load_all, models_folder
+from tasks.spec.windows import Window, latest_complete, window_at
 
 # 10, 20, 40, 80 s: what a store or server needs to come back. What is final is not tried again.
 DEFAULTS = {

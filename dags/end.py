@@ -15,7 +15,7 @@ from airflow.sdk.exceptions import AirflowFailException
 
 from dags.each_model import final
 from tasks.chain import LedgerRefused
-from tasks.spec import ModelSpec
+from tasks.spec.model import ModelSpec
 
 
 def with_end(spec: ModelSpec) -> Callable[[Context], None]:

@@ -21,7 +21,7 @@ from window_timetable import WindowTimetable
 from dags.each_model import DEFAULTS, each_model, final, linked, window_of
 from dags.start import Start
 from tasks import bounds
-from tasks.spec import ModelSpec
+from tasks.spec.model import ModelSpec
 
 if TYPE_CHECKING:
     from tasks.ending import Run

@@ -16,7 +16,7 @@ from dags.ask import ask
 from dags.each_model import DEFAULTS, by_monitor, each_model, final, linked, run_link, skipped
 from dags.end import end, with_end
 from tasks import bounds
-from tasks.spec import ModelSpec, format_duration
+from tasks.spec.model import ModelSpec, format_duration
 
 _FOR_EVER = timedelta(days=3650)  # event time decides: insufficient windows end a shadow
 

@@ -16,7 +16,7 @@ from dags.ask import ask
 from dags.each_model import DEFAULTS, by_monitor, each_model, final, linked, run_link, skipped
 from dags.end import end, with_end
 from tasks import bounds
-from tasks.spec import ModelSpec
+from tasks.spec.model import ModelSpec
 
 
 def make(spec: ModelSpec) -> DAG:

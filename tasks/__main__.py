@@ -13,7 +13,6 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from tasks import spec_file
 from tasks.audit_command import audit
 from tasks.bounds import OutOfBounds
 from tasks.disk import Unusable
@@ -21,7 +20,8 @@ from tasks.ledger import Ledger
 from tasks.replay_command import replay
 from tasks.reproduce_command import reproduce
 from tasks.rollback_command import rollback
-from tasks.spec import ModelSpec, SpecError
+from tasks.spec import spec_files
+from tasks.spec.model import ModelSpec, SpecError
 
 app = typer.Typer(
     help="Gatelatch: watch margin classifiers, and change them only when a person says so.",
@@ -53,16 +53,16 @@ def check(
 
     known = users and _users(users.read())
 
-    known_files, strange = ([], []) if files else spec_file.listed(spec_file.models_folder())
+    known_files, strange = ([], []) if files else spec_files.listed(spec_files.models_folder())
     wanted = files or known_files
     for said in strange:
         err.print(said, markup=False)
     if not wanted and not strange:
-        _fail(f"no model specs in {spec_file.models_folder()}; set GATELATCH_MODELS or name files")
+        _fail(f"no model specs in {spec_files.models_folder()}; set GATELATCH_MODELS or name files")
     bad = len(strange)
     for path in wanted:
         try:
-            spec = spec_file.load(path)
+            spec = spec_files.load(path)
             check_expectations(spec)
             if known and (strangers := answers.strangers(spec, known)):
                 raise SpecError(f"{path}:\n  owner.approvers: " + "\n  ".join(strangers))
@@ -233,7 +233,7 @@ def init() -> None:
 def options() -> None:
     """Print every option of a model spec with its default and meaning, as a Markdown table."""
     print("| option | default | meaning |\n| --- | --- | --- |")
-    for path, default, meaning in spec_file.options():
+    for path, default, meaning in spec_files.options():
         print(f"| `{path}` | {default} | {meaning} |")
 
 
@@ -249,7 +249,7 @@ def _users(printed: str) -> dict[str, str]:
 
 def _find(model: str) -> ModelSpec:
     try:
-        return spec_file.find(model)
+        return spec_files.find(model)
     except SpecError as error:
         _fail(str(error))
 

@@ -12,7 +12,7 @@ import numpy as np
 from tasks.margins import Floats, Ints
 
 if TYPE_CHECKING:
-    from tasks.spec import ModelSpec
+    from tasks.spec.model import ModelSpec
     from tasks.training import Slices
 
 FEWEST = 10  # rows of a class, and of the others, that a calibration of its own rests on

@@ -20,7 +20,7 @@ from tasks.grid import Grid
 from tasks.margins import Floats, Ints, confidence, hinge, margin
 from tasks.reference import Reference, reference_of
 from tasks.scored import Scored, rates
-from tasks.spec import ModelSpec
+from tasks.spec.model import ModelSpec
 from tasks.summary import NotFinite, need_finite
 from tasks.training import TrainingError, class_names
 

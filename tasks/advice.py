@@ -9,7 +9,7 @@ from math import ceil
 from statistics import median
 from typing import Any
 
-from tasks.spec import ModelSpec, format_duration
+from tasks.spec.model import ModelSpec, format_duration
 
 WINDOWS = 8  # in a row that are insufficient, before advice is given
 MOST = 100  # times as long is no window that anybody waits for

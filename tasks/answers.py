@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tasks.records import Proposal
-from tasks.spec import ModelSpec
+from tasks.spec.model import ModelSpec
 
 APPROVE, REJECT = "Approve", "Reject"
 NO_REASON = "no reason given"

@@ -27,8 +27,8 @@ from tasks.newest import newest_row
 from tasks.records import PROPOSER as PROPOSER
 from tasks.records import Candidate, Decision, Proposal
 from tasks.shadow import Outcome
-from tasks.spec import ModelSpec
-from tasks.windows import latest_complete, window_at
+from tasks.spec.model import ModelSpec
+from tasks.spec.windows import latest_complete, window_at
 
 
 class NotApproved(Exception):

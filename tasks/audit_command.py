@@ -14,13 +14,14 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from tasks import adoption, chain, findings, heads, spec_file
+from tasks import adoption, chain, findings, heads
 from tasks import audit as trails
 from tasks.audit import Event
 from tasks.findings import Findings
 from tasks.ledger import Ledger
 from tasks.signing_keys import KeyUnusable
-from tasks.spec import SpecError
+from tasks.spec import spec_files
+from tasks.spec.model import SpecError
 
 _OUT = Console(soft_wrap=True, highlight=False)
 _ERR = Console(stderr=True, soft_wrap=True, highlight=False)
@@ -90,7 +91,7 @@ def _save(path: Path, model: str, trail: chain.Trail) -> None:
 
 def _know(model: str) -> None:
     try:
-        spec_file.find(model)
+        spec_files.find(model)
     except SpecError as error:
         _ERR.print(str(error), markup=False)
         raise typer.Exit(1) from None

@@ -15,9 +15,9 @@ from tasks.markdown import as_text, sparkline, table
 from tasks.page import render
 from tasks.records import Observation, Proposal
 from tasks.reference import from_json
-from tasks.spec import ModelSpec, format_duration
+from tasks.spec.model import ModelSpec, format_duration
+from tasks.spec.windows import Window
 from tasks.status import Status
-from tasks.windows import Window
 
 REPORTS = "/gatelatch/reports"  # where plugins/reports.py serves the store's `reports/`
 _LONGEST_FOLDER = 200  # characters of a proposal's name in a path

@@ -8,7 +8,7 @@ from typing import Any
 from tasks.markdown import as_text, table
 from tasks.records import Observation, Proposal
 from tasks.reliability_table import from_json
-from tasks.spec import ModelSpec, format_duration
+from tasks.spec.model import ModelSpec, format_duration
 
 GATES = frozenset({"same_decisions", "better_calibrated", "brier_kept"})  # of a recalibration
 _SHOWN_CLASSES = 6

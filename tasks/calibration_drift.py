@@ -20,10 +20,10 @@ from tasks.drift import Judgement, Verdict, insufficient
 from tasks.limits import critical_value
 from tasks.reference import Reference
 from tasks.reliability_table import ReliabilityTable
-from tasks.spec import ModelSpec
+from tasks.spec.model import ModelSpec
+from tasks.spec.windows import windows_per_year
 from tasks.statistic import Statistic, deviation_of
 from tasks.summary import Summary
-from tasks.windows import windows_per_year
 
 
 def judge(window: Summary, reference: Reference, spec: ModelSpec) -> Judgement:

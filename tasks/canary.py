@@ -10,9 +10,9 @@ from tasks.drift import Verdict
 from tasks.latch import Pause, Reading, fold
 from tasks.limits import critical_value
 from tasks.records import Candidate, Observation, TwoCandidates
-from tasks.spec import ModelSpec
+from tasks.spec.model import ModelSpec
+from tasks.spec.windows import windows_per_year
 from tasks.status import REFUSALS, Status
-from tasks.windows import windows_per_year
 
 KIND = "rollback"
 

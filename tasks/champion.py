@@ -14,9 +14,9 @@ from tasks.acceptance import Acceptance
 from tasks.history import History
 from tasks.margins import Floats, Ints
 from tasks.spans import Tried
-from tasks.spec import ModelSpec
+from tasks.spec.model import ModelSpec
+from tasks.spec.windows import Window
 from tasks.summary import Summary, not_finite, wild
-from tasks.windows import Window
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -21,7 +21,7 @@ from tasks.evidence import short
 from tasks.gates import GateResult, guarded
 from tasks.margins import Floats, Ints
 from tasks.scored import Scored
-from tasks.spec import ModelSpec
+from tasks.spec.model import ModelSpec
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -8,7 +8,7 @@ from functools import cached_property, reduce
 from math import sqrt
 
 from tasks.class_spread import QUANTITIES, name_of
-from tasks.spec import Drift
+from tasks.spec.model import Drift
 from tasks.statistic import Chance, Statistic, deviation_of
 from tasks.summary import Losses, Summary
 

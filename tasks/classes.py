@@ -11,7 +11,7 @@ from tasks.plain import as_text
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from tasks.spec import ModelSpec
+    from tasks.spec.model import ModelSpec
 
 _YES = frozenset({"true", "t", "yes", "y", "1"})
 _NO = frozenset({"false", "f", "no", "n", "0"})

@@ -13,7 +13,7 @@ from tasks.times import instants, is_time, zone_of
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from tasks.spec import ModelSpec
+    from tasks.spec.model import ModelSpec
 
 Role: TypeAlias = Literal["time", "key", "number", "text", "label", "unknown"]
 Cast: TypeAlias = Callable[[Any], Any]

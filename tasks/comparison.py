@@ -9,7 +9,7 @@ from math import sqrt
 from typing import Any
 
 from tasks.records import Candidate, Observation
-from tasks.windows import Window
+from tasks.spec.windows import Window
 
 
 @dataclass(frozen=True)

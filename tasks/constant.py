@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from math import sqrt
 
-from tasks.spec import Drift
+from tasks.spec.model import Drift
 from tasks.statistic import Chance, Statistic
 from tasks.summary import Summary
 

@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from tasks import memory, spec_file, spec_yaml
+from tasks import memory
 from tasks.guess import KINDS, Guess, Kind, guess
-from tasks.spec import SpecError, format_duration, parse_duration
-from tasks.spec_file import checked as checked
+from tasks.spec import spec_files, spec_yaml
+from tasks.spec.model import SpecError, format_duration, parse_duration
+from tasks.spec.spec_files import checked as checked
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -37,7 +38,7 @@ def find(model: str) -> dict[str, Any]:
     """
     path = Path(model)
     known = path.suffix in (".yaml", ".yml") or os.path.exists(path)  # of any text, however long
-    spec = spec_file.load(path) if known else spec_file.find(model)
+    spec = spec_files.load(path) if known else spec_files.find(model)
     return spec.model_dump(exclude_defaults=True)
 
 

@@ -9,7 +9,7 @@ from typing import Literal
 from tasks import class_losses, constant, reasons
 from tasks.class_losses import Classes, compared
 from tasks.reference import Reference
-from tasks.spec import Drift, ModelSpec
+from tasks.spec.model import Drift, ModelSpec
 from tasks.statistic import Chance, Shares, Statistic, of_distance, of_loss, of_violations, shapes
 from tasks.summary import Summary
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tasks.spec import ModelSpec
+from tasks.spec.model import ModelSpec
 
 if TYPE_CHECKING:
     import pandas as pd

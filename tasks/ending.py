@@ -14,7 +14,7 @@ from tasks import approval, status
 from tasks.ledger import Conflict, Ledger
 from tasks.records import Decision, Proposal
 from tasks.shadowing import look_at
-from tasks.spec import ModelSpec, format_duration
+from tasks.spec.model import ModelSpec, format_duration
 
 Run = Literal["active", "over", "gone"]
 RunOf = Callable[[str, str], Run]  # of a DAG and a run id

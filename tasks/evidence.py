@@ -13,7 +13,7 @@ from dataclasses import asdict, fields
 from typing import Any
 
 from tasks.records import Candidate, Proposal
-from tasks.spec import ModelSpec
+from tasks.spec.model import ModelSpec
 
 _SHORT = 12
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from tasks.spec import Expectation, ModelSpec, SpecError
+from tasks.spec.model import Expectation, ModelSpec, SpecError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -200,7 +200,7 @@ def _usable() -> dict[str, Any]:
 
 
 def _mistakes(index: int, item: Expectation) -> Iterator[str]:
-    """Yield what is wrong with a user's expectation, in the form of `tasks.spec`'s messages."""
+    """Yield what is wrong with a user's expectation, in the form of `tasks.spec.model`'s messages."""
     usable = _usable()
     from great_expectations.compatibility import pydantic
     from great_expectations.expectations import registry

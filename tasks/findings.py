@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any, TypeVar
 
-from tasks import evidence, heads, meaning, seals, spec_file, verification
+from tasks import evidence, heads, meaning, seals, verification
 from tasks.chain import Trail
 from tasks.heads import Head
 from tasks.records import Candidate, Decision, Promotion, Proposal
-from tasks.spec import ModelSpec, SpecError
+from tasks.spec import spec_files
+from tasks.spec.model import ModelSpec, SpecError
 
 _Record = TypeVar("_Record")
 
@@ -116,7 +117,7 @@ def _evidence(model: str, trail: Trail) -> list[str]:
     if not approved:
         return []
     try:
-        spec = spec_file.find(model)
+        spec = spec_files.find(model)
     except SpecError:
         return ["the evidence of what was approved: there is no usable spec of this name"]
     other = [f"{d.proposal} {d.step}" for d in approved if _again(spec, trail, d) != d.evidence]

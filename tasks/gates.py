@@ -13,7 +13,7 @@ import numpy as np
 from tasks.margins import Floats
 from tasks.resampling import Blocks
 from tasks.scored import LOSSES, NotComputable, Scored, loss
-from tasks.spec import Gate, Gates
+from tasks.spec.model import Gate, Gates
 
 Verdict = Literal["passed", "failed", "not_judged"]
 NO_CHAMPION = "no champion yet to compare with"

@@ -18,10 +18,10 @@ from tasks.keys import Mask
 from tasks.margins import Floats, Ints, error, hinge, margin, violation
 from tasks.outside import Outside
 from tasks.source import SourceError, batches
-from tasks.spec import ModelSpec, Validation, format_duration
+from tasks.spec.model import ModelSpec, Validation, format_duration
+from tasks.spec.windows import Window, stamp, whole_windows, window_at, windows_within
 from tasks.summary import wild
 from tasks.training import Facts
-from tasks.windows import Window, stamp, whole_windows, window_at, windows_within
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -11,8 +11,8 @@ from tasks import classes, duck
 from tasks.label_source import joined_keys, labels
 from tasks.plain import plain_type
 from tasks.readers import SourceChanged, SourceError
-from tasks.spec import ModelSpec
-from tasks.windows import Window
+from tasks.spec.model import ModelSpec
+from tasks.spec.windows import Window
 
 if TYPE_CHECKING:
     import pyarrow as pa

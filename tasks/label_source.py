@@ -19,10 +19,10 @@ from tasks.readers import (
     unreadable,
     within_bounds,
 )
-from tasks.spec import ModelSpec
+from tasks.spec.model import ModelSpec
+from tasks.spec.windows import Window
 from tasks.sql_table import Column, Unreadable, columns_of, read_table
 from tasks.unpacking import check_keys
-from tasks.windows import Window
 
 if TYPE_CHECKING:
     import pyarrow as pa

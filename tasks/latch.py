@@ -10,8 +10,8 @@ from typing import Literal
 
 from tasks.bounds import shifted
 from tasks.drift import Verdict
-from tasks.spec import LatchPolicy
-from tasks.windows import Window
+from tasks.spec.model import LatchPolicy
+from tasks.spec.windows import Window
 
 State = Literal["closed", "open", "resting"]
 Kind = Literal["retrain", "recalibrate"]

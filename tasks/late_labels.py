@@ -9,8 +9,8 @@ from tasks.bounds import shifted
 from tasks.ledger import Ledger
 from tasks.records import Observation
 from tasks.source import digest_of
-from tasks.spec import ModelSpec
-from tasks.windows import Window, labels_awaited_until
+from tasks.spec.model import ModelSpec
+from tasks.spec.windows import Window, labels_awaited_until
 
 AT_MOST = 8  # windows that one run reads again
 

@@ -30,6 +30,7 @@ from tasks.records import (
     candidate_at,
     champion_at,
 )
+from tasks.spec.windows import Window
 from tasks.tables import (
     ADOPTIONS,
     CANDIDATES,
@@ -40,7 +41,6 @@ from tasks.tables import (
     PROPOSALS,
     QUESTIONS,
 )
-from tasks.windows import Window
 
 _Row = TypeVar("_Row")
 

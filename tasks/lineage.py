@@ -8,7 +8,7 @@ from typing import Any
 from tasks.encoding import scaler_of
 from tasks.evidence import digest
 from tasks.records import Proposal
-from tasks.spec import ModelSpec
+from tasks.spec.model import ModelSpec
 
 
 def lineage(

@@ -14,10 +14,10 @@ from tasks.observing import reference_of
 from tasks.promotion import follow
 from tasks.quarantine import accepted
 from tasks.scored_by import of_version
-from tasks.spec import ModelSpec, SpecError
+from tasks.spec.model import ModelSpec, SpecError
+from tasks.spec.windows import Window
 from tasks.tracking import RegistryError
 from tasks.versions import classes_of, model_of
-from tasks.windows import Window
 
 if TYPE_CHECKING:
     from collections.abc import Callable

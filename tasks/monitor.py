@@ -15,8 +15,8 @@ from tasks.observing import constants_of, observation, reigns_at
 from tasks.quarantine import check_rows
 from tasks.readers import SourceChanged as SourceChanged
 from tasks.records import Observation, champion_at
-from tasks.spec import ModelSpec, SpecError
-from tasks.windows import Window, window_at, windows_within
+from tasks.spec.model import ModelSpec, SpecError
+from tasks.spec.windows import Window, window_at, windows_within
 
 
 def validate(spec: ModelSpec, window: Window, *, version: int | None = None) -> dict[str, Any]:

@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 
 from tasks.bounds import EARLIEST, LATEST
 from tasks.source import NoRows, batches
-from tasks.spec import ModelSpec
-from tasks.windows import Window
+from tasks.spec.model import ModelSpec
+from tasks.spec.windows import Window
 
 _FIRST = datetime(1970, 1, 1, tzinfo=UTC)
 _DAY = timedelta(days=1)

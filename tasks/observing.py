@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 from tasks import remembered, store
 from tasks.ledger import Ledger
 from tasks.records import Candidate, Observation
-from tasks.spec import ModelSpec
-from tasks.windows import Window
+from tasks.spec.model import ModelSpec
+from tasks.spec.windows import Window
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -72,7 +72,7 @@ def reference_of(spec: ModelSpec, ledger: Ledger, version: int) -> Reference:
 
 def _reference(spec: ModelSpec, candidate: Candidate) -> Reference:
     from tasks.reference import from_json
-    from tasks.spec import SpecError
+    from tasks.spec.model import SpecError
     from tasks.summary import OtherFormat
 
     try:
@@ -103,7 +103,7 @@ def _level(spec: ModelSpec, ledger: Ledger, window: Window, version: int) -> Ref
 
 def candidate_of(spec: ModelSpec, ledger: Ledger, version: int) -> Candidate:
     """Return the candidate that became a version. Raises SpecError if there is none."""
-    from tasks.spec import SpecError
+    from tasks.spec.model import SpecError
 
     candidate = ledger.candidate(spec.model, version)
     if candidate is None:

@@ -16,7 +16,7 @@ from tasks import scoring
 from tasks.champion import fit
 from tasks.history import History
 from tasks.margins import Floats, Ints
-from tasks.spec import ModelSpec
+from tasks.spec.model import ModelSpec
 from tasks.training import TrainingError
 
 MOST = 160  # models in a matrix

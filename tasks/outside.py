@@ -8,8 +8,8 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from tasks.spec import WindowGrid
-from tasks.windows import Window, window_at
+from tasks.spec.model import WindowGrid
+from tasks.spec.windows import Window, window_at
 
 _TOLD = {
     "timeless": "have no time (source.time); write one",

@@ -12,8 +12,8 @@ from datetime import datetime
 from math import ceil
 
 from tasks.drift import Verdict
-from tasks.spec import ModelSpec
-from tasks.windows import Window
+from tasks.spec.model import ModelSpec
+from tasks.spec.windows import Window
 
 JUDGED = 50  # rows of the new time that should judge a candidate …
 OF_A_CLASS = 5  # … and of each class, in each part

@@ -10,7 +10,7 @@ from tasks import evidence, heads, shadowing, status, verification
 from tasks.approval import NotApproved, approved, candidate_of, decision_on, evidence_of
 from tasks.ledger import Conflict, Ledger
 from tasks.records import Decision, Promotion
-from tasks.spec import ModelSpec
+from tasks.spec.model import ModelSpec
 from tasks.versions import model_of
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from tasks import brief, brief_calibration, gate_page, refit, spans
 from tasks.markdown import as_text, beside, table
 from tasks.records import Candidate, Proposal
 from tasks.shadow import Outcome
-from tasks.spec import ModelSpec, format_duration
+from tasks.spec.model import ModelSpec, format_duration
 from tasks.status import Status
 
 _SHOWN = 0.0005  # what three digits do not round to nothing

@@ -13,8 +13,8 @@ from tasks.outside import Outside
 from tasks.readers import SourceChanged, SourceError
 from tasks.scored_by import Count
 from tasks.source import batches
-from tasks.spec import ModelSpec
-from tasks.windows import Window
+from tasks.spec.model import ModelSpec
+from tasks.spec.windows import Window
 
 if TYPE_CHECKING:
     import pyarrow as pa

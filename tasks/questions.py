@@ -9,7 +9,7 @@ from tasks import answers, evidence
 from tasks.ledger import Ledger
 from tasks.meaning import may_say_yes
 from tasks.records import POLICY, Candidate, Proposal, Question
-from tasks.spec import ModelSpec
+from tasks.spec.model import ModelSpec
 
 
 def ask(spec: ModelSpec, ledger: Ledger, proposal: str, step: str) -> Question:

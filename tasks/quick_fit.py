@@ -15,10 +15,10 @@ from tasks import scoring, training
 from tasks.margins import Floats, Ints, error, margin
 from tasks.outlook import Estimate
 from tasks.resampling import Blocks
-from tasks.spec import ModelSpec
-from tasks.spec_gates import Gate
+from tasks.spec.gate_options import Gate
+from tasks.spec.model import ModelSpec
+from tasks.spec.windows import stamp
 from tasks.summary import need_finite
-from tasks.windows import stamp
 
 if TYPE_CHECKING:
     import pandas as pd

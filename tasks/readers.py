@@ -10,7 +10,7 @@ from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from tasks.spec import Place
+from tasks.spec.model import Place
 from tasks.unpacking import BATCH_ROWS as BATCH_ROWS
 from tasks.unpacking import Groups, TooLarge, bounded, check_footer
 

@@ -9,8 +9,8 @@ from tasks.approval import NotApproved
 from tasks.ledger import Ledger
 from tasks.records import Proposal
 from tasks.retrain import slices_of
-from tasks.spec import ModelSpec
-from tasks.windows import Window, stamp
+from tasks.spec.model import ModelSpec
+from tasks.spec.windows import Window, stamp
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

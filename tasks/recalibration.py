@@ -17,8 +17,8 @@ from tasks.margins import Floats, Ints
 from tasks.reference import Reference
 from tasks.reliability_table import ReliabilityTable
 from tasks.scored import Scored, rates
-from tasks.spec import Gates, ModelSpec
-from tasks.spec_gates import Gate
+from tasks.spec.gate_options import Gate
+from tasks.spec.model import Gates, ModelSpec
 from tasks.summary import need_finite
 from tasks.training import class_names
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from tasks.spec_part import SpecError
-from tasks.windows import Window
+from tasks.spec.part import SpecError
+from tasks.spec.windows import Window
 
 REFUSALS = ("rejected", "no_answer", "failed", "superseded", "withdrawn")
 ENDED = ("ended", "invalid")  # nobody refused: its run died, or what was answered does not count

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from tasks import calibration, scoring, training
 from tasks.margins import Ints
-from tasks.spec import ModelSpec
+from tasks.spec.model import ModelSpec
 from tasks.summary import NotFinite, need_finite
 from tasks.training import Slices, TrainingError
 

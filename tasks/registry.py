@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tasks import artifact, lineage, model_card, model_file, scratch, signing
-from tasks.spec import ModelSpec
+from tasks.spec.model import ModelSpec
 from tasks.tracking import RegistryError as RegistryError
 from tasks.tracking import asking, connect, persist, read_model, ui, unless
 

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from tasks.bounds import shifted
 from tasks.latch import breach_of
 from tasks.records import Candidate, Decision, Promotion, Proposal, TwoCandidates, candidate_at
-from tasks.spec import ModelSpec
+from tasks.spec.model import ModelSpec
 
 MORE = 2  # windows beyond the training window for which a level is remembered
 ATTEMPTS = 2  # candidates of a reign that its gates refuse, until the level counts as lost for good

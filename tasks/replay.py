@@ -26,7 +26,7 @@ from tasks.patience import Fresh
 from tasks.remembered import Reign, beside, changes, level
 from tasks.returning import Seen, better
 from tasks.spans import Tried
-from tasks.spec import ModelSpec
+from tasks.spec.model import ModelSpec
 from tasks.summary import NotFinite
 from tasks.training import TrainingError
 

@@ -18,7 +18,7 @@ from tasks import bounds, draft, progress
 from tasks.disk import whole, writing
 from tasks.guess import Guess, Kind
 from tasks.source import SourceError
-from tasks.spec import ModelSpec, SpecError, format_duration
+from tasks.spec.model import ModelSpec, SpecError, format_duration
 from tasks.training import TrainingError
 
 if TYPE_CHECKING:

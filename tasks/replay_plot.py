@@ -11,7 +11,7 @@ import numpy as np
 
 from tasks.chart import COLOURS, tidy
 from tasks.replay_report import Report, chosen
-from tasks.spec import format_duration
+from tasks.spec.model import format_duration
 from tasks.trial import OURS, Policy, Trial, frontier
 
 if TYPE_CHECKING:

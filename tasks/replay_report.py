@@ -18,7 +18,7 @@ from tasks.attribution import INTERCEPT
 from tasks.guess import Guess
 from tasks.oracle import stride
 from tasks.replay import Retrain, Step
-from tasks.spec import format_duration
+from tasks.spec.model import format_duration
 from tasks.trial import Hindsight, Policy, Trial, frontier, hindsight
 
 SCHEMA = "gatelatch.replay/1"

@@ -8,9 +8,9 @@ from tasks.page import render
 
 if TYPE_CHECKING:
     from tasks.expectations import Check
-    from tasks.spec import ModelSpec
+    from tasks.spec.model import ModelSpec
+    from tasks.spec.windows import Window
     from tasks.validation import Validation
-    from tasks.windows import Window
 
 _GRAVITY = ("stop", "quarantine", "warn")
 

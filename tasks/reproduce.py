@@ -13,9 +13,9 @@ from tasks.calibration import learn
 from tasks.ledger import Ledger
 from tasks.made_with import made_with
 from tasks.observing import candidate_of
-from tasks.spec import ModelSpec
+from tasks.spec.model import ModelSpec
+from tasks.spec.windows import Window
 from tasks.versions import champion_of, model_of
-from tasks.windows import Window
 
 _TOLERANCE = 1e-9
 
@@ -48,7 +48,7 @@ def reproduce(spec: ModelSpec, version: int) -> Reproduction:
     ------
     CannotReproduce
         If spec or data are no longer those of the lineage.
-    tasks.spec.SpecError
+    tasks.spec.model.SpecError
         If the ledger knows no such version.
     tasks.registry.RegistryError
         If the version cannot be loaded.

@@ -7,9 +7,9 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from tasks import spec_file
 from tasks.bounds import INTEGER
-from tasks.spec import SpecError
+from tasks.spec import spec_files
+from tasks.spec.model import SpecError
 
 err = Console(stderr=True, soft_wrap=True, highlight=False)
 
@@ -28,7 +28,7 @@ def reproduce(
     from tasks.reproduce import reproduce as again
 
     try:
-        found = again(spec_file.find(model), version)
+        found = again(spec_files.find(model), version)
     except (SpecError, CannotReproduce, RegistryError, LedgerRefused) as error:
         err.print(str(error), markup=False)
         raise typer.Exit(2) from None

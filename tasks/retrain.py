@@ -17,9 +17,9 @@ from tasks.lineage import lineage
 from tasks.made_with import made_with
 from tasks.promotion import follow
 from tasks.records import Candidate, Decision, Proposal
-from tasks.spec import ModelSpec
+from tasks.spec.model import ModelSpec
+from tasks.spec.windows import Window
 from tasks.versions import champion_of
-from tasks.windows import Window
 
 if TYPE_CHECKING:
     import pandas as pd

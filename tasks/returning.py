@@ -19,9 +19,9 @@ from tasks.latch import Reading, fold
 from tasks.limits import critical_value
 from tasks.records import Candidate, Observation, TwoCandidates
 from tasks.reference import Spread
-from tasks.spec import ModelSpec
+from tasks.spec.model import ModelSpec
+from tasks.spec.windows import Window, windows_per_year
 from tasks.status import Status
-from tasks.windows import Window, windows_per_year
 
 
 @dataclass(frozen=True)

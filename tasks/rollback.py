@@ -19,7 +19,7 @@ from tasks.canary import KIND
 from tasks.ledger import Ledger
 from tasks.promotion import settle
 from tasks.records import Decision, Observation, Promotion, Proposal
-from tasks.spec import ModelSpec
+from tasks.spec.model import ModelSpec
 from tasks.versions import model_of
 
 STEP = "rollback"

@@ -10,7 +10,7 @@ from tasks.canary import served
 from tasks.comparison import pairs
 from tasks.markdown import as_text, beside
 from tasks.records import Observation, Proposal
-from tasks.spec import format_duration
+from tasks.spec.model import format_duration
 from tasks.status import Status
 
 _SHOWN = 12  # windows of an earlier champion that was only measured beside

@@ -9,11 +9,11 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from tasks import spec_file
 from tasks.bounds import INTEGER, OutOfBounds
 from tasks.chain import LedgerRefused
 from tasks.ledger import Conflict
-from tasks.spec import SpecError
+from tasks.spec import spec_files
+from tasks.spec.model import SpecError
 
 err = Console(stderr=True, soft_wrap=True, highlight=False)
 
@@ -42,7 +42,7 @@ def rollback(
     from tasks.signing_keys import KeyUnusable
 
     try:
-        spec = spec_file.find(model)
+        spec = spec_files.find(model)
         champion, earlier = target(spec, version)
         if not (yes or _confirmed(model, champion, earlier)):
             raise RollbackError("not confirmed, nothing was changed; --yes does not ask")

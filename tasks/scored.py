@@ -10,7 +10,7 @@ import numpy as np
 
 from tasks.margins import Floats, Ints, error, hinge, margin, violation
 from tasks.reliability import Reliability, reliability
-from tasks.spec_gates import Costs
+from tasks.spec.gate_options import Costs
 
 
 class NotComputable(Exception):

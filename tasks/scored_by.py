@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tasks.margins import Ints
-from tasks.spec import ModelSpec
+from tasks.spec.model import ModelSpec
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -9,7 +9,7 @@ from tasks.grid import Grid
 from tasks.linear import Rows, inputs, linear
 from tasks.margins import Floats, Ints, labelled
 from tasks.reliability_table import ReliabilityTable
-from tasks.spec import ModelSpec
+from tasks.spec.model import ModelSpec
 from tasks.summary import Summary, need_finite, summarise
 from tasks.training import class_names, numeric_columns
 

@@ -11,9 +11,9 @@ from tasks.comparison import Pair, pairs, rise
 from tasks.drift import Verdict
 from tasks.latch import Reading, fold
 from tasks.records import Candidate, Observation
-from tasks.spec import LatchPolicy, ModelSpec, Opening
+from tasks.spec.model import LatchPolicy, ModelSpec, Opening
+from tasks.spec.windows import Window, labels_awaited_until
 from tasks.status import Status
-from tasks.windows import Window, labels_awaited_until
 
 CONFIDENCE = 0.95  # that a candidate which is as good as the champion passes, all windows together
 PATIENCE = 3  # times `shadow.windows` of insufficient windows, then nothing is expected of it

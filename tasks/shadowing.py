@@ -9,7 +9,7 @@ from tasks import approval, evidence, shadow, status
 from tasks.ledger import Ledger
 from tasks.records import Decision, Proposal
 from tasks.shadow import Answer, Outcome
-from tasks.spec import ModelSpec
+from tasks.spec.model import ModelSpec
 
 STEP = "shadow"
 

@@ -19,7 +19,7 @@ from tasks.gates import NO_CHAMPION, GateResult, guarded, verdict
 from tasks.margins import Floats
 from tasks.resampling import Blocks
 from tasks.scored import NotComputable, Scored, loss
-from tasks.spec_gates import Gates, SliceOver, SlicePolicy
+from tasks.spec.gate_options import Gates, SliceOver, SlicePolicy
 
 Columns = Mapping[str, NDArray[Any]]
 _MOST_VALUES = 20  # of one column; whoever wants to see smaller ones names them

@@ -11,7 +11,7 @@ from tasks.constant import least_hinge
 from tasks.gates import NO_CHAMPION, GateResult, bounded, verdict
 from tasks.margins import Floats, hinge
 from tasks.scored import LOSSES, NotComputable, Scored
-from tasks.spec_gates import Gates
+from tasks.spec.gate_options import Gates
 
 _OF_THE_FIT = ("hinge_gap", "support_vectors", "support_vector_share")
 _ROUNDING = 1e-9  # what sums of a constant's losses may be off by

@@ -11,8 +11,8 @@ from tasks.digest import Digest
 from tasks.outside import Outside
 from tasks.readers import BATCH_ROWS as BATCH_ROWS
 from tasks.readers import SourceError as SourceError
-from tasks.spec import ModelSpec
-from tasks.windows import Window
+from tasks.spec.model import ModelSpec
+from tasks.spec.windows import Window
 
 if TYPE_CHECKING:
     import pyarrow as pa

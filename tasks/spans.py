@@ -16,9 +16,9 @@ import numpy as np
 
 from tasks import scoring, training
 from tasks.margins import Ints, hinge, margin
-from tasks.spec import ModelSpec
+from tasks.spec.model import ModelSpec
+from tasks.spec.windows import Window, stamp
 from tasks.training import Slices
-from tasks.windows import Window, stamp
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import sqlalchemy as sa
 
     from tasks.columns import Role
-    from tasks.spec import Place
+    from tasks.spec.model import Place
 
 _PART_ROWS = 16_384
 

@@ -9,9 +9,9 @@ from typing import Any, Literal
 from tasks.distances import ks, wasserstein
 from tasks.limits import critical_value, ks_noise, tail
 from tasks.reference import Reference
-from tasks.spec import Drift, ModelSpec
+from tasks.spec.model import Drift, ModelSpec
+from tasks.spec.windows import windows_per_year
 from tasks.summary import Distribution, Losses, Summary
-from tasks.windows import windows_per_year
 
 Counts = Literal["both", "rise", "fall"]
 _FARTHEST = 1e300  # deviations: farther is no number that JSON holds

@@ -18,8 +18,8 @@ from tasks.records import ENDS as ENDS
 from tasks.records import REFUSALS as REFUSALS
 from tasks.records import Candidate, Decision, Observation, Promotion, Proposal, candidate_at
 from tasks.remembered import Reign
-from tasks.spec import ModelSpec
-from tasks.windows import window_at
+from tasks.spec.model import ModelSpec
+from tasks.spec.windows import window_at
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from tasks.spec import ModelSpec
+    from tasks.spec.model import ModelSpec
 
 _ISO = re.compile(r"\d{4}-\d\d-\d\d([ T]\d\d.*)?", re.DOTALL)
 _EPOCH = datetime(1970, 1, 1)

@@ -13,7 +13,7 @@ from tasks import absent
 from tasks.encoding import encoder, mute
 from tasks.linear import Rows
 from tasks.margins import Floats, Ints
-from tasks.spec import ModelSpec
+from tasks.spec.model import ModelSpec
 from tasks.summary import LARGEST
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from tasks.history import History
 from tasks.margins import Floats, Ints
 from tasks.oracle import Matrix
 from tasks.replay import Played, Retrain
-from tasks.spec import ModelSpec
+from tasks.spec.model import ModelSpec
 
 OURS = "gatelatch"
 # Told a stage's name and its number of steps, if known; returns what to call after each step.

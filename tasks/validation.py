@@ -23,9 +23,9 @@ from tasks.expectations import (
 )
 from tasks.keys import comparable, repeats
 from tasks.proofs import Column
-from tasks.spec import ModelSpec
+from tasks.spec.model import ModelSpec
+from tasks.spec.windows import Window
 from tasks.unpacking import BATCH_BYTES
-from tasks.windows import Window
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -7,7 +7,7 @@ from typing import Any
 
 from tasks.ledger import Ledger
 from tasks.observing import candidate_of
-from tasks.spec import ModelSpec
+from tasks.spec.model import ModelSpec
 
 
 def champion_of(spec: ModelSpec, ledger: Ledger, version: int) -> Any:
@@ -44,7 +44,7 @@ def model_of(spec: ModelSpec, ledger: Ledger, version: int) -> Any:
 
     Raises
     ------
-    tasks.spec.SpecError
+    tasks.spec.model.SpecError
         If the ledger knows no such version.
     tasks.registry.RegistryError
         If what the registry holds is not what the ledger accepted, or is not there.

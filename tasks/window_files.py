@@ -20,9 +20,9 @@ from tasks.readers import (
     read_parquet,
     unreadable,
 )
-from tasks.spec import ModelSpec
+from tasks.spec.model import ModelSpec
+from tasks.spec.windows import Window
 from tasks.times import NoZone, from_texts, instants, is_time, zone_of
-from tasks.windows import Window
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 from tasks.columns import role_of
 from tasks.outside import Outside, at_edge, span_of
 from tasks.readers import SourceError
-from tasks.spec import ModelSpec
+from tasks.spec.model import ModelSpec
+from tasks.spec.windows import Window
 from tasks.sql_table import Column, Unreadable, columns_of, read_table
 from tasks.times import NoZone, from_texts, instants, zone_of
 from tasks.window_files import no_zone, of_window
-from tasks.windows import Window
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -12,7 +12,7 @@ import pytest
 import sqlalchemy as sa
 
 from tasks.ledger import Ledger
-from tasks.spec import ModelSpec
+from tasks.spec.model import ModelSpec
 
 POSTGRES = "postgresql+psycopg://postgres@127.0.0.1:5432/test"
 

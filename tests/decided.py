@@ -10,7 +10,7 @@ from tasks import status, tracking
 from tasks.history import History
 from tasks.ledger import Ledger
 from tasks.replay import Played
-from tasks.spec import ModelSpec
+from tasks.spec.model import ModelSpec
 
 UNTRAINED = "untrained"
 

@@ -16,8 +16,8 @@ import pytest
 from tasks import approval, monitor, promotion, registry, retrain, status, tracking
 from tasks.ledger import Ledger
 from tasks.records import Observation, Promotion
-from tasks.spec import ModelSpec
-from tasks.windows import Window
+from tasks.spec.model import ModelSpec
+from tasks.spec.windows import Window
 
 MODEL = ModelSpec.model_validate(
     {

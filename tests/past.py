@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 
 from tasks.history import History
-from tasks.spec import ModelSpec
-from tasks.windows import Window
+from tasks.spec.model import ModelSpec
+from tasks.spec.windows import Window
 
 HOURS = timedelta(hours=1)
 START = datetime(2026, 1, 1, tzinfo=UTC)

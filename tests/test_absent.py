@@ -17,7 +17,7 @@ from sklearn.frozen import FrozenEstimator
 from tasks import absent, calibration, calibration_fit, model_file, older_classes, scoring, training
 from tasks.margins import error, hinge, margin, violation
 from tasks.replay import play
-from tasks.spec import ModelSpec
+from tasks.spec.model import ModelSpec
 from tasks.training import Slices, TrainingError
 from tests import past
 from tests.past import HOURS

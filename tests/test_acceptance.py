@@ -16,7 +16,7 @@ from tasks.acceptance import Acceptance
 from tasks.grid import Grid
 from tasks.margins import Ints, hinge, margin
 from tasks.scored import Scored, rates
-from tasks.spec import ModelSpec
+from tasks.spec.model import ModelSpec
 from tasks.training import Slices
 
 Make = Callable[..., ModelSpec]

@@ -10,7 +10,7 @@ import pytest
 
 from tasks.advice import WINDOWS, Seen, advise
 from tasks.drift import Judgement
-from tasks.spec import ModelSpec
+from tasks.spec.model import ModelSpec
 from tests.conftest import CHURN
 from tests.test_drift import ar, of, reference_from, verdict
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tasks import answers
 from tasks.records import Proposal
-from tasks.spec import ModelSpec
+from tasks.spec.model import ModelSpec
 from tests.conftest import CHURN
 
 SPEC = ModelSpec.model_validate(

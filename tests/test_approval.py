@@ -13,7 +13,7 @@ from tasks.approval import NotApproved
 from tasks.ledger import Ledger
 from tasks.records import Decision, Question
 from tasks.registry import RegistryError
-from tasks.spec import Approval, Owner
+from tasks.spec.model import Approval, Owner
 from tests.flow import FIRST, MODEL, At, answer, beginning, propose, read, watch, window
 
 REASONED = {**answer(option="Reject"), "params_input": {"comment": "not yet"}}

@@ -14,7 +14,7 @@ from tasks.attribution import INTERCEPT, change, change_of_class
 from tasks.encoding import scaler_of
 from tasks.grid import Grid
 from tasks.margins import Ints, confidence, margin
-from tasks.spec import ModelSpec
+from tasks.spec.model import ModelSpec
 from tasks.summary import Summary, merge_all
 
 Make = Callable[..., ModelSpec]

@@ -16,7 +16,7 @@ from tasks import tracking
 from tasks.__main__ import app
 from tasks.audit import events
 from tasks.ledger import Ledger
-from tasks.spec import Owner
+from tasks.spec.model import Owner
 from tests import flow
 from tests.forging import as_owner, move, rollback, version
 from tests.test_ledger import day, decision, observation, proposal

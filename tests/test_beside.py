@@ -11,7 +11,7 @@ import pytest
 from tasks import monitor
 from tasks.ledger import Ledger
 from tasks.records import Observation
-from tasks.spec import ModelSpec
+from tasks.spec.model import ModelSpec
 from tests.flow import MODEL, At, beginning, land, told, window
 
 SHADOWED = ModelSpec.model_validate({**MODEL.model_dump(mode="json"), "shadow": {"windows": 2}})

@@ -14,7 +14,7 @@ from scipy.special import expit
 
 from tasks import calibration, scoring, training
 from tasks.reliability import reliability
-from tasks.spec import ModelSpec
+from tasks.spec.model import ModelSpec
 
 
 def rows(seed: int, turned: bool = False) -> tuple[pd.DataFrame, np.ndarray]:

@@ -20,9 +20,9 @@ from tasks.grid import Grid
 from tasks.latch import Reading, fold, kind_of
 from tasks.reference import Reference, reference_of
 from tasks.reliability_table import ReliabilityTable
-from tasks.spec import ModelSpec
+from tasks.spec.model import ModelSpec
+from tasks.spec.windows import windows_between
 from tasks.summary import Summary, summarise
-from tasks.windows import windows_between
 from tests.conftest import CHURN
 
 GRID = Grid.even(-12.0, 12.0)

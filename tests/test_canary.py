@@ -16,7 +16,7 @@ from tasks.canary import reading
 from tasks.comparison import Pair
 from tasks.latch import fold
 from tasks.records import Decision, Observation, Promotion, Proposal
-from tasks.spec import ModelSpec
+from tasks.spec.model import ModelSpec
 from tests.conftest import CHURN
 from tests.versions import candidate, day, seen
 

@@ -18,7 +18,7 @@ from tasks import attribution, brief, calibration, capped, linear, model_file, s
 from tasks.encoding import scaler_of
 from tasks.margins import Ints
 from tasks.model_file import ModelFileError
-from tasks.spec import ModelSpec
+from tasks.spec.model import ModelSpec
 from tests.flow import At, beginning, land, propose, read, rows, watch
 
 Make = Callable[..., ModelSpec]

@@ -21,9 +21,9 @@ from tasks.grid import Grid
 from tasks.latch import Reading, fold
 from tasks.margins import Floats, Ints
 from tasks.reference import Reference, reference_of
-from tasks.spec import ModelSpec
+from tasks.spec.model import ModelSpec
+from tasks.spec.windows import Window
 from tasks.summary import Losses, Summary, merge_all, summarise
-from tasks.windows import Window
 from tests.conftest import CHURN
 
 GRID = Grid.even(-12.0, 12.0)

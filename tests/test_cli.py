@@ -18,7 +18,7 @@ from typer.testing import CliRunner, Result
 from tasks.__main__ import app
 from tasks.ledger import Ledger
 from tasks.records import Observation, Proposal
-from tasks.spec import Effect, Gate, ModelSpec
+from tasks.spec.model import Effect, Gate, ModelSpec
 from tests import past
 from tests.test_history import land
 
@@ -225,7 +225,7 @@ def test_init_twice_is_harmless(models: Path) -> None:
 
 
 def paths(part: type[BaseModel], prefix: str = "") -> list[str]:
-    """Return the YAML path of every option, found apart from `tasks.spec_file.options`."""
+    """Return the YAML path of every option, found apart from `tasks.spec.spec_files.options`."""
     found: list[str] = []
     for name, field in part.model_fields.items():
         kinds = [field.annotation, *get_args(field.annotation)]

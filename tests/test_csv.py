@@ -13,8 +13,8 @@ import pytest
 from tasks import training
 from tasks.outside import Outside
 from tasks.source import SourceError, batches
-from tasks.spec import ModelSpec
-from tasks.windows import Window
+from tasks.spec.model import ModelSpec
+from tasks.spec.windows import Window
 
 Spec = Callable[..., ModelSpec]
 DAY = Window(datetime(2026, 1, 2, tzinfo=UTC), datetime(2026, 1, 3, tzinfo=UTC))

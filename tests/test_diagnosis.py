@@ -14,7 +14,7 @@ from tasks.explanation import SHOWN, explain
 from tasks.grid import Grid
 from tasks.margins import Floats, Ints
 from tasks.reference import Reference, reference_of
-from tasks.spec import ModelSpec
+from tasks.spec.model import ModelSpec
 from tasks.summary import Summary, summarise
 
 GRID = Grid.even(-60.0, 60.0)

@@ -12,8 +12,9 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 import pytest
 
-from tasks import draft, spec_file
-from tasks.spec import SpecError
+from tasks import draft
+from tasks.spec import spec_files
+from tasks.spec.model import SpecError
 
 ROWS = 120
 COLUMNS: dict[str, Any] = {
@@ -143,7 +144,7 @@ def test_what_is_shown_can_be_saved_and_means_the_same(file: str, tmp_path: Path
     raw, _ = draft.drafted(file, "when", "gone", "1h")
     raw = draft.changed(raw, {"latch.open.breaches": 3, "model": "churn"})
     (tmp_path / "churn.yaml").write_text(draft.as_yaml(raw))
-    spec = spec_file.load(tmp_path / "churn.yaml")
+    spec = spec_files.load(tmp_path / "churn.yaml")
     assert spec == draft.checked(raw, "test")
     assert spec.latch.open.breaches == 3
     again = draft.find(str(tmp_path / "churn.yaml"))
@@ -151,7 +152,7 @@ def test_what_is_shown_can_be_saved_and_means_the_same(file: str, tmp_path: Path
 
 
 def test_every_spec_of_the_project_survives_the_round() -> None:
-    for spec in spec_file.load_all()[0]:
+    for spec in spec_files.load_all()[0]:
         assert draft.checked(draft.find(spec.model), "test").digest == spec.digest
 
 

@@ -18,10 +18,10 @@ from tasks.latch import Reading, fold
 from tasks.margins import Floats, Ints
 from tasks.moments import Moments
 from tasks.reference import Reference, reference_of
-from tasks.spec import ModelSpec
+from tasks.spec.model import ModelSpec
+from tasks.spec.windows import Window
 from tasks.statistic import Statistic
 from tasks.summary import Distribution, Losses, Summary, summarise
-from tasks.windows import Window
 from tests.conftest import CHURN
 
 GRID = Grid.even(-12.0, 12.0)

@@ -24,7 +24,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from tasks import calibration, model_file, registry, scoring, tracking, training
 from tasks.encoding import encode, encoder
-from tasks.spec import ModelSpec
+from tasks.spec.model import ModelSpec
 from tasks.training import TrainingError
 from tests.test_registry import record, registered
 

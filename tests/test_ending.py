@@ -13,7 +13,7 @@ from tasks import approval, ending, latch, monitor, ready, retrain, status
 from tasks.approval import NotApproved, NotDue
 from tasks.ledger import Ledger
 from tasks.records import Decision
-from tasks.spec import Training
+from tasks.spec.model import Training
 from tasks.training import TrainingError
 from tests.flow import EPISODE, FIRST, MODEL, At, answer, beginning, day, file, propose, read, watch
 

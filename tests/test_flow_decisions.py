@@ -11,8 +11,8 @@ import pytest
 from tasks import approval, monitor, promotion, ready, retrain, rollback, tracking
 from tasks.approval import NotApproved, NotDue
 from tasks.ledger import Conflict
-from tasks.spec import Owner, Training
-from tasks.spec_gates import Gate, Gates
+from tasks.spec.gate_options import Gate, Gates
+from tasks.spec.model import Owner, Training
 from tests.flow import (
     EPISODE,
     FIRST,

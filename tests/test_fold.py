@@ -19,8 +19,8 @@ from tasks import approval, canary, late_labels, monitor, rollback, shadow, stat
 from tasks.chain import LedgerRefused
 from tasks.ledger import Ledger
 from tasks.records import Decision, Observation, Proposal
-from tasks.spec import ModelSpec
-from tasks.windows import Window
+from tasks.spec.model import ModelSpec
+from tasks.spec.windows import Window
 from tests.conftest import CHURN
 from tests.forging import version
 

@@ -15,7 +15,7 @@ from tasks import gates
 from tasks.gates import GateResult
 from tasks.margins import Floats, Ints
 from tasks.scored import Scored, loss, rates
-from tasks.spec import Gate, Gates
+from tasks.spec.model import Gate, Gates
 
 BETTER = {"hinge_loss": {"better_than": "champion"}}
 NEAR = {"error_rate": {"not_worse_than": "champion", "by": 0.05}}

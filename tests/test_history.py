@@ -15,7 +15,7 @@ import pytest
 from tasks import history
 from tasks.margins import margin
 from tasks.source import SourceError
-from tasks.spec import ModelSpec
+from tasks.spec.model import ModelSpec
 from tasks.summary import Losses
 from tests import past
 from tests.past import HOURS, START

@@ -19,10 +19,10 @@ import sqlalchemy as sa
 from tasks.keys import repeated_keys
 from tasks.plain import as_text, matching, plain
 from tasks.source import batches
-from tasks.spec import ModelSpec
+from tasks.spec.model import ModelSpec
+from tasks.spec.windows import Window
 from tasks.training import gather_all
 from tasks.validation import validate
-from tasks.windows import Window
 
 Spec = Callable[..., ModelSpec]
 DAY = Window(datetime(2026, 1, 2, tzinfo=UTC), datetime(2026, 1, 3, tzinfo=UTC))

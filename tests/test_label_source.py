@@ -22,9 +22,9 @@ from tasks.digest import Digest
 from tasks.keys import repeated_keys
 from tasks.readers import SourceChanged
 from tasks.source import SourceError, batches
-from tasks.spec import ModelSpec
+from tasks.spec.model import ModelSpec
+from tasks.spec.windows import Window
 from tasks.validation import validate
-from tasks.windows import Window
 
 Spec = Callable[..., ModelSpec]
 DAY = Window(datetime(2026, 1, 2, tzinfo=UTC), datetime(2026, 1, 3, tzinfo=UTC))

@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tasks.latch import History, Latch, Pause, Reading, fold
-from tasks.spec import LatchPolicy
-from tasks.windows import Window
+from tasks.spec.model import LatchPolicy
+from tasks.spec.windows import Window
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 DAY = timedelta(days=1)

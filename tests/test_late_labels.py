@@ -20,7 +20,7 @@ from tasks import approval, monitor, retrain, status
 from tasks.late_labels import AT_MOST, due, measure_again, overdue
 from tasks.ledger import Ledger
 from tasks.records import Observation
-from tasks.spec import Drift, LabelColumn, LabelSource, ModelSpec, Source, WindowGrid
+from tasks.spec.model import Drift, LabelColumn, LabelSource, ModelSpec, Source, WindowGrid
 from tasks.training import TrainingError
 from tests.flow import MODEL, At, answer, beginning, day, land, rows, window
 

@@ -14,8 +14,8 @@ from scipy import stats
 
 from tasks.latch import Reading, fold
 from tasks.limits import critical_value, ks_noise, tail
-from tasks.spec import LatchPolicy
-from tasks.windows import Window
+from tasks.spec.model import LatchPolicy
+from tasks.spec.windows import Window
 
 DAY = timedelta(days=1)
 START = datetime(2026, 1, 1, tzinfo=UTC)

@@ -20,7 +20,7 @@ from tasks.acceptance import Acceptance
 from tasks.explanation import explain
 from tasks.gates import as_json
 from tasks.margins import Floats, Ints
-from tasks.spec import ModelSpec
+from tasks.spec.model import ModelSpec
 from tasks.summary import NotFinite, from_json, to_json
 from tasks.training import TrainingError
 from tests.conftest import CHURN

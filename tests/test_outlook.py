@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from tasks import outlook, quick_fit, scoring, training
 from tasks.outlook import Estimate, Outlook
-from tasks.spec import ModelSpec
-from tasks.windows import stamp
+from tasks.spec.model import ModelSpec
+from tasks.spec.windows import stamp
 from tests.versions import day, seen
 
 Make = Callable[..., ModelSpec]

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from tasks.drift import Verdict
 from tasks.patience import Fresh, wait
-from tasks.spec import ModelSpec
-from tasks.windows import Window
+from tasks.spec.model import ModelSpec
+from tasks.spec.windows import Window
 from tests.flow import MODEL
 
 SPEC = ModelSpec.model_validate(

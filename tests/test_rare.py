@@ -15,7 +15,7 @@ import pytest
 
 from tasks import approval, monitor, promotion, registry, retrain, tracking
 from tasks.ledger import Ledger
-from tasks.spec import ModelSpec
+from tasks.spec.model import ModelSpec
 from tests.flow import MODEL, answer, day, enter, file, rows, window
 
 SPEC = ModelSpec.model_validate(

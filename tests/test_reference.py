@@ -25,7 +25,7 @@ from tasks.reference import (
     reference_of,
     to_json,
 )
-from tasks.spec import ModelSpec
+from tasks.spec.model import ModelSpec
 from tasks.summary import Distribution, OtherFormat, Summary, summarise
 from tests.conftest import CHURN
 

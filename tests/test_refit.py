@@ -31,7 +31,7 @@ from tasks.margins import hinge, margin
 from tasks.model_file import dump
 from tasks.observing import candidate_of
 from tasks.reference import to_json
-from tasks.spec import ModelSpec
+from tasks.spec.model import ModelSpec
 from tasks.training import Slices, TrainingError
 from tasks.versions import model_of
 from tests import past

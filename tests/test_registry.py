@@ -27,7 +27,7 @@ from tasks import (
     training,
 )
 from tasks.registry import Alias, Registered
-from tasks.spec import ModelSpec
+from tasks.spec.model import ModelSpec
 from tasks.tracking import RegistryError
 from tests.conftest import mlflow_in_postgres
 

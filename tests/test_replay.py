@@ -15,7 +15,7 @@ from tasks import draft, history, oracle, spans, trial
 from tasks.history import History
 from tasks.latch import Pause, Reading, fold
 from tasks.replay import Played, play
-from tasks.spec import ModelSpec
+from tasks.spec.model import ModelSpec
 from tasks.training import TrainingError
 from tests import flow, past
 from tests.flow import At, day

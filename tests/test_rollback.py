@@ -15,7 +15,7 @@ from tasks.__main__ import app
 from tasks.approval import NotApproved, NotDue
 from tasks.ledger import Ledger
 from tasks.rollback import RollbackError
-from tasks.spec import ModelSpec
+from tasks.spec.model import ModelSpec
 from tests.flow import (
     MODEL,
     At,

@@ -23,7 +23,7 @@ from tasks import (
     tracking,
 )
 from tasks.ledger import Ledger
-from tasks.spec import ModelSpec
+from tasks.spec.model import ModelSpec
 from tasks.training import TrainingError
 from tests import flow, kinds
 from tests.decided import Latches, in_ledger, in_replay

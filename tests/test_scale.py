@@ -11,8 +11,8 @@ import pytest
 from tasks import trial
 from tasks.history import History
 from tasks.replay import Played, play
-from tasks.spec import ModelSpec
-from tasks.windows import Window
+from tasks.spec.model import ModelSpec
+from tasks.spec.windows import Window
 from tests import past
 from tests.past import HOURS
 

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from tasks import scoring, training
-from tasks.spec import ModelSpec
+from tasks.spec.model import ModelSpec
 
 Make = Callable[..., ModelSpec]
 

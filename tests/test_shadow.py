@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tasks.records import Observation
 from tasks.shadow import Outcome, judge
-from tasks.spec import ModelSpec
+from tasks.spec.model import ModelSpec
 from tests.conftest import CHURN
 from tests.versions import candidate, seen
 

@@ -11,7 +11,7 @@ import pytest
 from tasks import approval, monitor, promotion, shadowing, tracking
 from tasks.approval import NotApproved
 from tasks.ledger import Ledger
-from tasks.spec import ModelSpec
+from tasks.spec.model import ModelSpec
 from tests.flow import FIRST, MODEL, At, answer, beginning, land, read, rows, window
 
 SPEC = ModelSpec.model_validate({**MODEL.model_dump(mode="json"), "shadow": {"windows": 2}})

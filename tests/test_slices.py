@@ -9,7 +9,7 @@ import pytest
 
 from tasks import slices
 from tasks.gates import GateResult
-from tasks.spec import Gates
+from tasks.spec.model import Gates
 from tests.test_gates import scored
 
 ROWS = 1000

@@ -15,7 +15,7 @@ from tasks.gates import guarded
 from tasks.margins import Floats, Ints
 from tasks.scored import Scored
 from tasks.soundness import Preprocessing
-from tasks.spec import Gates
+from tasks.spec.model import Gates
 from tests.test_gates import margins, scored
 
 Make = Any

@@ -17,8 +17,8 @@ import sqlalchemy as sa
 
 from tasks.digest import Digest
 from tasks.source import BATCH_ROWS, NoRows, SourceError, batches
-from tasks.spec import ModelSpec
-from tasks.windows import Window
+from tasks.spec.model import ModelSpec
+from tasks.spec.windows import Window
 
 Spec = Callable[..., ModelSpec]
 DAY = Window(datetime(2026, 1, 2, tzinfo=UTC), datetime(2026, 1, 3, tzinfo=UTC))

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from tasks import spans
 from tasks.spans import ALL, BREACH, CHANGE, RECENT, SECOND, Tried
-from tasks.spec import ModelSpec
+from tasks.spec.model import ModelSpec
+from tasks.spec.windows import Window, stamp
 from tasks.training import TrainingError
-from tasks.windows import Window, stamp
 from tests.flow import MODEL
 
 SPEC = ModelSpec.model_validate(

@@ -15,9 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from tasks import spec_file
-from tasks.spec import Gate, ModelSpec, SpecError, parse_duration
-from tasks.spec_file import load
+from tasks.spec import spec_files
+from tasks.spec.model import Gate, ModelSpec, SpecError, parse_duration
+from tasks.spec.spec_files import load
 from tests.conftest import CHURN
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -60,7 +60,7 @@ def test_anything_else_is_no_duration(text: object) -> None:
 @given(st.integers(0, 10**6))
 def test_a_formatted_duration_reads_back_as_itself(minutes: int) -> None:
     span = timedelta(minutes=minutes)
-    assert parse_duration(spec_file.format_duration(span)) == span
+    assert parse_duration(spec_files.format_duration(span)) == span
 
 
 def test_what_is_left_out_takes_its_default(tmp_path: Path) -> None:
@@ -75,7 +75,7 @@ def test_what_is_left_out_takes_its_default(tmp_path: Path) -> None:
 
 def test_the_electricity_model_is_good(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("GATELATCH_MODELS", raising=False)
-    assert spec_file.find("electricity").model == "electricity"
+    assert spec_files.find("electricity").model == "electricity"
 
 
 def test_the_digest_is_the_same_for_another_layout(tmp_path: Path) -> None:
@@ -206,7 +206,7 @@ def test_a_missing_model_names_those_there_are(
     write(tmp_path, {})
     monkeypatch.setenv("GATELATCH_MODELS", str(tmp_path))
     with pytest.raises(SpecError, match=r"no model 'chrun' in .*; there are: churn$"):
-        spec_file.find("chrun")
+        spec_files.find("chrun")
 
 
 def test_a_gate_has_exactly_one_meaning() -> None:
@@ -244,11 +244,11 @@ def test_a_weight_is_a_column_of_the_rows(spec: Callable[..., ModelSpec]) -> Non
 
 
 def test_every_option_explains_itself() -> None:
-    assert [path for path, _, meaning in spec_file.options() if not meaning] == []
+    assert [path for path, _, meaning in spec_files.options() if not meaning] == []
 
 
 def test_importing_spec_and_windows_stays_light() -> None:
     heavy = ["pandas", "numpy", "sklearn", "mlflow", "great_expectations"]
-    code = f"import sys, tasks.spec, tasks.windows; print([m for m in {heavy} if m in sys.modules])"
+    code = f"import sys, tasks.spec.model, tasks.spec.windows; print([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert (done.stdout.strip(), done.stderr) == ("[]", "")

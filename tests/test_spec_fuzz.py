@@ -17,8 +17,9 @@ import pytest
 import yaml
 
 from ops import stack
-from tasks import bounds, spec_file, spec_yaml
-from tasks.spec import SpecError
+from tasks import bounds
+from tasks.spec import spec_files, spec_yaml
+from tasks.spec.model import SpecError
 from tests.conftest import CHURN
 from tests.test_dags import _python as python
 
@@ -195,7 +196,7 @@ def test_a_mutated_spec_is_usable_or_a_mistake_and_the_healthy_one_is_there(
     for content in mutations(seed, 500):
         bad.write_bytes(content)
         began = time.process_time()
-        specs, mistakes = spec_file.load_all()
+        specs, mistakes = spec_files.load_all()
         slowest = max(slowest, time.process_time() - began)
         assert "churn" in [spec.model for spec in specs], content
         if len(specs) == 2:
@@ -234,7 +235,7 @@ def test_of_what_is_usable_airflow_makes_all_three_dags(
     for content in [*texts, *mutations(99, 200)]:
         bad.write_bytes(content)
         with suppress(SpecError):
-            spec = spec_file.load(bad)
+            spec = spec_files.load(bad)
             usable[spec.digest] = spec
         assert len(usable) == len(texts) or content not in texts[-1:]  # none of them is refused
     bad.unlink()
@@ -350,7 +351,7 @@ def _expecting(path: Path, arguments: dict[str, Any]) -> None:
 def test_a_nasty_file_is_that_files_mistake_with_a_way_out(folder: Path, name: str) -> None:
     make, reason = NASTY[name]
     make(folder / f"{name}.yaml")
-    (spec,), (told,) = spec_file.load_all()
+    (spec,), (told,) = spec_files.load_all()
     assert spec.model == "churn"
     assert told.startswith(f"{folder / f'{name}.yaml'}: ")
     assert any(part in told for part in reason.split("|")), told
@@ -374,15 +375,15 @@ def test_a_file_that_vanishes_or_changes_its_kind_while_it_is_read_is_named(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Between listing and reading, and between looking at its kind and opening it."""
-    paths, _ = spec_file.listed(folder)
+    paths, _ = spec_files.listed(folder)
     (folder / "churn.yaml").unlink()
     with pytest.raises(SpecError, match=r"churn.yaml: cannot be read: No such file"):
-        spec_file.load(paths[0])
+        spec_files.load(paths[0])
     regular = os.stat(__file__)
     os.mkfifo(folder / "churn.yaml")
     monkeypatch.setattr(spec_yaml.os, "stat", lambda _: regular)
     with pytest.raises(SpecError, match=r"churn.yaml: is a pipe, not a file"):
-        spec_file.load(paths[0])
+        spec_files.load(paths[0])
 
 
 def test_a_folder_that_is_missing_or_none_is_said(
@@ -390,12 +391,12 @@ def test_a_folder_that_is_missing_or_none_is_said(
 ) -> None:
     for place, reason in ((folder / "gone", "No such file"), (folder / "churn.yaml", "Not a dir")):
         monkeypatch.setenv("GATELATCH_MODELS", str(place))
-        usable, (told,) = spec_file.load_all()
+        usable, (told,) = spec_files.load_all()
         assert usable == []
         assert told.startswith(f"the folder of model specs {place} cannot be read: {reason}")
         assert told.endswith("make it a readable folder, or name another one in GATELATCH_MODELS")
         with pytest.raises(SpecError, match=r"there are: none\nthe folder of model specs"):
-            spec_file.find("churn")
+            spec_files.find("churn")
 
 
 def test_a_spec_may_be_a_link_to_a_file_as_kubernetes_mounts_them(folder: Path) -> None:
@@ -404,14 +405,14 @@ def test_a_spec_may_be_a_link_to_a_file_as_kubernetes_mounts_them(folder: Path) 
     (folder / "..data").symlink_to("..2026")
     (folder / "churn.yaml").symlink_to("..data/churn.yaml")
     (folder / ".#churn.yaml").symlink_to("ada@host.1234")  # as an editor locks it
-    (spec,), mistakes = spec_file.load_all()
+    (spec,), mistakes = spec_files.load_all()
     assert (spec.model, mistakes) == ("churn", [])
 
 
 def test_a_spec_whose_name_ends_otherwise_is_said_and_not_passed_over(folder: Path) -> None:
     (folder / "other.yml").write_text("model: other")
     (folder / "notes.txt").write_text("none")
-    usable, (told,) = spec_file.load_all()
+    usable, (told,) = spec_files.load_all()
     assert [spec.model for spec in usable] == ["churn"]
     assert told == f"{folder / 'other.yml'}: not read, as its name does not end in .yaml; rename it"
 
@@ -419,7 +420,7 @@ def test_a_spec_whose_name_ends_otherwise_is_said_and_not_passed_over(folder: Pa
 @pytest.mark.parametrize("name", ["../churn", "a\0b", "x" * 5000, "\ud800", "", ".", "a/b"])
 def test_a_model_is_looked_for_by_any_name(folder: Path, name: str) -> None:
     with pytest.raises(SpecError, match=r"^no model .*; there are: churn$"):
-        spec_file.find(name)
+        spec_files.find(name)
 
 
 def test_aliases_and_merges_within_bounds_mean_what_they_stand_for() -> None:

@@ -18,9 +18,9 @@ from hypothesis import strategies as st
 
 from tasks.outside import Outside
 from tasks.source import NoRows, SourceError, batches
-from tasks.spec import ModelSpec
+from tasks.spec.model import ModelSpec
+from tasks.spec.windows import Window, window_at, windows_between
 from tasks.times import from_texts
-from tasks.windows import Window, window_at, windows_between
 
 Spec = Callable[..., ModelSpec]
 START = datetime(2026, 1, 1, tzinfo=UTC)

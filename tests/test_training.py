@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tasks import scoring, training
-from tasks.spec import ModelSpec
+from tasks.spec.model import ModelSpec
 from tasks.training import TrainingError, slices
 
 Make = Callable[..., ModelSpec]

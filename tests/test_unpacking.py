@@ -21,7 +21,7 @@ from tasks.draft import drafted
 from tasks.history import load
 from tasks.readers import SourceError
 from tasks.source import batches
-from tasks.spec import ModelSpec
+from tasks.spec.model import ModelSpec
 from tasks.training import TrainingError, gather
 from tasks.unpacking import BATCH_BYTES, VALUE_BYTES, TooLarge, bounded, unpacked_bytes
 from tests.conftest import POSTGRES

@@ -17,9 +17,9 @@ from tasks import classes, validation
 from tasks.expectations import Check, check_expectations
 from tasks.keys import repeated_keys
 from tasks.report import report_html
-from tasks.spec import ModelSpec, SpecError
+from tasks.spec.model import ModelSpec, SpecError
+from tasks.spec.windows import Window
 from tasks.validation import Validation
-from tasks.windows import Window
 
 WINDOW = Window(datetime(2024, 1, 1, tzinfo=UTC), datetime(2024, 1, 8, tzinfo=UTC))
 NOT_NULL = "expect_column_values_to_not_be_null"

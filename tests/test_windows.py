@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks.spec import WindowGrid
-from tasks.windows import (
+from tasks.spec.model import WindowGrid
+from tasks.spec.windows import (
     Window,
     latest_complete,
     window_at,

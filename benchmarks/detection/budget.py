@@ -18,9 +18,9 @@ from tasks.grid import Grid
 from tasks.latch import Reading, fold
 from tasks.margins import margin
 from tasks.reference import Reference, reference_of
-from tasks.spec import Drift, ModelSpec
+from tasks.spec.model import Drift, ModelSpec
+from tasks.spec.windows import Window
 from tasks.summary import Distribution, Losses, Summary, summarise
-from tasks.windows import Window
 
 BUDGET = 1.0  # openings a year, the default
 YEARS = {200: 200, 2_000: 60, 50_000: 20}

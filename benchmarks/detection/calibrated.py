@@ -21,9 +21,9 @@ from tasks.latch import Reading
 from tasks.margins import margin
 from tasks.reference import reference_of
 from tasks.reliability_table import ReliabilityTable
-from tasks.spec import ModelSpec
+from tasks.spec.model import ModelSpec
+from tasks.spec.windows import windows_between
 from tasks.summary import Summary, summarise
-from tasks.windows import windows_between
 
 YEARS = {200: 60, 2_000: 20}
 NOISE = 0.3  # share of the labels that a coin then decides anew

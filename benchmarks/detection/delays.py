@@ -18,9 +18,9 @@ from tasks import scoring
 from tasks.drift import judge
 from tasks.latch import Reading, fold
 from tasks.reference import Reference
-from tasks.spec import ModelSpec
+from tasks.spec.model import ModelSpec
+from tasks.spec.windows import Window, windows_between
 from tasks.summary import summarise
-from tasks.windows import Window, windows_between
 
 ROWS = 500  # to a window
 REFERENCE, CONTROL, SHIFTED = 20, 20, 12  # windows

@@ -17,8 +17,8 @@ import numpy as np
 from benchmarks.detection.specs import spec_of
 from benchmarks.detection.streams import RULE, Floats, Ints, Rows, linear, rotated
 from tasks.history import History
-from tasks.spec import ModelSpec
-from tasks.windows import Window, windows_between
+from tasks.spec.model import ModelSpec
+from tasks.spec.windows import Window, windows_between
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from ops import preloaded
-from tasks.spec import ModelSpec
+from tasks.spec.model import ModelSpec
 
 FEATURES = [f"x{i}" for i in range(20)]
 ROWS_PER_FILE = 1_000_000
@@ -105,7 +105,7 @@ def spec() -> ModelSpec:
 
 def validate(_: int) -> None:
     from tasks import monitor
-    from tasks.windows import window_at
+    from tasks.spec.windows import window_at
 
     preloaded.load()  # as Airflow's scheduler has, before it forks a task
     model = spec()
@@ -117,7 +117,7 @@ def validate(_: int) -> None:
 def digest(_: int) -> None:
     """Do the part of `measure` that proves which rows it measured."""
     from tasks import source
-    from tasks.windows import window_at
+    from tasks.spec.windows import window_at
 
     preloaded.load()
     model = spec()
@@ -128,7 +128,7 @@ def digest(_: int) -> None:
 
 def measure(_: int) -> None:
     from tasks import monitor
-    from tasks.windows import window_at
+    from tasks.spec.windows import window_at
 
     preloaded.load()  # as Airflow's scheduler has, before it forks a task
     model = spec()
@@ -142,7 +142,7 @@ def judge(_: int) -> None:
     """Time the verdict alone: two summaries are read, then judged as often as takes a while."""
     from tasks import drift, monitor, observing, store, summary
     from tasks.ledger import Ledger
-    from tasks.windows import window_at
+    from tasks.spec.windows import window_at
 
     model = spec()
     measured = json.loads(Path("measured.json").read_text())

@@ -19,8 +19,8 @@ from ops.rest import Airflow
 from tasks import approval, promotion, registry, retrain, status, tracking
 from tasks.__main__ import app
 from tasks.ledger import Ledger
-from tasks.spec import ModelSpec
-from tasks.spec_file import load
+from tasks.spec.model import ModelSpec
+from tasks.spec.spec_files import load
 from tests.flow import answer
 
 from .browser import page as page

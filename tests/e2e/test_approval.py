@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tasks import status
-from tasks.spec_file import load
+from tasks.spec.spec_files import load
 
 from .browser import Question, after_a_click
 from .conftest import Running

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from tasks import bounds
 from tasks.bounds import FIRST, LAST, OutOfBounds, shifted
-from tasks.spec import ModelSpec, WindowGrid, format_duration
+from tasks.spec.model import ModelSpec, WindowGrid, format_duration
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 

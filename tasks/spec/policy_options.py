@@ -9,7 +9,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from tasks.spec_part import Positive, Rest, SpecPart, Windows, format_duration
+from tasks.spec.part import Positive, Rest, SpecPart, Windows, format_duration
 
 
 class Effect(SpecPart):

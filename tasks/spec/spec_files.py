@@ -14,10 +14,10 @@ from typing import Any, get_origin
 
 from pydantic import BaseModel, ValidationError
 
-from tasks import spec_yaml
-from tasks.spec import Effect, ModelSpec
-from tasks.spec_gates import Gate, Gates
-from tasks.spec_part import SpecError, SpecPart, format_duration
+from tasks.spec import spec_yaml
+from tasks.spec.gate_options import Gate, Gates
+from tasks.spec.model import Effect, ModelSpec
+from tasks.spec.part import SpecError, SpecPart, format_duration
 
 _SHOWN = 20  # mistakes of one file
 _LENGTH = 120  # characters of a value or YAML path in a mistake
@@ -94,7 +94,7 @@ def _printable(text: str) -> str:
 
 def models_folder() -> Path:
     """Return the folder of model specs: GATELATCH_MODELS, or `models` beside this package."""
-    default = Path(__file__).resolve().parent.parent / "models"
+    default = Path(__file__).resolve().parents[2] / "models"
     return Path(os.environ.get("GATELATCH_MODELS") or default)
 
 

@@ -13,9 +13,9 @@ from zoneinfo import ZoneInfo, available_timezones
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from tasks import bounds
-from tasks.spec_gates import Gate as Gate
-from tasks.spec_gates import Gates as Gates
-from tasks.spec_part import (
+from tasks.spec.gate_options import Gate as Gate
+from tasks.spec.gate_options import Gates as Gates
+from tasks.spec.part import (
     Count,
     Duration,
     Label,
@@ -29,14 +29,14 @@ from tasks.spec_part import (
     SpecPart,
     Text,
 )
-from tasks.spec_part import SpecError as SpecError
-from tasks.spec_part import format_duration as format_duration
-from tasks.spec_part import parse_duration as parse_duration
-from tasks.spec_policy import Drift as Drift
-from tasks.spec_policy import Effect as Effect
-from tasks.spec_policy import LatchPolicy as LatchPolicy
-from tasks.spec_policy import Opening as Opening
-from tasks.spec_policy import Shadow as Shadow
+from tasks.spec.part import SpecError as SpecError
+from tasks.spec.part import format_duration as format_duration
+from tasks.spec.part import parse_duration as parse_duration
+from tasks.spec.policy_options import Drift as Drift
+from tasks.spec.policy_options import Effect as Effect
+from tasks.spec.policy_options import LatchPolicy as LatchPolicy
+from tasks.spec.policy_options import Opening as Opening
+from tasks.spec.policy_options import Shadow as Shadow
 
 
 @cache

@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from tasks.spec_part import Count, Finite, Label, NotNegative, Positive, Rate, SpecPart, Text
+from tasks.spec.part import Count, Finite, Label, NotNegative, Positive, Rate, SpecPart, Text
 
 Metric = Literal["error_rate", "hinge_loss", "violation_rate", "brier", "cost"]
 Costs = tuple[tuple[NotNegative, ...], ...]
