@@ -21,9 +21,9 @@ from tasks import (
     status,
     verification,
 )
+from tasks.data.newest import newest_row
 from tasks.latch import Kind, kind_of
 from tasks.ledger import Conflict, Ledger
-from tasks.newest import newest_row
 from tasks.records import PROPOSER as PROPOSER
 from tasks.records import Candidate, Decision, Proposal
 from tasks.shadow import Outcome

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from tasks import memory
-from tasks.guess import KINDS, Guess, Kind, guess
+from tasks.data import memory
+from tasks.data.guess import KINDS, Guess, Kind, guess
 from tasks.spec import spec_files, spec_yaml
 from tasks.spec.model import SpecError, format_duration, parse_duration
 from tasks.spec.spec_files import checked as checked

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks import memory
 from tasks.bounds import OutOfBounds
-from tasks.keys import Mask
+from tasks.data import memory
+from tasks.data.keys import Mask
+from tasks.data.outside import Outside
+from tasks.data.window_rows import SourceError, batches
 from tasks.margins import Floats, Ints, error, hinge, margin, violation
-from tasks.outside import Outside
-from tasks.source import SourceError, batches
 from tasks.spec.model import ModelSpec, Validation, format_duration
 from tasks.spec.windows import Window, stamp, whole_windows, window_at, windows_within
 from tasks.summary import wild

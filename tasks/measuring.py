@@ -9,11 +9,11 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from tasks import store
+from tasks.data.served_by import of_version
 from tasks.ledger import Ledger
 from tasks.observing import reference_of
 from tasks.promotion import follow
 from tasks.quarantine import accepted
-from tasks.scored_by import of_version
 from tasks.spec.model import ModelSpec, SpecError
 from tasks.spec.windows import Window
 from tasks.tracking import RegistryError

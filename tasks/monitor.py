@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from tasks import bounds, heads, remembered, rollback, scored_by, shadow, status, verification
+from tasks import bounds, heads, remembered, rollback, shadow, status, verification
+from tasks.data import served_by
+from tasks.data.readers import SourceChanged as SourceChanged
 from tasks.latch import kind_of
 from tasks.ledger import Ledger
 from tasks.measuring import measure as measure
 from tasks.observing import constants_of, observation, reigns_at
 from tasks.quarantine import check_rows
-from tasks.readers import SourceChanged as SourceChanged
 from tasks.records import Observation, champion_at
 from tasks.spec.model import ModelSpec, SpecError
 from tasks.spec.windows import Window, window_at, windows_within
@@ -53,7 +54,7 @@ def validate(spec: ModelSpec, window: Window, *, version: int | None = None) -> 
             checked if theirs == constants else check_rows(spec, window, theirs, other, page=False)
         )
     if "scored_by" in checked:
-        checked["remark"] = scored_by.unknown(checked["scored_by"], known)
+        checked["remark"] = served_by.unknown(checked["scored_by"], known)
     told = {
         v: {"version": v, **_rows_of(spec, v, champion, served), **found}
         for v, found in {asked: checked, **beside}.items()

@@ -8,11 +8,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from tasks import scratch, store
-from tasks.digest import Digest
-from tasks.outside import Outside
-from tasks.readers import SourceChanged, SourceError
-from tasks.scored_by import Count
-from tasks.source import batches
+from tasks.data.digest import Digest
+from tasks.data.outside import Outside
+from tasks.data.readers import SourceChanged, SourceError
+from tasks.data.served_by import Count
+from tasks.data.window_rows import batches
 from tasks.spec.model import ModelSpec
 from tasks.spec.windows import Window
 
@@ -40,7 +40,8 @@ def check_rows(
     """
     import pyarrow.parquet as pq
 
-    from tasks import keys, report, validation
+    from tasks import report, validation
+    from tasks.data import keys
 
     place = f"{spec.model}/{window.name}"
     digest, scored, outside = Digest(), Count(spec.source.version_column), Outside()

@@ -15,9 +15,9 @@ from rich.console import Console
 from rich.markup import escape
 
 from tasks import bounds, draft, progress
+from tasks.data.guess import Guess, Kind
+from tasks.data.window_rows import SourceError
 from tasks.disk import whole, writing
-from tasks.guess import Guess, Kind
-from tasks.source import SourceError
 from tasks.spec.model import ModelSpec, SpecError, format_duration
 from tasks.training import TrainingError
 

@@ -15,7 +15,7 @@ from rich.table import Table
 from tasks import gates
 from tasks.advice import Seen, advise
 from tasks.attribution import INTERCEPT
-from tasks.guess import Guess
+from tasks.data.guess import Guess
 from tasks.oracle import stride
 from tasks.replay import Retrain, Step
 from tasks.spec.model import format_duration

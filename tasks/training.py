@@ -176,7 +176,7 @@ def gather_all(
     """
     import pyarrow as pa
 
-    from tasks import memory
+    from tasks.data import memory
 
     batches = memory.held(batches, spec.model, "shorten training.window", TrainingError)
 

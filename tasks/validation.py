@@ -10,7 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tasks.classes import Strangers
+from tasks.data.classes import Strangers
+from tasks.data.keys import comparable, repeats
+from tasks.data.proofs import Column
+from tasks.data.unpacking import BATCH_BYTES
 from tasks.expectations import (
     Check,
     Finding,
@@ -21,11 +24,8 @@ from tasks.expectations import (
     rules_of,
     suite_of,
 )
-from tasks.keys import comparable, repeats
-from tasks.proofs import Column
 from tasks.spec.model import ModelSpec
 from tasks.spec.windows import Window
-from tasks.unpacking import BATCH_BYTES
 
 if TYPE_CHECKING:
     import pandas as pd

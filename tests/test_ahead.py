@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tasks.ahead import ahead
+from tasks.data.ahead import ahead
 
 
 def test_items_come_in_their_order() -> None:

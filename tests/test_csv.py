@@ -11,8 +11,8 @@ import pyarrow as pa
 import pytest
 
 from tasks import training
-from tasks.outside import Outside
-from tasks.source import SourceError, batches
+from tasks.data.outside import Outside
+from tasks.data.window_rows import SourceError, batches
 from tasks.spec.model import ModelSpec
 from tasks.spec.windows import Window
 

@@ -10,7 +10,7 @@ import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks.digest import Digest
+from tasks.data.digest import Digest
 
 KINDS: dict[pa.DataType, list[Any]] = {
     pa.float64(): [0.5, -2.0],

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from tasks import draft
 from tasks.__main__ import app
-from tasks.guess import guess
+from tasks.data.guess import guess
 
 ROWS = 400
 RANDOM = np.random.default_rng(5)

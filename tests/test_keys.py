@@ -16,9 +16,9 @@ import pyarrow.parquet as pq
 import pytest
 import sqlalchemy as sa
 
-from tasks.keys import repeated_keys
-from tasks.plain import as_text, matching, plain
-from tasks.source import batches
+from tasks.data.keys import repeated_keys
+from tasks.data.plain import as_text, matching, plain
+from tasks.data.window_rows import batches
 from tasks.spec.model import ModelSpec
 from tasks.spec.windows import Window
 from tasks.training import gather_all

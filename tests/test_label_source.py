@@ -17,11 +17,12 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tasks import label_join, training
-from tasks.digest import Digest
-from tasks.keys import repeated_keys
-from tasks.readers import SourceChanged
-from tasks.source import SourceError, batches
+from tasks import training
+from tasks.data import label_join
+from tasks.data.digest import Digest
+from tasks.data.keys import repeated_keys
+from tasks.data.readers import SourceChanged
+from tasks.data.window_rows import SourceError, batches
 from tasks.spec.model import ModelSpec
 from tasks.spec.windows import Window
 from tasks.validation import validate

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tasks import validation
+from tasks.data.proofs import Column, distinct
 from tasks.expectations import Rule, suite_of
-from tasks.proofs import Column, distinct
 from tests.test_validation import rows, run
 
 NULL, BETWEEN, IN_SET = (

@@ -14,9 +14,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from tasks import history, training
-from tasks.digest import Digest
-from tasks.keys import repeated_keys
-from tasks.source import batches
+from tasks.data.digest import Digest
+from tasks.data.keys import repeated_keys
+from tasks.data.window_rows import batches
 from tasks.spec.model import ModelSpec
 from tasks.spec.windows import Window
 from tasks.validation import validate

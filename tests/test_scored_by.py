@@ -5,7 +5,7 @@ from __future__ import annotations
 import pyarrow as pa
 import pytest
 
-from tasks.scored_by import Count, unknown, versions
+from tasks.data.served_by import Count, unknown, versions
 
 COLUMNS = {
     "numbers": pa.array([3, 12, None]),

@@ -15,8 +15,8 @@ import pyarrow.parquet as pq
 import pytest
 import sqlalchemy as sa
 
-from tasks.digest import Digest
-from tasks.source import BATCH_ROWS, NoRows, SourceError, batches
+from tasks.data.digest import Digest
+from tasks.data.window_rows import BATCH_ROWS, NoRows, SourceError, batches
 from tasks.spec.model import ModelSpec
 from tasks.spec.windows import Window
 

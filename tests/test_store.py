@@ -171,7 +171,7 @@ def test_keys_that_do_not_fit_on_the_disk_beside_them_are_named(tmp_path: Path) 
 import pyarrow as pa, numpy as np
     keys = [pa.array([f'{n % 7919:07}-{n:012}' + 'k' * 200 for n in range(a, a + 32768)])
             for a in range(0, 32768 * 60, 32768)]
-    tasks.keys.repeated_keys(lambda: (pa.record_batch([k], names=['id']) for k in keys[::-1]))
+    tasks.data.keys.repeated_keys(lambda: (pa.record_batch([k], names=['id']) for k in keys[::-1]))
 """
     told = told_with_files_of_at_most(
         1 << 20,

@@ -16,11 +16,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tasks.outside import Outside
-from tasks.source import NoRows, SourceError, batches
+from tasks.data.outside import Outside
+from tasks.data.times import from_texts
+from tasks.data.window_rows import NoRows, SourceError, batches
 from tasks.spec.model import ModelSpec
 from tasks.spec.windows import Window, window_at, windows_between
-from tasks.times import from_texts
 
 Spec = Callable[..., ModelSpec]
 START = datetime(2026, 1, 1, tzinfo=UTC)

@@ -16,14 +16,14 @@ import sqlalchemy as sa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks import memory, unpacking
+from tasks.data import memory, unpacking
+from tasks.data.readers import SourceError
+from tasks.data.unpacking import BATCH_BYTES, VALUE_BYTES, TooLarge, bounded, unpacked_bytes
+from tasks.data.window_rows import batches
 from tasks.draft import drafted
 from tasks.history import load
-from tasks.readers import SourceError
-from tasks.source import batches
 from tasks.spec.model import ModelSpec
 from tasks.training import TrainingError, gather
-from tasks.unpacking import BATCH_BYTES, VALUE_BYTES, TooLarge, bounded, unpacked_bytes
 from tests.conftest import POSTGRES
 from tests.flow import day, window
 from tests.peak import measured

@@ -13,9 +13,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tasks import classes, validation
+from tasks import validation
+from tasks.data import classes
+from tasks.data.keys import repeated_keys
 from tasks.expectations import Check, check_expectations
-from tasks.keys import repeated_keys
 from tasks.report import report_html
 from tasks.spec.model import ModelSpec, SpecError
 from tasks.spec.windows import Window

@@ -116,13 +116,13 @@ def validate(_: int) -> None:
 
 def digest(_: int) -> None:
     """Do the part of `measure` that proves which rows it measured."""
-    from tasks import source
+    from tasks.data import window_rows
     from tasks.spec.windows import window_at
 
     preloaded.load()
     model = spec()
     window = window_at(model.window, START + DAY)
-    found = timed(lambda: source.digest_of(model, window))
+    found = timed(lambda: window_rows.digest_of(model, window))
     assert found == json.loads(Path("validated.json").read_text())["data_digest"]
 
 

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import date
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from tasks import classes
-from tasks.plain import as_text, plain, plain_type
-from tasks.times import instants, is_time, zone_of
+from tasks.data import classes
+from tasks.data.plain import as_text, plain, plain_type
+from tasks.data.times import instants, is_time, zone_of
 
 if TYPE_CHECKING:
     import pyarrow as pa

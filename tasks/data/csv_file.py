@@ -6,8 +6,8 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from tasks.readers import within_bounds
-from tasks.unpacking import bounded
+from tasks.data.readers import within_bounds
+from tasks.data.unpacking import bounded
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from tasks import classes, csv_file
 from tasks.bounds import shifted
-from tasks.columns import Role
-from tasks.plain import matching, plain
-from tasks.readers import (
+from tasks.data import classes, csv_file
+from tasks.data.columns import Role
+from tasks.data.plain import matching, plain
+from tasks.data.readers import (
     BATCH_ROWS,
     SourceError,
     files,
@@ -19,10 +19,10 @@ from tasks.readers import (
     unreadable,
     within_bounds,
 )
+from tasks.data.sql_table import Column, Unreadable, columns_of, read_table
+from tasks.data.unpacking import check_keys
 from tasks.spec.model import ModelSpec
 from tasks.spec.windows import Window
-from tasks.sql_table import Column, Unreadable, columns_of, read_table
-from tasks.unpacking import check_keys
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from tasks import label_join, window_files, window_table
-from tasks.columns import Cast, alike, common
-from tasks.digest import Digest
-from tasks.outside import Outside
-from tasks.readers import BATCH_ROWS as BATCH_ROWS
-from tasks.readers import SourceError as SourceError
+from tasks.data import label_join, window_files, window_table
+from tasks.data.columns import Cast, alike, common
+from tasks.data.digest import Digest
+from tasks.data.outside import Outside
+from tasks.data.readers import BATCH_ROWS as BATCH_ROWS
+from tasks.data.readers import SourceError as SourceError
 from tasks.spec.model import ModelSpec
 from tasks.spec.windows import Window
 

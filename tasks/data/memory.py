@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tasks.unpacking import unpacked_bytes
+from tasks.data.unpacking import unpacked_bytes
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -29,8 +29,8 @@ def limit() -> int:
 
 def look_through(fs: Any, paths: Iterable[str]) -> None:
     """Read files once, in little memory. Raises SourceError if they could not be held whole."""
-    from tasks import csv_file
-    from tasks.readers import BATCH_ROWS, SourceError, parquet, read_parquet
+    from tasks.data import csv_file
+    from tasks.data.readers import BATCH_ROWS, SourceError, parquet, read_parquet
 
     def batches() -> Iterator[pa.RecordBatch]:
         for path in paths:

@@ -7,14 +7,14 @@ from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from tasks.columns import role_of
-from tasks.outside import Outside, at_edge, span_of
-from tasks.readers import SourceError
+from tasks.data.columns import role_of
+from tasks.data.outside import Outside, at_edge, span_of
+from tasks.data.readers import SourceError
+from tasks.data.sql_table import Column, Unreadable, columns_of, read_table
+from tasks.data.times import NoZone, from_texts, instants, zone_of
+from tasks.data.window_files import no_zone, of_window
 from tasks.spec.model import ModelSpec
 from tasks.spec.windows import Window
-from tasks.sql_table import Column, Unreadable, columns_of, read_table
-from tasks.times import NoZone, from_texts, instants, zone_of
-from tasks.window_files import no_zone, of_window
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from tasks.bounds import EARLIEST, LATEST
-from tasks.source import NoRows, batches
+from tasks.data.window_rows import NoRows, batches
 from tasks.spec.model import ModelSpec
 from tasks.spec.windows import Window
 
@@ -23,7 +23,7 @@ def newest_row(spec: ModelSpec, before: datetime) -> datetime | None:
 
     Raises
     ------
-    tasks.readers.SourceError
+    tasks.data.readers.SourceError
         If a file or table cannot be read.
     """
     import pyarrow as pa

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from tasks import csv_file
-from tasks.columns import role_of
-from tasks.outside import Outside, Span, at_edge, span_of
-from tasks.readers import (
+from tasks.data import csv_file
+from tasks.data.columns import role_of
+from tasks.data.outside import Outside, Span, at_edge, span_of
+from tasks.data.readers import (
     BATCH_ROWS,
     Parquet,
     SourceError,
@@ -20,9 +20,9 @@ from tasks.readers import (
     read_parquet,
     unreadable,
 )
+from tasks.data.times import NoZone, from_texts, instants, is_time, zone_of
 from tasks.spec.model import ModelSpec
 from tasks.spec.windows import Window
-from tasks.times import NoZone, from_texts, instants, is_time, zone_of
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from tasks.plain import as_text
+from tasks.data.plain import as_text
 
 if TYPE_CHECKING:
     import pyarrow as pa

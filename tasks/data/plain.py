@@ -121,7 +121,7 @@ def matching(column: Any, kind: pa.DataType) -> Any:
     if t.is_string(kind):
         return as_text(column)
     if t.is_timestamp(kind) and t.is_string(column.type):
-        from tasks.times import from_texts
+        from tasks.data.times import from_texts
 
         return from_texts(column, "UTC")[0].cast(kind, safe=False)
     if t.is_timestamp(kind) and t.is_timestamp(column.type):

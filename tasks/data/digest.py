@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tasks.ahead import ahead
+from tasks.data.ahead import ahead
 
 if TYPE_CHECKING:
     import pyarrow as pa

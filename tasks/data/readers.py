@@ -10,9 +10,9 @@ from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
+from tasks.data.unpacking import BATCH_ROWS as BATCH_ROWS
+from tasks.data.unpacking import Groups, TooLarge, bounded, check_footer
 from tasks.spec.model import Place
-from tasks.unpacking import BATCH_ROWS as BATCH_ROWS
-from tasks.unpacking import Groups, TooLarge, bounded, check_footer
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -146,7 +146,7 @@ def listed(names: list[str]) -> str:
 
 def unreadable(name: str, kind: str, error: Exception, again: str) -> SourceError:
     """Return the error for a file that cannot be read; `again` says what to do once it can."""
-    from tasks import csv_file
+    from tasks.data import csv_file
 
     whole = f" ({_without_content(error)}); write it whole"
     said = f": {csv_file.why(error)}" if kind == "csv" else whole

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tasks import classes, duck
-from tasks.label_source import joined_keys, labels
-from tasks.plain import plain_type
-from tasks.readers import SourceChanged, SourceError
+from tasks.data import classes, duck
+from tasks.data.label_source import joined_keys, labels
+from tasks.data.plain import plain_type
+from tasks.data.readers import SourceChanged, SourceError
 from tasks.spec.model import ModelSpec
 from tasks.spec.windows import Window
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from tasks import duck
-from tasks.proofs import distinct
-from tasks.readers import SourceError, within_bounds
-from tasks.unpacking import check_keys
+from tasks.data import duck
+from tasks.data.proofs import distinct
+from tasks.data.readers import SourceError, within_bounds
+from tasks.data.unpacking import check_keys
 
 if TYPE_CHECKING:
     import pyarrow as pa

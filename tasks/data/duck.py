@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from typing import Any
 
 from tasks import scratch
+from tasks.data.readers import SourceError
 from tasks.disk import Unusable, refusal
-from tasks.readers import SourceError
 
 MEMORY = "256MB"
 

@@ -7,14 +7,14 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from tasks.plain import text_of
-from tasks.unpacking import TooLarge, bounded, query_rows
+from tasks.data.plain import text_of
+from tasks.data.unpacking import TooLarge, bounded, query_rows
 
 if TYPE_CHECKING:
     import pyarrow as pa
     import sqlalchemy as sa
 
-    from tasks.columns import Role
+    from tasks.data.columns import Role
     from tasks.spec.model import Place
 
 _PART_ROWS = 16_384
@@ -106,7 +106,7 @@ def _times_as_text(values: list[Any]) -> pa.Array:
 def _parsed(values: list[Any]) -> pa.Array:
     import pyarrow as pa
 
-    from tasks.times import from_texts
+    from tasks.data.times import from_texts
 
     found, _ = from_texts(_times_as_text(values), "UTC")
     return found.cast(pa.timestamp("us"))
