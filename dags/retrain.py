@@ -25,7 +25,7 @@ def make(spec: ModelSpec) -> DAG:
     @task(task_id="propose")
     def propose() -> dict[str, Any]:
         from tasks import approval, ready
-        from tasks.training import TrainingError
+        from tasks.classifier.training import TrainingError
 
         context = get_current_context()
         run, params = context["dag_run"], context["params"]
@@ -64,7 +64,7 @@ def make(spec: ModelSpec) -> DAG:
     @task
     def train() -> dict[str, Any]:
         from tasks import approval, brief, retrain
-        from tasks.training import TrainingError
+        from tasks.classifier.training import TrainingError
 
         with final(approval.NotApproved, TrainingError):
             trained = retrain.train(spec, get_current_context()["dag_run"].run_id)
@@ -73,7 +73,7 @@ def make(spec: ModelSpec) -> DAG:
     @task
     def calibrate(candidate_run: str) -> dict[str, Any]:
         from tasks import approval, retrain
-        from tasks.training import TrainingError
+        from tasks.classifier.training import TrainingError
 
         with final(approval.NotApproved, TrainingError):
             return retrain.calibrate(spec, get_current_context()["dag_run"].run_id, candidate_run)

@@ -25,7 +25,7 @@ _NAMES = (
     "sqlalchemy",
     "tasks.promotion",
     "tasks.retrain",
-    "tasks.scoring",
+    "tasks.classifier.scoring",
     "tasks.validation",
 )
 

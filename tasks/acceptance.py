@@ -12,17 +12,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tasks import absent, calibration, capped, checks, gates, refit, scoring, training
-from tasks.calibration_fit import parameters
+from tasks import checks, gates
+from tasks.classifier import absent, calibration, capped, refit, scoring, training
+from tasks.classifier.calibration_fit import parameters
+from tasks.classifier.margins import Floats, Ints, confidence, hinge, margin
+from tasks.classifier.training import TrainingError, class_names
 from tasks.gate_figures import Figures, figures
 from tasks.gates import GateResult
 from tasks.grid import Grid
-from tasks.margins import Floats, Ints, confidence, hinge, margin
 from tasks.reference import Reference, reference_of
 from tasks.scored import Scored, rates
 from tasks.spec.model import ModelSpec
 from tasks.summary import NotFinite, need_finite
-from tasks.training import TrainingError, class_names
 
 if TYPE_CHECKING:
     import pandas as pd

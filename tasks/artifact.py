@@ -6,7 +6,7 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
-from tasks import model_file
+from tasks.classifier import skops_file
 
 MODEL = "model.skops"
 LINEAGE = "lineage.json"
@@ -30,7 +30,7 @@ class WrongFiles(Exception):
 
 def model_digest(model: Any) -> str:
     """Return the digest of a model's file alone: 64 hex digits, equal for equal fits."""
-    return _sha256(model_file.dump(model))
+    return _sha256(skops_file.dump(model))
 
 
 def files(folder: Path) -> dict[str, str]:

@@ -11,8 +11,8 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from tasks.linear import linear
-from tasks.margins import Floats, Ints
+from tasks.classifier.linear import linear
+from tasks.classifier.margins import Floats, Ints
 from tasks.summary import Summary
 
 Mask: TypeAlias = np.ndarray[Any, np.dtype[np.bool_]]

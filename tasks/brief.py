@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from tasks import brief_calibration, capped, chart, outlook, store
+from tasks import brief_calibration, chart, outlook, store
+from tasks.classifier import capped
 from tasks.evidence import short
 from tasks.latch import breach_of
 from tasks.markdown import as_text, sparkline, table

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tasks.classifier.margins import Ints
 from tasks.gates import GateResult, verdict
-from tasks.margins import Ints
 from tasks.scored import Scored
 
 

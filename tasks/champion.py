@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tasks import acceptance, calibration, refit, scoring, spans, training
+from tasks import acceptance
 from tasks.acceptance import Acceptance
+from tasks.classifier import calibration, refit, scoring, spans, training
+from tasks.classifier.margins import Floats, Ints
+from tasks.classifier.spans import Tried
 from tasks.history import History
-from tasks.margins import Floats, Ints
-from tasks.spans import Tried
 from tasks.spec.model import ModelSpec
 from tasks.spec.windows import Window
 from tasks.summary import Summary, not_finite, wild

@@ -6,20 +6,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from tasks import (
-    absent,
-    calibration,
-    calibration_defects,
-    gates,
-    leakage,
-    lineage,
-    slices,
-    soundness,
-    training,
-)
+from tasks import calibration_defects, gates, leakage, lineage, slices, soundness
+from tasks.classifier import absent, calibration, training
+from tasks.classifier.margins import Floats, Ints
 from tasks.evidence import short
 from tasks.gates import GateResult, guarded
-from tasks.margins import Floats, Ints
 from tasks.scored import Scored
 from tasks.spec.model import ModelSpec
 

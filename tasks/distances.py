@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from tasks.classifier.margins import Floats
 from tasks.grid import Bins
-from tasks.margins import Floats
 from tasks.summary import Distribution
 
 PSI_BINS = 10

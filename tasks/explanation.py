@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tasks.attribution import change, change_of_class
-from tasks.calibration import expected_losses
+from tasks.classifier.calibration import expected_losses
 from tasks.diagnosis import diagnose
 from tasks.distances import psi
 from tasks.drift import Judgement

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tasks.margins import Floats
+from tasks.classifier.margins import Floats
 from tasks.scored import Scored
 
 _BINS = 48

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from tasks import capped, gate_chart, gates, refit
+from tasks import gate_chart, gates
+from tasks.classifier import capped, refit
 from tasks.page import render
 
 if TYPE_CHECKING:

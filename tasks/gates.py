@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from tasks.margins import Floats
+from tasks.classifier.margins import Floats
 from tasks.resampling import Blocks
 from tasks.scored import LOSSES, NotComputable, Scored, loss
 from tasks.spec.model import Gate, Gates

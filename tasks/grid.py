@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from tasks.margins import Floats, Ints
+from tasks.classifier.margins import Floats, Ints
 from tasks.moments import Moments
 
 _SHARE = 0.0048  # of the reference's rows that a bin holds at most, unless they are all equal

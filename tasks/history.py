@@ -13,15 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.bounds import OutOfBounds
+from tasks.classifier.margins import Floats, Ints, error, hinge, margin, violation
+from tasks.classifier.training import Facts
 from tasks.data import memory
 from tasks.data.keys import Mask
 from tasks.data.outside import Outside
 from tasks.data.window_rows import SourceError, batches
-from tasks.margins import Floats, Ints, error, hinge, margin, violation
 from tasks.spec.model import ModelSpec, Validation, format_duration
 from tasks.spec.windows import Window, stamp, whole_windows, window_at, windows_within
 from tasks.summary import wild
-from tasks.training import Facts
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -276,7 +276,7 @@ def _tolerant(spec: ModelSpec) -> Callable[[pa.Table, Ints], str | None]:
 def _cut(
     spec: ModelSpec, tiles: list[Window], problems: tuple[str | None, ...], table: pa.Table
 ) -> History:
-    from tasks.training import facts_of, features, labels
+    from tasks.classifier.training import facts_of, features, labels
 
     table = table.sort_by([(spec.source.time, "ascending"), (spec.source.key, "ascending")])
     batch = table.combine_chunks().to_batches()[0]

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tasks.classifier.margins import Ints
 from tasks.gates import GateResult, verdict
-from tasks.margins import Ints
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from tasks.training import Facts, Slices
+    from tasks.classifier.training import Facts, Slices
 
 _ENOUGH = 20  # rows of each class: a useless feature separates 20 from 20 once in 7e10
 _REPEATED = 0.01  # share of twins within the fit, from where on content names no row

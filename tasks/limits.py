@@ -14,7 +14,7 @@ from statistics import NormalDist
 
 import numpy as np
 
-from tasks.margins import Floats
+from tasks.classifier.margins import Floats
 from tasks.spec.model import LatchPolicy
 
 _NORMAL = NormalDist()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from tasks.encoding import scaler_of
+from tasks.classifier.encoding import scaler_of
 from tasks.evidence import digest
 from tasks.records import Proposal
 from tasks.spec.model import ModelSpec

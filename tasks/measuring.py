@@ -80,8 +80,8 @@ def _summaries(
     """Return the summary of each version's rows, or why there is none; nothing without a row."""
     from threadpoolctl import threadpool_limits
 
+    from tasks.classifier.training import columns, labels, weights
     from tasks.summary import NotFinite, merge
-    from tasks.training import columns, labels, weights
 
     if not versions:
         return {}
@@ -133,8 +133,8 @@ def _summarisers(
 
 def _summariser(spec: ModelSpec, version: int, logged: bool) -> Callable[..., Summary]:
     """Return what summarises a batch of rows; logged decision values go before our own."""
-    from tasks import older_classes
-    from tasks.training import class_names
+    from tasks.classifier import older_classes
+    from tasks.classifier.training import class_names
 
     ledger = Ledger.open()
     model = model_of(spec, ledger, version)
@@ -160,7 +160,7 @@ def _summarise(
 ) -> Summary:
     import numpy as np
 
-    from tasks import capped, scoring
+    from tasks.classifier import capped, scoring
 
     with np.errstate(over="ignore", invalid="ignore"):  # scores that overflow are named as such
         decision, weighed = scoring.score(model, columns)

@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from tasks import refit
+from tasks.classifier import refit
 
 
 def card(record: Mapping[str, Any], artifact_digest: str) -> str:

@@ -12,12 +12,12 @@ from datetime import timedelta
 
 import numpy as np
 
-from tasks import scoring
 from tasks.champion import fit
+from tasks.classifier import scoring
+from tasks.classifier.margins import Floats, Ints
+from tasks.classifier.training import TrainingError
 from tasks.history import History
-from tasks.margins import Floats, Ints
 from tasks.spec.model import ModelSpec
-from tasks.training import TrainingError
 
 MOST = 160  # models in a matrix
 

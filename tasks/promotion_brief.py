@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from tasks import brief, brief_calibration, gate_page, refit, spans
+from tasks import brief, brief_calibration, gate_page
+from tasks.classifier import refit, spans
 from tasks.markdown import as_text, beside, table
 from tasks.records import Candidate, Proposal
 from tasks.shadow import Outcome

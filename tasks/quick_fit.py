@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tasks import scoring, training
-from tasks.margins import Floats, Ints, error, margin
+from tasks.classifier import scoring, training
+from tasks.classifier.margins import Floats, Ints, error, margin
 from tasks.outlook import Estimate
 from tasks.resampling import Blocks
 from tasks.spec.gate_options import Gate
@@ -52,7 +52,7 @@ def estimate(
 
     Raises
     ------
-    tasks.training.TrainingError
+    tasks.classifier.training.TrainingError
         If nothing can be fit.
     tasks.summary.NotFinite
         If a decision value is no finite number.

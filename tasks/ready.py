@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from tasks.margins import Ints
+    from tasks.classifier.margins import Ints
+    from tasks.classifier.training import Slices
     from tasks.outlook import Outlook
     from tasks.quick_fit import Newest
-    from tasks.training import Slices
 
 PARTS = ("fit", "calibrate", "judge")
 
@@ -39,11 +39,12 @@ def count(spec: ModelSpec, proposal: Proposal) -> dict[str, Any]:
     ------
     NotApproved
         If somebody has to decide and nobody may, or no row is newer than those of the champion.
-    tasks.training.TrainingError
+    tasks.classifier.training.TrainingError
         If the rows are not there, cannot be read, or are too few for a part; if one that learns
         holds a single class.
     """
-    from tasks import absent, quick_fit, training
+    from tasks import quick_fit
+    from tasks.classifier import absent, training
 
     approval.whom_to_ask(spec, proposal)
     window = Window(proposal.trained_from, proposal.trained_until)
@@ -96,7 +97,8 @@ def _outlook(
 
     Where nothing can be estimated it says why: for want of that nobody goes unasked.
     """
-    from tasks import ending, outlook, quick_fit, scoring
+    from tasks import ending, outlook, quick_fit
+    from tasks.classifier import scoring
     from tasks.versions import champion_of
 
     seen = [
@@ -127,7 +129,7 @@ def _labels(
     import numpy as np
     import pyarrow as pa
 
-    from tasks.training import labels
+    from tasks.classifier.training import labels
 
     times, classes = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
     for batch in quarantine.accepted(spec, window, checked):

@@ -8,19 +8,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tasks import absent, calibration, capped, checks, gates, scoring, training
+from tasks import checks, gates
 from tasks.acceptance import Acceptance, trainable
-from tasks.calibration_fit import parameters
+from tasks.classifier import absent, calibration, capped, scoring, training
+from tasks.classifier.calibration_fit import parameters
+from tasks.classifier.margins import Floats, Ints
+from tasks.classifier.training import class_names
 from tasks.gate_figures import figures
 from tasks.gates import GateResult, verdict
-from tasks.margins import Floats, Ints
 from tasks.reference import Reference
 from tasks.reliability_table import ReliabilityTable
 from tasks.scored import Scored, rates
 from tasks.spec.gate_options import Gate
 from tasks.spec.model import Gates, ModelSpec
 from tasks.summary import need_finite
-from tasks.training import class_names
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -16,7 +16,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tasks import artifact, lineage, model_card, model_file, scratch, signing
+from tasks import artifact, lineage, model_card, scratch, signing
+from tasks.classifier import skops_file
 from tasks.spec.model import ModelSpec
 from tasks.tracking import RegistryError as RegistryError
 from tasks.tracking import asking, connect, persist, read_model, ui, unless
@@ -89,7 +90,7 @@ def _write(spec: ModelSpec, run_id: str, calibrated: Any, folder: Path) -> None:
     import mlflow
     from mlflow.models import Model
 
-    content = model_file.dump(calibrated)
+    content = skops_file.dump(calibrated)
     started = connect().get_run(run_id).info.start_time / 1000
     described = Model(
         run_id=run_id,
@@ -101,7 +102,7 @@ def _write(spec: ModelSpec, run_id: str, calibrated: Any, folder: Path) -> None:
         folder,
         mlflow_model=described,
         serialization_format="skops",
-        skops_trusted_types=list(model_file.TRUSTED),
+        skops_trusted_types=list(skops_file.TRUSTED),
         pyfunc_predict_fn="predict_proba",
         signature=_signature(spec),
         pip_requirements=_requirements(),

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tasks.margins import Floats, Ints
+from tasks.classifier.margins import Floats, Ints
 
 BINS = 10
 

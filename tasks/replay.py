@@ -17,18 +17,18 @@ import numpy as np
 from tasks import patience
 from tasks.attribution import change
 from tasks.champion import Candidate, Champion, train
+from tasks.classifier.margins import Floats, Ints
+from tasks.classifier.spans import Tried
+from tasks.classifier.training import TrainingError
 from tasks.drift import Judgement, insufficient, judge
 from tasks.gates import GateResult
 from tasks.history import History
 from tasks.latch import Latch, Pause, Reading, breach_of, fold, windows_to_wait
-from tasks.margins import Floats, Ints
 from tasks.patience import Fresh
 from tasks.remembered import Reign, beside, changes, level
 from tasks.returning import Seen, better
-from tasks.spans import Tried
 from tasks.spec.model import ModelSpec
 from tasks.summary import NotFinite
-from tasks.training import TrainingError
 
 
 @dataclass(frozen=True)

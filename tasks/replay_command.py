@@ -15,11 +15,11 @@ from rich.console import Console
 from rich.markup import escape
 
 from tasks import bounds, draft, progress
+from tasks.classifier.training import TrainingError
 from tasks.data.guess import Guess, Kind
 from tasks.data.window_rows import SourceError
 from tasks.disk import whole, writing
 from tasks.spec.model import ModelSpec, SpecError, format_duration
-from tasks.training import TrainingError
 
 if TYPE_CHECKING:
     from tasks.history import History

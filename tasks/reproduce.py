@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from tasks import model_file, quarantine, refit, registry, spans, training
-from tasks.calibration import learn
+from tasks import quarantine, registry
+from tasks.classifier import refit, skops_file, spans, training
+from tasks.classifier.calibration import learn
 from tasks.ledger import Ledger
 from tasks.made_with import made_with
 from tasks.observing import candidate_of
@@ -85,7 +86,7 @@ def reproduce(spec: ModelSpec, version: int) -> Reproduction:
         ours = learn(fitted, frame[cut.calibrate], label[cut.calibrate], spec.calibration.method)
     theirs = model_of(spec, ledger, version)
     return Reproduction(
-        identical=model_file.dump(ours) == model_file.dump(theirs),
+        identical=skops_file.dump(ours) == skops_file.dump(theirs),
         coefficients=_distance(_coefficients(ours), _coefficients(theirs)),
         probabilities=_distance(
             ours.predict_proba(frame[cut.judge]), theirs.predict_proba(frame[cut.judge])

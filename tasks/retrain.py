@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from tasks.acceptance import Acceptance
-    from tasks.margins import Floats, Ints
-    from tasks.training import Facts, Slices
+    from tasks.classifier.margins import Floats, Ints
+    from tasks.classifier.training import Facts, Slices
 
 
 def train(spec: ModelSpec, proposal: str) -> dict[str, Any]:
@@ -35,7 +35,8 @@ def train(spec: ModelSpec, proposal: str) -> dict[str, Any]:
     It is fit on several spans of them, and the best is taken: see `spans`. To recalibrate nothing
     is fit: the champion's pipeline is taken as it is.
     """
-    from tasks import absent, spans, tracking, training
+    from tasks import tracking
+    from tasks.classifier import absent, spans, training
 
     ledger = Ledger.open()
     asked = approved(spec, ledger, proposal, "retrain")
@@ -80,7 +81,8 @@ def train(spec: ModelSpec, proposal: str) -> dict[str, Any]:
 
 def calibrate(spec: ModelSpec, proposal: str, run_id: str) -> dict[str, Any]:
     """Learn the probabilities on the calibration slice."""
-    from tasks import calibration, spans, tracking, training
+    from tasks import tracking
+    from tasks.classifier import calibration, spans, training
 
     asked = approved(spec, Ledger.open(), proposal, "retrain")
     frame, label, _, facts = _training_rows(spec, proposal, run_id)
@@ -143,7 +145,8 @@ def _judged_now(
     spec: ModelSpec, ledger: Ledger, asked: Proposal, run_id: str
 ) -> list[Mapping[str, Any]]:
     """Judge, keep with the run what register takes from there, and return the gates' results."""
-    from tasks import calibration_fit, reference, tracking
+    from tasks import reference, tracking
+    from tasks.classifier import calibration_fit
     from tasks.gates import as_json
 
     known = status.read(spec, ledger)
@@ -208,7 +211,8 @@ def _candidate(spec: ModelSpec, asked: Proposal, run_id: str, taken: set[int]) -
 
 def _accepted(spec: ModelSpec, asked: Proposal, run_id: str) -> Any:
     """Return what is registered of a run whose gates passed: what was judged, or its refit twin."""
-    from tasks import refit, spans, tracking
+    from tasks import tracking
+    from tasks.classifier import refit, spans
 
     if asked.kind == "recalibrate" or spec.training.refit == "never":
         return tracking.get_model(run_id, "calibrated")
@@ -238,7 +242,8 @@ def _judged(
     rows: tuple[pd.DataFrame, Ints, Floats | None, Facts],
     span: Mapping[str, Any],
 ) -> Acceptance:
-    from tasks import acceptance, recalibration, reference, spans, timing
+    from tasks import acceptance, recalibration, reference
+    from tasks.classifier import spans, timing
 
     (candidate, champion), (frame, label, weight, facts) = models, rows
     before = known.candidate(asked.champion)
@@ -287,7 +292,7 @@ def _training_rows(
 def _gather(
     spec: ModelSpec, asked: Proposal, rows: dict[str, Any]
 ) -> tuple[pd.DataFrame, Ints, Floats | None, Facts]:
-    from tasks.training import gather_all
+    from tasks.classifier.training import gather_all
 
     return gather_all(spec, quarantine.accepted(spec, _interval(asked), rows))
 
@@ -307,7 +312,7 @@ def slices_of(
     times, label
         Of the rows, oldest first: microseconds since 1970, and index of the class, shape (n,).
     """
-    from tasks import spans, training
+    from tasks.classifier import spans, training
 
     if asked.kind == "recalibrate":
         share = {"calibrate": spec.calibration.share, "judge": spec.training.judge}

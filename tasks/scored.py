@@ -8,7 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
-from tasks.margins import Floats, Ints, error, hinge, margin, violation
+from tasks.classifier.margins import Floats, Ints, error, hinge, margin, violation
 from tasks.reliability import Reliability, reliability
 from tasks.spec.gate_options import Costs
 

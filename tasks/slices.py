@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tasks.classifier.margins import Floats
 from tasks.gates import NO_CHAMPION, GateResult, guarded, verdict
-from tasks.margins import Floats
 from tasks.resampling import Blocks
 from tasks.scored import NotComputable, Scored, loss
 from tasks.spec.gate_options import Gates, SliceOver, SlicePolicy

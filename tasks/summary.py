@@ -11,8 +11,17 @@ from typing import Any
 import numpy as np
 
 from tasks import reliability_table
+from tasks.classifier.margins import (
+    Floats,
+    Ints,
+    confidence,
+    error,
+    hinge,
+    labelled,
+    margin,
+    violation,
+)
 from tasks.grid import Bins, Grid
-from tasks.margins import Floats, Ints, confidence, error, hinge, labelled, margin, violation
 from tasks.moments import NOTHING, Moments
 from tasks.reliability_table import ReliabilityTable
 

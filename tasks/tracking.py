@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 from tenacity import retry, retry_if_exception, stop_after_attempt
 
-from tasks import model_file, scratch, signing
+from tasks import scratch, signing
+from tasks.classifier import skops_file
 from tasks.disk import Unusable, refusal
 
 if TYPE_CHECKING:
@@ -166,7 +167,7 @@ def _experiment(client: MlflowClient, model: str) -> str:
 
 def put_model(run_id: str, name: str, model: Any) -> None:
     """Hand a fitted model to the next step, sealed, as `<name>.skops` of the run."""
-    _put(run_id, f"{name}.skops", model_file.dump(model))
+    _put(run_id, f"{name}.skops", skops_file.dump(model))
 
 
 def get_model(run_id: str, name: str) -> Any:
@@ -232,8 +233,8 @@ def log_metrics(run_id: str, metrics: Mapping[str, float]) -> None:
 def read_model(content: bytes, name: str) -> Any:
     """Return the model of a skops file. Raises RegistryError."""
     try:
-        return model_file.load(content, name)
-    except model_file.ModelFileError as error:
+        return skops_file.load(content, name)
+    except skops_file.ModelFileError as error:
         raise RegistryError(str(error)) from None
 
 

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from tasks import oracle, replay
+from tasks.classifier.margins import Floats, Ints
 from tasks.history import History
-from tasks.margins import Floats, Ints
 from tasks.oracle import Matrix
 from tasks.replay import Played, Retrain
 from tasks.spec.model import ModelSpec

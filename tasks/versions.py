@@ -12,8 +12,8 @@ from tasks.spec.model import ModelSpec
 
 def champion_of(spec: ModelSpec, ledger: Ledger, version: int) -> Any:
     """Return what `model_of` does, answering with the spec's classes if it is older than some."""
-    from tasks import older_classes
-    from tasks.training import class_names
+    from tasks.classifier import older_classes
+    from tasks.classifier.training import class_names
 
     model = model_of(spec, ledger, version)
     known = classes_of(spec, ledger, version)

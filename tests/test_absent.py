@@ -14,11 +14,19 @@ from hypothesis import strategies as st
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.frozen import FrozenEstimator
 
-from tasks import absent, calibration, calibration_fit, model_file, older_classes, scoring, training
-from tasks.margins import error, hinge, margin, violation
+from tasks.classifier import (
+    absent,
+    calibration,
+    calibration_fit,
+    older_classes,
+    scoring,
+    skops_file,
+    training,
+)
+from tasks.classifier.margins import error, hinge, margin, violation
+from tasks.classifier.training import Slices, TrainingError
 from tasks.replay import play
 from tasks.spec.model import ModelSpec
-from tasks.training import Slices, TrainingError
 from tests import past
 from tests.past import HOURS
 
@@ -81,7 +89,7 @@ def test_a_fit_on_every_class_is_that_of_scikit_learn() -> None:
     frame, label = some([0, 1, 2], 200)
     fitted = training.fit(spec(), frame, label)
     plain = training.pipeline(spec(), len(frame)).fit(frame, label)
-    assert model_file.dump(fitted) == model_file.dump(plain)
+    assert skops_file.dump(fitted) == skops_file.dump(plain)
     assert absent.learnt(fitted).tolist() == [0, 1, 2]
 
 
@@ -112,9 +120,9 @@ def test_a_class_without_a_row_in_the_fit_is_never_probable_and_the_file_keeps_t
     fitted = training.fit(spec(), frame.iloc[early[:200]], label[early[:200]])
     held, truth = frame[300:], label[300:]
     model = calibration.learn(fitted, held, truth, method)
-    content = model_file.dump(model)
-    read = model_file.load(content, "model.skops")
-    assert model_file.dump(read) == content
+    content = skops_file.dump(model)
+    read = skops_file.load(content, "model.skops")
+    assert skops_file.dump(read) == content
     assert absent.learnt(read).tolist() == [0, 2]
     decision = scoring.decide(read, held)
     chance = calibration.probabilities(read, decision)
@@ -273,7 +281,7 @@ def test_a_model_from_before_a_class_was_named_answers_as_before_and_never_with_
     fitted = training.fit(spec(classes), frame[:200], label[:200])
     old = calibration.learn(fitted, frame[200:], label[200:], method)
     new = older_classes.answering(old, known, wanted)
-    assert model_file.dump(old) == model_file.dump(
+    assert skops_file.dump(old) == skops_file.dump(
         calibration.learn(fitted, frame[200:], label[200:], method)
     )
     decision, before = scoring.decide(new, frame), scoring.decide(old, frame)

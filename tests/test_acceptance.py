@@ -11,13 +11,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tasks import acceptance, calibration, reference, scoring, training
+from tasks import acceptance, reference
 from tasks.acceptance import Acceptance
+from tasks.classifier import calibration, scoring, training
+from tasks.classifier.margins import Ints, hinge, margin
+from tasks.classifier.training import Slices
 from tasks.grid import Grid
-from tasks.margins import Ints, hinge, margin
 from tasks.scored import Scored, rates
 from tasks.spec.model import ModelSpec
-from tasks.training import Slices
 
 Make = Callable[..., ModelSpec]
 NOISE = [f"n{i}" for i in range(80)]

@@ -9,11 +9,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tasks import attribution, calibration, scoring, training
+from tasks import attribution
 from tasks.attribution import INTERCEPT, change, change_of_class
-from tasks.encoding import scaler_of
+from tasks.classifier import calibration, scoring, training
+from tasks.classifier.encoding import scaler_of
+from tasks.classifier.margins import Ints, confidence, margin
 from tasks.grid import Grid
-from tasks.margins import Ints, confidence, margin
 from tasks.spec.model import ModelSpec
 from tasks.summary import Summary, merge_all
 

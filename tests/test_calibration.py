@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import expit
 
-from tasks import calibration, scoring, training
+from tasks.classifier import calibration, scoring, training
 from tasks.reliability import reliability
 from tasks.spec.model import ModelSpec
 

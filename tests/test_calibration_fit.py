@@ -10,8 +10,8 @@ import pytest
 from scipy.special import expit
 from sklearn.calibration import _fit_calibrator
 
-from tasks import calibration_fit
-from tasks.calibration_fit import parameters
+from tasks.classifier import calibration_fit
+from tasks.classifier.calibration_fit import parameters
 
 NAMES = ("low", "middle", "high")
 

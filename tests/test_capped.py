@@ -14,10 +14,11 @@ from hypothesis import strategies as st
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
-from tasks import attribution, brief, calibration, capped, linear, model_file, scoring, training
-from tasks.encoding import scaler_of
-from tasks.margins import Ints
-from tasks.model_file import ModelFileError
+from tasks import attribution, brief
+from tasks.classifier import calibration, capped, linear, scoring, skops_file, training
+from tasks.classifier.encoding import scaler_of
+from tasks.classifier.margins import Ints
+from tasks.classifier.skops_file import ModelFileError
 from tasks.spec.model import ModelSpec
 from tests.flow import At, beginning, land, propose, read, rows, watch
 
@@ -130,13 +131,13 @@ def test_a_model_file_may_hold_the_function_that_caps_and_no_other(spec: Make) -
     frame = frame[["x", "z"]]
     model = calibration.learn(training.fit(spec(), frame, label), frame, label, "sigmoid")
     far = frame.assign(x=frame.x * 1e3)
-    content = model_file.dump(model)
-    read = model_file.load(content, "model")
+    content = skops_file.dump(model)
+    read = skops_file.load(content, "model")
     np.testing.assert_array_equal(read.predict_proba(far), model.predict_proba(far))
-    assert model_file.dump(read) == content
+    assert skops_file.dump(read) == content
     strange = make_pipeline(StandardScaler(), FunctionTransformer(np.save)).set_params()
     with pytest.raises(ModelFileError, match=r"not trusted.*numpy\.save"):
-        model_file.load(model_file.dump(strange), "model")
+        skops_file.load(skops_file.dump(strange), "model")
 
 
 def test_what_was_capped_is_said_the_most_first_and_not_of_too_many_features() -> None:

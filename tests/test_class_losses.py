@@ -16,10 +16,10 @@ from scipy import stats
 from benchmarks.detection.specs import LIMITS_ALONE
 from tasks.class_losses import OTHERS, compared
 from tasks.class_spread import class_effects
+from tasks.classifier.margins import Floats, Ints
 from tasks.drift import Judgement, judge
 from tasks.grid import Grid
 from tasks.latch import Reading, fold
-from tasks.margins import Floats, Ints
 from tasks.reference import Reference, reference_of
 from tasks.spec.model import ModelSpec
 from tasks.spec.windows import Window

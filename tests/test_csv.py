@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from tasks import training
+from tasks.classifier import training
 from tasks.data.outside import Outside
 from tasks.data.window_rows import SourceError, batches
 from tasks.spec.model import ModelSpec

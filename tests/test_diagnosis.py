@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tasks.classifier.margins import Floats, Ints
 from tasks.diagnosis import diagnose
 from tasks.drift import Judgement, judge
 from tasks.explanation import SHOWN, explain
 from tasks.grid import Grid
-from tasks.margins import Floats, Ints
 from tasks.reference import Reference, reference_of
 from tasks.spec.model import ModelSpec
 from tasks.summary import Summary, summarise

@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
+from tasks.classifier.margins import Floats
 from tasks.distances import PSI_BINS, bin_at, ks, psi, wasserstein
 from tasks.grid import Grid
-from tasks.margins import Floats
 from tasks.moments import Moments
 from tasks.summary import Distribution
 

@@ -12,10 +12,10 @@ import pytest
 from scipy import stats
 from scipy.signal import lfilter
 
+from tasks.classifier.margins import Floats, Ints
 from tasks.drift import Judgement, judge
 from tasks.grid import Grid
 from tasks.latch import Reading, fold
-from tasks.margins import Floats, Ints
 from tasks.moments import Moments
 from tasks.reference import Reference, reference_of
 from tasks.spec.model import ModelSpec

@@ -22,10 +22,11 @@ from mlflow.pyfunc import scoring_server
 from sklearn.compose import ColumnTransformer
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-from tasks import calibration, model_file, registry, scoring, tracking, training
-from tasks.encoding import encode, encoder
+from tasks import registry, tracking
+from tasks.classifier import calibration, scoring, skops_file, training
+from tasks.classifier.encoding import encode, encoder
+from tasks.classifier.training import TrainingError
 from tasks.spec.model import ModelSpec
-from tasks.training import TrainingError
 from tests.test_registry import record, registered
 
 Make = Callable[..., ModelSpec]
@@ -266,7 +267,7 @@ def test_a_value_of_few_rows_is_in_no_file_that_mlflow_has(
                 assert word.lower().encode() not in part.lower(), (path.name, name, word)
     assert searched == 2
     keep = spec(features={**KINDS, "text": ["note"]}, training={"rare_below": 1})
-    kept = ZipFile(io.BytesIO(model_file.dump(training.fit(keep, read, label)))).read("schema.json")
+    kept = ZipFile(io.BytesIO(skops_file.dump(training.fit(keep, read, label)))).read("schema.json")
     assert all(str(word).encode() in kept for word in CANARY.values())
 
 

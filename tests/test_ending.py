@@ -11,10 +11,10 @@ import pytest
 
 from tasks import approval, ending, latch, monitor, ready, retrain, status
 from tasks.approval import NotApproved, NotDue
+from tasks.classifier.training import TrainingError
 from tasks.ledger import Ledger
 from tasks.records import Decision
 from tasks.spec.model import Training
-from tasks.training import TrainingError
 from tests.flow import EPISODE, FIRST, MODEL, At, answer, beginning, day, file, propose, read, watch
 
 LATER = datetime.now(UTC) + timedelta(days=365)

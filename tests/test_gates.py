@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from sklearn.metrics import brier_score_loss, recall_score
 
 from tasks import gates
+from tasks.classifier.margins import Floats, Ints
 from tasks.gates import GateResult
-from tasks.margins import Floats, Ints
 from tasks.scored import Scored, loss, rates
 from tasks.spec.model import Gate, Gates
 

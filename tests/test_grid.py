@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy import stats
 
+from tasks.classifier.margins import Floats
 from tasks.distances import ks, wasserstein
 from tasks.grid import Bins, Grid
-from tasks.margins import Floats
 from tasks.summary import Distribution
 
 NEAR = 0.005

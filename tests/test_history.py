@@ -13,8 +13,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from tasks import history
+from tasks.classifier.margins import margin
 from tasks.data.window_rows import SourceError
-from tasks.margins import margin
 from tasks.spec.model import ModelSpec
 from tasks.summary import Losses
 from tests import past

@@ -16,12 +16,12 @@ import pyarrow.parquet as pq
 import pytest
 import sqlalchemy as sa
 
+from tasks.classifier.training import gather_all
 from tasks.data.keys import repeated_keys
 from tasks.data.plain import as_text, matching, plain
 from tasks.data.window_rows import batches
 from tasks.spec.model import ModelSpec
 from tasks.spec.windows import Window
-from tasks.training import gather_all
 from tasks.validation import validate
 
 Spec = Callable[..., ModelSpec]

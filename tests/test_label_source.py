@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tasks import training
+from tasks.classifier import training
 from tasks.data import label_join
 from tasks.data.digest import Digest
 from tasks.data.keys import repeated_keys

@@ -17,11 +17,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tasks import approval, monitor, retrain, status
+from tasks.classifier.training import TrainingError
 from tasks.late_labels import AT_MOST, due, measure_again, overdue
 from tasks.ledger import Ledger
 from tasks.records import Observation
 from tasks.spec.model import Drift, LabelColumn, LabelSource, ModelSpec, Source, WindowGrid
-from tasks.training import TrainingError
 from tests.flow import MODEL, At, answer, beginning, day, land, rows, window
 
 LATE = MODEL.model_copy(

@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 from tasks import leakage
-from tasks.margins import Ints
-from tasks.training import Facts, slices
+from tasks.classifier.margins import Ints
+from tasks.classifier.training import Facts, slices
 
 ROWS = 1000
 CUT = slices(ROWS, calibrate=0.15, judge=0.2)

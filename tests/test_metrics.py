@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from tasks.margins import Floats, hinge, margin
-from tasks.metrics import CategoricalHinge, Hinge, SquaredHinge
+from tasks.classifier.margins import Floats, hinge, margin
+from tasks.classifier.metrics import CategoricalHinge, Hinge, SquaredHinge
 
 KINDS = (Hinge, SquaredHinge, CategoricalHinge)
 Batch = tuple[Floats, Floats, Floats | None]

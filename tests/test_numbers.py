@@ -15,14 +15,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from tasks import acceptance, calibration, calibration_drift, drift, reference, scoring, training
+from tasks import acceptance, calibration_drift, drift, reference
 from tasks.acceptance import Acceptance
+from tasks.classifier import calibration, scoring, training
+from tasks.classifier.margins import Floats, Ints
+from tasks.classifier.training import TrainingError
 from tasks.explanation import explain
 from tasks.gates import as_json
-from tasks.margins import Floats, Ints
 from tasks.spec.model import ModelSpec
 from tasks.summary import NotFinite, from_json, to_json
-from tasks.training import TrainingError
 from tests.conftest import CHURN
 
 Make = Callable[..., ModelSpec]

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tasks import oracle
-from tasks.margins import Floats, Ints
+from tasks.classifier.margins import Floats, Ints
+from tasks.classifier.training import TrainingError
 from tasks.oracle import Matrix, best
-from tasks.training import TrainingError
 from tests.past import HOURS, past, rows, spec
 
 

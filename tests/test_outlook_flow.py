@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from tasks import approval, brief, ready, registry, spans, tracking
+from tasks import approval, brief, ready, registry, tracking
+from tasks.classifier import spans
 from tests.flow import MODEL, day, enter, land, promote, propose, read, register, rows, watch
 
 

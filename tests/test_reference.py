@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from scipy import stats
 from scipy.signal import lfilter
 
+from tasks.classifier.margins import Floats, Ints
 from tasks.distances import wasserstein
 from tasks.drift import judge
 from tasks.grid import Grid
-from tasks.margins import Floats, Ints
 from tasks.reference import (
     NullDistance,
     Reference,

@@ -11,28 +11,25 @@ import pandas as pd
 import pytest
 
 from tasks import (
-    absent,
     approval,
-    calibration,
     champion,
     history,
     monitor,
     promotion,
-    refit,
     registry,
     reproduce,
     retrain,
     store,
     tracking,
-    training,
 )
+from tasks.classifier import absent, calibration, refit, training
+from tasks.classifier.margins import hinge, margin
+from tasks.classifier.skops_file import dump
+from tasks.classifier.training import Slices, TrainingError
 from tasks.ledger import Ledger
-from tasks.margins import hinge, margin
-from tasks.model_file import dump
 from tasks.observing import candidate_of
 from tasks.reference import to_json
 from tasks.spec.model import ModelSpec
-from tasks.training import Slices, TrainingError
 from tasks.versions import model_of
 from tests import past
 from tests.flow import MODEL, At, answer, beginning, day, window

@@ -16,16 +16,8 @@ import pandas as pd
 import pytest
 import skops.io as sio
 
-from tasks import (
-    artifact,
-    calibration,
-    registry,
-    scoring,
-    signing,
-    signing_keys,
-    tracking,
-    training,
-)
+from tasks import artifact, registry, signing, signing_keys, tracking
+from tasks.classifier import calibration, scoring, training
 from tasks.registry import Alias, Registered
 from tasks.spec.model import ModelSpec
 from tasks.tracking import RegistryError

@@ -11,12 +11,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tasks import draft, history, oracle, spans, trial
+from tasks import draft, history, oracle, trial
+from tasks.classifier import spans
+from tasks.classifier.training import TrainingError
 from tasks.history import History
 from tasks.latch import Pause, Reading, fold
 from tasks.replay import Played, play
 from tasks.spec.model import ModelSpec
-from tasks.training import TrainingError
 from tests import flow, past
 from tests.flow import At, day
 from tests.past import HOURS

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.signal import lfilter
 from scipy.stats import binom
 
-from tasks.margins import Floats
+from tasks.classifier.margins import Floats
 from tasks.resampling import RESAMPLES, Blocks, block_length
 
 

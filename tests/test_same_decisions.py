@@ -22,9 +22,9 @@ from tasks import (
     status,
     tracking,
 )
+from tasks.classifier.training import TrainingError
 from tasks.ledger import Ledger
 from tasks.spec.model import ModelSpec
-from tasks.training import TrainingError
 from tests import flow, kinds
 from tests.decided import Latches, in_ledger, in_replay
 from tests.flow import day, window

@@ -13,7 +13,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tasks import history, training
+from tasks import history
+from tasks.classifier import training
 from tasks.data.digest import Digest
 from tasks.data.keys import repeated_keys
 from tasks.data.window_rows import batches

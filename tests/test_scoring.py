@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tasks import scoring, training
+from tasks.classifier import scoring, training
 from tasks.spec.model import ModelSpec
 
 Make = Callable[..., ModelSpec]

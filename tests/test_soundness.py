@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks import lineage, soundness, timing, training
+from tasks import lineage, soundness
+from tasks.classifier import timing, training
+from tasks.classifier.margins import Floats, Ints
 from tasks.gates import guarded
-from tasks.margins import Floats, Ints
 from tasks.scored import Scored
 from tasks.soundness import Preprocessing
 from tasks.spec.model import Gates

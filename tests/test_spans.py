@@ -11,11 +11,11 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tasks import spans
-from tasks.spans import ALL, BREACH, CHANGE, RECENT, SECOND, Tried
+from tasks.classifier import spans
+from tasks.classifier.spans import ALL, BREACH, CHANGE, RECENT, SECOND, Tried
+from tasks.classifier.training import TrainingError
 from tasks.spec.model import ModelSpec
 from tasks.spec.windows import Window, stamp
-from tasks.training import TrainingError
 from tests.flow import MODEL
 
 SPEC = ModelSpec.model_validate(

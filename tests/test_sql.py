@@ -12,7 +12,7 @@ import pyarrow as pa
 import pytest
 import sqlalchemy as sa
 
-from tasks import training
+from tasks.classifier import training
 from tasks.data.outside import Outside
 from tasks.data.window_rows import SourceError, batches
 from tasks.spec.model import ModelSpec

@@ -15,8 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from tasks.classifier.margins import Floats, Ints
 from tasks.grid import Bins, Grid
-from tasks.margins import Floats, Ints
 from tasks.moments import Moments
 from tasks.reliability_table import ReliabilityTable
 from tasks.summary import (

@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks import scoring, training
+from tasks.classifier import scoring, training
+from tasks.classifier.training import TrainingError, slices
 from tasks.spec.model import ModelSpec
-from tasks.training import TrainingError, slices
 
 Make = Callable[..., ModelSpec]
 MIXED = {"numeric": ["x", "z"], "categorical": ["shop"], "text": ["note"]}

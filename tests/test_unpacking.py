@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tasks.classifier.training import TrainingError, gather
 from tasks.data import memory, unpacking
 from tasks.data.readers import SourceError
 from tasks.data.unpacking import BATCH_BYTES, VALUE_BYTES, TooLarge, bounded, unpacked_bytes
@@ -23,7 +24,6 @@ from tasks.data.window_rows import batches
 from tasks.draft import drafted
 from tasks.history import load
 from tasks.spec.model import ModelSpec
-from tasks.training import TrainingError, gather
 from tests.conftest import POSTGRES
 from tests.flow import day, window
 from tests.peak import measured

@@ -13,10 +13,10 @@ import numpy as np
 
 from benchmarks.detection.specs import LIMITS_ALONE, spec_of
 from benchmarks.detection.streams import Floats, Ints, stationary
+from tasks.classifier.margins import margin
 from tasks.drift import judge
 from tasks.grid import Grid
 from tasks.latch import Reading, fold
-from tasks.margins import margin
 from tasks.reference import Reference, reference_of
 from tasks.spec.model import Drift, ModelSpec
 from tasks.spec.windows import Window

@@ -16,9 +16,9 @@ from benchmarks.detection.budget import RHOS, Rate, openings
 from benchmarks.detection.specs import spec_of
 from benchmarks.detection.streams import Floats, Ints, stationary
 from tasks.calibration_drift import judge
+from tasks.classifier.margins import margin
 from tasks.grid import Grid
 from tasks.latch import Reading
-from tasks.margins import margin
 from tasks.reference import reference_of
 from tasks.reliability_table import ReliabilityTable
 from tasks.spec.model import ModelSpec

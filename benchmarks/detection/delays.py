@@ -14,7 +14,7 @@ from benchmarks.detection.detectors import Peer, PeerName
 from benchmarks.detection.scenarios import made
 from benchmarks.detection.streams import SHIFTS, Rows, linear
 from benchmarks.detection.study import train
-from tasks import scoring
+from tasks.classifier import scoring
 from tasks.drift import judge
 from tasks.latch import Reading, fold
 from tasks.reference import Reference

@@ -161,7 +161,7 @@ def cut(
     """Return a table, ordered by its column `timestamp`, cut into the windows of its spec."""
     import pyarrow as pa
 
-    from tasks.training import features, labels
+    from tasks.classifier.training import features, labels
 
     times = table["timestamp"].dt.tz_convert(None).to_numpy("datetime64[us]").astype(np.int64)
     end = table["timestamp"].iloc[-1].to_pydatetime() + spec.window.every / 10

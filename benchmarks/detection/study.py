@@ -16,10 +16,11 @@ import numpy as np
 
 from benchmarks.detection.scenarios import Scenario, scenario
 from benchmarks.detection.streams import Floats
-from tasks import champion, scoring, training
+from tasks import champion
 from tasks.acceptance import Acceptance
-from tasks.margins import error, margin
-from tasks.training import TrainingError
+from tasks.classifier import scoring, training
+from tasks.classifier.margins import error, margin
+from tasks.classifier.training import TrainingError
 
 
 @dataclass(frozen=True)

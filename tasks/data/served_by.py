@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tasks.margins import Ints
+from tasks.classifier.margins import Ints
 from tasks.spec.model import ModelSpec
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page
 
-from tasks.calibration import sigmoid
+from tasks.classifier.calibration import sigmoid
 from tasks.versions import model_of
 
 from .browser import Question, after_a_click

@@ -11,9 +11,9 @@ import numpy as np
 from benchmarks.detection.scenarios import Scenario
 from benchmarks.detection.streams import Floats, Ints
 from benchmarks.detection.unseen.figures import Outcome, Reign, outcome
+from tasks.classifier.training import TrainingError
 from tasks.history import History
 from tasks.replay import Played
-from tasks.training import TrainingError
 from tasks.trial import trial
 
 

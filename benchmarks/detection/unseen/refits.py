@@ -12,7 +12,8 @@ import numpy as np
 from benchmarks.detection.scenarios import Scenario
 from benchmarks.detection.streams import Floats, Ints
 from benchmarks.detection.unseen.figures import windows
-from tasks import champion, scoring, training
+from tasks import champion
+from tasks.classifier import scoring, training
 
 # What a refit learns from: the oldest 65 % as the project's retrain does, the rest being kept to
 # calibrate and judge; or all rows, as whoever neither calibrates nor judges does.

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from tasks import calibration, scoring, training
-from tasks.margins import Ints
+from tasks.classifier import calibration, scoring, training
+from tasks.classifier.margins import Ints
+from tasks.classifier.training import Slices, TrainingError
 from tasks.spec.model import ModelSpec
 from tasks.summary import NotFinite, need_finite
-from tasks.training import Slices, TrainingError
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks import absent
-from tasks.encoding import encoder, mute
-from tasks.linear import Rows
-from tasks.margins import Floats, Ints
+from tasks.classifier import absent
+from tasks.classifier.encoding import encoder, mute
+from tasks.classifier.linear import Rows
+from tasks.classifier.margins import Floats, Ints
 from tasks.spec.model import ModelSpec
 from tasks.summary import LARGEST
 

@@ -8,9 +8,9 @@ from typing import Any, Literal
 
 import numpy as np
 
-from tasks import absent
+from tasks.classifier import absent
+from tasks.classifier.margins import Floats, Ints
 from tasks.grid import Bins
-from tasks.margins import Floats, Ints
 from tasks.summary import Distribution
 
 Method = Literal["sigmoid", "temperature", "isotonic"]

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tasks import scoring, training
-from tasks.margins import Ints, hinge, margin
+from tasks.classifier import scoring, training
+from tasks.classifier.margins import Ints, hinge, margin
+from tasks.classifier.training import Slices
 from tasks.spec.model import ModelSpec
 from tasks.spec.windows import Window, stamp
-from tasks.training import Slices
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -6,7 +6,7 @@ from statistics import median
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-from tasks import scoring
+from tasks.classifier import scoring
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tasks.margins import Floats, Ints
+from tasks.classifier.margins import Floats, Ints
 
 if TYPE_CHECKING:
+    from tasks.classifier.training import Slices
     from tasks.spec.model import ModelSpec
-    from tasks.training import Slices
 
 FEWEST = 10  # rows of a class, and of the others, that a calibration of its own rests on
 _SHOWN = 6  # classes in a sentence

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from tasks.encoding import scaler_of
-from tasks.linear import Rows
+from tasks.classifier.encoding import scaler_of
+from tasks.classifier.linear import Rows
 
 _NAMED = 6  # features in a sentence
 
