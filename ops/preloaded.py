@@ -26,7 +26,7 @@ _NAMES = (
     "tasks.promotion",
     "tasks.retrain",
     "tasks.classifier.scoring",
-    "tasks.validation",
+    "tasks.validation.checked_window",
 )
 
 

@@ -49,7 +49,7 @@ def check(
     With `--users` also whether each approver is a user of Airflow.
     """
     from tasks import answers
-    from tasks.expectations import check_expectations
+    from tasks.validation.expectations import check_expectations
 
     known = users and _users(users.read())
 

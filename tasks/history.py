@@ -203,7 +203,7 @@ def _bad_rows(
     """Return the places of the rows that the monitor would quarantine, and a reason in a line."""
     import pyarrow as pa
 
-    from tasks.validation import validate
+    from tasks.validation.checked_window import validate
 
     bad: list[Ints] = [np.empty(0, np.int64)]
     strict = {
@@ -255,8 +255,8 @@ def _problems(
 
 def _tolerant(spec: ModelSpec) -> Callable[[pa.Table, Ints], str | None]:
     """Return what judges the expectations that only a share of a window's rows must meet."""
-    from tasks.expectations import rules_of, suite_of
-    from tasks.validation import _frame
+    from tasks.validation.checked_window import _frame
+    from tasks.validation.expectations import rules_of, suite_of
 
     rules = [rule for rule in rules_of(spec) if rule.mostly < 1]
     if not rules:

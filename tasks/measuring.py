@@ -13,10 +13,10 @@ from tasks.data.served_by import of_version
 from tasks.ledger import Ledger
 from tasks.observing import reference_of
 from tasks.promotion import follow
-from tasks.quarantine import accepted
 from tasks.spec.model import ModelSpec, SpecError
 from tasks.spec.windows import Window
 from tasks.tracking import RegistryError
+from tasks.validation.quarantine import accepted
 from tasks.versions import classes_of, model_of
 
 if TYPE_CHECKING:

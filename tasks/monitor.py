@@ -14,10 +14,10 @@ from tasks.latch import kind_of
 from tasks.ledger import Ledger
 from tasks.measuring import measure as measure
 from tasks.observing import constants_of, observation, reigns_at
-from tasks.quarantine import check_rows
 from tasks.records import Observation, champion_at
 from tasks.spec.model import ModelSpec, SpecError
 from tasks.spec.windows import Window, window_at, windows_within
+from tasks.validation.quarantine import check_rows
 
 
 def validate(spec: ModelSpec, window: Window, *, version: int | None = None) -> dict[str, Any]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tasks import approval, quarantine, status
+from tasks import approval, status
 from tasks.approval import NotApproved
 from tasks.ledger import Ledger
 from tasks.records import Proposal
 from tasks.retrain import slices_of
 from tasks.spec.model import ModelSpec
 from tasks.spec.windows import Window, stamp
+from tasks.validation import quarantine
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 from tasks.page import render
 
 if TYPE_CHECKING:
-    from tasks.expectations import Check
     from tasks.spec.model import ModelSpec
     from tasks.spec.windows import Window
-    from tasks.validation import Validation
+    from tasks.validation.checked_window import Validation
+    from tasks.validation.expectations import Check
 
 _GRAVITY = ("stop", "quarantine", "warn")
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from tasks import quarantine, registry
+from tasks import registry
 from tasks.classifier import refit, skops_file, spans, training
 from tasks.classifier.calibration import learn
 from tasks.ledger import Ledger
@@ -16,6 +16,7 @@ from tasks.made_with import made_with
 from tasks.observing import candidate_of
 from tasks.spec.model import ModelSpec
 from tasks.spec.windows import Window
+from tasks.validation import quarantine
 from tasks.versions import champion_of, model_of
 
 _TOLERANCE = 1e-9

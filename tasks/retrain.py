@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from tasks import evidence, quarantine, status
+from tasks import evidence, status
 from tasks.approval import NotApproved, approved, proposal_named
 from tasks.ledger import Ledger
 from tasks.lineage import lineage
@@ -19,6 +19,7 @@ from tasks.promotion import follow
 from tasks.records import Candidate, Decision, Proposal
 from tasks.spec.model import ModelSpec
 from tasks.spec.windows import Window
+from tasks.validation import quarantine
 from tasks.versions import champion_of
 
 if TYPE_CHECKING:

@@ -76,7 +76,7 @@ def test_both_versions_are_measured_in_one_pass_over_the_rows(
     at("registered")
     validated = monitor.validate(SHADOWED, window(11))
     reads: list[Any] = []
-    from tasks import quarantine
+    from tasks.validation import quarantine
 
     read = quarantine.batches
     monkeypatch.setattr(quarantine, "batches", lambda *a, **k: reads.append(a) or read(*a, **k))
@@ -170,7 +170,8 @@ def test_the_summary_of_many_batches_is_that_of_one(
     at("promoted")
     share(11)
     whole = monitor.measure(LOGGED, window(11), monitor.validate(LOGGED, window(11)))
-    from tasks import quarantine, store
+    from tasks import store
+    from tasks.validation import quarantine
 
     before = [store.read(v["summary"]) for v in (whole, *whole["beside"])]
     split = quarantine.accepted

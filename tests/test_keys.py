@@ -22,7 +22,7 @@ from tasks.data.plain import as_text, matching, plain
 from tasks.data.window_rows import batches
 from tasks.spec.model import ModelSpec
 from tasks.spec.windows import Window
-from tasks.validation import validate
+from tasks.validation.checked_window import validate
 
 Spec = Callable[..., ModelSpec]
 DAY = Window(datetime(2026, 1, 2, tzinfo=UTC), datetime(2026, 1, 3, tzinfo=UTC))

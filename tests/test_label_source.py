@@ -25,7 +25,7 @@ from tasks.data.readers import SourceChanged
 from tasks.data.window_rows import SourceError, batches
 from tasks.spec.model import ModelSpec
 from tasks.spec.windows import Window
-from tasks.validation import validate
+from tasks.validation.checked_window import validate
 
 Spec = Callable[..., ModelSpec]
 DAY = Window(datetime(2026, 1, 2, tzinfo=UTC), datetime(2026, 1, 3, tzinfo=UTC))

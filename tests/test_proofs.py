@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks import validation
 from tasks.data.proofs import Column, distinct
-from tasks.expectations import Rule, suite_of
+from tasks.validation import checked_window
+from tasks.validation.expectations import Rule, suite_of
 from tests.test_validation import rows, run
 
 NULL, BETWEEN, IN_SET = (
@@ -45,7 +45,7 @@ JUDGE = suite_of(RULES)
 def test_a_proof_is_never_wrong(kind: pa.DataType, data: st.DataObject) -> None:
     good = data.draw(st.lists(st.sampled_from(VALUES[kind]), min_size=1, max_size=4))
     table = pa.table({"a": pa.array(good, kind)})
-    frame = validation._frame(table)
+    frame = checked_window._frame(table)
     column = Column(table.column("a"))
     proven = [i for i, rule in enumerate(RULES) if column.proves(rule.expectation, rule.arguments)]
     before = [rule.judged for rule in RULES]
@@ -71,7 +71,7 @@ def test_a_window_is_judged_as_it_is_without_proofs(
     price: dict[int, float | None], up: dict[int, int | None]
 ) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(validation, "CHUNK_ROWS", 1)
+        patch.setattr(checked_window, "CHUNK_ROWS", 1)
         batches = rows(40, price=price, up=up).to_batches(max_chunksize=10)
         found = run(batches)
         patch.setattr(Column, "proves", lambda *_: False)

@@ -20,7 +20,7 @@ from tasks.data.keys import repeated_keys
 from tasks.data.window_rows import batches
 from tasks.spec.model import ModelSpec
 from tasks.spec.windows import Window
-from tasks.validation import validate
+from tasks.validation.checked_window import validate
 
 Spec = Callable[..., ModelSpec]
 DAY = Window(datetime(2026, 1, 2, tzinfo=UTC), datetime(2026, 1, 3, tzinfo=UTC))

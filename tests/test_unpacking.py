@@ -30,7 +30,7 @@ from tests.peak import measured
 
 MB = 1 << 20
 _CHECK = """
-import duckdb, great_expectations, tasks.validation
+import duckdb, great_expectations, tasks.validation.checked_window
 from tasks import quarantine
 from tasks.spec import ModelSpec
 from tests.conftest import POSTGRES

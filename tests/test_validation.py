@@ -13,14 +13,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tasks import validation
 from tasks.data import classes
 from tasks.data.keys import repeated_keys
-from tasks.expectations import Check, check_expectations
 from tasks.report import report_html
 from tasks.spec.model import ModelSpec, SpecError
 from tasks.spec.windows import Window
-from tasks.validation import Validation
+from tasks.validation import checked_window
+from tasks.validation.checked_window import Validation
+from tasks.validation.expectations import Check, check_expectations
 
 WINDOW = Window(datetime(2024, 1, 1, tzinfo=UTC), datetime(2024, 1, 8, tzinfo=UTC))
 NOT_NULL = "expect_column_values_to_not_be_null"
@@ -82,7 +82,7 @@ def run(
     there = [b.select([key] if key in b.schema.names else []) for b in batches]
     repeated = repeated_keys(lambda: there)
     bad: list[pa.Table] = []
-    verdict = validation.validate(
+    verdict = checked_window.validate(
         spec,
         WINDOW,
         iter(batches),
@@ -101,7 +101,7 @@ def check_of(verdict: Validation, expectation: str, column: str | None = None) -
 @pytest.fixture
 def tiny_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Judge each batch by itself instead of joining small ones."""
-    monkeypatch.setattr(validation, "CHUNK_ROWS", 1)
+    monkeypatch.setattr(checked_window, "CHUNK_ROWS", 1)
 
 
 def test_a_good_window_is_accepted_whole() -> None:
@@ -125,7 +125,7 @@ def test_a_missing_column_ends_the_stream_and_is_named() -> None:
     for stream, read in ((endless(), 100), (first_half(), 200)):
         # A second schema starts a new chunk, so the third batch is never asked for.
         batches = iter([next(stream) for _ in range(read // 100)])
-        verdict = validation.validate(
+        verdict = checked_window.validate(
             spec_of(), WINDOW, batches, repeated=pa.nulls(0), constants={}, quarantine=print
         )
         assert verdict.problem is not None
@@ -498,7 +498,7 @@ def test_where_the_stream_is_cut_makes_no_difference(cuts: list[int]) -> None:
 
 
 def test_small_batches_are_joined_before_they_are_judged() -> None:
-    sizes = [table.num_rows for table in validation._chunks(rows().to_batches(max_chunksize=7))]
+    sizes = [table.num_rows for table in checked_window._chunks(rows().to_batches(max_chunksize=7))]
     assert sizes == [100]
 
 

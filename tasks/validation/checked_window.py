@@ -14,7 +14,9 @@ from tasks.data.classes import Strangers
 from tasks.data.keys import comparable, repeats
 from tasks.data.proofs import Column
 from tasks.data.unpacking import BATCH_BYTES
-from tasks.expectations import (
+from tasks.spec.model import ModelSpec
+from tasks.spec.windows import Window
+from tasks.validation.expectations import (
     Check,
     Finding,
     Mask,
@@ -24,8 +26,6 @@ from tasks.expectations import (
     rules_of,
     suite_of,
 )
-from tasks.spec.model import ModelSpec
-from tasks.spec.windows import Window
 
 if TYPE_CHECKING:
     import pandas as pd

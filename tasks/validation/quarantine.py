@@ -19,7 +19,7 @@ from tasks.spec.windows import Window
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from tasks.validation import Validation
+    from tasks.validation.checked_window import Validation
 
 
 def check_rows(
@@ -40,8 +40,9 @@ def check_rows(
     """
     import pyarrow.parquet as pq
 
-    from tasks import report, validation
+    from tasks import report
     from tasks.data import keys
+    from tasks.validation import checked_window
 
     place = f"{spec.model}/{window.name}"
     digest, scored, outside = Digest(), Count(spec.source.version_column), Outside()
@@ -58,7 +59,7 @@ def check_rows(
 
         try:
             repeated = keys.repeated_keys(lambda: batches(spec, window, [spec.source.key]))
-            result = validation.validate(
+            result = checked_window.validate(
                 spec,
                 window,
                 scored.tap(batches(spec, window, digest=digest, outside=outside)),
@@ -99,7 +100,7 @@ def check_rows(
 
 
 def _unreadable(problem: str) -> Validation:
-    from tasks.validation import Validation
+    from tasks.validation.checked_window import Validation
 
     return Validation(0, 0, 0, (), problem, ())
 
