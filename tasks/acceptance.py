@@ -17,13 +17,13 @@ from tasks.classifier import absent, calibration, capped, refit, scoring, traini
 from tasks.classifier.calibration_fit import parameters
 from tasks.classifier.margins import Floats, Ints, confidence, hinge, margin
 from tasks.classifier.training import TrainingError, class_names
+from tasks.drift.grid import Grid
+from tasks.drift.reference import Reference, reference_of
+from tasks.drift.summary import NotFinite, need_finite
 from tasks.gate_figures import Figures, figures
 from tasks.gates import GateResult
-from tasks.grid import Grid
-from tasks.reference import Reference, reference_of
 from tasks.scored import Scored, rates
 from tasks.spec.model import ModelSpec
-from tasks.summary import NotFinite, need_finite
 
 if TYPE_CHECKING:
     import pandas as pd

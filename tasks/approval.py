@@ -22,7 +22,7 @@ from tasks import (
     verification,
 )
 from tasks.data.newest import newest_row
-from tasks.latch import Kind, kind_of
+from tasks.drift.latch import Kind, kind_of
 from tasks.ledger import Conflict, Ledger
 from tasks.records import PROPOSER as PROPOSER
 from tasks.records import Candidate, Decision, Proposal

@@ -10,12 +10,12 @@ from typing import Any
 
 from tasks import brief_calibration, chart, outlook, store
 from tasks.classifier import capped
+from tasks.drift.latch import breach_of
+from tasks.drift.reference import from_json
 from tasks.evidence import short
-from tasks.latch import breach_of
 from tasks.markdown import as_text, sparkline, table
 from tasks.page import render
 from tasks.records import Observation, Proposal
-from tasks.reference import from_json
 from tasks.spec.model import ModelSpec, format_duration
 from tasks.spec.windows import Window
 from tasks.status import Status

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from tasks.drift.reliability_table import from_json
 from tasks.markdown import as_text, table
 from tasks.records import Observation, Proposal
-from tasks.reliability_table import from_json
 from tasks.spec.model import ModelSpec, format_duration
 
 GATES = frozenset({"same_decisions", "better_calibrated", "brier_kept"})  # of a recalibration

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from tasks.comparison import Pair, pairs, rise
-from tasks.drift import Verdict
-from tasks.latch import Pause, Reading, fold
-from tasks.limits import critical_value
+from tasks.drift.latch import Pause, Reading, fold
+from tasks.drift.limits import critical_value
+from tasks.drift.verdict import Verdict
 from tasks.records import Candidate, Observation, TwoCandidates
 from tasks.spec.model import ModelSpec
 from tasks.spec.windows import windows_per_year

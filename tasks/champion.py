@@ -14,10 +14,10 @@ from tasks.acceptance import Acceptance
 from tasks.classifier import calibration, refit, scoring, spans, training
 from tasks.classifier.margins import Floats, Ints
 from tasks.classifier.spans import Tried
+from tasks.drift.summary import Summary, not_finite, wild
 from tasks.history import History
 from tasks.spec.model import ModelSpec
 from tasks.spec.windows import Window
-from tasks.summary import Summary, not_finite, wild
 
 if TYPE_CHECKING:
     import pandas as pd

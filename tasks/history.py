@@ -19,9 +19,9 @@ from tasks.data import memory
 from tasks.data.keys import Mask
 from tasks.data.outside import Outside
 from tasks.data.window_rows import SourceError, batches
+from tasks.drift.summary import wild
 from tasks.spec.model import ModelSpec, Validation, format_duration
 from tasks.spec.windows import Window, stamp, whole_windows, window_at, windows_within
-from tasks.summary import wild
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-    from tasks.summary import Summary
+    from tasks.drift.summary import Summary
 
 
 def measure(spec: ModelSpec, window: Window, validated: dict[str, Any]) -> dict[str, Any]:
@@ -43,7 +43,7 @@ def measure(spec: ModelSpec, window: Window, validated: dict[str, Any]) -> dict[
 def _kept(
     spec: ModelSpec, window: Window, validated: dict[str, Any], summary: Summary | str | None
 ) -> dict[str, Any]:
-    from tasks.summary import to_json
+    from tasks.drift.summary import to_json
 
     version = validated["version"]
     if isinstance(summary, str):
@@ -81,7 +81,7 @@ def _summaries(
     from threadpoolctl import threadpool_limits
 
     from tasks.classifier.training import columns, labels, weights
-    from tasks.summary import NotFinite, merge
+    from tasks.drift.summary import NotFinite, merge
 
     if not versions:
         return {}

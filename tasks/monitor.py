@@ -10,7 +10,7 @@ from typing import Any
 from tasks import bounds, heads, remembered, rollback, shadow, status, verification
 from tasks.data import served_by
 from tasks.data.readers import SourceChanged as SourceChanged
-from tasks.latch import kind_of
+from tasks.drift.latch import kind_of
 from tasks.ledger import Ledger
 from tasks.measuring import measure as measure
 from tasks.observing import constants_of, observation, reigns_at

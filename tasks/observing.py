@@ -13,7 +13,7 @@ from tasks.spec.windows import Window
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from tasks.reference import Reference
+    from tasks.drift.reference import Reference
     from tasks.remembered import Reign
 
 _WEIGHTLESS = "the sample weights of the labelled rows sum to zero, so the losses are not compared"
@@ -25,21 +25,21 @@ def observation(
     """Return what a measured window says under one version; nothing is written yet."""
     import json
 
-    from tasks import calibration_drift, drift
-    from tasks.explanation import explain
-    from tasks.summary import from_json
+    from tasks.drift import probabilities, verdict
+    from tasks.drift.explanation import explain
+    from tasks.drift.summary import from_json
 
     kept = ("rows", "accepted", "quarantined", "warnings", "scored_by")
     counts = {name: measured[name] for name in kept if name in measured}
     told: dict[str, Any] = {}
     if measured["problem"]:
-        judgement = drift.insufficient(measured["problem"])
+        judgement = verdict.insufficient(measured["problem"])
     else:
         summary = from_json(json.loads(store.read(measured["summary"])))
         champion = candidate_of(spec, ledger, measured["version"])
         reference = _reference(spec, champion)
         level = _level(spec, ledger, window, measured["version"])
-        judgement = drift.judge(summary, reference, spec, level)
+        judgement = verdict.judge(summary, reference, spec, level)
         told = explain(summary, reference, judgement, champion.metrics["hinge_gap"])
         if summary.losses.effective_rows:
             told |= summary.losses.rates
@@ -48,8 +48,8 @@ def observation(
         counts["labelled"] = summary.labelled
         counts["labels"] = {name: losses.rows for name, losses in summary.classes.items()}
         counts["accepted"] = summary.rows  # of this version, where rows say which scored them
-        held = calibration_drift.judge(summary, reference, spec)
-        told["calibration"] = calibration_drift.figures(summary, reference, held)
+        held = probabilities.judge(summary, reference, spec)
+        told["calibration"] = probabilities.figures(summary, reference, held)
     statistics = [s.as_json() for s in judgement.statistics]
     return Observation(
         model=spec.model,
@@ -71,9 +71,9 @@ def reference_of(spec: ModelSpec, ledger: Ledger, version: int) -> Reference:
 
 
 def _reference(spec: ModelSpec, candidate: Candidate) -> Reference:
-    from tasks.reference import from_json
+    from tasks.drift.reference import from_json
+    from tasks.drift.summary import OtherFormat
     from tasks.spec.model import SpecError
-    from tasks.summary import OtherFormat
 
     try:
         return from_json(candidate.reference)

@@ -13,12 +13,12 @@ import numpy as np
 
 from tasks.classifier import scoring, training
 from tasks.classifier.margins import Floats, Ints, error, margin
+from tasks.drift.summary import need_finite
 from tasks.outlook import Estimate
 from tasks.resampling import Blocks
 from tasks.spec.gate_options import Gate
 from tasks.spec.model import ModelSpec
 from tasks.spec.windows import stamp
-from tasks.summary import need_finite
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -54,7 +54,7 @@ def estimate(
     ------
     tasks.classifier.training.TrainingError
         If nothing can be fit.
-    tasks.summary.NotFinite
+    tasks.drift.verdict.summary.NotFinite
         If a decision value is no finite number.
     """
     held = max(held, len(label) - MOST)

@@ -14,14 +14,14 @@ from tasks.classifier import absent, calibration, capped, scoring, training
 from tasks.classifier.calibration_fit import parameters
 from tasks.classifier.margins import Floats, Ints
 from tasks.classifier.training import class_names
+from tasks.drift.reference import Reference
+from tasks.drift.reliability_table import ReliabilityTable
+from tasks.drift.summary import need_finite
 from tasks.gate_figures import figures
 from tasks.gates import GateResult, verdict
-from tasks.reference import Reference
-from tasks.reliability_table import ReliabilityTable
 from tasks.scored import Scored, rates
 from tasks.spec.gate_options import Gate
 from tasks.spec.model import Gates, ModelSpec
-from tasks.summary import need_finite
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from tasks.bounds import shifted
-from tasks.latch import breach_of
+from tasks.drift.latch import breach_of
 from tasks.records import Candidate, Decision, Promotion, Proposal, TwoCandidates, candidate_at
 from tasks.spec.model import ModelSpec
 

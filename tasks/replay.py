@@ -14,21 +14,21 @@ from time import perf_counter
 
 import numpy as np
 
-from tasks import patience
-from tasks.attribution import change
 from tasks.champion import Candidate, Champion, train
 from tasks.classifier.margins import Floats, Ints
 from tasks.classifier.spans import Tried
 from tasks.classifier.training import TrainingError
-from tasks.drift import Judgement, insufficient, judge
+from tasks.drift import patience
+from tasks.drift.attribution import change
+from tasks.drift.latch import Latch, Pause, Reading, breach_of, fold, windows_to_wait
+from tasks.drift.patience import Fresh
+from tasks.drift.summary import NotFinite
+from tasks.drift.verdict import Judgement, insufficient, judge
 from tasks.gates import GateResult
 from tasks.history import History
-from tasks.latch import Latch, Pause, Reading, breach_of, fold, windows_to_wait
-from tasks.patience import Fresh
 from tasks.remembered import Reign, beside, changes, level
 from tasks.returning import Seen, better
 from tasks.spec.model import ModelSpec
-from tasks.summary import NotFinite
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from tasks import gates
-from tasks.advice import Seen, advise
-from tasks.attribution import INTERCEPT
 from tasks.data.guess import Guess
+from tasks.drift.advice import Seen, advise
+from tasks.drift.attribution import INTERCEPT
 from tasks.oracle import stride
 from tasks.replay import Retrain, Step
 from tasks.spec.model import format_duration

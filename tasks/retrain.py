@@ -146,8 +146,9 @@ def _judged_now(
     spec: ModelSpec, ledger: Ledger, asked: Proposal, run_id: str
 ) -> list[Mapping[str, Any]]:
     """Judge, keep with the run what register takes from there, and return the gates' results."""
-    from tasks import reference, tracking
+    from tasks import tracking
     from tasks.classifier import calibration_fit
+    from tasks.drift import reference
     from tasks.gates import as_json
 
     known = status.read(spec, ledger)
@@ -243,8 +244,9 @@ def _judged(
     rows: tuple[pd.DataFrame, Ints, Floats | None, Facts],
     span: Mapping[str, Any],
 ) -> Acceptance:
-    from tasks import acceptance, recalibration, reference
+    from tasks import acceptance, recalibration
     from tasks.classifier import spans, timing
+    from tasks.drift import reference
 
     (candidate, champion), (frame, label, weight, facts) = models, rows
     before = known.candidate(asked.champion)

@@ -14,11 +14,11 @@ from typing import Any, cast
 
 from tasks import canary, remembered
 from tasks.comparison import pairs
-from tasks.drift import Verdict
-from tasks.latch import Reading, fold
-from tasks.limits import critical_value
+from tasks.drift.latch import Reading, fold
+from tasks.drift.limits import critical_value
+from tasks.drift.reference import Spread
+from tasks.drift.verdict import Verdict
 from tasks.records import Candidate, Observation, TwoCandidates
-from tasks.reference import Spread
 from tasks.spec.model import ModelSpec
 from tasks.spec.windows import Window, windows_per_year
 from tasks.status import Status

@@ -8,8 +8,8 @@ from statistics import NormalDist
 from typing import Literal, cast
 
 from tasks.comparison import Pair, pairs, rise
-from tasks.drift import Verdict
-from tasks.latch import Reading, fold
+from tasks.drift.latch import Reading, fold
+from tasks.drift.verdict import Verdict
 from tasks.records import Candidate, Observation
 from tasks.spec.model import LatchPolicy, ModelSpec, Opening
 from tasks.spec.windows import Window, labels_awaited_until

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tasks.classifier.margins import Floats, hinge
-from tasks.constant import least_hinge
+from tasks.drift.constant import least_hinge
 from tasks.gates import NO_CHAMPION, GateResult, bounded, verdict
 from tasks.scored import LOSSES, NotComputable, Scored
 from tasks.spec.gate_options import Gates

@@ -7,12 +7,22 @@ from datetime import datetime
 from itertools import takewhile
 from typing import Any, cast
 
-from tasks import patience, remembered
-from tasks.advice import Seen, advise
-from tasks.drift import SHAPES, Verdict
-from tasks.latch import History, Latch, Pause, Reading, breach_of, fold, kind_of, windows_to_wait
+from tasks import remembered
+from tasks.drift import patience
+from tasks.drift.advice import Seen, advise
+from tasks.drift.latch import (
+    History,
+    Latch,
+    Pause,
+    Reading,
+    breach_of,
+    fold,
+    kind_of,
+    windows_to_wait,
+)
+from tasks.drift.patience import Fresh
+from tasks.drift.verdict import SHAPES, Verdict
 from tasks.ledger import Ledger
-from tasks.patience import Fresh
 from tasks.records import ENDED as ENDED
 from tasks.records import ENDS as ENDS
 from tasks.records import REFUSALS as REFUSALS

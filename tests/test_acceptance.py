@@ -11,12 +11,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tasks import acceptance, reference
+from tasks import acceptance
 from tasks.acceptance import Acceptance
 from tasks.classifier import calibration, scoring, training
 from tasks.classifier.margins import Ints, hinge, margin
 from tasks.classifier.training import Slices
-from tasks.grid import Grid
+from tasks.drift import reference
+from tasks.drift.grid import Grid
 from tasks.scored import Scored, rates
 from tasks.spec.model import ModelSpec
 

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tasks.advice import WINDOWS, Seen, advise
-from tasks.drift import Judgement
+from tasks.drift.advice import WINDOWS, Seen, advise
+from tasks.drift.verdict import Judgement
 from tasks.spec.model import ModelSpec
 from tests.conftest import CHURN
 from tests.test_drift import ar, of, reference_from, verdict

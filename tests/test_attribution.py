@@ -9,14 +9,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tasks import attribution
-from tasks.attribution import INTERCEPT, change, change_of_class
 from tasks.classifier import calibration, scoring, training
 from tasks.classifier.encoding import scaler_of
 from tasks.classifier.margins import Ints, confidence, margin
-from tasks.grid import Grid
+from tasks.drift import attribution
+from tasks.drift.attribution import INTERCEPT, change, change_of_class
+from tasks.drift.grid import Grid
+from tasks.drift.summary import Summary, merge_all
 from tasks.spec.model import ModelSpec
-from tasks.summary import Summary, merge_all
 
 Make = Callable[..., ModelSpec]
 KINDS = {

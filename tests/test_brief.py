@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from tasks import approval, brief, brief_calibration, chart, markdown, promotion_brief
-from tasks.reliability_table import ReliabilityTable, to_json
-from tasks.statistic import Statistic
+from tasks.drift.reliability_table import ReliabilityTable, to_json
+from tasks.drift.statistic import Statistic
 from tests.flow import FIRST, MODEL, At, beginning, land, propose, read, rows, watch
 
 HARM = "<script>alert(1)</script><!-- gone --> [here](https://evil.example) ![p](//evil.example/p)"

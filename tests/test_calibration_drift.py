@@ -13,16 +13,16 @@ from scipy.special import expit, softmax
 from benchmarks.detection.budget import openings
 from benchmarks.detection.calibrated import year
 from benchmarks.detection.specs import spec_of
-from tasks.calibration_drift import figures, judge
-from tasks.drift import Judgement
-from tasks.drift import judge as judge_drift
-from tasks.grid import Grid
-from tasks.latch import Reading, fold, kind_of
-from tasks.reference import Reference, reference_of
-from tasks.reliability_table import ReliabilityTable
+from tasks.drift.grid import Grid
+from tasks.drift.latch import Reading, fold, kind_of
+from tasks.drift.probabilities import figures, judge
+from tasks.drift.reference import Reference, reference_of
+from tasks.drift.reliability_table import ReliabilityTable
+from tasks.drift.summary import Summary, summarise
+from tasks.drift.verdict import Judgement
+from tasks.drift.verdict import judge as judge_drift
 from tasks.spec.model import ModelSpec
 from tasks.spec.windows import windows_between
-from tasks.summary import Summary, summarise
 from tests.conftest import CHURN
 
 GRID = Grid.even(-12.0, 12.0)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from tasks import canary, status
 from tasks.canary import reading
 from tasks.comparison import Pair
-from tasks.latch import fold
+from tasks.drift.latch import fold
 from tasks.records import Decision, Observation, Promotion, Proposal
 from tasks.spec.model import ModelSpec
 from tests.conftest import CHURN

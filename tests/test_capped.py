@@ -14,11 +14,12 @@ from hypothesis import strategies as st
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
-from tasks import attribution, brief
+from tasks import brief
 from tasks.classifier import calibration, capped, linear, scoring, skops_file, training
 from tasks.classifier.encoding import scaler_of
 from tasks.classifier.margins import Ints
 from tasks.classifier.skops_file import ModelFileError
+from tasks.drift import attribution
 from tasks.spec.model import ModelSpec
 from tests.flow import At, beginning, land, propose, read, rows, watch
 

@@ -14,16 +14,16 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from benchmarks.detection.specs import LIMITS_ALONE
-from tasks.class_losses import OTHERS, compared
-from tasks.class_spread import class_effects
 from tasks.classifier.margins import Floats, Ints
-from tasks.drift import Judgement, judge
-from tasks.grid import Grid
-from tasks.latch import Reading, fold
-from tasks.reference import Reference, reference_of
+from tasks.drift.class_losses import OTHERS, compared
+from tasks.drift.class_spread import class_effects
+from tasks.drift.grid import Grid
+from tasks.drift.latch import Reading, fold
+from tasks.drift.reference import Reference, reference_of
+from tasks.drift.summary import Losses, Summary, merge_all, summarise
+from tasks.drift.verdict import Judgement, judge
 from tasks.spec.model import ModelSpec
 from tasks.spec.windows import Window
-from tasks.summary import Losses, Summary, merge_all, summarise
 from tests.conftest import CHURN
 
 GRID = Grid.even(-12.0, 12.0)

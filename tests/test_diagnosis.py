@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 from tasks.classifier.margins import Floats, Ints
-from tasks.diagnosis import diagnose
-from tasks.drift import Judgement, judge
-from tasks.explanation import SHOWN, explain
-from tasks.grid import Grid
-from tasks.reference import Reference, reference_of
+from tasks.drift.diagnosis import diagnose
+from tasks.drift.explanation import SHOWN, explain
+from tasks.drift.grid import Grid
+from tasks.drift.reference import Reference, reference_of
+from tasks.drift.summary import Summary, summarise
+from tasks.drift.verdict import Judgement, judge
 from tasks.spec.model import ModelSpec
-from tasks.summary import Summary, summarise
 
 GRID = Grid.even(-60.0, 60.0)
 WEIGHTS = np.array([1.5, -0.5, 0.8])

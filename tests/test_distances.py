@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from tasks.classifier.margins import Floats
-from tasks.distances import PSI_BINS, bin_at, ks, psi, wasserstein
-from tasks.grid import Grid
-from tasks.moments import Moments
-from tasks.summary import Distribution
+from tasks.drift.distances import PSI_BINS, bin_at, ks, psi, wasserstein
+from tasks.drift.grid import Grid
+from tasks.drift.moments import Moments
+from tasks.drift.summary import Distribution
 
 GRID = Grid.even(-12.0, 12.0)
 WIDTH = 24 / 2048

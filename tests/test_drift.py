@@ -13,15 +13,15 @@ from scipy import stats
 from scipy.signal import lfilter
 
 from tasks.classifier.margins import Floats, Ints
-from tasks.drift import Judgement, judge
-from tasks.grid import Grid
-from tasks.latch import Reading, fold
-from tasks.moments import Moments
-from tasks.reference import Reference, reference_of
+from tasks.drift.grid import Grid
+from tasks.drift.latch import Reading, fold
+from tasks.drift.moments import Moments
+from tasks.drift.reference import Reference, reference_of
+from tasks.drift.statistic import Statistic
+from tasks.drift.summary import Distribution, Losses, Summary, summarise
+from tasks.drift.verdict import Judgement, judge
 from tasks.spec.model import ModelSpec
 from tasks.spec.windows import Window
-from tasks.statistic import Statistic
-from tasks.summary import Distribution, Losses, Summary, summarise
 from tests.conftest import CHURN
 
 GRID = Grid.even(-12.0, 12.0)

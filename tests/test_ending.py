@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from tasks import approval, ending, latch, monitor, ready, retrain, status
+from tasks import approval, ending, monitor, ready, retrain, status
 from tasks.approval import NotApproved, NotDue
 from tasks.classifier.training import TrainingError
+from tasks.drift import latch
 from tasks.ledger import Ledger
 from tasks.records import Decision
 from tasks.spec.model import Training

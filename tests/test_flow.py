@@ -9,7 +9,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tasks import monitor, rollback, summary
+from tasks import monitor, rollback
+from tasks.drift import summary
 from tasks.ledger import Ledger
 from tasks.monitor import SourceChanged
 from tasks.rollback import RollbackError

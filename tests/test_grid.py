@@ -10,9 +10,9 @@ from hypothesis.extra import numpy as hnp
 from scipy import stats
 
 from tasks.classifier.margins import Floats
-from tasks.distances import ks, wasserstein
-from tasks.grid import Bins, Grid
-from tasks.summary import Distribution
+from tasks.drift.distances import ks, wasserstein
+from tasks.drift.grid import Bins, Grid
+from tasks.drift.summary import Distribution
 
 NEAR = 0.005
 ODD = [0.0, -0.0, 5e-324, 1.0, 1 + 2**-52, -1.0, 7000.0, 1e-9, -1e6, 1e9]

@@ -15,8 +15,8 @@ import pytest
 from tasks import history
 from tasks.classifier.margins import margin
 from tasks.data.window_rows import SourceError
+from tasks.drift.summary import Losses
 from tasks.spec.model import ModelSpec
-from tasks.summary import Losses
 from tests import past
 from tests.past import HOURS, START
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks.latch import History, Latch, Pause, Reading, fold
+from tasks.drift.latch import History, Latch, Pause, Reading, fold
 from tasks.spec.model import LatchPolicy
 from tasks.spec.windows import Window
 

@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from tasks.latch import Reading, fold
-from tasks.limits import critical_value, ks_noise, tail
+from tasks.drift.latch import Reading, fold
+from tasks.drift.limits import critical_value, ks_noise, tail
 from tasks.spec.model import LatchPolicy
 from tasks.spec.windows import Window
 

@@ -15,15 +15,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from tasks import acceptance, calibration_drift, drift, reference
+from tasks import acceptance
 from tasks.acceptance import Acceptance
 from tasks.classifier import calibration, scoring, training
 from tasks.classifier.margins import Floats, Ints
 from tasks.classifier.training import TrainingError
-from tasks.explanation import explain
+from tasks.drift import probabilities, reference, verdict
+from tasks.drift.explanation import explain
+from tasks.drift.summary import NotFinite, from_json, to_json
 from tasks.gates import as_json
 from tasks.spec.model import ModelSpec
-from tasks.summary import NotFinite, from_json, to_json
 from tests.conftest import CHURN
 
 Make = Callable[..., ModelSpec]
@@ -68,7 +69,7 @@ def observe(
     frame: pd.DataFrame,
     label: Ints,
     weight: Floats | None = None,
-) -> tuple[drift.Judgement, dict[str, Any]]:
+) -> tuple[verdict.Judgement, dict[str, Any]]:
     """Return the verdict on a window, and what the ledger would keep of it, which must be JSON."""
     against = accepted.reference
     decision, inputs = scoring.score(model, frame)
@@ -76,11 +77,11 @@ def observe(
         spec, against.summary.grid, model, frame, label, decision, inputs, weight
     )
     summary = from_json(json.loads(json.dumps(to_json(found), allow_nan=False)))
-    said = drift.judge(summary, against, spec)
+    said = verdict.judge(summary, against, spec)
     told = explain(summary, against, said, accepted.metrics["hinge_gap"])
     told["statistics"] = [asdict(s) | {"pressure": s.pressure} for s in said.statistics]
-    held = calibration_drift.judge(summary, against, spec)
-    told["calibration"] = calibration_drift.figures(summary, against, held)
+    held = probabilities.judge(summary, against, spec)
+    told["calibration"] = probabilities.figures(summary, against, held)
     json.dumps(told, allow_nan=False)
     return said, told
 

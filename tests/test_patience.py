@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.drift import Verdict
-from tasks.patience import Fresh, wait
+from tasks.drift.patience import Fresh, wait
+from tasks.drift.verdict import Verdict
 from tasks.spec.model import ModelSpec
 from tasks.spec.windows import Window
 from tests.flow import MODEL

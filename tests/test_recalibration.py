@@ -22,10 +22,10 @@ from tasks import (
     status,
 )
 from tasks.approval import NotApproved
+from tasks.drift.reference import from_json
 from tasks.ledger import Ledger
 from tasks.observing import candidate_of
 from tasks.records import Observation, Promotion
-from tasks.reference import from_json
 from tasks.spec.model import Drift, ModelSpec
 from tasks.versions import model_of
 from tests.flow import MODEL, At, answer, beginning, day, land, rows, window

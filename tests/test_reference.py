@@ -13,10 +13,9 @@ from scipy import stats
 from scipy.signal import lfilter
 
 from tasks.classifier.margins import Floats, Ints
-from tasks.distances import wasserstein
-from tasks.drift import judge
-from tasks.grid import Grid
-from tasks.reference import (
+from tasks.drift.distances import wasserstein
+from tasks.drift.grid import Grid
+from tasks.drift.reference import (
     NullDistance,
     Reference,
     design_effect,
@@ -25,8 +24,9 @@ from tasks.reference import (
     reference_of,
     to_json,
 )
+from tasks.drift.summary import Distribution, OtherFormat, Summary, summarise
+from tasks.drift.verdict import judge
 from tasks.spec.model import ModelSpec
-from tasks.summary import Distribution, OtherFormat, Summary, summarise
 from tests.conftest import CHURN
 
 GRID = Grid.even(-12.0, 12.0)

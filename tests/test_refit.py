@@ -26,9 +26,9 @@ from tasks.classifier import absent, calibration, refit, training
 from tasks.classifier.margins import hinge, margin
 from tasks.classifier.skops_file import dump
 from tasks.classifier.training import Slices, TrainingError
+from tasks.drift.reference import to_json
 from tasks.ledger import Ledger
 from tasks.observing import candidate_of
-from tasks.reference import to_json
 from tasks.spec.model import ModelSpec
 from tasks.versions import model_of
 from tests import past

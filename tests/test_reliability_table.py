@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from tasks.reliability_table import BINS, ClassSums, ReliabilityTable, from_json, to_json
+from tasks.drift.reliability_table import BINS, ClassSums, ReliabilityTable, from_json, to_json
 
 NAMES = ("a", "b", "c")
 

@@ -14,8 +14,8 @@ import pytest
 from tasks import draft, history, oracle, trial
 from tasks.classifier import spans
 from tasks.classifier.training import TrainingError
+from tasks.drift.latch import Pause, Reading, fold
 from tasks.history import History
-from tasks.latch import Pause, Reading, fold
 from tasks.replay import Played, play
 from tasks.spec.model import ModelSpec
 from tests import flow, past

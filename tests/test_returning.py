@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.drift import Verdict
-from tasks.reference import Spread
+from tasks.drift.reference import Spread
+from tasks.drift.verdict import Verdict
 from tasks.returning import Seen, better
 from tests.flow import MODEL
 

@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from tasks.classifier.margins import Floats, Ints
-from tasks.grid import Bins, Grid
-from tasks.moments import Moments
-from tasks.reliability_table import ReliabilityTable
-from tasks.summary import (
+from tasks.drift.grid import Bins, Grid
+from tasks.drift.moments import Moments
+from tasks.drift.reliability_table import ReliabilityTable
+from tasks.drift.summary import (
     Distribution,
     Losses,
     NotFinite,

@@ -15,12 +15,12 @@ from benchmarks.detection.scenarios import made
 from benchmarks.detection.streams import SHIFTS, Rows, linear
 from benchmarks.detection.study import train
 from tasks.classifier import scoring
-from tasks.drift import judge
-from tasks.latch import Reading, fold
-from tasks.reference import Reference
+from tasks.drift.latch import Reading, fold
+from tasks.drift.reference import Reference
+from tasks.drift.summary import summarise
+from tasks.drift.verdict import judge
 from tasks.spec.model import ModelSpec
 from tasks.spec.windows import Window, windows_between
-from tasks.summary import summarise
 
 ROWS = 500  # to a window
 REFERENCE, CONTROL, SHIFTED = 20, 20, 12  # windows

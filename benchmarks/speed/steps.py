@@ -140,7 +140,8 @@ def measure(_: int) -> None:
 
 def judge(_: int) -> None:
     """Time the verdict alone: two summaries are read, then judged as often as takes a while."""
-    from tasks import drift, monitor, observing, store, summary
+    from tasks import monitor, observing, store
+    from tasks.drift import summary, verdict
     from tasks.ledger import Ledger
     from tasks.spec.windows import window_at
 
@@ -148,8 +149,8 @@ def judge(_: int) -> None:
     measured = json.loads(Path("measured.json").read_text())
     window = summary.from_json(json.loads(store.read(measured["summary"])))
     reference = observing.reference_of(model, Ledger.open(), 1)
-    first = drift.judge(window, reference, model)  # solves and keeps the critical values
-    timed(lambda: drift.judge(window, reference, model))
+    first = verdict.judge(window, reference, model)  # solves and keeps the critical values
+    timed(lambda: verdict.judge(window, reference, model))
     assert first.verdict == "steady"
     place = window_at(model.window, START + DAY)
     assert monitor.judge(model, place, measured).verdict == "steady"

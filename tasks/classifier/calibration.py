@@ -10,8 +10,8 @@ import numpy as np
 
 from tasks.classifier import absent
 from tasks.classifier.margins import Floats, Ints
-from tasks.grid import Bins
-from tasks.summary import Distribution
+from tasks.drift.grid import Bins
+from tasks.drift.summary import Distribution
 
 Method = Literal["sigmoid", "temperature", "isotonic"]
 _FLAT = 1e-4  # β is searched from exp(-10) on

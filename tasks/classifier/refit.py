@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 from tasks.classifier import calibration, scoring, training
 from tasks.classifier.margins import Ints
 from tasks.classifier.training import Slices, TrainingError
+from tasks.drift.summary import NotFinite, need_finite
 from tasks.spec.model import ModelSpec
-from tasks.summary import NotFinite, need_finite
 
 if TYPE_CHECKING:
     import pandas as pd

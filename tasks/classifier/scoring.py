@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from tasks import attribution
 from tasks.classifier import calibration
 from tasks.classifier.linear import Rows, inputs, linear
 from tasks.classifier.margins import Floats, Ints, labelled
 from tasks.classifier.training import class_names, numeric_columns
-from tasks.grid import Grid
-from tasks.reliability_table import ReliabilityTable
+from tasks.drift import attribution
+from tasks.drift.grid import Grid
+from tasks.drift.reliability_table import ReliabilityTable
+from tasks.drift.summary import Summary, need_finite, summarise
 from tasks.spec.model import ModelSpec
-from tasks.summary import Summary, need_finite, summarise
 
 
 def score(model: Any, rows: Rows) -> tuple[Floats, Any]:

@@ -13,8 +13,8 @@ from tasks.classifier import absent
 from tasks.classifier.encoding import encoder, mute
 from tasks.classifier.linear import Rows
 from tasks.classifier.margins import Floats, Ints
+from tasks.drift.summary import LARGEST
 from tasks.spec.model import ModelSpec
-from tasks.summary import LARGEST
 
 if TYPE_CHECKING:
     import pandas as pd

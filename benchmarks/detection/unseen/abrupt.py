@@ -21,7 +21,7 @@ from benchmarks.detection.unseen.made import CHANGE
 from benchmarks.detection.unseen.refits import Refits
 from benchmarks.detection.unseen.streams import STREAMS
 from tasks.chart import COLOURS, tidy
-from tasks.latch import breach_of
+from tasks.drift.latch import breach_of
 from tasks.trial import Trial, trial
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 from tasks.bounds import shifted
-from tasks.drift import Verdict
+from tasks.drift.verdict import Verdict
 from tasks.spec.model import LatchPolicy
 from tasks.spec.windows import Window
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from tasks.class_losses import EXPECTED, Classes
-from tasks.statistic import Statistic
-from tasks.summary import Summary
+from tasks.drift.class_losses import EXPECTED, Classes
+from tasks.drift.statistic import Statistic
+from tasks.drift.summary import Summary
 
 _NAMED = 3  # classes that are named before they are counted
 

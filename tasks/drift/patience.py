@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from math import ceil
 
-from tasks.drift import Verdict
+from tasks.drift.verdict import Verdict
 from tasks.spec.model import ModelSpec
 from tasks.spec.windows import Window
 

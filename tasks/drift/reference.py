@@ -13,11 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from tasks import summary
-from tasks.class_spread import class_effects, name_of
-from tasks.distances import bin_at
-from tasks.grid import Bins
-from tasks.summary import Distribution, Summary, merge_all
+from tasks.drift import summary
+from tasks.drift.class_spread import class_effects, name_of
+from tasks.drift.distances import bin_at
+from tasks.drift.grid import Bins
+from tasks.drift.summary import Distribution, Summary, merge_all
 
 _DECILES = np.arange(1, 10) / 10
 _RESAMPLES = 200

@@ -13,17 +13,17 @@ from dataclasses import dataclass
 from math import sqrt
 from typing import Any
 
-from tasks import reasons, reliability_table
-from tasks.class_losses import EXPECTED, compared, skewed
-from tasks.class_spread import name_of
-from tasks.drift import Judgement, Verdict, insufficient
-from tasks.limits import critical_value
-from tasks.reference import Reference
-from tasks.reliability_table import ReliabilityTable
+from tasks.drift import reasons, reliability_table
+from tasks.drift.class_losses import EXPECTED, compared, skewed
+from tasks.drift.class_spread import name_of
+from tasks.drift.limits import critical_value
+from tasks.drift.reference import Reference
+from tasks.drift.reliability_table import ReliabilityTable
+from tasks.drift.statistic import Statistic, deviation_of
+from tasks.drift.summary import Summary
+from tasks.drift.verdict import Judgement, Verdict, insufficient
 from tasks.spec.model import ModelSpec
 from tasks.spec.windows import windows_per_year
-from tasks.statistic import Statistic, deviation_of
-from tasks.summary import Summary
 
 
 def judge(window: Summary, reference: Reference, spec: ModelSpec) -> Judgement:

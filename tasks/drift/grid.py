@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from tasks.classifier.margins import Floats, Ints
-from tasks.moments import Moments
+from tasks.drift.moments import Moments
 
 _SHARE = 0.0048  # of the reference's rows that a bin holds at most, unless they are all equal
 _WIDTH = 0.0098  # standard deviations: how wide a bin is at most, near the mean

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from math import inf, sqrt
 from typing import Any, Literal
 
-from tasks.distances import ks, wasserstein
-from tasks.limits import critical_value, ks_noise, tail
-from tasks.reference import Reference
+from tasks.drift.distances import ks, wasserstein
+from tasks.drift.limits import critical_value, ks_noise, tail
+from tasks.drift.reference import Reference
+from tasks.drift.summary import Distribution, Losses, Summary
 from tasks.spec.model import Drift, ModelSpec
 from tasks.spec.windows import windows_per_year
-from tasks.summary import Distribution, Losses, Summary
 
 Counts = Literal["both", "rise", "fall"]
 _FARTHEST = 1e300  # deviations: farther is no number that JSON holds

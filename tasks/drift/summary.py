@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from tasks import reliability_table
 from tasks.classifier.margins import (
     Floats,
     Ints,
@@ -21,9 +20,10 @@ from tasks.classifier.margins import (
     margin,
     violation,
 )
-from tasks.grid import Bins, Grid
-from tasks.moments import NOTHING, Moments
-from tasks.reliability_table import ReliabilityTable
+from tasks.drift import reliability_table
+from tasks.drift.grid import Bins, Grid
+from tasks.drift.moments import NOTHING, Moments
+from tasks.drift.reliability_table import ReliabilityTable
 
 
 class NotFinite(ValueError):

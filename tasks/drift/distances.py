@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from tasks.classifier.margins import Floats
-from tasks.grid import Bins
-from tasks.summary import Distribution
+from tasks.drift.grid import Bins
+from tasks.drift.summary import Distribution
 
 PSI_BINS = 10
 

@@ -6,12 +6,20 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from tasks import class_losses, constant, reasons
-from tasks.class_losses import Classes, compared
-from tasks.reference import Reference
+from tasks.drift import class_losses, constant, reasons
+from tasks.drift.class_losses import Classes, compared
+from tasks.drift.reference import Reference
+from tasks.drift.statistic import (
+    Chance,
+    Shares,
+    Statistic,
+    of_distance,
+    of_loss,
+    of_violations,
+    shapes,
+)
+from tasks.drift.summary import Summary
 from tasks.spec.model import Drift, ModelSpec
-from tasks.statistic import Chance, Shares, Statistic, of_distance, of_loss, of_violations, shapes
-from tasks.summary import Summary
 
 Verdict = Literal["steady", "drifting", "insufficient"]
 SHAPES = ("ks", "wasserstein", "margin_density")  # of scores: they need no label

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from math import sqrt
 
+from tasks.drift.statistic import Chance, Statistic
+from tasks.drift.summary import Summary
 from tasks.spec.model import Drift
-from tasks.statistic import Chance, Statistic
-from tasks.summary import Summary
 
 
 def least_hinge(share: float) -> float:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tasks.summary import Losses, Summary
+from tasks.drift.summary import Losses, Summary
 
 QUANTITIES = ("class_loss", "class_recall")
 

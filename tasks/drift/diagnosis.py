@@ -11,11 +11,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tasks.class_losses import EXPECTED, compared
-from tasks.drift import Judgement
-from tasks.moments import Moments
-from tasks.reasons import listed
-from tasks.summary import Summary
+from tasks.drift.class_losses import EXPECTED, compared
+from tasks.drift.moments import Moments
+from tasks.drift.reasons import listed
+from tasks.drift.summary import Summary
+from tasks.drift.verdict import Judgement
 
 SCALE = 10  # times the reference's standard deviation, or that part of it
 COLLAPSED = 0.1  # of the reference's standard deviation

@@ -13,7 +13,7 @@ import numpy as np
 
 from tasks.classifier.linear import linear
 from tasks.classifier.margins import Floats, Ints
-from tasks.summary import Summary
+from tasks.drift.summary import Summary
 
 Mask: TypeAlias = np.ndarray[Any, np.dtype[np.bool_]]
 

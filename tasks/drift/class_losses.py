@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from functools import cached_property, reduce
 from math import sqrt
 
-from tasks.class_spread import QUANTITIES, name_of
+from tasks.drift.class_spread import QUANTITIES, name_of
+from tasks.drift.statistic import Chance, Statistic, deviation_of
+from tasks.drift.summary import Losses, Summary
 from tasks.spec.model import Drift
-from tasks.statistic import Chance, Statistic, deviation_of
-from tasks.summary import Losses, Summary
 
 EXPECTED = 10  # rows of a class that say something about it, or by whose absence it is missed
 OTHERS = "other classes"

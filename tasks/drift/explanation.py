@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from tasks.attribution import change, change_of_class
 from tasks.classifier.calibration import expected_losses
-from tasks.diagnosis import diagnose
-from tasks.distances import psi
-from tasks.drift import Judgement
-from tasks.reference import Reference
-from tasks.summary import Summary
+from tasks.drift.attribution import change, change_of_class
+from tasks.drift.diagnosis import diagnose
+from tasks.drift.distances import psi
+from tasks.drift.reference import Reference
+from tasks.drift.summary import Summary
+from tasks.drift.verdict import Judgement
 
 SHOWN = 5
 _FARTHEST = 1e300
