@@ -23,7 +23,7 @@ def with_end(spec: ModelSpec) -> Callable[[Context], None]:
 
     def say(context: Context) -> None:
         from tasks import ending
-        from tasks.signing_keys import KeyUnusable
+        from tasks.signing.keyring import KeyUnusable
 
         run = context["dag_run"]
         why = ending.reason(context["ti"].task_id, context.get("exception"))

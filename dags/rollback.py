@@ -24,7 +24,7 @@ def make(spec: ModelSpec) -> DAG:
     def verify() -> dict[str, Any]:
         from tasks import approval, rollback
         from tasks.registry import RegistryError
-        from tasks.signing_keys import KeyUnusable
+        from tasks.signing.keyring import KeyUnusable
 
         context = get_current_context()
         run, params = context["dag_run"], context["params"]

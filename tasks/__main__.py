@@ -202,7 +202,7 @@ def withdraw(
     from tasks.approval import NotApproved
     from tasks.approval import withdraw as end
     from tasks.chain import LedgerRefused
-    from tasks.signing_keys import KeyUnusable
+    from tasks.signing.keyring import KeyUnusable
 
     try:
         end(_find(model), proposal, by, reason)
@@ -220,12 +220,13 @@ app.command()(reproduce)
 @app.command()
 def init() -> None:
     """Create the ledger's tables and check the stores; safe to repeat."""
-    from tasks import signing_keys, store, tracking
+    from tasks import store, tracking
+    from tasks.signing import keyring
 
     Ledger.open()
     store.write("reports/.ready", "")
     tracking.prepare()
-    signing_keys.prepare()
+    keyring.prepare()
     out.print("ledger, store and registry are ready")
 
 

@@ -19,7 +19,7 @@ from tasks import audit as trails
 from tasks.audit import Event
 from tasks.findings import Findings
 from tasks.ledger import Ledger
-from tasks.signing_keys import KeyUnusable
+from tasks.signing.keyring import KeyUnusable
 from tasks.spec import spec_files
 from tasks.spec.model import SpecError
 

@@ -39,7 +39,7 @@ def look(model: str, trail: Trail, given: Sequence[Head] = ()) -> Findings:
 
     Raises
     ------
-    tasks.signing_keys.KeyUnusable
+    tasks.signing.signatures.keyring.KeyUnusable
         If there is no key to verify with.
     """
     keys = seals.trusted()

@@ -16,8 +16,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tasks import artifact, lineage, model_card, scratch, signing
+from tasks import lineage, model_card, scratch
 from tasks.classifier import skops_file
+from tasks.signing import artifact, signatures
 from tasks.spec.model import ModelSpec
 from tasks.tracking import RegistryError as RegistryError
 from tasks.tracking import asking, connect, persist, read_model, ui, unless
@@ -69,7 +70,7 @@ def register(
         digest = artifact.digest(folder)
         if not set(_versions(spec.model, run_id, digest)) - set(taken):
             (folder / artifact.SUMS).write_text(artifact.sums(folder))
-            signing.sign(folder)
+            signatures.sign(folder)
             place = f"model/{digest[:12]}"
             client.log_artifacts(run_id, str(folder), place)
             card = model_card.card(record, digest)
@@ -197,10 +198,10 @@ def _verified(model: str, version: int, artifact_digest: str) -> Iterator[Path]:
         # Not ours: MLflow leaves it where a local store was read.
         (folder / "registered_model_meta").unlink(missing_ok=True)
         try:
-            signing.verify(folder)
+            signatures.verify(folder)
             artifact.require(folder, artifact_digest)
             yield folder
-        except (signing.SignatureRefused, artifact.WrongFiles, RegistryError) as error:
+        except (signatures.SignatureRefused, artifact.WrongFiles, RegistryError) as error:
             raise RegistryError(f"{named} is refused: {error}; {way_out}") from None
 
 

@@ -186,7 +186,8 @@ def _judged_now(
 
 def _candidate(spec: ModelSpec, asked: Proposal, run_id: str, taken: set[int]) -> Candidate:
     """Register what the run holds, under no version that is taken; return the row that says so."""
-    from tasks import artifact, registry, tracking
+    from tasks import registry, tracking
+    from tasks.signing import artifact
 
     gates = tracking.get_json(run_id, "gates")
     if not all(g["passed"] for g in gates):

@@ -39,7 +39,7 @@ def rollback(
     from tasks.approval import NotApproved
     from tasks.registry import RegistryError
     from tasks.rollback import RollbackError, by_hand, promote_back, target
-    from tasks.signing_keys import KeyUnusable
+    from tasks.signing.keyring import KeyUnusable
 
     try:
         spec = spec_files.find(model)

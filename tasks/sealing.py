@@ -23,10 +23,10 @@ def append(link: sa.Connection, table: sa.Table, row: Mapping[str, Any]) -> None
     ------
     LedgerRefused
         If the newest row is not signed by a key that might write it.
-    tasks.signing_keys.KeyUnusable
+    tasks.signing.signatures.keyring.KeyUnusable
         If there is no key to sign or verify with, or none that may write this row.
     """
-    from tasks.signing_keys import KeyUnusable
+    from tasks.signing.keyring import KeyUnusable
 
     model = row["model"]
     writing = sa.insert(table).values(**row).returning(table.c.id)

@@ -37,16 +37,16 @@ def trusted() -> Trusted:
 
     Raises
     ------
-    tasks.signing_keys.KeyUnusable
+    tasks.signing.signatures.keyring.KeyUnusable
         If one is missing or no key.
     """
-    from tasks import signing_keys
+    from tasks.signing import keyring
 
     found: dict[str, Signer] = {}
-    for key in signing_keys.public_of_answers().values():
-        found[signing_keys.fingerprint(key)] = Signer(key, "answers")
-    for key in signing_keys.public().values():  # a key for both is the workers'
-        found[signing_keys.fingerprint(key)] = Signer(key, "workers")
+    for key in keyring.public_of_answers().values():
+        found[keyring.fingerprint(key)] = Signer(key, "answers")
+    for key in keyring.public().values():  # a key for both is the workers'
+        found[keyring.fingerprint(key)] = Signer(key, "workers")
     return found
 
 
@@ -55,14 +55,14 @@ def seal(model: str, link: Link) -> Seal:
 
     Raises
     ------
-    tasks.signing_keys.KeyUnusable
+    tasks.signing.signatures.keyring.KeyUnusable
         If there is none.
     """
-    from tasks import signing, signing_keys
+    from tasks.signing import keyring, signatures
 
-    key = signing_keys.writing()
-    made = key.sign(statement(model, link.position, link.digest), signing.ecdsa())
-    signer = signing_keys.fingerprint(key.public_key())
+    key = keyring.writing()
+    made = key.sign(statement(model, link.position, link.digest), signatures.ecdsa())
+    signer = keyring.fingerprint(key.public_key())
     return Seal(link.position, signer, b64encode(made).decode())
 
 
@@ -75,14 +75,14 @@ def holds(model: str, position: int, digest: str, made: Seal, keys: Trusted) -> 
     """Return whether a trusted key made this seal over this link."""
     from cryptography.exceptions import InvalidSignature
 
-    from tasks import signing
+    from tasks.signing import signatures
 
     if made.position != position or made.signer not in keys:
         return False
     try:
         signature = b64decode(made.signature, validate=True)
         content = statement(model, position, digest)
-        keys[made.signer].key.verify(signature, content, signing.ecdsa())
+        keys[made.signer].key.verify(signature, content, signatures.ecdsa())
     except (InvalidSignature, ValueError):
         return False
     return True

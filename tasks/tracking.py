@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING, Any
 
 from tenacity import retry, retry_if_exception, stop_after_attempt
 
-from tasks import scratch, signing
+from tasks import scratch
 from tasks.classifier import skops_file
 from tasks.disk import Unusable, refusal
+from tasks.signing import signatures
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -194,7 +195,7 @@ def _put(run_id: str, name: str, content: bytes) -> None:
     with scratch.folder() as folder:
         for path, part in (
             (name, content),
-            (f"{name}.sig", signing.seal(content, f"{run_id}/{name}")),
+            (f"{name}.sig", signatures.seal(content, f"{run_id}/{name}")),
         ):
             Path(folder, path).write_bytes(part)
         with asking(f"{name} cannot be kept in run {run_id}") as client:
@@ -214,8 +215,8 @@ def _get(run_id: str, name: str) -> bytes:
             Path(folder, "probe").write_bytes(bytes(_PROBE))
             raise
     try:
-        signing.check(content, f"{run_id}/{name}", seal)
-    except signing.SignatureRefused as error:
+        signatures.check(content, f"{run_id}/{name}", seal)
+    except signatures.SignatureRefused as error:
         way_out = "clear the run's train task, which makes all of it anew"
         raise RegistryError(f"{error}; {way_out}") from None
     return content

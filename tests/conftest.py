@@ -60,13 +60,13 @@ def stores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture(scope="session", autouse=True)
 def signing_key(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Sign with one key of the session's own, and return where its private part is."""
-    from tasks import signing_keys
+    from tasks.signing import keyring
 
     with pytest.MonkeyPatch.context() as patch:
         key = tmp_path_factory.getbasetemp() / "keys" / "signing.pem"
         patch.setenv("GATELATCH_SIGNING_KEY", str(key))
         patch.delenv("GATELATCH_VERIFY_KEY", raising=False)
-        signing_keys.prepare()
+        keyring.prepare()
         yield key
 
 

@@ -13,11 +13,12 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from tasks import chain, heads, seals, signing_keys, verification
+from tasks import chain, heads, seals, verification
 from tasks.chain import Link, Row, Seal, Trail
 from tasks.heads import Head
 from tasks.ledger import Ledger
 from tasks.records import Proposal, Question
+from tasks.signing import keyring
 from tasks.tables import CHAIN, META, SEALS
 from tests.test_ledger import day, decision, observation, proposal, registered
 
@@ -86,13 +87,13 @@ def head(ledger: Ledger, model: str = "churn") -> Head:
 @contextmanager
 def signing_with(path: Path, answers: bool = False, trusted: bool = True) -> Iterator[None]:
     """Write with a key of one's own: of a worker, or the one for people's answers."""
-    workers = signing_keys.public_paths()
+    workers = keyring.public_paths()
     with pytest.MonkeyPatch.context() as patch:
         named = "GATELATCH_ANSWER_KEY" if answers else "GATELATCH_SIGNING_KEY"
         patch.setenv(named, str(path))
         if answers:
             patch.setenv("GATELATCH_SIGNING_KEY", str(path.with_name("absent.pem")))
-        signing_keys.prepare()
+        keyring.prepare()
         path.with_name("absent.pem").unlink(missing_ok=True)
         public = [*workers, path.with_suffix(".pub")] if trusted and not answers else workers
         patch.setenv("GATELATCH_VERIFY_KEY", os.pathsep.join(map(str, public)))

@@ -348,7 +348,8 @@ def test_only_who_makes_the_signing_key_and_who_signs_can_read_it() -> None:
 def test_the_api_server_signs_answers_with_a_key_of_its_own_and_trusts_the_workers(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from tasks import seals, signing_keys
+    from tasks import seals
+    from tasks.signing import keyring
 
     def inside(service: str, keys: Path) -> None:
         for name in ("GATELATCH_SIGNING_KEY", "GATELATCH_ANSWER_KEY", "GATELATCH_VERIFY_KEY"):
@@ -360,12 +361,12 @@ def test_the_api_server_signs_answers_with_a_key_of_its_own_and_trusts_the_worke
                 monkeypatch.setenv(name, str(seen / Path(path).relative_to("/var/lib/gatelatch")))
 
     inside("init", tmp_path)
-    signing_keys.prepare()
+    keyring.prepare()
     inside("worker", tmp_path)
-    worker = signing_keys.fingerprint(signing_keys.writing().public_key())
+    worker = keyring.fingerprint(keyring.writing().public_key())
     roles = {name: signer.role for name, signer in seals.trusted().items()}
     inside("api-server", tmp_path)
-    server = signing_keys.fingerprint(signing_keys.writing().public_key())
+    server = keyring.fingerprint(keyring.writing().public_key())
     assert roles == {worker: "workers", server: "answers"}
     assert {name: signer.role for name, signer in seals.trusted().items()} == roles
 

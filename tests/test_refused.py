@@ -18,7 +18,7 @@ import sqlalchemy as sa
 from tasks import approval, heads, promotion, retrain, rollback, verification, versions
 from tasks.chain import LedgerRefused
 from tasks.ledger import Ledger
-from tasks.signing_keys import KeyUnusable
+from tasks.signing.keyring import KeyUnusable
 from tests.flow import FIRST, MODEL, At, answer, beginning, day, read, watch
 from tests.forging import as_owner, forge, signing_with
 

@@ -16,9 +16,10 @@ import pandas as pd
 import pytest
 import skops.io as sio
 
-from tasks import artifact, registry, signing, signing_keys, tracking
+from tasks import registry, tracking
 from tasks.classifier import calibration, scoring, training
 from tasks.registry import Alias, Registered
+from tasks.signing import artifact, keyring, signatures
 from tasks.spec.model import ModelSpec
 from tasks.tracking import RegistryError
 from tests.conftest import mlflow_in_postgres
@@ -263,13 +264,13 @@ def _add(name: str, content: bytes = b"") -> Callable[[Path], None]:
 
 def _resign(folder: Path) -> None:
     (folder / artifact.SUMS).write_text(artifact.sums(folder))
-    signing.sign(folder)
+    signatures.sign(folder)
 
 
 def _by_another_key(folder: Path) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GATELATCH_SIGNING_KEY", str(folder.parent / "mallory.pem"))
-        signing_keys.prepare()
+        keyring.prepare()
         _resign(folder)
 
 

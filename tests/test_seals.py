@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from tasks import chain, heads, seals, verification
 from tasks.chain import LedgerRefused, Seal, Trail
 from tasks.ledger import Conflict, Ledger
-from tasks.signing_keys import KeyUnusable
+from tasks.signing.keyring import KeyUnusable
 from tests import forging
 from tests.forging import as_owner, fault, forge, head, honest, relinked, signing_with, written
 from tests.test_ledger import day, decision, observation, proposal, registered

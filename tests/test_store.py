@@ -17,9 +17,10 @@ import pytest
 import sqlalchemy as sa
 from fsspec.implementations.local import LocalFileSystem
 
-from tasks import disk, scratch, signing_keys, store, tracking
+from tasks import disk, scratch, store, tracking
 from tasks.disk import Unusable
 from tasks.ledger import Ledger
+from tasks.signing import keyring
 from tasks.tracking import RegistryError
 from tests.peak import measured
 
@@ -264,7 +265,7 @@ def test_a_key_that_does_not_fit_leaves_nothing_and_what_a_killed_process_left_i
     left.write_text("half")
     os.utime(left, (0, 0))
     monkeypatch.setenv("GATELATCH_SIGNING_KEY", str(key))
-    signing_keys.prepare()
+    keyring.prepare()
     assert files(key.parent) == ["signing.pem", "signing.pub"]
 
 

@@ -158,11 +158,12 @@ def judge(_: int) -> None:
 
 def bootstrap(_: int) -> None:
     """Train and promote the first champion on the first day."""
-    from tasks import approval, promotion, retrain, signing_keys, tracking
+    from tasks import approval, promotion, retrain, tracking
+    from tasks.signing import keyring
 
     model = spec()
     tracking.prepare()
-    signing_keys.prepare()
+    keyring.prepare()
     until = START + DAY
     plan = {"reason": "bootstrap", "proposer": "benchmark", "training_window": None}
     approval.propose(model, "first", **plan, until=until, now=until)

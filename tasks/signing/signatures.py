@@ -9,8 +9,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from tasks import signing_keys
-from tasks.artifact import SIGNATURE, files
+from tasks.signing import keyring
+from tasks.signing.artifact import SIGNATURE, files
 
 
 class SignatureRefused(Exception):
@@ -22,14 +22,14 @@ def sign(folder: Path) -> None:
 
     Raises
     ------
-    tasks.signing_keys.KeyUnusable
+    tasks.signing.signatures.keyring.KeyUnusable
         If there is no key to sign with.
     """
     from model_signing.signing import Config
 
-    signing_keys.private()  # a clear error if there is none
+    keyring.private()  # a clear error if there is none
     signer = Config().set_hashing_config(_every_file())
-    signer.use_elliptic_key_signer(private_key=signing_keys.private_path())
+    signer.use_elliptic_key_signer(private_key=keyring.private_path())
     signer.sign(folder, folder / SIGNATURE)
 
 
@@ -41,7 +41,7 @@ def verify(folder: Path) -> None:
     SignatureRefused
         If the signature is missing, broken or by another key; if a file is changed, missing or
         extra: names it.
-    tasks.signing_keys.KeyUnusable
+    tasks.signing.signatures.keyring.KeyUnusable
         If there is no key to verify with.
     """
     from model_signing.verifying import Config
@@ -88,19 +88,19 @@ def _signer_of(signature: Path) -> Path:
         claimed = json.loads(signature.read_bytes())["verificationMaterial"]["publicKey"]["hint"]
     except (ValueError, KeyError, TypeError):
         raise SignatureRefused(f"{SIGNATURE} is no signature by a key") from None
-    for path, key in signing_keys.public().items():
-        if signing_keys.fingerprint(key) == claimed:
+    for path, key in keyring.public().items():
+        if keyring.fingerprint(key) == claimed:
             return path
     raise SignatureRefused(f"{SIGNATURE} was made with another key than {_trusted()}")
 
 
 def _trusted() -> str:
-    return ", ".join(map(str, signing_keys.public_paths()))
+    return ", ".join(map(str, keyring.public_paths()))
 
 
 def seal(content: bytes, place: str) -> bytes:
     """Return a signature over content and the place that it belongs to, such as `run/name`."""
-    return signing_keys.private().sign(_statement(content, place), ecdsa())
+    return keyring.private().sign(_statement(content, place), ecdsa())
 
 
 def check(content: bytes, place: str, sealed: bytes) -> None:
@@ -113,7 +113,7 @@ def check(content: bytes, place: str, sealed: bytes) -> None:
     """
     from cryptography.exceptions import InvalidSignature
 
-    for key in signing_keys.public().values():
+    for key in keyring.public().values():
         with suppress(InvalidSignature):
             return key.verify(sealed, _statement(content, place), ecdsa())
     raise SignatureRefused(
