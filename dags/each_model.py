@@ -11,7 +11,7 @@ from airflow.sdk import DAG, Context
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from tasks.bounds import OutOfBounds, moment
-from tasks.chain import LedgerRefused
+from tasks.ledger.chain import LedgerRefused
 from tasks.spec.model import ModelSpec
 from tasks.spec.spec_files import load_all, models_folder
 from tasks.spec.windows import Window, latest_complete, window_at

@@ -14,7 +14,7 @@ from airflow.sdk import Context, get_current_context, task
 from airflow.sdk.exceptions import AirflowFailException
 
 from dags.each_model import final
-from tasks.chain import LedgerRefused
+from tasks.ledger.chain import LedgerRefused
 from tasks.spec.model import ModelSpec
 
 

@@ -25,7 +25,7 @@ from tasks.spec.model import ModelSpec
 
 if TYPE_CHECKING:
     from tasks.ending import Run
-    from tasks.records import Observation
+    from tasks.ledger.records import Observation
 
 
 def make(spec: ModelSpec) -> DAG:

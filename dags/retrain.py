@@ -94,7 +94,7 @@ def make(spec: ModelSpec) -> DAG:
     @task
     def register(candidate_run: str) -> dict[str, Any]:
         from tasks import approval, retrain
-        from tasks.ledger import Conflict
+        from tasks.ledger.ledger import Conflict
 
         context = get_current_context()
         proposal = context["dag_run"].run_id
@@ -123,7 +123,7 @@ def make(spec: ModelSpec) -> DAG:
     @task
     def promote() -> dict[str, Any]:
         from tasks import approval, promotion, registry
-        from tasks.ledger import Conflict
+        from tasks.ledger.ledger import Conflict
 
         with final(Conflict, approval.NotApproved):
             done = promotion.promote(spec, get_current_context()["dag_run"].run_id)

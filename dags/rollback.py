@@ -45,7 +45,7 @@ def make(spec: ModelSpec) -> DAG:
     @task
     def promote_back() -> dict[str, Any]:
         from tasks import approval, registry, rollback
-        from tasks.ledger import Conflict
+        from tasks.ledger.ledger import Conflict
 
         run = get_current_context()["dag_run"].run_id
         # A person's answer is in the ledger by now; what finds none there is no answer.

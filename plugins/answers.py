@@ -112,8 +112,9 @@ def _lacks_reason(body: bytes) -> bool:
 
 def _over(asked: dict[str, str]) -> str | None:
     """Return how a proposal has ended that this answer would be about; None if it has not."""
-    from tasks import approval, status
-    from tasks.ledger import Ledger
+    from tasks import approval
+    from tasks.ledger import status
+    from tasks.ledger.ledger import Ledger
     from tasks.spec import spec_files
 
     try:

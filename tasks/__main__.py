@@ -16,7 +16,7 @@ from rich.table import Table
 from tasks.audit_command import audit
 from tasks.bounds import OutOfBounds
 from tasks.disk import Unusable
-from tasks.ledger import Ledger
+from tasks.ledger.ledger import Ledger
 from tasks.replay_command import replay
 from tasks.reproduce_command import reproduce
 from tasks.rollback_command import rollback
@@ -82,7 +82,7 @@ def status(
     ] = 30,
 ) -> None:
     """Show a model's windows, latch, proposals and promotions."""
-    from tasks import status as state
+    from tasks.ledger import status as state
 
     known = state.read(_find(model), Ledger.open())
     told = state.as_json(known)
@@ -201,7 +201,7 @@ def withdraw(
     """End a live proposal whose run will not finish; the latch then rests."""
     from tasks.approval import NotApproved
     from tasks.approval import withdraw as end
-    from tasks.chain import LedgerRefused
+    from tasks.ledger.chain import LedgerRefused
     from tasks.signing.keyring import KeyUnusable
 
     try:

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tasks import chain, findings, heads
+from tasks import findings, heads
 from tasks.heads import Head
-from tasks.ledger import Ledger
-from tasks.records import Adoption
+from tasks.ledger import chain
+from tasks.ledger.ledger import Ledger
+from tasks.ledger.records import Adoption
 
 
 class NotAdopted(Exception):

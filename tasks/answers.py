@@ -11,7 +11,7 @@ import unicodedata
 from collections.abc import Mapping
 from typing import Any
 
-from tasks.records import Proposal
+from tasks.ledger.records import Proposal
 from tasks.spec.model import ModelSpec
 
 APPROVE, REJECT = "Approve", "Reject"

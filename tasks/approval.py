@@ -10,22 +10,13 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from tasks import (
-    answers,
-    bounds,
-    brief,
-    evidence,
-    heads,
-    promotion_brief,
-    questions,
-    status,
-    verification,
-)
+from tasks import answers, bounds, brief, heads, promotion_brief, questions, verification
 from tasks.data.newest import newest_row
 from tasks.drift.latch import Kind, kind_of
-from tasks.ledger import Conflict, Ledger
-from tasks.records import PROPOSER as PROPOSER
-from tasks.records import Candidate, Decision, Proposal
+from tasks.ledger import evidence, status
+from tasks.ledger.ledger import Conflict, Ledger
+from tasks.ledger.records import PROPOSER as PROPOSER
+from tasks.ledger.records import Candidate, Decision, Proposal
 from tasks.shadow import Outcome
 from tasks.spec.model import ModelSpec
 from tasks.spec.windows import latest_complete, window_at
@@ -246,7 +237,7 @@ def decide(
 
     Raises
     ------
-    tasks.chain.LedgerRefused
+    tasks.ledger.ledger.chain.LedgerRefused
         If the ledger is not as it was recorded by who might.
     """
     ledger = Ledger.open()

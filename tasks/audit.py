@@ -9,7 +9,7 @@ from datetime import datetime
 from itertools import groupby
 from typing import Any
 
-from tasks.chain import Link, Row, Trail
+from tasks.ledger.chain import Link, Row, Trail
 
 
 @dataclass(frozen=True)

@@ -14,11 +14,12 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from tasks import adoption, chain, findings, heads
+from tasks import adoption, findings, heads
 from tasks import audit as trails
 from tasks.audit import Event
 from tasks.findings import Findings
-from tasks.ledger import Ledger
+from tasks.ledger import chain
+from tasks.ledger.ledger import Ledger
 from tasks.signing.keyring import KeyUnusable
 from tasks.spec import spec_files
 from tasks.spec.model import SpecError

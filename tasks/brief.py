@@ -12,13 +12,13 @@ from tasks import brief_calibration, chart, outlook, store
 from tasks.classifier import capped
 from tasks.drift.latch import breach_of
 from tasks.drift.reference import from_json
-from tasks.evidence import short
+from tasks.ledger.evidence import short
+from tasks.ledger.records import Observation, Proposal
+from tasks.ledger.status import Status
 from tasks.markdown import as_text, sparkline, table
 from tasks.page import render
-from tasks.records import Observation, Proposal
 from tasks.spec.model import ModelSpec, format_duration
 from tasks.spec.windows import Window
-from tasks.status import Status
 
 REPORTS = "/gatelatch/reports"  # where plugins/reports.py serves the store's `reports/`
 _LONGEST_FOLDER = 200  # characters of a proposal's name in a path

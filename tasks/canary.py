@@ -9,10 +9,10 @@ from tasks.comparison import Pair, pairs, rise
 from tasks.drift.latch import Pause, Reading, fold
 from tasks.drift.limits import critical_value
 from tasks.drift.verdict import Verdict
-from tasks.records import Candidate, Observation, TwoCandidates
+from tasks.ledger.records import Candidate, Observation, TwoCandidates
+from tasks.ledger.status import REFUSALS, Status
 from tasks.spec.model import ModelSpec
 from tasks.spec.windows import windows_per_year
-from tasks.status import REFUSALS, Status
 
 KIND = "rollback"
 

@@ -6,7 +6,7 @@ import io
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from tasks.records import Observation
+from tasks.ledger.records import Observation
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

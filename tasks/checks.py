@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from tasks import calibration_defects, gates, leakage, lineage, slices, soundness
 from tasks.classifier import absent, calibration, training
 from tasks.classifier.margins import Floats, Ints
-from tasks.evidence import short
 from tasks.gates import GateResult, guarded
+from tasks.ledger.evidence import short
 from tasks.scored import Scored
 from tasks.spec.model import ModelSpec
 

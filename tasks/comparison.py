@@ -8,7 +8,7 @@ from datetime import datetime
 from math import sqrt
 from typing import Any
 
-from tasks.records import Candidate, Observation
+from tasks.ledger.records import Candidate, Observation
 from tasks.spec.windows import Window
 
 

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any, TypeVar
 
-from tasks import evidence, heads, meaning, seals, verification
-from tasks.chain import Trail
+from tasks import heads, meaning, verification
 from tasks.heads import Head
-from tasks.records import Candidate, Decision, Promotion, Proposal
+from tasks.ledger import evidence, seals
+from tasks.ledger.chain import Trail
+from tasks.ledger.records import Candidate, Decision, Promotion, Proposal
 from tasks.spec import spec_files
 from tasks.spec.model import ModelSpec, SpecError
 

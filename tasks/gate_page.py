@@ -13,7 +13,7 @@ from tasks.page import render
 if TYPE_CHECKING:
     from tasks.acceptance import Acceptance
     from tasks.gates import GateResult
-    from tasks.records import Proposal
+    from tasks.ledger.records import Proposal
     from tasks.spec.model import ModelSpec
 
 _GRAVITY = ("failed", "passed", "not_judged")

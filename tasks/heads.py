@@ -14,12 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tasks import seals
-from tasks.chain import Link, Seal, Trail
 from tasks.disk import Unusable
+from tasks.ledger import seals
+from tasks.ledger.chain import Link, Seal, Trail
 
 if TYPE_CHECKING:
-    from tasks.ledger import Ledger
+    from tasks.ledger.ledger import Ledger
 
 SCHEMA = "gatelatch.head/1"
 _LOG = logging.getLogger(__name__)

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from tasks import monitor
 from tasks.bounds import shifted
 from tasks.data.window_rows import digest_of
-from tasks.ledger import Ledger
-from tasks.records import Observation
+from tasks.ledger.ledger import Ledger
+from tasks.ledger.records import Observation
 from tasks.spec.model import ModelSpec
 from tasks.spec.windows import Window, labels_awaited_until
 

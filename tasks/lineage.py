@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from tasks.classifier.encoding import scaler_of
-from tasks.evidence import digest
-from tasks.records import Proposal
+from tasks.ledger.evidence import digest
+from tasks.ledger.records import Proposal
 from tasks.spec.model import ModelSpec
 
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from tasks.comparison import Pair
-from tasks.records import Observation
+from tasks.ledger.records import Observation
 
 _BARS = "▁▂▃▄▅▆▇█"
 

@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from tasks.chain import Row, Trail, named
-from tasks.records import ENDS, POLICY, PROPOSER
+from tasks.ledger.chain import Row, Trail, named
+from tasks.ledger.records import ENDS, POLICY, PROPOSER
 
 # Of each kind of proposal the steps that can be approved.
 _APPROVED = {

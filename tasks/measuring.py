@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from tasks import store
 from tasks.data.served_by import of_version
-from tasks.ledger import Ledger
+from tasks.ledger.ledger import Ledger
 from tasks.observing import reference_of
 from tasks.promotion import follow
 from tasks.spec.model import ModelSpec, SpecError

@@ -7,14 +7,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from tasks import bounds, heads, remembered, rollback, shadow, status, verification
+from tasks import bounds, heads, rollback, shadow, verification
 from tasks.data import served_by
 from tasks.data.readers import SourceChanged as SourceChanged
 from tasks.drift.latch import kind_of
-from tasks.ledger import Ledger
+from tasks.ledger import remembered, status
+from tasks.ledger.ledger import Ledger
+from tasks.ledger.records import Observation, champion_at
 from tasks.measuring import measure as measure
 from tasks.observing import constants_of, observation, reigns_at
-from tasks.records import Observation, champion_at
 from tasks.spec.model import ModelSpec, SpecError
 from tasks.spec.windows import Window, window_at, windows_within
 from tasks.validation.quarantine import check_rows

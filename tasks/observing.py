@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tasks import remembered, store
-from tasks.ledger import Ledger
-from tasks.records import Candidate, Observation
+from tasks import store
+from tasks.ledger import remembered
+from tasks.ledger.ledger import Ledger
+from tasks.ledger.records import Candidate, Observation
 from tasks.spec.model import ModelSpec
 from tasks.spec.windows import Window
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from tasks.drift.reference import Reference
-    from tasks.remembered import Reign
+    from tasks.ledger.remembered import Reign
 
 _WEIGHTLESS = "the sample weights of the labelled rows sum to zero, so the losses are not compared"
 

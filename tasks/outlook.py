@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from tasks.records import Observation
+from tasks.ledger.records import Observation
 
 _NOISE = "persistent_label_noise"
 _REPAIRS = ("broken_scaling", "margin_collapse", "constant_came_alive")

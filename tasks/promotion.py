@@ -6,10 +6,11 @@ import logging
 from functools import partial
 from typing import TYPE_CHECKING
 
-from tasks import evidence, heads, shadowing, status, verification
+from tasks import heads, shadowing, verification
 from tasks.approval import NotApproved, approved, candidate_of, decision_on, evidence_of
-from tasks.ledger import Conflict, Ledger
-from tasks.records import Decision, Promotion
+from tasks.ledger import evidence, status
+from tasks.ledger.ledger import Conflict, Ledger
+from tasks.ledger.records import Decision, Promotion
 from tasks.spec.model import ModelSpec
 from tasks.versions import model_of
 
@@ -31,7 +32,7 @@ def promote(spec: ModelSpec, proposal: str) -> Promotion:
         If the registered files are not those that were approved.
     Conflict
         If another version became champion meanwhile; recorded, nothing is changed.
-    tasks.chain.LedgerRefused
+    tasks.ledger.ledger.chain.LedgerRefused
         If the ledger is not as it was recorded by who might.
     """
     ledger = Ledger.open()

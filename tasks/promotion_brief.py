@@ -8,11 +8,11 @@ from typing import Any
 
 from tasks import brief, brief_calibration, gate_page
 from tasks.classifier import refit, spans
+from tasks.ledger.records import Candidate, Proposal
+from tasks.ledger.status import Status
 from tasks.markdown import as_text, beside, table
-from tasks.records import Candidate, Proposal
 from tasks.shadow import Outcome
 from tasks.spec.model import ModelSpec, format_duration
-from tasks.status import Status
 
 _SHOWN = 0.0005  # what three digits do not round to nothing
 

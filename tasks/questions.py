@@ -5,10 +5,11 @@ So that a yes can be held against it later, by whoever reads the ledger alone.
 
 from __future__ import annotations
 
-from tasks import answers, evidence
-from tasks.ledger import Ledger
+from tasks import answers
+from tasks.ledger import evidence
+from tasks.ledger.ledger import Ledger
+from tasks.ledger.records import POLICY, Candidate, Proposal, Question
 from tasks.meaning import may_say_yes
-from tasks.records import POLICY, Candidate, Proposal, Question
 from tasks.spec.model import ModelSpec
 
 

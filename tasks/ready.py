@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tasks import approval, status
+from tasks import approval
 from tasks.approval import NotApproved
-from tasks.ledger import Ledger
-from tasks.records import Proposal
+from tasks.ledger import status
+from tasks.ledger.ledger import Ledger
+from tasks.ledger.records import Proposal
 from tasks.retrain import slices_of
 from tasks.spec.model import ModelSpec
 from tasks.spec.windows import Window, stamp

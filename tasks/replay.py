@@ -26,7 +26,7 @@ from tasks.drift.summary import NotFinite
 from tasks.drift.verdict import Judgement, insufficient, judge
 from tasks.gates import GateResult
 from tasks.history import History
-from tasks.remembered import Reign, beside, changes, level
+from tasks.ledger.remembered import Reign, beside, changes, level
 from tasks.returning import Seen, better
 from tasks.spec.model import ModelSpec
 

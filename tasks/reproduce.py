@@ -11,7 +11,7 @@ import numpy as np
 from tasks import registry
 from tasks.classifier import refit, skops_file, spans, training
 from tasks.classifier.calibration import learn
-from tasks.ledger import Ledger
+from tasks.ledger.ledger import Ledger
 from tasks.made_with import made_with
 from tasks.observing import candidate_of
 from tasks.spec.model import ModelSpec

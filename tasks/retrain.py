@@ -10,13 +10,13 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from tasks import evidence, status
 from tasks.approval import NotApproved, approved, proposal_named
-from tasks.ledger import Ledger
+from tasks.ledger import evidence, status
+from tasks.ledger.ledger import Ledger
+from tasks.ledger.records import Candidate, Decision, Proposal
 from tasks.lineage import lineage
 from tasks.made_with import made_with
 from tasks.promotion import follow
-from tasks.records import Candidate, Decision, Proposal
 from tasks.spec.model import ModelSpec
 from tasks.spec.windows import Window
 from tasks.validation import quarantine

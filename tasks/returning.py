@@ -12,16 +12,17 @@ from itertools import product
 from math import sqrt
 from typing import Any, cast
 
-from tasks import canary, remembered
+from tasks import canary
 from tasks.comparison import pairs
 from tasks.drift.latch import Reading, fold
 from tasks.drift.limits import critical_value
 from tasks.drift.reference import Spread
 from tasks.drift.verdict import Verdict
-from tasks.records import Candidate, Observation, TwoCandidates
+from tasks.ledger import remembered
+from tasks.ledger.records import Candidate, Observation, TwoCandidates
+from tasks.ledger.status import Status
 from tasks.spec.model import ModelSpec
 from tasks.spec.windows import Window, windows_per_year
-from tasks.status import Status
 
 
 @dataclass(frozen=True)

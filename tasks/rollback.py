@@ -2,23 +2,14 @@
 
 from __future__ import annotations
 
-from tasks import (
-    approval,
-    bounds,
-    canary,
-    evidence,
-    questions,
-    returning,
-    rollback_brief,
-    status,
-    verification,
-)
+from tasks import approval, bounds, canary, questions, returning, rollback_brief, verification
 from tasks.answers import visible
 from tasks.approval import NotApproved, NotDue
 from tasks.canary import KIND
-from tasks.ledger import Ledger
+from tasks.ledger import evidence, status
+from tasks.ledger.ledger import Ledger
+from tasks.ledger.records import Decision, Observation, Promotion, Proposal
 from tasks.promotion import settle
-from tasks.records import Decision, Observation, Promotion, Proposal
 from tasks.spec.model import ModelSpec
 from tasks.versions import model_of
 
@@ -189,9 +180,9 @@ def promote_back(spec: ModelSpec, proposal: str) -> Promotion:
     ------
     NotApproved
         If nobody approved exactly this rollback.
-    tasks.ledger.Conflict
+    tasks.ledger.ledger.Conflict
         If the champion is no longer the one that it was asked for.
-    tasks.chain.LedgerRefused
+    tasks.ledger.ledger.chain.LedgerRefused
         If the ledger is not as it was recorded by who might.
     """
     ledger = Ledger.open()

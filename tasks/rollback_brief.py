@@ -8,10 +8,10 @@ from tasks.brief import links
 from tasks.brief import publish as publish
 from tasks.canary import served
 from tasks.comparison import pairs
+from tasks.ledger.records import Observation, Proposal
+from tasks.ledger.status import Status
 from tasks.markdown import as_text, beside
-from tasks.records import Observation, Proposal
 from tasks.spec.model import format_duration
-from tasks.status import Status
 
 _SHOWN = 12  # windows of an earlier champion that was only measured beside
 

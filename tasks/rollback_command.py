@@ -10,8 +10,8 @@ import typer
 from rich.console import Console
 
 from tasks.bounds import INTEGER, OutOfBounds
-from tasks.chain import LedgerRefused
-from tasks.ledger import Conflict
+from tasks.ledger.chain import LedgerRefused
+from tasks.ledger.ledger import Conflict
 from tasks.spec import spec_files
 from tasks.spec.model import SpecError
 

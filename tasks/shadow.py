@@ -10,10 +10,10 @@ from typing import Literal, cast
 from tasks.comparison import Pair, pairs, rise
 from tasks.drift.latch import Reading, fold
 from tasks.drift.verdict import Verdict
-from tasks.records import Candidate, Observation
+from tasks.ledger.records import Candidate, Observation
+from tasks.ledger.status import Status
 from tasks.spec.model import LatchPolicy, ModelSpec, Opening
 from tasks.spec.windows import Window, labels_awaited_until
-from tasks.status import Status
 
 CONFIDENCE = 0.95  # that a candidate which is as good as the champion passes, all windows together
 PATIENCE = 3  # times `shadow.windows` of insufficient windows, then nothing is expected of it

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import asdict, replace
 from typing import cast
 
-from tasks import approval, evidence, shadow, status
-from tasks.ledger import Ledger
-from tasks.records import Decision, Proposal
+from tasks import approval, shadow
+from tasks.ledger import evidence, status
+from tasks.ledger.ledger import Ledger
+from tasks.ledger.records import Decision, Proposal
 from tasks.shadow import Answer, Outcome
 from tasks.spec.model import ModelSpec
 

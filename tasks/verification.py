@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from tasks import chain, heads, meaning, seals
-from tasks.chain import LedgerRefused, Trail
+from tasks import heads, meaning
 from tasks.heads import Head
-from tasks.ledger import Ledger
+from tasks.ledger import chain, seals
+from tasks.ledger.chain import LedgerRefused, Trail
+from tasks.ledger.ledger import Ledger
 
 # What a window costs must not grow with the past: of these the links are read, and no row.
 MANY = frozenset({"observations"})

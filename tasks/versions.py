@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
-from tasks.ledger import Ledger
+from tasks.ledger.ledger import Ledger
 from tasks.observing import candidate_of
 from tasks.spec.model import ModelSpec
 
@@ -48,7 +48,7 @@ def model_of(spec: ModelSpec, ledger: Ledger, version: int) -> Any:
         If the ledger knows no such version.
     tasks.registry.RegistryError
         If what the registry holds is not what the ledger accepted, or is not there.
-    tasks.chain.LedgerRefused
+    tasks.ledger.ledger.chain.LedgerRefused
         If the ledger is not as it was recorded by who might.
     """
     from tasks import registry, verification

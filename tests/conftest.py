@@ -11,7 +11,7 @@ from uuid import uuid4
 import pytest
 import sqlalchemy as sa
 
-from tasks.ledger import Ledger
+from tasks.ledger.ledger import Ledger
 from tasks.spec.model import ModelSpec
 
 POSTGRES = "postgresql+psycopg://postgres@127.0.0.1:5432/test"

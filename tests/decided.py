@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from tasks import status, tracking
+from tasks import tracking
 from tasks.history import History
-from tasks.ledger import Ledger
+from tasks.ledger import status
+from tasks.ledger.ledger import Ledger
 from tasks.replay import Played
 from tasks.spec.model import ModelSpec
 

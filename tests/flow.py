@@ -13,9 +13,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tasks import approval, monitor, promotion, registry, retrain, status, tracking
-from tasks.ledger import Ledger
-from tasks.records import Observation, Promotion
+from tasks import approval, monitor, promotion, registry, retrain, tracking
+from tasks.ledger import status
+from tasks.ledger.ledger import Ledger
+from tasks.ledger.records import Observation, Promotion
 from tasks.spec.model import ModelSpec
 from tasks.spec.windows import Window
 

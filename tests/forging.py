@@ -13,13 +13,14 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from tasks import chain, heads, seals, verification
-from tasks.chain import Link, Row, Seal, Trail
+from tasks import heads, verification
 from tasks.heads import Head
-from tasks.ledger import Ledger
-from tasks.records import Proposal, Question
+from tasks.ledger import chain, seals
+from tasks.ledger.chain import Link, Row, Seal, Trail
+from tasks.ledger.ledger import Ledger
+from tasks.ledger.records import Proposal, Question
+from tasks.ledger.tables import CHAIN, META, SEALS
 from tasks.signing import keyring
-from tasks.tables import CHAIN, META, SEALS
 from tests.test_ledger import day, decision, observation, proposal, registered
 
 ASKED = [["ada", "ada"], ["2", "grace"]]

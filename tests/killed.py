@@ -26,7 +26,7 @@ import pytest
 import sqlalchemy as sa
 
 from tasks import approval, findings, promotion, registry, retrain, rollback, tracking
-from tasks.ledger import Ledger
+from tasks.ledger.ledger import Ledger
 from tests.flow import FIRST, MODEL, answer, propose, watch
 
 # What the steps import when they are run, and what takes long.

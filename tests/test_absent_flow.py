@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tasks import approval, monitor, promotion, ready, reproduce, retrain, store, tracking, versions
-from tasks.ledger import Ledger
+from tasks.ledger.ledger import Ledger
 from tasks.observing import candidate_of
 from tasks.versions import model_of
 from tests.flow import MODEL, At, answer, beginning, day, land, rows, window

@@ -14,8 +14,8 @@ from typer.testing import CliRunner, Result
 
 from tasks import heads, promotion, tracking
 from tasks.__main__ import app
-from tasks.chain import LedgerRefused
-from tasks.ledger import Ledger
+from tasks.ledger.chain import LedgerRefused
+from tasks.ledger.ledger import Ledger
 from tests.flow import FIRST, MODEL, At, beginning, promote, read, watch
 from tests.forging import as_owner, forge
 
@@ -80,7 +80,7 @@ def test_a_word_that_a_key_did_not_sign_vouches_for_nothing(at: At) -> None:
 
 @pytest.mark.parametrize("position", [0, 3, 10_000])
 def test_a_word_for_a_chain_that_is_not_this_one_vouches_for_nothing(at: At, position: int) -> None:
-    from tasks.records import Adoption
+    from tasks.ledger.records import Adoption
 
     at("registered")
     Ledger.open().adopt(Adoption("churn", position, "0" * 64, "ada", "because", []))

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tasks import answers
-from tasks.records import Proposal
+from tasks.ledger.records import Proposal
 from tasks.spec.model import ModelSpec
 from tests.conftest import CHURN
 

@@ -10,11 +10,11 @@ import pytest
 import sqlalchemy as sa
 
 from tasks import heads
-from tasks.chain import fault, link
 from tasks.heads import Head
-from tasks.ledger import Ledger
-from tasks.records import Adoption, Question
-from tasks.tables import META
+from tasks.ledger.chain import fault, link
+from tasks.ledger.ledger import Ledger
+from tasks.ledger.records import Adoption, Question
+from tasks.ledger.tables import META
 from tests.test_ledger import decision, observation, promote, proposal, registered
 
 TABLES = sorted(META.tables)

@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 from mlflow import MlflowClient
 
-from tasks import approval, evidence, monitor, promotion, ready
+from tasks import approval, monitor, promotion, ready
 from tasks.approval import NotApproved
-from tasks.ledger import Ledger
-from tasks.records import Decision, Question
+from tasks.ledger import evidence
+from tasks.ledger.ledger import Ledger
+from tasks.ledger.records import Decision, Question
 from tasks.registry import RegistryError
 from tasks.spec.model import Approval, Owner
 from tests.flow import FIRST, MODEL, At, answer, beginning, propose, read, watch, window

@@ -15,7 +15,7 @@ from typer.testing import CliRunner, Result
 from tasks import tracking
 from tasks.__main__ import app
 from tasks.audit import events
-from tasks.ledger import Ledger
+from tasks.ledger.ledger import Ledger
 from tasks.spec.model import Owner
 from tests import flow
 from tests.forging import as_owner, move, rollback, version

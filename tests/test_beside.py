@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from tasks import monitor
-from tasks.ledger import Ledger
-from tasks.records import Observation
+from tasks.ledger.ledger import Ledger
+from tasks.ledger.records import Observation
 from tasks.spec.model import ModelSpec
 from tests.flow import MODEL, At, beginning, land, told, window
 

@@ -11,11 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks import canary, status
+from tasks import canary
 from tasks.canary import reading
 from tasks.comparison import Pair
 from tasks.drift.latch import fold
-from tasks.records import Decision, Observation, Promotion, Proposal
+from tasks.ledger import status
+from tasks.ledger.records import Decision, Observation, Promotion, Proposal
 from tasks.spec.model import ModelSpec
 from tests.conftest import CHURN
 from tests.versions import candidate, day, seen

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tasks import heads
-from tasks.chain import Link, Trail, fault, link
 from tasks.heads import Head
+from tasks.ledger.chain import Link, Trail, fault, link
 
 _values = st.recursive(
     st.none()

@@ -16,8 +16,8 @@ from pydantic import BaseModel
 from typer.testing import CliRunner, Result
 
 from tasks.__main__ import app
-from tasks.ledger import Ledger
-from tasks.records import Observation, Proposal
+from tasks.ledger.ledger import Ledger
+from tasks.ledger.records import Observation, Proposal
 from tasks.spec.model import Effect, Gate, ModelSpec
 from tests import past
 from tests.test_history import land

@@ -348,7 +348,7 @@ def test_only_who_makes_the_signing_key_and_who_signs_can_read_it() -> None:
 def test_the_api_server_signs_answers_with_a_key_of_its_own_and_trusts_the_workers(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from tasks import seals
+    from tasks.ledger import seals
     from tasks.signing import keyring
 
     def inside(service: str, keys: Path) -> None:

@@ -18,7 +18,7 @@ import pytest
 import yaml
 
 from ops import stack
-from tasks.ledger import Ledger
+from tasks.ledger.ledger import Ledger
 from tests.flow import MODEL, At, beginning, day, read, rows
 from tests.forging import forge
 

@@ -9,12 +9,13 @@ from typing import Any
 
 import pytest
 
-from tasks import approval, ending, monitor, ready, retrain, status
+from tasks import approval, ending, monitor, ready, retrain
 from tasks.approval import NotApproved, NotDue
 from tasks.classifier.training import TrainingError
 from tasks.drift import latch
-from tasks.ledger import Ledger
-from tasks.records import Decision
+from tasks.ledger import status
+from tasks.ledger.ledger import Ledger
+from tasks.ledger.records import Decision
 from tasks.spec.model import Training
 from tests.flow import EPISODE, FIRST, MODEL, At, answer, beginning, day, file, propose, read, watch
 

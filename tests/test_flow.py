@@ -11,7 +11,7 @@ import pytest
 
 from tasks import monitor, rollback
 from tasks.drift import summary
-from tasks.ledger import Ledger
+from tasks.ledger.ledger import Ledger
 from tasks.monitor import SourceChanged
 from tasks.rollback import RollbackError
 from tests.flow import (

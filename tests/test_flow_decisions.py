@@ -10,7 +10,7 @@ import pytest
 
 from tasks import approval, monitor, promotion, ready, retrain, rollback, tracking
 from tasks.approval import NotApproved, NotDue
-from tasks.ledger import Conflict
+from tasks.ledger.ledger import Conflict
 from tasks.spec.gate_options import Gate, Gates
 from tasks.spec.model import Owner, Training
 from tests.flow import (

@@ -15,10 +15,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks import approval, canary, late_labels, monitor, rollback, shadow, status
-from tasks.chain import LedgerRefused
-from tasks.ledger import Ledger
-from tasks.records import Decision, Observation, Proposal
+from tasks import approval, canary, late_labels, monitor, rollback, shadow
+from tasks.ledger import status
+from tasks.ledger.chain import LedgerRefused
+from tasks.ledger.ledger import Ledger
+from tasks.ledger.records import Decision, Observation, Proposal
 from tasks.spec.model import ModelSpec
 from tasks.spec.windows import Window
 from tests.conftest import CHURN

@@ -15,7 +15,7 @@ import pytest
 from tasks import gate_chart, gate_page
 from tasks.acceptance import Acceptance
 from tasks.gate_figures import Figures, figures
-from tasks.records import Proposal
+from tasks.ledger.records import Proposal
 from tasks.spec.model import ModelSpec
 from tests.test_acceptance import judged, rows, trained
 from tests.test_gates import margins, scored, three_classes

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from tasks import approval, observing, promotion, registry, retrain, rollback, tracking
-from tasks.chain import LedgerRefused
-from tasks.ledger import Conflict, Ledger
-from tasks.records import Candidate, Promotion, TwoCandidates, candidate_at
+from tasks.ledger.chain import LedgerRefused
+from tasks.ledger.ledger import Conflict, Ledger
+from tasks.ledger.records import Candidate, Promotion, TwoCandidates, candidate_at
 from tests.flow import MODEL, answer, day, enter, land, propose, read
 
 STEPS = 14
@@ -198,7 +198,7 @@ def test_a_second_candidate_under_a_version_decides_nothing(
     propose("p2", training_window=timedelta(days=5), until=day(6))
     approval.decide(MODEL, "p2", "retrain", answer())
     with monkeypatch.context() as patch:  # as a ledger of before wrote it
-        patch.setattr("tasks.ledger._is_new", lambda *_: None)
+        patch.setattr("tasks.ledger.ledger._is_new", lambda *_: None)
         Ledger.open().add_candidate(replace(read().candidates[0], proposal="p2"))
     for act in (
         lambda: approval.decide(MODEL, "p2", "promote", answer()),

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from tasks.ledger import Conflict, Ledger
-from tasks.records import Candidate, Decision, Observation, Proposal
+from tasks.ledger.ledger import Conflict, Ledger
+from tasks.ledger.records import Candidate, Decision, Observation, Proposal
 
 
 def day(number: int) -> datetime:

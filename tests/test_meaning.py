@@ -11,8 +11,8 @@ from dataclasses import replace
 import pytest
 
 from tasks import meaning
-from tasks.ledger import Ledger
-from tasks.records import Question
+from tasks.ledger.ledger import Ledger
+from tasks.ledger.records import Question
 from tests import forging
 from tests.forging import approve, ask, fault, honest, move, rollback, version
 from tests.test_ledger import decision, observation, proposal, registered

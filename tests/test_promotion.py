@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tasks import approval, promotion, registry, rollback, tracking
-from tasks.ledger import Ledger
+from tasks.ledger.ledger import Ledger
 from tasks.tracking import RegistryError
 from tests.flow import FIRST, MODEL, At, beginning, promote, watch
 

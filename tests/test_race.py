@@ -5,9 +5,9 @@ from __future__ import annotations
 import multiprocessing
 from typing import Any
 
-from tasks import seals
-from tasks.chain import fault
-from tasks.ledger import Conflict, Ledger
+from tasks.ledger import seals
+from tasks.ledger.chain import fault
+from tasks.ledger.ledger import Conflict, Ledger
 from tests.test_ledger import observation, promote
 
 PROCESSES = 8

@@ -17,8 +17,9 @@ from typing import Any
 
 import pytest
 
-from tasks import approval, chain, heads, promotion, registry, seals, tracking
-from tasks.ledger import Conflict, Ledger
+from tasks import approval, heads, promotion, registry, tracking
+from tasks.ledger import chain, seals
+from tasks.ledger.ledger import Conflict, Ledger
 from tests.conftest import mlflow_in_postgres
 from tests.flow import MODEL, answer, day, enter, land, promote, propose, read, register
 

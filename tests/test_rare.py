@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from tasks import approval, monitor, promotion, registry, retrain, tracking
-from tasks.ledger import Ledger
+from tasks.ledger.ledger import Ledger
 from tasks.spec.model import ModelSpec
 from tests.flow import MODEL, answer, day, enter, file, rows, window
 

@@ -10,22 +10,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tasks import (
-    approval,
-    brief,
-    brief_calibration,
-    monitor,
-    promotion,
-    ready,
-    reproduce,
-    retrain,
-    status,
-)
+from tasks import approval, brief, brief_calibration, monitor, promotion, ready, reproduce, retrain
 from tasks.approval import NotApproved
 from tasks.drift.reference import from_json
-from tasks.ledger import Ledger
+from tasks.ledger import status
+from tasks.ledger.ledger import Ledger
+from tasks.ledger.records import Observation, Promotion
 from tasks.observing import candidate_of
-from tasks.records import Observation, Promotion
 from tasks.spec.model import Drift, ModelSpec
 from tasks.versions import model_of
 from tests.flow import MODEL, At, answer, beginning, day, land, rows, window

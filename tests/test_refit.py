@@ -27,7 +27,7 @@ from tasks.classifier.margins import hinge, margin
 from tasks.classifier.skops_file import dump
 from tasks.classifier.training import Slices, TrainingError
 from tasks.drift.reference import to_json
-from tasks.ledger import Ledger
+from tasks.ledger.ledger import Ledger
 from tasks.observing import candidate_of
 from tasks.spec.model import ModelSpec
 from tasks.versions import model_of

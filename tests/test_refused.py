@@ -16,8 +16,8 @@ import pytest
 import sqlalchemy as sa
 
 from tasks import approval, heads, promotion, retrain, rollback, verification, versions
-from tasks.chain import LedgerRefused
-from tasks.ledger import Ledger
+from tasks.ledger.chain import LedgerRefused
+from tasks.ledger.ledger import Ledger
 from tasks.signing.keyring import KeyUnusable
 from tests.flow import FIRST, MODEL, At, answer, beginning, day, read, watch
 from tests.forging import as_owner, forge, signing_with
@@ -132,7 +132,7 @@ def test_a_question_names_whom_it_was_put_to_and_only_they_can_say_yes(at: At) -
     ]
     ledger = Ledger.open()
     shown = approval.evidence_of(read(), FIRST, "promote")
-    from tasks.records import Question
+    from tasks.ledger.records import Question
 
     ledger.ask(Question("churn", FIRST, "promote", shown, [["grace", "grace"]]))
     made = approval.decide(MODEL, FIRST, "promote", answer("ada"))
@@ -141,7 +141,7 @@ def test_a_question_names_whom_it_was_put_to_and_only_they_can_say_yes(at: At) -
 
 def test_a_yes_to_other_evidence_than_was_asked_about_is_none(at: At) -> None:
     at("registered")
-    from tasks.records import Question
+    from tasks.ledger.records import Question
 
     asked = Question("churn", FIRST, "promote", "older", [["ada", "ada"]])
     Ledger.open().ask(asked)

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks import remembered
-from tasks.remembered import ATTEMPTS, Reign
+from tasks.ledger import remembered
+from tasks.ledger.remembered import ATTEMPTS, Reign
 from tests.flow import MODEL
 
 SPEC = MODEL.model_copy(

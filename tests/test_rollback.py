@@ -13,7 +13,7 @@ from typer.testing import CliRunner, Result
 from tasks import approval, monitor, rollback
 from tasks.__main__ import app
 from tasks.approval import NotApproved, NotDue
-from tasks.ledger import Ledger
+from tasks.ledger.ledger import Ledger
 from tasks.rollback import RollbackError
 from tasks.spec.model import ModelSpec
 from tests.flow import (

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tasks import canary, rollback_brief
-from tasks.records import Observation, Proposal
+from tasks.ledger.records import Observation, Proposal
 from tests.test_canary import SPEC, days, known
 from tests.versions import day
 

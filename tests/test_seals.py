@@ -12,9 +12,10 @@ import sqlalchemy as sa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks import chain, heads, seals, verification
-from tasks.chain import LedgerRefused, Seal, Trail
-from tasks.ledger import Conflict, Ledger
+from tasks import heads, verification
+from tasks.ledger import chain, seals
+from tasks.ledger.chain import LedgerRefused, Seal, Trail
+from tasks.ledger.ledger import Conflict, Ledger
 from tasks.signing.keyring import KeyUnusable
 from tests import forging
 from tests.forging import as_owner, fault, forge, head, honest, relinked, signing_with, written

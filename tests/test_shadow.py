@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.records import Observation
+from tasks.ledger.records import Observation
 from tasks.shadow import Outcome, judge
 from tasks.spec.model import ModelSpec
 from tests.conftest import CHURN

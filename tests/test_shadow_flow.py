@@ -10,7 +10,7 @@ import pytest
 
 from tasks import approval, monitor, promotion, shadowing, tracking
 from tasks.approval import NotApproved
-from tasks.ledger import Ledger
+from tasks.ledger.ledger import Ledger
 from tasks.spec.model import ModelSpec
 from tests.flow import FIRST, MODEL, At, answer, beginning, land, read, rows, window
 

@@ -19,7 +19,7 @@ from fsspec.implementations.local import LocalFileSystem
 
 from tasks import disk, scratch, store, tracking
 from tasks.disk import Unusable
-from tasks.ledger import Ledger
+from tasks.ledger.ledger import Ledger
 from tasks.signing import keyring
 from tasks.tracking import RegistryError
 from tests.peak import measured

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from tasks.records import Candidate, Observation
+from tasks.ledger.records import Candidate, Observation
 
 DAY = timedelta(days=1)
 SPREAD = {"rows": 400.0, "degrees": 10, "design_effects": {"hinge": 1.0}}

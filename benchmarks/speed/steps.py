@@ -142,7 +142,7 @@ def judge(_: int) -> None:
     """Time the verdict alone: two summaries are read, then judged as often as takes a while."""
     from tasks import monitor, observing, store
     from tasks.drift import summary, verdict
-    from tasks.ledger import Ledger
+    from tasks.ledger.ledger import Ledger
     from tasks.spec.windows import window_at
 
     model = spec()

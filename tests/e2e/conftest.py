@@ -16,9 +16,10 @@ from typer.testing import CliRunner
 
 from ops import backfill, stack
 from ops.rest import Airflow
-from tasks import approval, promotion, registry, retrain, status, tracking
+from tasks import approval, promotion, registry, retrain, tracking
 from tasks.__main__ import app
-from tasks.ledger import Ledger
+from tasks.ledger import status
+from tasks.ledger.ledger import Ledger
 from tasks.spec.model import ModelSpec
 from tasks.spec.spec_files import load
 from tests.flow import answer

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from tasks import ending
-from tasks.records import Decision
+from tasks.ledger.records import Decision
 
 from .conftest import Running
 from .landed import ACCEPTED, DAY, SHIFT

@@ -16,9 +16,10 @@ from typing import Any, TypeVar, cast
 
 import sqlalchemy as sa
 
-from tasks import append_only, disk, sealing
-from tasks.chain import Link, Seal, Trail
-from tasks.records import (
+from tasks import disk
+from tasks.ledger import sealing, triggers
+from tasks.ledger.chain import Link, Seal, Trail
+from tasks.ledger.records import (
     ENDS,
     Adoption,
     Candidate,
@@ -30,8 +31,7 @@ from tasks.records import (
     candidate_at,
     champion_at,
 )
-from tasks.spec.windows import Window
-from tasks.tables import (
+from tasks.ledger.tables import (
     ADOPTIONS,
     CANDIDATES,
     DECISIONS,
@@ -41,6 +41,7 @@ from tasks.tables import (
     PROPOSALS,
     QUESTIONS,
 )
+from tasks.spec.windows import Window
 
 _Row = TypeVar("_Row")
 
@@ -69,7 +70,7 @@ class Ledger:
 
     def create(self) -> None:
         """Create what is missing of the tables, and of the triggers that keep them append-only."""
-        append_only.create(self._engine, META)
+        triggers.create(self._engine, META)
 
     def observe(self, observation: Observation) -> Observation:
         """Append an observation; the same data and spec under the same key must say the same.
@@ -302,7 +303,7 @@ class Ledger:
         allowed: Callable[[sa.Connection], None] | None = None,
     ) -> None:
         with self._engine.begin() as link:
-            append_only.alone(link, row["model"])
+            triggers.alone(link, row["model"])
             if allowed is not None:
                 allowed(link)
             sealing.append(link, table, {**row, "recorded_at": datetime.now(UTC)})

@@ -8,9 +8,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from tasks import chain, seals
-from tasks.chain import LedgerRefused, Link, Seal, Trail
-from tasks.tables import ADOPTIONS, CHAIN, META, PROMOTIONS, SEALS
+from tasks.ledger import chain, seals
+from tasks.ledger.chain import LedgerRefused, Link, Seal, Trail
+from tasks.ledger.tables import ADOPTIONS, CHAIN, META, PROMOTIONS, SEALS
 
 
 def append(link: sa.Connection, table: sa.Table, row: Mapping[str, Any]) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, fields
 from typing import Any
 
-from tasks.records import Candidate, Proposal
+from tasks.ledger.records import Candidate, Proposal
 from tasks.spec.model import ModelSpec
 
 _SHORT = 12

@@ -7,7 +7,6 @@ from datetime import datetime
 from itertools import takewhile
 from typing import Any, cast
 
-from tasks import remembered
 from tasks.drift import patience
 from tasks.drift.advice import Seen, advise
 from tasks.drift.latch import (
@@ -22,12 +21,13 @@ from tasks.drift.latch import (
 )
 from tasks.drift.patience import Fresh
 from tasks.drift.verdict import SHAPES, Verdict
-from tasks.ledger import Ledger
-from tasks.records import ENDED as ENDED
-from tasks.records import ENDS as ENDS
-from tasks.records import REFUSALS as REFUSALS
-from tasks.records import Candidate, Decision, Observation, Promotion, Proposal, candidate_at
-from tasks.remembered import Reign
+from tasks.ledger import remembered
+from tasks.ledger.ledger import Ledger
+from tasks.ledger.records import ENDED as ENDED
+from tasks.ledger.records import ENDS as ENDS
+from tasks.ledger.records import REFUSALS as REFUSALS
+from tasks.ledger.records import Candidate, Decision, Observation, Promotion, Proposal, candidate_at
+from tasks.ledger.remembered import Reign
 from tasks.spec.model import ModelSpec
 from tasks.spec.windows import window_at
 

@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from tasks.chain import Link, Row, Seal, Trail, named
-from tasks.records import POLICY
+from tasks.ledger.chain import Link, Row, Seal, Trail, named
+from tasks.ledger.records import POLICY
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey

@@ -13,7 +13,14 @@ from datetime import datetime, timedelta
 
 from tasks.bounds import shifted
 from tasks.drift.latch import breach_of
-from tasks.records import Candidate, Decision, Promotion, Proposal, TwoCandidates, candidate_at
+from tasks.ledger.records import (
+    Candidate,
+    Decision,
+    Promotion,
+    Proposal,
+    TwoCandidates,
+    candidate_at,
+)
 from tasks.spec.model import ModelSpec
 
 MORE = 2  # windows beyond the training window for which a level is remembered
