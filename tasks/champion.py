@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tasks import acceptance
-from tasks.acceptance import Acceptance
 from tasks.classifier import calibration, refit, scoring, spans, training
 from tasks.classifier.margins import Floats, Ints
 from tasks.classifier.spans import Tried
 from tasks.drift.summary import Summary, not_finite, wild
+from tasks.gates import acceptance
+from tasks.gates.acceptance import Acceptance
 from tasks.history import History
 from tasks.spec.model import ModelSpec
 from tasks.spec.windows import Window

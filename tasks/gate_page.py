@@ -6,13 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from tasks import gate_chart, gates
+from tasks import gate_chart
 from tasks.classifier import capped, refit
+from tasks.gates import declared_gates
 from tasks.page import render
 
 if TYPE_CHECKING:
-    from tasks.acceptance import Acceptance
-    from tasks.gates import GateResult
+    from tasks.gates.acceptance import Acceptance
+    from tasks.gates.declared_gates import GateResult
     from tasks.ledger.records import Proposal
     from tasks.spec.model import ModelSpec
 
@@ -28,7 +29,7 @@ def page_json(judged: Acceptance) -> dict[str, Any]:
     """Return everything that the page shows."""
     return {
         "passed": judged.passed,
-        "gates": [gates.as_json(result) for result in judged.gates],
+        "gates": [declared_gates.as_json(result) for result in judged.gates],
         "figures": asdict(judged.figures),
         "metrics": dict(judged.metrics),
     }

@@ -14,8 +14,8 @@ import numpy as np
 from tasks.classifier import scoring, training
 from tasks.classifier.margins import Floats, Ints, error, margin
 from tasks.drift.summary import need_finite
+from tasks.gates.bootstrap import Blocks
 from tasks.outlook import Estimate
-from tasks.resampling import Blocks
 from tasks.spec.gate_options import Gate
 from tasks.spec.model import ModelSpec
 from tasks.spec.windows import stamp

@@ -24,7 +24,7 @@ from tasks.drift.latch import Latch, Pause, Reading, breach_of, fold, windows_to
 from tasks.drift.patience import Fresh
 from tasks.drift.summary import NotFinite
 from tasks.drift.verdict import Judgement, insufficient, judge
-from tasks.gates import GateResult
+from tasks.gates.declared_gates import GateResult
 from tasks.history import History
 from tasks.ledger.remembered import Reign, beside, changes, level
 from tasks.returning import Seen, better

@@ -12,10 +12,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from tasks import gates
 from tasks.data.guess import Guess
 from tasks.drift.advice import Seen, advise
 from tasks.drift.attribution import INTERCEPT
+from tasks.gates import declared_gates
 from tasks.oracle import stride
 from tasks.replay import Retrain, Step
 from tasks.spec.model import format_duration
@@ -64,7 +64,7 @@ def as_json(report: Report) -> dict[str, Any]:
             "rows": len(trained.trained),
             "passed": trained.accepted.passed,
             "warnings": list(trained.accepted.metrics["warnings"]),
-            "gates": [gates.as_json(gate) for gate in trained.accepted.gates],
+            "gates": [declared_gates.as_json(gate) for gate in trained.accepted.gates],
         },
         "advice": _advice(tried),
         "windows": [_window(tried, step) for step in tried.played.steps],
@@ -139,7 +139,7 @@ def _retrain(tried: Trial, retrain: Retrain, known: Hindsight) -> dict[str, Any]
         "warnings": list(retrain.warnings),
         "above": list(retrain.above),
         "features": [{"name": name, "change": change} for name, change in retrain.causes.items()],
-        "gates": [gates.as_json(gate) for gate in retrain.gates],
+        "gates": [declared_gates.as_json(gate) for gate in retrain.gates],
         "accuracy_old": known.old,
         "accuracy_new": known.new,
         "false_alarm": known.false_alarm,

@@ -25,9 +25,9 @@ from tasks.versions import champion_of
 if TYPE_CHECKING:
     import pandas as pd
 
-    from tasks.acceptance import Acceptance
     from tasks.classifier.margins import Floats, Ints
     from tasks.classifier.training import Facts, Slices
+    from tasks.gates.acceptance import Acceptance
 
 
 def train(spec: ModelSpec, proposal: str) -> dict[str, Any]:
@@ -102,15 +102,16 @@ def gate(spec: ModelSpec, proposal: str, run_id: str) -> dict[str, Any]:
 
     What is registered is not judged again: people decide on the figures that it was registered on.
     """
-    from tasks import brief, gate_page, gates, tracking
+    from tasks import brief, gate_page, tracking
+    from tasks.gates import declared_gates
 
     ledger = Ledger.open()
     asked = approved(spec, ledger, proposal, "retrain", again="gates")
     there = _registered(ledger, asked)
     results = _judged_now(spec, ledger, asked, run_id) if there is None else there.gates
-    read = [gates.from_json(result) for result in results]
+    read = [declared_gates.from_json(result) for result in results]
     return {
-        "passed": gates.passed(read),
+        "passed": declared_gates.passed(read),
         "gates": {r.title: f"{r.verdict}: {r.reason}" for r in read},
         "gate_page": brief.address_of(gate_page.page_path(spec.model, brief.slug(proposal))),
         "mlflow_run": tracking.run_url(spec.model, run_id),
@@ -149,7 +150,7 @@ def _judged_now(
     from tasks import tracking
     from tasks.classifier import calibration_fit
     from tasks.drift import reference
-    from tasks.gates import as_json
+    from tasks.gates.declared_gates import as_json
 
     known = status.read(spec, ledger)
     frame, label, weight, facts = _training_rows(spec, asked.proposal, run_id)
@@ -245,9 +246,9 @@ def _judged(
     rows: tuple[pd.DataFrame, Ints, Floats | None, Facts],
     span: Mapping[str, Any],
 ) -> Acceptance:
-    from tasks import acceptance, recalibration
     from tasks.classifier import spans, timing
     from tasks.drift import reference
+    from tasks.gates import acceptance, recalibration
 
     (candidate, champion), (frame, label, weight, facts) = models, rows
     before = known.candidate(asked.champion)

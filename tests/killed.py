@@ -39,7 +39,7 @@ _IMPORTED = (
     "model_signing.signing",
     "model_signing.verifying",
     "skops.io",
-    "tasks.acceptance",
+    "tasks.gates.acceptance",
     "tasks.gate_page",
 )
 _CHANGES = re.compile(r"(insert into|update|delete from) (\w+)", re.IGNORECASE)

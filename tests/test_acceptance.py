@@ -11,14 +11,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tasks import acceptance
-from tasks.acceptance import Acceptance
 from tasks.classifier import calibration, scoring, training
 from tasks.classifier.margins import Ints, hinge, margin
 from tasks.classifier.training import Slices
 from tasks.drift import reference
 from tasks.drift.grid import Grid
-from tasks.scored import Scored, rates
+from tasks.gates import acceptance
+from tasks.gates.acceptance import Acceptance
+from tasks.gates.losses import Scored, rates
 from tasks.spec.model import ModelSpec
 
 Make = Callable[..., ModelSpec]

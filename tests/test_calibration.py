@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from scipy.special import expit
 
 from tasks.classifier import calibration, scoring, training
-from tasks.reliability import reliability
+from tasks.gates.equal_mass import reliability
 from tasks.spec.model import ModelSpec
 
 

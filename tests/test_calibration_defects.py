@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tasks.calibration_defects import Learnt, calibration_slope, ranking_kept
-from tasks.gates import GateResult
-from tasks.scored import Scored
+from tasks.gates.calibration_defects import Learnt, calibration_slope, ranking_kept
+from tasks.gates.declared_gates import GateResult
+from tasks.gates.losses import Scored
 from tests.test_gates import margins, scored, three_classes
 
 TWO, THREE = ("bad", "good"), ("low", "middle", "high")

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from tasks import gate_chart, gate_page
-from tasks.acceptance import Acceptance
-from tasks.gate_figures import Figures, figures
+from tasks.gates.acceptance import Acceptance
+from tasks.gates.curves import Figures, figures
 from tasks.ledger.records import Proposal
 from tasks.spec.model import ModelSpec
 from tests.test_acceptance import judged, rows, trained

@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tasks import leakage
 from tasks.classifier.margins import Ints
 from tasks.classifier.training import Facts, slices
+from tasks.gates import leakage
 
 ROWS = 1000
 CUT = slices(ROWS, calibrate=0.15, judge=0.2)

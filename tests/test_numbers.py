@@ -15,15 +15,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from tasks import acceptance
-from tasks.acceptance import Acceptance
 from tasks.classifier import calibration, scoring, training
 from tasks.classifier.margins import Floats, Ints
 from tasks.classifier.training import TrainingError
 from tasks.drift import probabilities, reference, verdict
 from tasks.drift.explanation import explain
 from tasks.drift.summary import NotFinite, from_json, to_json
-from tasks.gates import as_json
+from tasks.gates import acceptance
+from tasks.gates.acceptance import Acceptance
+from tasks.gates.declared_gates import as_json
 from tasks.spec.model import ModelSpec
 from tests.conftest import CHURN
 

@@ -10,7 +10,7 @@ from scipy.signal import lfilter
 from scipy.stats import binom
 
 from tasks.classifier.margins import Floats
-from tasks.resampling import RESAMPLES, Blocks, block_length
+from tasks.gates.bootstrap import RESAMPLES, Blocks, block_length
 
 
 def ar(phi: float, rows: int, seed: int) -> Floats:

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tasks import slices
-from tasks.gates import GateResult
+from tasks.gates import slices
+from tasks.gates.declared_gates import GateResult
 from tasks.spec.model import Gates
 from tests.test_gates import scored
 

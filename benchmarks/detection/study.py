@@ -17,10 +17,10 @@ import numpy as np
 from benchmarks.detection.scenarios import Scenario, scenario
 from benchmarks.detection.streams import Floats
 from tasks import champion
-from tasks.acceptance import Acceptance
 from tasks.classifier import scoring, training
 from tasks.classifier.margins import error, margin
 from tasks.classifier.training import TrainingError
+from tasks.gates.acceptance import Acceptance
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from tasks.classifier.margins import Floats, Ints, error, hinge, margin, violation
-from tasks.reliability import Reliability, reliability
+from tasks.gates.equal_mass import Reliability, reliability
 from tasks.spec.gate_options import Costs
 
 

@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tasks import checks, gates
-from tasks.acceptance import Acceptance, trainable
 from tasks.classifier import absent, calibration, capped, scoring, training
 from tasks.classifier.calibration_fit import parameters
 from tasks.classifier.margins import Floats, Ints
@@ -17,9 +15,11 @@ from tasks.classifier.training import class_names
 from tasks.drift.reference import Reference
 from tasks.drift.reliability_table import ReliabilityTable
 from tasks.drift.summary import need_finite
-from tasks.gate_figures import figures
-from tasks.gates import GateResult, verdict
-from tasks.scored import Scored, rates
+from tasks.gates import checks, declared_gates
+from tasks.gates.acceptance import Acceptance, trainable
+from tasks.gates.curves import figures
+from tasks.gates.declared_gates import GateResult, verdict
+from tasks.gates.losses import Scored, rates
 from tasks.spec.gate_options import Gate
 from tasks.spec.model import Gates, ModelSpec
 
@@ -112,7 +112,7 @@ def _better(
     ours: Scored, theirs: Scored, classes: tuple[str, ...], seed: int
 ) -> tuple[GateResult, ...]:
     """Return whether probabilities are nearer to frequencies, and the Brier score no worse."""
-    results = gates.judge(_WANTED, ours, theirs, classes, seed=seed)
+    results = declared_gates.judge(_WANTED, ours, theirs, classes, seed=seed)
     return tuple(replace(result, name=_NAMES[result.name]) for result in results)
 
 

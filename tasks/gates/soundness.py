@@ -9,8 +9,8 @@ import numpy as np
 
 from tasks.classifier.margins import Floats, hinge
 from tasks.drift.constant import least_hinge
-from tasks.gates import NO_CHAMPION, GateResult, bounded, verdict
-from tasks.scored import LOSSES, NotComputable, Scored
+from tasks.gates.declared_gates import NO_CHAMPION, GateResult, bounded, verdict
+from tasks.gates.losses import LOSSES, NotComputable, Scored
 from tasks.spec.gate_options import Gates
 
 _OF_THE_FIT = ("hinge_gap", "support_vectors", "support_vector_share")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tasks.classifier.margins import Floats
-from tasks.scored import Scored
+from tasks.gates.losses import Scored
 
 _BINS = 48
 _TAIL = 0.005  # of either model's margins that may lie beyond what is drawn

@@ -11,8 +11,8 @@ from typing import Any, Literal
 import numpy as np
 
 from tasks.classifier.margins import Floats
-from tasks.resampling import Blocks
-from tasks.scored import LOSSES, NotComputable, Scored, loss
+from tasks.gates.bootstrap import Blocks
+from tasks.gates.losses import LOSSES, NotComputable, Scored, loss
 from tasks.spec.model import Gate, Gates
 
 Verdict = Literal["passed", "failed", "not_judged"]

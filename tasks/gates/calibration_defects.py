@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from tasks.classifier.margins import Ints
-from tasks.gates import GateResult, verdict
-from tasks.scored import Scored
+from tasks.gates.declared_gates import GateResult, verdict
+from tasks.gates.losses import Scored
 
 
 @dataclass(frozen=True)

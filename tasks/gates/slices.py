@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.classifier.margins import Floats
-from tasks.gates import NO_CHAMPION, GateResult, guarded, verdict
-from tasks.resampling import Blocks
-from tasks.scored import NotComputable, Scored, loss
+from tasks.gates.bootstrap import Blocks
+from tasks.gates.declared_gates import NO_CHAMPION, GateResult, guarded, verdict
+from tasks.gates.losses import NotComputable, Scored, loss
 from tasks.spec.gate_options import Gates, SliceOver, SlicePolicy
 
 Columns = Mapping[str, NDArray[Any]]

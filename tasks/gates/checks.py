@@ -6,12 +6,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from tasks import calibration_defects, gates, leakage, lineage, slices, soundness
+from tasks import lineage
 from tasks.classifier import absent, calibration, training
 from tasks.classifier.margins import Floats, Ints
-from tasks.gates import GateResult, guarded
+from tasks.gates import calibration_defects, declared_gates, leakage, slices, soundness
+from tasks.gates.declared_gates import GateResult, guarded
+from tasks.gates.losses import Scored
 from tasks.ledger.evidence import short
-from tasks.scored import Scored
 from tasks.spec.model import ModelSpec
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def compared(
     if known.facts is not None:
         columns |= known.facts.columns
     return [
-        *gates.judge(spec.gates, ours, theirs, classes, seed=seed),
+        *declared_gates.judge(spec.gates, ours, theirs, classes, seed=seed),
         *slices.judge(spec.gates, ours, theirs, classes, categorical, columns, seed=seed),
     ]
 

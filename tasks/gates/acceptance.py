@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tasks import checks, gates
 from tasks.classifier import absent, calibration, capped, refit, scoring, training
 from tasks.classifier.calibration_fit import parameters
 from tasks.classifier.margins import Floats, Ints, confidence, hinge, margin
@@ -20,9 +19,10 @@ from tasks.classifier.training import TrainingError, class_names
 from tasks.drift.grid import Grid
 from tasks.drift.reference import Reference, reference_of
 from tasks.drift.summary import NotFinite, need_finite
-from tasks.gate_figures import Figures, figures
-from tasks.gates import GateResult
-from tasks.scored import Scored, rates
+from tasks.gates import checks, declared_gates
+from tasks.gates.curves import Figures, figures
+from tasks.gates.declared_gates import GateResult
+from tasks.gates.losses import Scored, rates
 from tasks.spec.model import ModelSpec
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ class Acceptance:
 
     @property
     def passed(self) -> bool:
-        return gates.passed(self.gates)
+        return declared_gates.passed(self.gates)
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tasks.classifier.margins import Ints
-from tasks.gates import GateResult, verdict
+from tasks.gates.declared_gates import GateResult, verdict
 
 if TYPE_CHECKING:
     import pandas as pd
