@@ -50,7 +50,8 @@ def make(spec: ModelSpec) -> DAG:
 
     @task
     def measure(validated: dict[str, Any]) -> dict[str, Any]:
-        from tasks import monitor, registry
+        from tasks import monitor
+        from tasks.registry import registry
 
         if validated["version"] is None:
             return validated

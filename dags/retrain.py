@@ -122,8 +122,9 @@ def make(spec: ModelSpec) -> DAG:
 
     @task
     def promote() -> dict[str, Any]:
-        from tasks import approval, promotion, registry
+        from tasks import approval, promotion
         from tasks.ledger.ledger import Conflict
+        from tasks.registry import registry
 
         with final(Conflict, approval.NotApproved):
             done = promotion.promote(spec, get_current_context()["dag_run"].run_id)

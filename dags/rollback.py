@@ -23,7 +23,7 @@ def make(spec: ModelSpec) -> DAG:
     @task
     def verify() -> dict[str, Any]:
         from tasks import approval, rollback
-        from tasks.registry import RegistryError
+        from tasks.registry.registry import RegistryError
         from tasks.signing.keyring import KeyUnusable
 
         context = get_current_context()
@@ -44,8 +44,9 @@ def make(spec: ModelSpec) -> DAG:
 
     @task
     def promote_back() -> dict[str, Any]:
-        from tasks import approval, registry, rollback
+        from tasks import approval, rollback
         from tasks.ledger.ledger import Conflict
+        from tasks.registry import registry
 
         run = get_current_context()["dag_run"].run_id
         # A person's answer is in the ledger by now; what finds none there is no answer.

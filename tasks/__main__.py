@@ -220,7 +220,8 @@ app.command()(reproduce)
 @app.command()
 def init() -> None:
     """Create the ledger's tables and check the stores; safe to repeat."""
-    from tasks import store, tracking
+    from tasks import store
+    from tasks.registry import tracking
     from tasks.signing import keyring
 
     Ledger.open()

@@ -319,7 +319,7 @@ def _rarest(counts: Mapping[str, int]) -> str:
 
 def links(known: Status, proposal: Proposal, run_link: str) -> str:
     """Return the line of links that ends a brief."""
-    from tasks import registry
+    from tasks.registry import registry
 
     parts = [f"Owner {as_text(known.spec.owner.name)}"]
     parts.append(f"proposed by {as_text(proposal.proposer)}, who cannot approve it")

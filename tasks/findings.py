@@ -66,7 +66,7 @@ def _in_registry(model: str, trail: Trail, found: Findings) -> str | None:
     if not os.environ.get("MLFLOW_TRACKING_URI"):
         found.unchecked.append("the heads in MLflow: MLFLOW_TRACKING_URI is not set")
         return None
-    from tasks.tracking import RegistryError
+    from tasks.registry.tracking import RegistryError
 
     try:
         kept, there, versions = verification.in_registry(model)

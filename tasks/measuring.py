@@ -13,9 +13,9 @@ from tasks.data.served_by import of_version
 from tasks.ledger.ledger import Ledger
 from tasks.observing import reference_of
 from tasks.promotion import follow
+from tasks.registry.tracking import RegistryError
 from tasks.spec.model import ModelSpec, SpecError
 from tasks.spec.windows import Window
-from tasks.tracking import RegistryError
 from tasks.validation.quarantine import accepted
 from tasks.versions import classes_of, model_of
 

@@ -15,7 +15,7 @@ from tasks.spec.model import ModelSpec
 from tasks.versions import model_of
 
 if TYPE_CHECKING:
-    from tasks.registry import Alias
+    from tasks.registry.registry import Alias
 
 _LOG = logging.getLogger(__name__)
 _ROUNDS = 50  # each ends a promotion of somebody else; to stop in between would leave a stale alias
@@ -28,7 +28,7 @@ def promote(spec: ModelSpec, proposal: str) -> Promotion:
     ------
     NotApproved
         If no approval of exactly this evidence is recorded, or its shadow windows did not pass.
-    tasks.registry.RegistryError
+    tasks.registry.registry.RegistryError
         If the registered files are not those that were approved.
     Conflict
         If another version became champion meanwhile; recorded, nothing is changed.
@@ -90,7 +90,7 @@ def settle(spec: ModelSpec, ledger: Ledger) -> None:
 
 
 def _keep_heads(model: str, ledger: Ledger) -> None:
-    from tasks import registry
+    from tasks.registry import registry
 
     there = heads.of_promotions(model, ledger)
     missing = registry.keep_heads(model, there)
@@ -106,7 +106,7 @@ def follow(spec: ModelSpec, ledger: Ledger) -> None:
     So a crash between the two is finished by whatever runs next. What somebody changed in MLflow
     by hand is named as a warning in the log, and put back where it can be.
     """
-    from tasks import registry
+    from tasks.registry import registry
 
     # The ledger may move on while the aliases are moved: look again until both agree.
     for _ in range(_ROUNDS):

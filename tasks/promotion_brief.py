@@ -21,7 +21,7 @@ def promotion(
     known: Status, candidate: Candidate, run_link: str, shadow: Outcome | None = None
 ) -> tuple[str, str]:
     """Return subject and body of the request to promote; `shadow`: what its windows said."""
-    from tasks import registry, tracking
+    from tasks.registry import registry, tracking
 
     spec = known.spec
     asked = next(p for p in known.proposals if p.proposal == candidate.proposal)

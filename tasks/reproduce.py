@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from tasks import registry
 from tasks.classifier import refit, skops_file, spans, training
 from tasks.classifier.calibration import learn
 from tasks.ledger.ledger import Ledger
-from tasks.made_with import made_with
 from tasks.observing import candidate_of
+from tasks.registry import registry
+from tasks.registry.made_with import made_with
 from tasks.spec.model import ModelSpec
 from tasks.spec.windows import Window
 from tasks.validation import quarantine
@@ -52,7 +52,7 @@ def reproduce(spec: ModelSpec, version: int) -> Reproduction:
         If spec or data are no longer those of the lineage.
     tasks.spec.model.SpecError
         If the ledger knows no such version.
-    tasks.registry.RegistryError
+    tasks.registry.registry.RegistryError
         If the version cannot be loaded.
     """
     ledger = Ledger.open()

@@ -23,7 +23,7 @@ def reproduce(
     Exit code 0: the same. 1: not the same. 2: cannot be told, as data or spec changed.
     """
     from tasks.ledger.chain import LedgerRefused
-    from tasks.registry import RegistryError
+    from tasks.registry.registry import RegistryError
     from tasks.reproduce import CannotReproduce
     from tasks.reproduce import reproduce as again
 

@@ -14,9 +14,9 @@ from tasks.approval import NotApproved, approved, proposal_named
 from tasks.ledger import evidence, status
 from tasks.ledger.ledger import Ledger
 from tasks.ledger.records import Candidate, Decision, Proposal
-from tasks.lineage import lineage
-from tasks.made_with import made_with
 from tasks.promotion import follow
+from tasks.registry.lineage import lineage
+from tasks.registry.made_with import made_with
 from tasks.spec.model import ModelSpec
 from tasks.spec.windows import Window
 from tasks.validation import quarantine
@@ -36,8 +36,8 @@ def train(spec: ModelSpec, proposal: str) -> dict[str, Any]:
     It is fit on several spans of them, and the best is taken: see `spans`. To recalibrate nothing
     is fit: the champion's pipeline is taken as it is.
     """
-    from tasks import tracking
     from tasks.classifier import absent, spans, training
+    from tasks.registry import tracking
 
     ledger = Ledger.open()
     asked = approved(spec, ledger, proposal, "retrain")
@@ -82,8 +82,8 @@ def train(spec: ModelSpec, proposal: str) -> dict[str, Any]:
 
 def calibrate(spec: ModelSpec, proposal: str, run_id: str) -> dict[str, Any]:
     """Learn the probabilities on the calibration slice."""
-    from tasks import tracking
     from tasks.classifier import calibration, spans, training
+    from tasks.registry import tracking
 
     asked = approved(spec, Ledger.open(), proposal, "retrain")
     frame, label, _, facts = _training_rows(spec, proposal, run_id)
@@ -102,8 +102,9 @@ def gate(spec: ModelSpec, proposal: str, run_id: str) -> dict[str, Any]:
 
     What is registered is not judged again: people decide on the figures that it was registered on.
     """
-    from tasks import brief, gate_page, tracking
+    from tasks import brief, gate_page
     from tasks.gates import declared_gates
+    from tasks.registry import tracking
 
     ledger = Ledger.open()
     asked = approved(spec, ledger, proposal, "retrain", again="gates")
@@ -123,7 +124,7 @@ def register(spec: ModelSpec, proposal: str, run_id: str) -> dict[str, Any]:
 
     It is fit anew on all its rows before, if the spec says so; see `refit`.
     """
-    from tasks import registry
+    from tasks.registry import registry
 
     ledger = Ledger.open()
     asked = approved(spec, ledger, proposal, "retrain")
@@ -147,10 +148,10 @@ def _judged_now(
     spec: ModelSpec, ledger: Ledger, asked: Proposal, run_id: str
 ) -> list[Mapping[str, Any]]:
     """Judge, keep with the run what register takes from there, and return the gates' results."""
-    from tasks import tracking
     from tasks.classifier import calibration_fit
     from tasks.drift import reference
     from tasks.gates.declared_gates import as_json
+    from tasks.registry import tracking
 
     known = status.read(spec, ledger)
     frame, label, weight, facts = _training_rows(spec, asked.proposal, run_id)
@@ -187,7 +188,7 @@ def _judged_now(
 
 def _candidate(spec: ModelSpec, asked: Proposal, run_id: str, taken: set[int]) -> Candidate:
     """Register what the run holds, under no version that is taken; return the row that says so."""
-    from tasks import registry, tracking
+    from tasks.registry import registry, tracking
     from tasks.signing import artifact
 
     gates = tracking.get_json(run_id, "gates")
@@ -215,8 +216,8 @@ def _candidate(spec: ModelSpec, asked: Proposal, run_id: str, taken: set[int]) -
 
 def _accepted(spec: ModelSpec, asked: Proposal, run_id: str) -> Any:
     """Return what is registered of a run whose gates passed: what was judged, or its refit twin."""
-    from tasks import tracking
     from tasks.classifier import refit, spans
+    from tasks.registry import tracking
 
     if asked.kind == "recalibrate" or spec.training.refit == "never":
         return tracking.get_model(run_id, "calibrated")
@@ -229,7 +230,8 @@ def _publish(
     spec: ModelSpec, asked: Proposal, run_id: str, judged: Acceptance, span: Mapping[str, Any]
 ) -> None:
     """Keep the gates' page with the run, and in the store for the Airflow UI."""
-    from tasks import brief, gate_page, store, tracking
+    from tasks import brief, gate_page, store
+    from tasks.registry import tracking
 
     page = gate_page.page_html(spec, asked, judged, span)
     tracking.put_page(run_id, "gates", page)
@@ -288,7 +290,7 @@ def _interval(proposal: Proposal) -> Window:
 def _training_rows(
     spec: ModelSpec, proposal: str, run_id: str
 ) -> tuple[pd.DataFrame, Ints, Floats | None, Facts]:
-    from tasks import tracking
+    from tasks.registry import tracking
 
     asked = proposal_named(Ledger.open(), spec, proposal)
     return _gather(spec, asked, tracking.get_json(run_id, "rows"))

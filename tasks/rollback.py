@@ -48,7 +48,7 @@ def target(spec: ModelSpec, version: int | None) -> tuple[int, int]:
     ------
     RollbackError
         If there is no such earlier champion.
-    tasks.registry.RegistryError
+    tasks.registry.registry.RegistryError
         If its model cannot be loaded safely.
     """
     ledger = Ledger.open()
@@ -74,7 +74,7 @@ def propose(spec: ModelSpec, proposal: str) -> Proposal:
     ------
     NotDue
         If no rollback of this name is due any more.
-    tasks.registry.RegistryError
+    tasks.registry.registry.RegistryError
         If the target's model cannot be loaded safely.
     """
     ledger = Ledger.open()
@@ -123,7 +123,7 @@ def by_hand(
     RollbackError
         As `target`; if the champion is not `expected`; if the name is that of another proposal, or
         like the monitor's; if no reason is given.
-    tasks.registry.RegistryError
+    tasks.registry.registry.RegistryError
         If the target's model cannot be loaded safely.
     tasks.bounds.OutOfBounds
         If the ledger cannot hold a name, the reason or the version.

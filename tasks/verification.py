@@ -59,10 +59,10 @@ def in_registry(model: str) -> tuple[list[Head], dict[tuple[int, int], str], set
 
     Raises
     ------
-    tasks.registry.RegistryError
+    tasks.registry.registry.RegistryError
         If MLflow does not answer.
     """
-    from tasks import registry
+    from tasks.registry import registry
 
     there, versions = registry.kept_heads(model)
     return (

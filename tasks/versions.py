@@ -33,7 +33,7 @@ def classes_of(spec: ModelSpec, ledger: Ledger, version: int) -> tuple[str, ...]
 
 @lru_cache(maxsize=16)
 def _classes(model: str, version: int, artifact_digest: str) -> tuple[str, ...]:
-    from tasks import registry
+    from tasks.registry import registry
 
     record = registry.lineage_of(model, version, artifact_digest)
     return tuple(map(str, record["label"]["classes"]))
@@ -46,12 +46,13 @@ def model_of(spec: ModelSpec, ledger: Ledger, version: int) -> Any:
     ------
     tasks.spec.model.SpecError
         If the ledger knows no such version.
-    tasks.registry.RegistryError
+    tasks.registry.registry.RegistryError
         If what the registry holds is not what the ledger accepted, or is not there.
     tasks.ledger.ledger.chain.LedgerRefused
         If the ledger is not as it was recorded by who might.
     """
-    from tasks import registry, verification
+    from tasks import verification
+    from tasks.registry import registry
 
     verification.require(ledger, spec.model)
     digest = candidate_of(spec, ledger, version).artifact_digest

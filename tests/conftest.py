@@ -46,7 +46,7 @@ def spec() -> Callable[..., ModelSpec]:
 @pytest.fixture
 def stores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Point the ledger, the store and MLflow at this test's own folder, and return it."""
-    from tasks import registry, tracking
+    from tasks.registry import registry, tracking
 
     monkeypatch.setenv("GATELATCH_LEDGER", f"sqlite:///{tmp_path / 'ledger.db'}")
     monkeypatch.setenv("GATELATCH_STORE", str(tmp_path / "store"))

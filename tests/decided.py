@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from tasks import tracking
 from tasks.history import History
 from tasks.ledger import status
 from tasks.ledger.ledger import Ledger
+from tasks.registry import tracking
 from tasks.replay import Played
 from tasks.spec.model import ModelSpec
 

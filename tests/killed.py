@@ -25,8 +25,9 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from tasks import approval, findings, promotion, registry, retrain, rollback, tracking
+from tasks import approval, findings, promotion, retrain, rollback
 from tasks.ledger.ledger import Ledger
+from tasks.registry import registry, tracking
 from tests.flow import FIRST, MODEL, answer, propose, watch
 
 # What the steps import when they are run, and what takes long.

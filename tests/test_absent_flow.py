@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tasks import approval, monitor, promotion, ready, reproduce, retrain, store, tracking, versions
+from tasks import approval, monitor, promotion, ready, reproduce, retrain, store, versions
 from tasks.ledger.ledger import Ledger
 from tasks.observing import candidate_of
+from tasks.registry import tracking
 from tasks.versions import model_of
 from tests.flow import MODEL, At, answer, beginning, day, land, rows, window
 

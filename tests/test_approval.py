@@ -13,7 +13,7 @@ from tasks.approval import NotApproved
 from tasks.ledger import evidence
 from tasks.ledger.ledger import Ledger
 from tasks.ledger.records import Decision, Question
-from tasks.registry import RegistryError
+from tasks.registry.registry import RegistryError
 from tasks.spec.model import Approval, Owner
 from tests.flow import FIRST, MODEL, At, answer, beginning, propose, read, watch, window
 

@@ -12,10 +12,10 @@ import sqlalchemy as sa
 import yaml
 from typer.testing import CliRunner, Result
 
-from tasks import tracking
 from tasks.__main__ import app
 from tasks.audit import events
 from tasks.ledger.ledger import Ledger
+from tasks.registry import tracking
 from tasks.spec.model import Owner
 from tests import flow
 from tests.forging import as_owner, move, rollback, version

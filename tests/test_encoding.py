@@ -22,10 +22,10 @@ from mlflow.pyfunc import scoring_server
 from sklearn.compose import ColumnTransformer
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-from tasks import registry, tracking
 from tasks.classifier import calibration, scoring, skops_file, training
 from tasks.classifier.encoding import encode, encoder
 from tasks.classifier.training import TrainingError
+from tasks.registry import registry, tracking
 from tasks.spec.model import ModelSpec
 from tests.test_registry import record, registered
 

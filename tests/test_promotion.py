@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from tasks import approval, promotion, registry, rollback, tracking
+from tasks import approval, promotion, rollback
 from tasks.ledger.ledger import Ledger
-from tasks.tracking import RegistryError
+from tasks.registry import registry, tracking
+from tasks.registry.tracking import RegistryError
 from tests.flow import FIRST, MODEL, At, beginning, promote, watch
 
 

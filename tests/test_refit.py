@@ -10,18 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tasks import (
-    approval,
-    champion,
-    history,
-    monitor,
-    promotion,
-    registry,
-    reproduce,
-    retrain,
-    store,
-    tracking,
-)
+from tasks import approval, champion, history, monitor, promotion, reproduce, retrain, store
 from tasks.classifier import absent, calibration, refit, training
 from tasks.classifier.margins import hinge, margin
 from tasks.classifier.skops_file import dump
@@ -29,6 +18,7 @@ from tasks.classifier.training import Slices, TrainingError
 from tasks.drift.reference import to_json
 from tasks.ledger.ledger import Ledger
 from tasks.observing import candidate_of
+from tasks.registry import registry, tracking
 from tasks.spec.model import ModelSpec
 from tasks.versions import model_of
 from tests import past

@@ -16,12 +16,12 @@ import pandas as pd
 import pytest
 import skops.io as sio
 
-from tasks import registry, tracking
 from tasks.classifier import calibration, scoring, training
-from tasks.registry import Alias, Registered
+from tasks.registry import registry, tracking
+from tasks.registry.registry import Alias, Registered
+from tasks.registry.tracking import RegistryError
 from tasks.signing import artifact, keyring, signatures
 from tasks.spec.model import ModelSpec
-from tasks.tracking import RegistryError
 from tests.conftest import mlflow_in_postgres
 
 MIXED = {"numeric": ["x", "z"], "categorical": ["shop"], "text": ["note", "title"]}

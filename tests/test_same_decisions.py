@@ -19,11 +19,11 @@ from tasks import (
     replay,
     retrain,
     rollback,
-    tracking,
 )
 from tasks.classifier.training import TrainingError
 from tasks.ledger import status
 from tasks.ledger.ledger import Ledger
+from tasks.registry import tracking
 from tasks.spec.model import ModelSpec
 from tests import flow, kinds
 from tests.decided import Latches, in_ledger, in_replay

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from tasks import approval, monitor, promotion, shadowing, tracking
+from tasks import approval, monitor, promotion, shadowing
 from tasks.approval import NotApproved
 from tasks.ledger.ledger import Ledger
+from tasks.registry import tracking
 from tasks.spec.model import ModelSpec
 from tests.flow import FIRST, MODEL, At, answer, beginning, land, read, rows, window
 

@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks import lineage
 from tasks.classifier import timing, training
 from tasks.classifier.margins import Floats, Ints
 from tasks.gates import soundness
 from tasks.gates.declared_gates import guarded
 from tasks.gates.losses import Scored
 from tasks.gates.soundness import Preprocessing
+from tasks.registry import lineage
 from tasks.spec.model import Gates
 from tests.test_gates import margins, scored
 

@@ -17,11 +17,12 @@ import pytest
 import sqlalchemy as sa
 from fsspec.implementations.local import LocalFileSystem
 
-from tasks import disk, scratch, store, tracking
+from tasks import disk, scratch, store
 from tasks.disk import Unusable
 from tasks.ledger.ledger import Ledger
+from tasks.registry import tracking
+from tasks.registry.tracking import RegistryError
 from tasks.signing import keyring
-from tasks.tracking import RegistryError
 from tests.peak import measured
 
 _SMALL = """

@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
-from tasks import approval, promotion, registry, retrain, rollback, tracking
+from tasks import approval, promotion, retrain, rollback
 from tasks.ledger.ledger import Ledger
-from tasks.tracking import RegistryError
+from tasks.registry import registry, tracking
+from tasks.registry.tracking import RegistryError
 from tasks.versions import model_of
 from tests.flow import FIRST, MODEL, At, alias, answer, beginning, propose, read, watch
 

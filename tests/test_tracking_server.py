@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from ops.doors import Door, door
-from tasks import registry, tracking
+from tasks.registry import registry, tracking
 
 from .attack import CREATE, EVIL, SECRET, Server, knock, routes, run_in, stands_still
 from .served import by_compose, made_up

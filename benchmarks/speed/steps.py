@@ -158,7 +158,8 @@ def judge(_: int) -> None:
 
 def bootstrap(_: int) -> None:
     """Train and promote the first champion on the first day."""
-    from tasks import approval, promotion, retrain, tracking
+    from tasks import approval, promotion, retrain
+    from tasks.registry import tracking
     from tasks.signing import keyring
 
     model = spec()

@@ -6,13 +6,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from tasks import lineage
 from tasks.classifier import absent, calibration, training
 from tasks.classifier.margins import Floats, Ints
 from tasks.gates import calibration_defects, declared_gates, leakage, slices, soundness
 from tasks.gates.declared_gates import GateResult, guarded
 from tasks.gates.losses import Scored
 from tasks.ledger.evidence import short
+from tasks.registry import lineage
 from tasks.spec.model import ModelSpec
 
 if TYPE_CHECKING:

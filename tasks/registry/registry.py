@@ -16,12 +16,13 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tasks import lineage, model_card, scratch
+from tasks import scratch
 from tasks.classifier import skops_file
+from tasks.registry import lineage, model_card
+from tasks.registry.tracking import RegistryError as RegistryError
+from tasks.registry.tracking import asking, connect, persist, read_model, ui, unless
 from tasks.signing import artifact, signatures
 from tasks.spec.model import ModelSpec
-from tasks.tracking import RegistryError as RegistryError
-from tasks.tracking import asking, connect, persist, read_model, ui, unless
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
