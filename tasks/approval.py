@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from tasks import answers, bounds, brief, heads, promotion_brief, questions, verification
+from tasks import answers, bounds, brief, promotion_brief, questions
+from tasks.audit import heads, verification
 from tasks.data.newest import newest_row
 from tasks.drift.latch import Kind, kind_of
 from tasks.ledger import evidence, status

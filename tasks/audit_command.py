@@ -14,10 +14,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from tasks import adoption, findings, heads
-from tasks import audit as trails
-from tasks.audit import Event
-from tasks.findings import Findings
+from tasks.audit import adoption, findings, heads
+from tasks.audit import events as trails
+from tasks.audit.events import Event
+from tasks.audit.findings import Findings
 from tasks.ledger import chain
 from tasks.ledger.ledger import Ledger
 from tasks.signing.keyring import KeyUnusable

@@ -9,6 +9,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from tasks import store
+from tasks.audit.verified_model import classes_of, model_of
 from tasks.data.served_by import of_version
 from tasks.ledger.ledger import Ledger
 from tasks.observing import reference_of
@@ -17,7 +18,6 @@ from tasks.registry.tracking import RegistryError
 from tasks.spec.model import ModelSpec, SpecError
 from tasks.spec.windows import Window
 from tasks.validation.quarantine import accepted
-from tasks.versions import classes_of, model_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable

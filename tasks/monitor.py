@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from tasks import bounds, heads, rollback, shadow, verification
+from tasks import bounds, rollback, shadow
+from tasks.audit import heads, verification
 from tasks.data import served_by
 from tasks.data.readers import SourceChanged as SourceChanged
 from tasks.drift.latch import kind_of

@@ -6,13 +6,14 @@ import logging
 from functools import partial
 from typing import TYPE_CHECKING
 
-from tasks import heads, shadowing, verification
+from tasks import shadowing
 from tasks.approval import NotApproved, approved, candidate_of, decision_on, evidence_of
+from tasks.audit import heads, verification
+from tasks.audit.verified_model import model_of
 from tasks.ledger import evidence, status
 from tasks.ledger.ledger import Conflict, Ledger
 from tasks.ledger.records import Decision, Promotion
 from tasks.spec.model import ModelSpec
-from tasks.versions import model_of
 
 if TYPE_CHECKING:
     from tasks.registry.registry import Alias

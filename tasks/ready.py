@@ -100,8 +100,8 @@ def _outlook(
     Where nothing can be estimated it says why: for want of that nobody goes unasked.
     """
     from tasks import ending, outlook, quick_fit
+    from tasks.audit.verified_model import champion_of
     from tasks.classifier import scoring
-    from tasks.versions import champion_of
 
     seen = [
         o

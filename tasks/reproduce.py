@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from tasks.audit.verified_model import champion_of, model_of
 from tasks.classifier import refit, skops_file, spans, training
 from tasks.classifier.calibration import learn
 from tasks.ledger.ledger import Ledger
@@ -17,7 +18,6 @@ from tasks.registry.made_with import made_with
 from tasks.spec.model import ModelSpec
 from tasks.spec.windows import Window
 from tasks.validation import quarantine
-from tasks.versions import champion_of, model_of
 
 _TOLERANCE = 1e-9
 

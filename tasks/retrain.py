@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from tasks.approval import NotApproved, approved, proposal_named
+from tasks.audit.verified_model import champion_of
 from tasks.ledger import evidence, status
 from tasks.ledger.ledger import Ledger
 from tasks.ledger.records import Candidate, Decision, Proposal
@@ -20,7 +21,6 @@ from tasks.registry.made_with import made_with
 from tasks.spec.model import ModelSpec
 from tasks.spec.windows import Window
 from tasks.validation import quarantine
-from tasks.versions import champion_of
 
 if TYPE_CHECKING:
     import pandas as pd

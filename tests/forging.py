@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from tasks import heads, verification
-from tasks.heads import Head
+from tasks.audit import heads, verification
+from tasks.audit.heads import Head
 from tasks.ledger import chain, seals
 from tasks.ledger.chain import Link, Row, Seal, Trail
 from tasks.ledger.ledger import Ledger

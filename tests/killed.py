@@ -25,7 +25,8 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from tasks import approval, findings, promotion, retrain, rollback
+from tasks import approval, promotion, retrain, rollback
+from tasks.audit import findings
 from tasks.ledger.ledger import Ledger
 from tasks.registry import registry, tracking
 from tests.flow import FIRST, MODEL, answer, propose, watch

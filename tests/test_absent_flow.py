@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tasks import approval, monitor, promotion, ready, reproduce, retrain, store, versions
+from tasks import approval, monitor, promotion, ready, reproduce, retrain, store
+from tasks.audit import verified_model
+from tasks.audit.verified_model import model_of
 from tasks.ledger.ledger import Ledger
 from tasks.observing import candidate_of
 from tasks.registry import tracking
-from tasks.versions import model_of
 from tests.flow import MODEL, At, answer, beginning, day, land, rows, window
 
 FRESH = MODEL.model_copy(
@@ -118,4 +119,4 @@ def test_a_class_that_the_spec_names_later_is_measured_beside_the_champion_then_
     # The champion answers as one of three classes: of the new one's rows none is right.
     assert judged["champion"]["accuracy"] < judged["candidate"]["accuracy"] - 0.3
     assert reproduce.reproduce(spec, 2).identical
-    assert versions.champion_of(spec, Ledger.open(), 1).classes_.tolist() == [0, 1, 2]
+    assert verified_model.champion_of(spec, Ledger.open(), 1).classes_.tolist() == [0, 1, 2]

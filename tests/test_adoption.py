@@ -12,8 +12,9 @@ import pytest
 import sqlalchemy as sa
 from typer.testing import CliRunner, Result
 
-from tasks import heads, promotion
+from tasks import promotion
 from tasks.__main__ import app
+from tasks.audit import heads
 from tasks.ledger.chain import LedgerRefused
 from tasks.ledger.ledger import Ledger
 from tasks.registry import tracking

@@ -9,8 +9,8 @@ from uuid import uuid4
 import pytest
 import sqlalchemy as sa
 
-from tasks import heads
-from tasks.heads import Head
+from tasks.audit import heads
+from tasks.audit.heads import Head
 from tasks.ledger.chain import fault, link
 from tasks.ledger.ledger import Ledger
 from tasks.ledger.records import Adoption, Question

@@ -13,7 +13,7 @@ import yaml
 from typer.testing import CliRunner, Result
 
 from tasks.__main__ import app
-from tasks.audit import events
+from tasks.audit.events import events
 from tasks.ledger.ledger import Ledger
 from tasks.registry import tracking
 from tasks.spec.model import Owner

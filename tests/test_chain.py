@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks import heads
-from tasks.heads import Head
+from tasks.audit import heads
+from tasks.audit.heads import Head
 from tasks.ledger.chain import Link, Trail, fault, link
 
 _values = st.recursive(

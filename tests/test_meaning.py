@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import pytest
 
-from tasks import meaning
+from tasks.audit import meaning
 from tasks.ledger.ledger import Ledger
 from tasks.ledger.records import Question
 from tests import forging

@@ -17,7 +17,8 @@ from typing import Any
 
 import pytest
 
-from tasks import approval, heads, promotion
+from tasks import approval, promotion
+from tasks.audit import heads
 from tasks.ledger import chain, seals
 from tasks.ledger.ledger import Conflict, Ledger
 from tasks.registry import registry, tracking

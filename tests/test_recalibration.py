@@ -12,13 +12,13 @@ import pytest
 
 from tasks import approval, brief, brief_calibration, monitor, promotion, ready, reproduce, retrain
 from tasks.approval import NotApproved
+from tasks.audit.verified_model import model_of
 from tasks.drift.reference import from_json
 from tasks.ledger import status
 from tasks.ledger.ledger import Ledger
 from tasks.ledger.records import Observation, Promotion
 from tasks.observing import candidate_of
 from tasks.spec.model import Drift, ModelSpec
-from tasks.versions import model_of
 from tests.flow import MODEL, At, answer, beginning, day, land, rows, window
 
 # The owner does not mind losses that no other decision function would lower.

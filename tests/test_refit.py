@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from tasks import approval, champion, history, monitor, promotion, reproduce, retrain, store
+from tasks.audit.verified_model import model_of
 from tasks.classifier import absent, calibration, refit, training
 from tasks.classifier.margins import hinge, margin
 from tasks.classifier.skops_file import dump
@@ -20,7 +21,6 @@ from tasks.ledger.ledger import Ledger
 from tasks.observing import candidate_of
 from tasks.registry import registry, tracking
 from tasks.spec.model import ModelSpec
-from tasks.versions import model_of
 from tests import past
 from tests.flow import MODEL, At, answer, beginning, day, window
 from tests.past import HOURS

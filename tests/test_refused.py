@@ -15,7 +15,8 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from tasks import approval, heads, promotion, retrain, rollback, verification, versions
+from tasks import approval, promotion, retrain, rollback
+from tasks.audit import heads, verification, verified_model
 from tasks.ledger.chain import LedgerRefused
 from tasks.ledger.ledger import Ledger
 from tasks.signing.keyring import KeyUnusable
@@ -74,7 +75,7 @@ ATTACKS: dict[str, tuple[Callable[[], None], str]] = {
 ACTS: dict[str, Callable[[], object]] = {
     "promote": lambda: promotion.promote(MODEL, FIRST),
     "decide": lambda: approval.decide(MODEL, FIRST, "promote", answer()),
-    "load": lambda: versions.model_of(MODEL, Ledger.open(), 1),
+    "load": lambda: verified_model.model_of(MODEL, Ledger.open(), 1),
     "register": lambda: retrain.register(MODEL, FIRST, read().candidates[-1].run_id),
     "the monitor": lambda: watch(11),
 }

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks import heads, verification
+from tasks.audit import heads, verification
 from tasks.ledger import chain, seals
 from tasks.ledger.chain import LedgerRefused, Seal, Trail
 from tasks.ledger.ledger import Conflict, Ledger

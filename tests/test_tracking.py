@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from tasks import approval, promotion, retrain, rollback
+from tasks.audit.verified_model import model_of
 from tasks.ledger.ledger import Ledger
 from tasks.registry import registry, tracking
 from tasks.registry.tracking import RegistryError
-from tasks.versions import model_of
 from tests.flow import FIRST, MODEL, At, alias, answer, beginning, propose, read, watch
 
 SECONDS = 20  # MLflow's own patience is several minutes

@@ -51,7 +51,7 @@ def model_of(spec: ModelSpec, ledger: Ledger, version: int) -> Any:
     tasks.ledger.ledger.chain.LedgerRefused
         If the ledger is not as it was recorded by who might.
     """
-    from tasks import verification
+    from tasks.audit import verification
     from tasks.registry import registry
 
     verification.require(ledger, spec.model)

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any, TypeVar
 
-from tasks import heads, meaning, verification
-from tasks.heads import Head
+from tasks.audit import heads, meaning, verification
+from tasks.audit.heads import Head
 from tasks.ledger import evidence, seals
 from tasks.ledger.chain import Trail
 from tasks.ledger.records import Candidate, Decision, Promotion, Proposal

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tasks import findings, heads
-from tasks.heads import Head
+from tasks.audit import findings, heads
+from tasks.audit.heads import Head
 from tasks.ledger import chain
 from tasks.ledger.ledger import Ledger
 from tasks.ledger.records import Adoption

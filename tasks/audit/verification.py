@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from tasks import heads, meaning
-from tasks.heads import Head
+from tasks.audit import heads, meaning
+from tasks.audit.heads import Head
 from tasks.ledger import chain, seals
 from tasks.ledger.chain import LedgerRefused, Trail
 from tasks.ledger.ledger import Ledger
