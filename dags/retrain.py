@@ -24,8 +24,9 @@ _FOR_EVER = timedelta(days=3650)  # event time decides: insufficient windows end
 def make(spec: ModelSpec) -> DAG:
     @task(task_id="propose")
     def propose() -> dict[str, Any]:
-        from tasks import approval, ready
+        from tasks import ready
         from tasks.classifier.training import TrainingError
+        from tasks.promotion import approval
 
         context = get_current_context()
         run, params = context["dag_run"], context["params"]
@@ -50,7 +51,7 @@ def make(spec: ModelSpec) -> DAG:
 
     @task.short_circuit
     def decide(step: str) -> bool:
-        from tasks import approval
+        from tasks.promotion import approval
 
         # A person's answer is in the ledger by now; what finds none there is no answer.
         with final():
@@ -63,8 +64,9 @@ def make(spec: ModelSpec) -> DAG:
 
     @task
     def train() -> dict[str, Any]:
-        from tasks import approval, brief, retrain
+        from tasks import brief, retrain
         from tasks.classifier.training import TrainingError
+        from tasks.promotion import approval
 
         with final(approval.NotApproved, TrainingError):
             trained = retrain.train(spec, get_current_context()["dag_run"].run_id)
@@ -72,8 +74,9 @@ def make(spec: ModelSpec) -> DAG:
 
     @task
     def calibrate(candidate_run: str) -> dict[str, Any]:
-        from tasks import approval, retrain
+        from tasks import retrain
         from tasks.classifier.training import TrainingError
+        from tasks.promotion import approval
 
         with final(approval.NotApproved, TrainingError):
             return retrain.calibrate(spec, get_current_context()["dag_run"].run_id, candidate_run)
@@ -93,8 +96,9 @@ def make(spec: ModelSpec) -> DAG:
 
     @task
     def register(candidate_run: str) -> dict[str, Any]:
-        from tasks import approval, retrain
+        from tasks import retrain
         from tasks.ledger.ledger import Conflict
+        from tasks.promotion import approval
 
         context = get_current_context()
         proposal = context["dag_run"].run_id
@@ -106,12 +110,12 @@ def make(spec: ModelSpec) -> DAG:
 
     @task.sensor(mode="reschedule", poke_interval=_poke_interval(spec), timeout=_FOR_EVER)
     def shadow() -> PokeReturnValue:
-        from tasks import approval, shadowing
+        from tasks.promotion import approval, shadow_wait
 
         context = get_current_context()
         proposal = context["dag_run"].run_id
         with final(approval.NotApproved):
-            outcome = shadowing.look(spec, proposal)
+            outcome = shadow_wait.look(spec, proposal)
         print(f"{outcome.answer}: {outcome.reason}")
         if outcome.answer == "waiting":
             return PokeReturnValue(is_done=False)
@@ -122,8 +126,8 @@ def make(spec: ModelSpec) -> DAG:
 
     @task
     def promote() -> dict[str, Any]:
-        from tasks import approval, promotion
         from tasks.ledger.ledger import Conflict
+        from tasks.promotion import approval, promotion
         from tasks.registry import registry
 
         with final(Conflict, approval.NotApproved):

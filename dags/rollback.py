@@ -22,7 +22,8 @@ from tasks.spec.model import ModelSpec
 def make(spec: ModelSpec) -> DAG:
     @task
     def verify() -> dict[str, Any]:
-        from tasks import approval, rollback
+        from tasks import rollback
+        from tasks.promotion import approval
         from tasks.registry.registry import RegistryError
         from tasks.signing.keyring import KeyUnusable
 
@@ -44,8 +45,9 @@ def make(spec: ModelSpec) -> DAG:
 
     @task
     def promote_back() -> dict[str, Any]:
-        from tasks import approval, rollback
+        from tasks import rollback
         from tasks.ledger.ledger import Conflict
+        from tasks.promotion import approval
         from tasks.registry import registry
 
         run = get_current_context()["dag_run"].run_id

@@ -23,7 +23,7 @@ _NAMES = (
     "sklearn.svm",
     "skops.io",
     "sqlalchemy",
-    "tasks.promotion",
+    "tasks.promotion.promotion",
     "tasks.retrain",
     "tasks.classifier.scoring",
     "tasks.validation.checked_window",

@@ -100,7 +100,7 @@ def _lacks_reason(body: bytes) -> bool:
 
     A program that sends no form at all rejects without a reason: better than no rejection.
     """
-    from tasks.answers import REJECT, comment_of
+    from tasks.promotion.answers import REJECT, comment_of
 
     try:
         given = json.loads(body)
@@ -112,9 +112,9 @@ def _lacks_reason(body: bytes) -> bool:
 
 def _over(asked: dict[str, str]) -> str | None:
     """Return how a proposal has ended that this answer would be about; None if it has not."""
-    from tasks import approval
     from tasks.ledger import status
     from tasks.ledger.ledger import Ledger
+    from tasks.promotion import approval
     from tasks.spec import spec_files
 
     try:
@@ -135,7 +135,7 @@ def _keep(asked: dict[str, str], told: bytes) -> None:
 
     If that fails, the answer still goes Airflow's way, to the task that waits for it.
     """
-    from tasks import approval
+    from tasks.promotion import approval
     from tasks.spec import spec_files
 
     try:

@@ -48,7 +48,7 @@ def check(
 
     With `--users` also whether each approver is a user of Airflow.
     """
-    from tasks import answers
+    from tasks.promotion import answers
     from tasks.validation.expectations import check_expectations
 
     known = users and _users(users.read())
@@ -199,9 +199,9 @@ def withdraw(
     by: Annotated[str, typer.Option(help="who withdraws it")],
 ) -> None:
     """End a live proposal whose run will not finish; the latch then rests."""
-    from tasks.approval import NotApproved
-    from tasks.approval import withdraw as end
     from tasks.ledger.chain import LedgerRefused
+    from tasks.promotion.approval import NotApproved
+    from tasks.promotion.approval import withdraw as end
     from tasks.signing.keyring import KeyUnusable
 
     try:

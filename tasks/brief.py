@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from tasks import brief_calibration, chart, outlook, store
+from tasks import brief_calibration, chart, store
 from tasks.classifier import capped
 from tasks.drift.latch import breach_of
 from tasks.drift.reference import from_json
@@ -17,6 +17,7 @@ from tasks.ledger.records import Observation, Proposal
 from tasks.ledger.status import Status
 from tasks.markdown import as_text, sparkline, table
 from tasks.page import render
+from tasks.promotion import outlook
 from tasks.spec.model import ModelSpec, format_duration
 from tasks.spec.windows import Window
 

@@ -10,11 +10,11 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Literal
 
-from tasks import approval
 from tasks.ledger import status
 from tasks.ledger.ledger import Conflict, Ledger
 from tasks.ledger.records import Decision, Proposal
-from tasks.shadowing import look_at
+from tasks.promotion import approval
+from tasks.promotion.shadow_wait import look_at
 from tasks.spec.model import ModelSpec, format_duration
 
 Run = Literal["active", "over", "gone"]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from tasks.comparison import Pair
 from tasks.ledger.records import Observation
+from tasks.promotion.paired import Pair
 
 _BARS = "▁▂▃▄▅▆▇█"
 

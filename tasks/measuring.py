@@ -13,7 +13,7 @@ from tasks.audit.verified_model import classes_of, model_of
 from tasks.data.served_by import of_version
 from tasks.ledger.ledger import Ledger
 from tasks.observing import reference_of
-from tasks.promotion import follow
+from tasks.promotion.promotion import follow
 from tasks.registry.tracking import RegistryError
 from tasks.spec.model import ModelSpec, SpecError
 from tasks.spec.windows import Window

@@ -11,7 +11,7 @@ from tasks.classifier import refit, spans
 from tasks.ledger.records import Candidate, Proposal
 from tasks.ledger.status import Status
 from tasks.markdown import as_text, beside, table
-from tasks.shadow import Outcome
+from tasks.promotion.shadow import Outcome
 from tasks.spec.model import ModelSpec, format_duration
 
 _SHOWN = 0.0005  # what three digits do not round to nothing

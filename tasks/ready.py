@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tasks import approval
-from tasks.approval import NotApproved
 from tasks.ledger import status
 from tasks.ledger.ledger import Ledger
 from tasks.ledger.records import Proposal
+from tasks.promotion import approval
+from tasks.promotion.approval import NotApproved
 from tasks.retrain import slices_of
 from tasks.spec.model import ModelSpec
 from tasks.spec.windows import Window, stamp
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from tasks.classifier.margins import Ints
     from tasks.classifier.training import Slices
-    from tasks.outlook import Outlook
-    from tasks.quick_fit import Newest
+    from tasks.promotion.outlook import Outlook
+    from tasks.promotion.quick_fit import Newest
 
 PARTS = ("fit", "calibrate", "judge")
 
@@ -45,8 +45,8 @@ def count(spec: ModelSpec, proposal: Proposal) -> dict[str, Any]:
         If the rows are not there, cannot be read, or are too few for a part; if one that learns
         holds a single class.
     """
-    from tasks import quick_fit
     from tasks.classifier import absent, training
+    from tasks.promotion import quick_fit
 
     approval.whom_to_ask(spec, proposal)
     window = Window(proposal.trained_from, proposal.trained_until)
@@ -99,9 +99,10 @@ def _outlook(
 
     Where nothing can be estimated it says why: for want of that nobody goes unasked.
     """
-    from tasks import ending, outlook, quick_fit
+    from tasks import ending
     from tasks.audit.verified_model import champion_of
     from tasks.classifier import scoring
+    from tasks.promotion import outlook, quick_fit
 
     seen = [
         o

@@ -27,7 +27,7 @@ from tasks.drift.verdict import Judgement, insufficient, judge
 from tasks.gates.declared_gates import GateResult
 from tasks.history import History
 from tasks.ledger.remembered import Reign, beside, changes, level
-from tasks.returning import Seen, better
+from tasks.promotion.returning import Seen, better
 from tasks.spec.model import ModelSpec
 
 

@@ -10,12 +10,12 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from tasks.approval import NotApproved, approved, proposal_named
 from tasks.audit.verified_model import champion_of
 from tasks.ledger import evidence, status
 from tasks.ledger.ledger import Ledger
 from tasks.ledger.records import Candidate, Decision, Proposal
-from tasks.promotion import follow
+from tasks.promotion.approval import NotApproved, approved, proposal_named
+from tasks.promotion.promotion import follow
 from tasks.registry.lineage import lineage
 from tasks.registry.made_with import made_with
 from tasks.spec.model import ModelSpec

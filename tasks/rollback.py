@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from tasks import approval, bounds, canary, questions, returning, rollback_brief
-from tasks.answers import visible
-from tasks.approval import NotApproved, NotDue
+from tasks import bounds, rollback_brief
 from tasks.audit import verification
 from tasks.audit.verified_model import model_of
-from tasks.canary import KIND
 from tasks.ledger import evidence, status
 from tasks.ledger.ledger import Ledger
 from tasks.ledger.records import Decision, Observation, Promotion, Proposal
-from tasks.promotion import settle
+from tasks.promotion import approval, canary, questions, returning
+from tasks.promotion.answers import visible
+from tasks.promotion.approval import NotApproved, NotDue
+from tasks.promotion.canary import KIND
+from tasks.promotion.promotion import settle
 from tasks.spec.model import ModelSpec
 
 STEP = "rollback"

@@ -13,10 +13,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tasks import approval, monitor, promotion, retrain
+from tasks import monitor, retrain
 from tasks.ledger import status
 from tasks.ledger.ledger import Ledger
 from tasks.ledger.records import Observation, Promotion
+from tasks.promotion import approval, promotion
 from tasks.registry import registry, tracking
 from tasks.spec.model import ModelSpec
 from tasks.spec.windows import Window

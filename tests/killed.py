@@ -25,9 +25,10 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from tasks import approval, promotion, retrain, rollback
+from tasks import retrain, rollback
 from tasks.audit import findings
 from tasks.ledger.ledger import Ledger
+from tasks.promotion import approval, promotion
 from tasks.registry import registry, tracking
 from tests.flow import FIRST, MODEL, answer, propose, watch
 

@@ -12,11 +12,11 @@ import pytest
 import sqlalchemy as sa
 from typer.testing import CliRunner, Result
 
-from tasks import promotion
 from tasks.__main__ import app
 from tasks.audit import heads
 from tasks.ledger.chain import LedgerRefused
 from tasks.ledger.ledger import Ledger
+from tasks.promotion import promotion
 from tasks.registry import tracking
 from tests.flow import FIRST, MODEL, At, beginning, promote, read, watch
 from tests.forging import as_owner, forge

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks import answers
 from tasks.ledger.records import Proposal
+from tasks.promotion import answers
 from tasks.spec.model import ModelSpec
 from tests.conftest import CHURN
 

@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 from mlflow import MlflowClient
 
-from tasks import approval, monitor, promotion, ready
-from tasks.approval import NotApproved
+from tasks import monitor, ready
 from tasks.ledger import evidence
 from tasks.ledger.ledger import Ledger
 from tasks.ledger.records import Decision, Question
+from tasks.promotion import approval, promotion
+from tasks.promotion.approval import NotApproved
 from tasks.registry.registry import RegistryError
 from tasks.spec.model import Approval, Owner
 from tests.flow import FIRST, MODEL, At, answer, beginning, propose, read, watch, window

@@ -12,9 +12,10 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from tasks import approval, brief, brief_calibration, chart, markdown, promotion_brief
+from tasks import brief, brief_calibration, chart, markdown, promotion_brief
 from tasks.drift.reliability_table import ReliabilityTable, to_json
 from tasks.drift.statistic import Statistic
+from tasks.promotion import approval
 from tests.flow import FIRST, MODEL, At, beginning, land, propose, read, rows, watch
 
 HARM = "<script>alert(1)</script><!-- gone --> [here](https://evil.example) ![p](//evil.example/p)"

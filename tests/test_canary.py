@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks import canary
-from tasks.canary import reading
-from tasks.comparison import Pair
 from tasks.drift.latch import fold
 from tasks.ledger import status
 from tasks.ledger.records import Decision, Observation, Promotion, Proposal
+from tasks.promotion import canary
+from tasks.promotion.canary import reading
+from tasks.promotion.paired import Pair
 from tasks.spec.model import ModelSpec
 from tests.conftest import CHURN
 from tests.versions import candidate, day, seen

@@ -9,13 +9,14 @@ from typing import Any
 
 import pytest
 
-from tasks import approval, ending, monitor, ready, retrain
-from tasks.approval import NotApproved, NotDue
+from tasks import ending, monitor, ready, retrain
 from tasks.classifier.training import TrainingError
 from tasks.drift import latch
 from tasks.ledger import status
 from tasks.ledger.ledger import Ledger
 from tasks.ledger.records import Decision
+from tasks.promotion import approval
+from tasks.promotion.approval import NotApproved, NotDue
 from tasks.spec.model import Training
 from tests.flow import EPISODE, FIRST, MODEL, At, answer, beginning, day, file, propose, read, watch
 

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from tasks import approval, monitor, promotion, ready, retrain, rollback
-from tasks.approval import NotApproved, NotDue
+from tasks import monitor, ready, retrain, rollback
 from tasks.ledger.ledger import Conflict
+from tasks.promotion import approval, promotion
+from tasks.promotion.approval import NotApproved, NotDue
 from tasks.registry import tracking
 from tasks.spec.gate_options import Gate, Gates
 from tasks.spec.model import Owner, Training

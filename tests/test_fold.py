@@ -15,11 +15,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks import approval, canary, late_labels, monitor, rollback, shadow
+from tasks import late_labels, monitor, rollback
 from tasks.ledger import status
 from tasks.ledger.chain import LedgerRefused
 from tasks.ledger.ledger import Ledger
 from tasks.ledger.records import Decision, Observation, Proposal
+from tasks.promotion import approval, canary, shadow
 from tasks.spec.model import ModelSpec
 from tasks.spec.windows import Window
 from tests.conftest import CHURN

@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 
-from tasks import approval, observing, promotion, retrain, rollback
+from tasks import observing, retrain, rollback
 from tasks.ledger.chain import LedgerRefused
 from tasks.ledger.ledger import Conflict, Ledger
 from tasks.ledger.records import Candidate, Promotion, TwoCandidates, candidate_at
+from tasks.promotion import approval, promotion
 from tasks.registry import registry, tracking
 from tests.flow import MODEL, answer, day, enter, land, propose, read
 

@@ -16,12 +16,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks import approval, monitor, retrain
+from tasks import monitor, retrain
 from tasks.classifier.training import TrainingError
 from tasks.late_labels import AT_MOST, due, measure_again, overdue
 from tasks.ledger import status
 from tasks.ledger.ledger import Ledger
 from tasks.ledger.records import Observation
+from tasks.promotion import approval
 from tasks.spec.model import Drift, LabelColumn, LabelSource, ModelSpec, Source, WindowGrid
 from tests.flow import MODEL, At, answer, beginning, day, land, rows, window
 

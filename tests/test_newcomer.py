@@ -9,9 +9,10 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from tasks import approval, ending, monitor, promotion, ready, retrain
+from tasks import ending, monitor, ready, retrain
 from tasks.__main__ import app
-from tasks.approval import NotApproved
+from tasks.promotion import approval, promotion
+from tasks.promotion.approval import NotApproved
 from tests.flow import MODEL, At, answer, beginning, day, file, land, window
 
 FRESH = MODEL.model_copy(update={"model": "fresh"})

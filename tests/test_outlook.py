@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks import outlook, quick_fit
 from tasks.classifier import scoring, training
-from tasks.outlook import Estimate, Outlook
+from tasks.promotion import outlook, quick_fit
+from tasks.promotion.outlook import Estimate, Outlook
 from tasks.spec.model import ModelSpec
 from tasks.spec.windows import stamp
 from tests.versions import day, seen

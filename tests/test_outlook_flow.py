@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from tasks import approval, brief, ready
+from tasks import brief, ready
 from tasks.classifier import spans
+from tasks.promotion import approval
 from tasks.registry import registry, tracking
 from tests.flow import MODEL, day, enter, land, promote, propose, read, register, rows, watch
 

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from tasks import approval, promotion, rollback
+from tasks import rollback
 from tasks.ledger.ledger import Ledger
+from tasks.promotion import approval, promotion
 from tasks.registry import registry, tracking
 from tasks.registry.tracking import RegistryError
 from tests.flow import FIRST, MODEL, At, beginning, promote, watch

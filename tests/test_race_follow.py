@@ -17,10 +17,10 @@ from typing import Any
 
 import pytest
 
-from tasks import approval, promotion
 from tasks.audit import heads
 from tasks.ledger import chain, seals
 from tasks.ledger.ledger import Conflict, Ledger
+from tasks.promotion import approval, promotion
 from tasks.registry import registry, tracking
 from tests.conftest import mlflow_in_postgres
 from tests.flow import MODEL, answer, day, enter, land, promote, propose, read, register

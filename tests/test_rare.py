@@ -13,8 +13,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tasks import approval, monitor, promotion, retrain
+from tasks import monitor, retrain
 from tasks.ledger.ledger import Ledger
+from tasks.promotion import approval, promotion
 from tasks.registry import registry, tracking
 from tasks.spec.model import ModelSpec
 from tests.flow import MODEL, answer, day, enter, file, rows, window

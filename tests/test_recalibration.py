@@ -10,14 +10,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tasks import approval, brief, brief_calibration, monitor, promotion, ready, reproduce, retrain
-from tasks.approval import NotApproved
+from tasks import brief, brief_calibration, monitor, ready, reproduce, retrain
 from tasks.audit.verified_model import model_of
 from tasks.drift.reference import from_json
 from tasks.ledger import status
 from tasks.ledger.ledger import Ledger
 from tasks.ledger.records import Observation, Promotion
 from tasks.observing import candidate_of
+from tasks.promotion import approval, promotion
+from tasks.promotion.approval import NotApproved
 from tasks.spec.model import Drift, ModelSpec
 from tests.flow import MODEL, At, answer, beginning, day, land, rows, window
 

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tasks import approval, champion, history, monitor, promotion, reproduce, retrain, store
+from tasks import champion, history, monitor, reproduce, retrain, store
 from tasks.audit.verified_model import model_of
 from tasks.classifier import absent, calibration, refit, training
 from tasks.classifier.margins import hinge, margin
@@ -19,6 +19,7 @@ from tasks.classifier.training import Slices, TrainingError
 from tasks.drift.reference import to_json
 from tasks.ledger.ledger import Ledger
 from tasks.observing import candidate_of
+from tasks.promotion import approval, promotion
 from tasks.registry import registry, tracking
 from tasks.spec.model import ModelSpec
 from tests import past

@@ -15,10 +15,11 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from tasks import approval, promotion, retrain, rollback
+from tasks import retrain, rollback
 from tasks.audit import heads, verification, verified_model
 from tasks.ledger.chain import LedgerRefused
 from tasks.ledger.ledger import Ledger
+from tasks.promotion import approval, promotion
 from tasks.signing.keyring import KeyUnusable
 from tests.flow import FIRST, MODEL, At, answer, beginning, day, read, watch
 from tests.forging import as_owner, forge, signing_with

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tasks.drift.reference import Spread
 from tasks.drift.verdict import Verdict
-from tasks.returning import Seen, better
+from tasks.promotion.returning import Seen, better
 from tests.flow import MODEL
 
 SPREAD = Spread(300, 16, {"hinge": 1.0})

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from tasks import canary, rollback_brief
+from tasks import rollback_brief
 from tasks.ledger.records import Observation, Proposal
+from tasks.promotion import canary
 from tests.test_canary import SPEC, days, known
 from tests.versions import day
 

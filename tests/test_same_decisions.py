@@ -8,21 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from tasks import (
-    approval,
-    ending,
-    history,
-    late_labels,
-    monitor,
-    promotion,
-    ready,
-    replay,
-    retrain,
-    rollback,
-)
+from tasks import ending, history, late_labels, monitor, ready, replay, retrain, rollback
 from tasks.classifier.training import TrainingError
 from tasks.ledger import status
 from tasks.ledger.ledger import Ledger
+from tasks.promotion import approval, promotion
 from tasks.registry import tracking
 from tasks.spec.model import ModelSpec
 from tests import flow, kinds

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tasks.ledger.records import Observation
-from tasks.shadow import Outcome, judge
+from tasks.promotion.shadow import Outcome, judge
 from tasks.spec.model import ModelSpec
 from tests.conftest import CHURN
 from tests.versions import candidate, seen

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from tasks import approval, monitor, promotion, shadowing
-from tasks.approval import NotApproved
+from tasks import monitor
 from tasks.ledger.ledger import Ledger
+from tasks.promotion import approval, promotion, shadow_wait
+from tasks.promotion.approval import NotApproved
 from tasks.registry import tracking
 from tasks.spec.model import ModelSpec
 from tests.flow import FIRST, MODEL, At, answer, beginning, land, read, rows, window
@@ -53,10 +54,10 @@ def decisions() -> list[tuple[str, str]]:
 @pytest.mark.usefixtures("registered")
 def test_a_candidate_is_asked_about_once_its_shadow_windows_have_passed() -> None:
     watch(11)
-    assert shadowing.look(SPEC, ASKED).answer == "waiting"
+    assert shadow_wait.look(SPEC, ASKED).answer == "waiting"
     watch(12)
     for _ in range(2):
-        outcome = shadowing.look(SPEC, ASKED)
+        outcome = shadow_wait.look(SPEC, ASKED)
         assert outcome.answer == "passed"
     assert decisions() == [("retrain", "approved"), ("shadow", "passed")]
     brief = approval.ask_to_promote(SPEC, ASKED, "/dags/here", outcome)
@@ -71,7 +72,7 @@ def test_a_candidate_that_is_worse_than_the_champion_is_withdrawn_with_the_reaso
     turn_back(11)
     watch(11)
     for _ in range(2):
-        outcome = shadowing.look(SPEC, ASKED)
+        outcome = shadow_wait.look(SPEC, ASKED)
         assert outcome.answer == "failed"
     assert "above that of version 1" in outcome.reason
     known = read()
@@ -94,7 +95,7 @@ def test_an_answer_given_before_the_shadow_was_decided_is_for_other_evidence() -
     approval.decide(SPEC, ASKED, "promote", answer())
     for number in (11, 12):
         watch(number)
-    assert shadowing.look(SPEC, ASKED).answer == "passed"
+    assert shadow_wait.look(SPEC, ASKED).answer == "passed"
     with pytest.raises(NotApproved, match="nothing is promoted"):
         promotion.promote(SPEC, ASKED)
 
@@ -103,7 +104,7 @@ def test_an_answer_given_before_the_shadow_was_decided_is_for_other_evidence() -
 def test_a_withdrawn_proposal_ends_its_shadow() -> None:
     approval.withdraw(SPEC, ASKED, "otto", "not today")
     with pytest.raises(NotApproved, match="withdrawn by otto"):
-        shadowing.look(SPEC, ASKED)
+        shadow_wait.look(SPEC, ASKED)
     watch(11)
     assert {o.version for o in Ledger.open().history("churn")} == {1}
 
@@ -112,7 +113,7 @@ def test_a_withdrawn_proposal_ends_its_shadow() -> None:
 def test_a_decided_shadow_is_not_measured_any_longer() -> None:
     for number in (11, 12):
         watch(number)
-    shadowing.look(SPEC, ASKED)
+    shadow_wait.look(SPEC, ASKED)
     watch(13)
     shadowed = Ledger.open().observations_of("churn", VERSION)
     assert [o.window for o in shadowed] == [window(11), window(12)]
@@ -122,6 +123,6 @@ def test_a_decided_shadow_is_not_measured_any_longer() -> None:
 def test_a_shadow_whose_champion_has_changed_is_superseded() -> None:
     move: dict[str, Any] = {"version": 2, "expected": 1, "by": "ada", "reason": "other"}
     Ledger.open().promote("churn", "another", effective_from=window(11).start, **move)
-    outcome = shadowing.look(SPEC, ASKED)
+    outcome = shadow_wait.look(SPEC, ASKED)
     assert (outcome.answer, decisions()[-1]) == ("superseded", ("shadow", "superseded"))
     assert "the champion is version 2 by now, not version 1" in outcome.reason

@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
-from tasks import approval, promotion, retrain, rollback
+from tasks import retrain, rollback
 from tasks.audit.verified_model import model_of
 from tasks.ledger.ledger import Ledger
+from tasks.promotion import approval, promotion
 from tasks.registry import registry, tracking
 from tasks.registry.tracking import RegistryError
 from tests.flow import FIRST, MODEL, At, alias, answer, beginning, propose, read, watch

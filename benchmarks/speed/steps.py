@@ -158,7 +158,8 @@ def judge(_: int) -> None:
 
 def bootstrap(_: int) -> None:
     """Train and promote the first champion on the first day."""
-    from tasks import approval, promotion, retrain
+    from tasks import retrain
+    from tasks.promotion import approval, promotion
     from tasks.registry import tracking
     from tasks.signing import keyring
 

@@ -16,10 +16,11 @@ from typer.testing import CliRunner
 
 from ops import backfill, stack
 from ops.rest import Airflow
-from tasks import approval, promotion, retrain
+from tasks import retrain
 from tasks.__main__ import app
 from tasks.ledger import status
 from tasks.ledger.ledger import Ledger
+from tasks.promotion import approval, promotion
 from tasks.registry import registry, tracking
 from tasks.spec.model import ModelSpec
 from tasks.spec.spec_files import load

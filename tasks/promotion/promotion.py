@@ -6,13 +6,13 @@ import logging
 from functools import partial
 from typing import TYPE_CHECKING
 
-from tasks import shadowing
-from tasks.approval import NotApproved, approved, candidate_of, decision_on, evidence_of
 from tasks.audit import heads, verification
 from tasks.audit.verified_model import model_of
 from tasks.ledger import evidence, status
 from tasks.ledger.ledger import Conflict, Ledger
 from tasks.ledger.records import Decision, Promotion
+from tasks.promotion import shadow_wait
+from tasks.promotion.approval import NotApproved, approved, candidate_of, decision_on, evidence_of
 from tasks.spec.model import ModelSpec
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def promote(spec: ModelSpec, proposal: str) -> Promotion:
     verification.require(ledger, spec.model, whole=True)
     known = status.read(spec, ledger)
     asked = approved(spec, ledger, proposal, "promote")
-    shadowing.require(spec, ledger, proposal)
+    shadow_wait.require(spec, ledger, proposal)
     candidate = candidate_of(known, proposal)
     approval = decision_on(ledger, spec, proposal, "promote")
     shown = evidence_of(known, proposal, "promote")

@@ -12,8 +12,6 @@ from itertools import product
 from math import sqrt
 from typing import Any, cast
 
-from tasks import canary
-from tasks.comparison import pairs
 from tasks.drift.latch import Reading, fold
 from tasks.drift.limits import critical_value
 from tasks.drift.reference import Spread
@@ -21,6 +19,8 @@ from tasks.drift.verdict import Verdict
 from tasks.ledger import remembered
 from tasks.ledger.records import Candidate, Observation, TwoCandidates
 from tasks.ledger.status import Status
+from tasks.promotion import canary
+from tasks.promotion.paired import pairs
 from tasks.spec.model import ModelSpec
 from tasks.spec.windows import Window, windows_per_year
 

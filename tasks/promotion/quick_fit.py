@@ -15,7 +15,7 @@ from tasks.classifier import scoring, training
 from tasks.classifier.margins import Floats, Ints, error, margin
 from tasks.drift.summary import need_finite
 from tasks.gates.bootstrap import Blocks
-from tasks.outlook import Estimate
+from tasks.promotion.outlook import Estimate
 from tasks.spec.gate_options import Gate
 from tasks.spec.model import ModelSpec
 from tasks.spec.windows import stamp

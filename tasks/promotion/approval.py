@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from tasks import answers, bounds, brief, promotion_brief, questions
+from tasks import bounds, brief, promotion_brief
 from tasks.audit import heads, verification
 from tasks.data.newest import newest_row
 from tasks.drift.latch import Kind, kind_of
@@ -18,7 +18,8 @@ from tasks.ledger import evidence, status
 from tasks.ledger.ledger import Conflict, Ledger
 from tasks.ledger.records import PROPOSER as PROPOSER
 from tasks.ledger.records import Candidate, Decision, Proposal
-from tasks.shadow import Outcome
+from tasks.promotion import answers, questions
+from tasks.promotion.shadow import Outcome
 from tasks.spec.model import ModelSpec
 from tasks.spec.windows import latest_complete, window_at
 

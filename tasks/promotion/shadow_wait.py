@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import asdict, replace
 from typing import cast
 
-from tasks import approval, shadow
 from tasks.ledger import evidence, status
 from tasks.ledger.ledger import Ledger
 from tasks.ledger.records import Decision, Proposal
-from tasks.shadow import Answer, Outcome
+from tasks.promotion import approval, shadow
+from tasks.promotion.shadow import Answer, Outcome
 from tasks.spec.model import ModelSpec
 
 STEP = "shadow"

@@ -5,11 +5,11 @@ So that a yes can be held against it later, by whoever reads the ledger alone.
 
 from __future__ import annotations
 
-from tasks import answers
 from tasks.audit.meaning import may_say_yes
 from tasks.ledger import evidence
 from tasks.ledger.ledger import Ledger
 from tasks.ledger.records import POLICY, Candidate, Proposal, Question
+from tasks.promotion import answers
 from tasks.spec.model import ModelSpec
 
 

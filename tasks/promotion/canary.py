@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from tasks.comparison import Pair, pairs, rise
 from tasks.drift.latch import Pause, Reading, fold
 from tasks.drift.limits import critical_value
 from tasks.drift.verdict import Verdict
 from tasks.ledger.records import Candidate, Observation, TwoCandidates
 from tasks.ledger.status import REFUSALS, Status
+from tasks.promotion.paired import Pair, pairs, rise
 from tasks.spec.model import ModelSpec
 from tasks.spec.windows import windows_per_year
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from statistics import NormalDist
 from typing import Literal, cast
 
-from tasks.comparison import Pair, pairs, rise
 from tasks.drift.latch import Reading, fold
 from tasks.drift.verdict import Verdict
 from tasks.ledger.records import Candidate, Observation
 from tasks.ledger.status import Status
+from tasks.promotion.paired import Pair, pairs, rise
 from tasks.spec.model import LatchPolicy, ModelSpec, Opening
 from tasks.spec.windows import Window, labels_awaited_until
 
