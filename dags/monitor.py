@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 def make(spec: ModelSpec) -> DAG:
     @task
     def validate() -> dict[str, Any]:
-        from tasks import brief, monitor
+        from tasks import monitor
+        from tasks.reports import retrain_brief
 
         context = get_current_context()
         params = context["params"]
@@ -45,7 +46,7 @@ def make(spec: ModelSpec) -> DAG:
             if found.get(told):
                 print(found[told])
         if "report" in found:
-            found["validation_report"] = brief.address_of(found["report"])
+            found["validation_report"] = retrain_brief.address_of(found["report"])
         return found
 
     @task

@@ -64,9 +64,10 @@ def make(spec: ModelSpec) -> DAG:
 
     @task
     def train() -> dict[str, Any]:
-        from tasks import brief, retrain
+        from tasks import retrain
         from tasks.classifier.training import TrainingError
         from tasks.promotion import approval
+        from tasks.reports import retrain_brief
 
         with final(approval.NotApproved, TrainingError):
             trained = retrain.train(spec, get_current_context()["dag_run"].run_id)

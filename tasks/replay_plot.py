@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tasks.chart import COLOURS, tidy
 from tasks.replay_report import Report, chosen
+from tasks.reports.chart import COLOURS, tidy
 from tasks.spec.model import format_duration
 from tasks.trial import OURS, Policy, Trial, frontier
 

@@ -102,9 +102,9 @@ def gate(spec: ModelSpec, proposal: str, run_id: str) -> dict[str, Any]:
 
     What is registered is not judged again: people decide on the figures that it was registered on.
     """
-    from tasks import brief, gate_page
     from tasks.gates import declared_gates
     from tasks.registry import tracking
+    from tasks.reports import gate_page, retrain_brief
 
     ledger = Ledger.open()
     asked = approved(spec, ledger, proposal, "retrain", again="gates")
@@ -114,7 +114,9 @@ def gate(spec: ModelSpec, proposal: str, run_id: str) -> dict[str, Any]:
     return {
         "passed": declared_gates.passed(read),
         "gates": {r.title: f"{r.verdict}: {r.reason}" for r in read},
-        "gate_page": brief.address_of(gate_page.page_path(spec.model, brief.slug(proposal))),
+        "gate_page": retrain_brief.address_of(
+            gate_page.page_path(spec.model, retrain_brief.slug(proposal))
+        ),
         "mlflow_run": tracking.run_url(spec.model, run_id),
     }
 
@@ -230,13 +232,14 @@ def _publish(
     spec: ModelSpec, asked: Proposal, run_id: str, judged: Acceptance, span: Mapping[str, Any]
 ) -> None:
     """Keep the gates' page with the run, and in the store for the Airflow UI."""
-    from tasks import brief, gate_page, store
+    from tasks import store
     from tasks.registry import tracking
+    from tasks.reports import gate_page, retrain_brief
 
     page = gate_page.page_html(spec, asked, judged, span)
     tracking.put_page(run_id, "gates", page)
     tracking.put_json(run_id, "gate_page", gate_page.page_json(judged))
-    path = gate_page.page_path(spec.model, brief.slug(asked.proposal))
+    path = gate_page.page_path(spec.model, retrain_brief.slug(asked.proposal))
     store.write(f"reports/{path}", page)
 
 

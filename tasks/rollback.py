@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tasks import bounds, rollback_brief
+from tasks import bounds
 from tasks.audit import verification
 from tasks.audit.verified_model import model_of
 from tasks.ledger import evidence, status
@@ -13,6 +13,7 @@ from tasks.promotion.answers import visible
 from tasks.promotion.approval import NotApproved, NotDue
 from tasks.promotion.canary import KIND
 from tasks.promotion.promotion import settle
+from tasks.reports import rollback_brief
 from tasks.spec.model import ModelSpec
 
 STEP = "rollback"

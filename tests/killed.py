@@ -43,7 +43,7 @@ _IMPORTED = (
     "model_signing.verifying",
     "skops.io",
     "tasks.gates.acceptance",
-    "tasks.gate_page",
+    "tasks.reports.gate_page",
 )
 _CHANGES = re.compile(r"(insert into|update|delete from) (\w+)", re.IGNORECASE)
 _FRESH = re.compile(

@@ -12,10 +12,10 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from tasks import brief, brief_calibration, chart, markdown, promotion_brief
 from tasks.drift.reliability_table import ReliabilityTable, to_json
 from tasks.drift.statistic import Statistic
 from tasks.promotion import approval
+from tasks.reports import chart, markdown, promotion_brief, recalibration_brief, retrain_brief
 from tests.flow import FIRST, MODEL, At, beginning, land, propose, read, rows, watch
 
 HARM = "<script>alert(1)</script><!-- gone --> [here](https://evil.example) ![p](//evil.example/p)"
@@ -59,7 +59,7 @@ def test_the_drift_brief_counts_no_window_of_an_earlier_champion(at: At) -> None
     first, *later = known.observations
     other = replace(known, observations=[replace(first, version=7), *later])
     asked = replace(known.proposals[-1], trained_until=later[1].window_end)
-    _, body = brief.retrain(other, asked, "/dags/here")
+    _, body = retrain_brief.retrain(other, asked, "/dags/here")
     assert "0 of the last 2 windows are above their limit" in body
 
 
@@ -68,9 +68,9 @@ def test_the_drift_brief_has_each_statistic_beside_its_limit(at: At) -> None:
     body = propose()["body"]
     newest = read().observations[-1].figures
     assert len(newest["statistics"]) == 11
-    assert f"300 rows: {brief.as_text(read().observations[-1].reason)}." in body
+    assert f"300 rows: {retrain_brief.as_text(read().observations[-1].reason)}." in body
     for s in newest["statistics"]:
-        told = brief._WORDS.get(s["name"], s["name"].replace("_", " "))
+        told = retrain_brief._WORDS.get(s["name"], s["name"].replace("_", " "))
         name = re.escape(told + (f" of {s['of']}" if s["of"] else ""))
         assert re.search(rf"^\| {name} \| \{s['value']:+.3f}.* \| {s['limit']:.3f} \|", body, re.M)
     assert re.search(rf"^\| accuracy \| 0\.\d+ \| {newest['accuracy']:.3f} \|", body, re.M)
@@ -83,7 +83,7 @@ def test_of_many_classes_the_brief_shows_those_nearest_to_their_limit() -> None:
         for number in range(40)
         for name in ("class_loss", "class_recall")
     ]
-    shown = brief._shown([*classes, overall])
+    shown = retrain_brief._shown([*classes, overall])
     assert shown[-1] == overall
     assert {s["of"] for s in shown[:-1]} == {"34", "35", "36", "37", "38", "39"}
     assert len(shown) == 13
@@ -99,7 +99,7 @@ def test_of_the_probabilities_of_many_classes_those_nearest_to_their_limit_are_s
         *(Statistic.measured("bias", int(n) / 500, 0.05, 0.01, policy, of=n) for n in names),
     ]
     held = {"statistics": [s.as_json() for s in statistics], "table": to_json(table)}
-    changes = brief_calibration._figures(held)[1]
+    changes = recalibration_brief._figures(held)[1]
     first = re.findall(r"^\| (overconfidence|bias of \d+) \|", changes, re.M)
     assert first == ["overconfidence", *(f"bias of {n}" for n in names[-6:])]
 
@@ -135,7 +135,7 @@ def test_the_promotion_brief_has_the_declared_gates_and_a_link_to_all(at: At) ->
     gates = read().candidates[-1].gates
     loss = next(g for g in gates if g["name"] == "hinge_loss")
     line = next(row for row in asked["body"].splitlines() if row.startswith("| hinge loss | p"))
-    assert brief.as_text(loss["reason"]) in line
+    assert retrain_brief.as_text(loss["reason"]) in line
     assert f"{loss['candidate']:.3f} against {loss['champion']:.3f}" in line
     assert "Of 2 slices " in asked["body"] or "checks of soundness" in asked["body"]
     (address,) = re.findall(r"\[All gates[^]]*\]\(([^)]+)\)", asked["body"])
@@ -175,7 +175,7 @@ def test_what_people_write_is_shown_as_text(at: At) -> None:
 
 
 def test_a_page_escapes_title_and_body() -> None:
-    page = brief.page(HARM, f"{HARM}\n\n{markdown.table(('a', 'b'), [(HARM, '1')])}")
+    page = retrain_brief.page(HARM, f"{HARM}\n\n{markdown.table(('a', 'b'), [(HARM, '1')])}")
     assert page.count("&lt;script&gt;") == 4  # the title stands twice
     assert "<script" not in page
     assert "<!--" not in page
@@ -209,13 +209,15 @@ def test_a_sparkline_has_one_character_a_window() -> None:
 
 @pytest.mark.parametrize("name", ["../../etc/passwd", "manual__2026-01-01T00:00:00+00:00", "a b/c"])
 def test_a_proposal_names_one_folder_whatever_its_name(name: str) -> None:
-    assert re.fullmatch(r"[A-Za-z0-9_.-]+", brief.slug(name))
+    assert re.fullmatch(r"[A-Za-z0-9_.-]+", retrain_brief.slug(name))
 
 
 def test_the_rows_of_many_classes_are_told_by_the_rarest() -> None:
     counts = {str(name): 3 + name for name in range(40)}
     parts = {"fit": counts, "calibrate": counts, "judge": counts}
-    told = "\n".join(brief._rows({"rows": 9000, "quarantined": 2, "labelled": 2700, **parts}))
+    told = "\n".join(
+        retrain_brief._rows({"rows": 9000, "quarantined": 2, "labelled": 2700, **parts})
+    )
     assert "2,700 labelled of 9,000; 2 are quarantined" in told
     assert "| judge (newest) | 900 | 3 (0) |" in told
 

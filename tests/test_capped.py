@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
-from tasks import brief
 from tasks.classifier import calibration, capped, linear, scoring, skops_file, training
 from tasks.classifier.encoding import scaler_of
 from tasks.classifier.margins import Ints
 from tasks.classifier.skops_file import ModelFileError
 from tasks.drift import attribution
+from tasks.reports import retrain_brief
 from tasks.spec.model import ModelSpec
 from tests.flow import At, beginning, land, propose, read, rows, watch
 
@@ -167,6 +167,6 @@ def test_a_window_with_capped_rows_says_so_in_the_ledger_and_in_the_brief(at: At
     known = read()
     asked = known.proposals[-1]
     later = replace(asked, trained_until=found.window_end)
-    assert "z in 12 of 300 rows." in brief.retrain(known, later, "/dags/here")[1]
+    assert "z in 12 of 300 rows." in retrain_brief.retrain(known, later, "/dags/here")[1]
     before = replace(asked, trained_until=found.window_start)
-    assert "Far outside" not in brief.retrain(known, before, "/dags/here")[1]
+    assert "Far outside" not in retrain_brief.retrain(known, before, "/dags/here")[1]

@@ -12,10 +12,10 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from tasks import gate_chart, gate_page
 from tasks.gates.acceptance import Acceptance
 from tasks.gates.curves import Figures, figures
 from tasks.ledger.records import Proposal
+from tasks.reports import gate_chart, gate_page
 from tasks.spec.model import ModelSpec
 from tests.test_acceptance import judged, rows, trained
 from tests.test_gates import margins, scored, three_classes

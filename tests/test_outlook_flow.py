@@ -11,10 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from tasks import brief, ready
+from tasks import ready
 from tasks.classifier import spans
 from tasks.promotion import approval
 from tasks.registry import registry, tracking
+from tasks.reports import retrain_brief
 from tests.flow import MODEL, day, enter, land, promote, propose, read, register, rows, watch
 
 
@@ -64,16 +65,18 @@ def test_the_brief_says_what_is_regained_since_when_and_after_how_long(
     assert f"asked after {waited} windows." in body
     assert body.index("Would a retrain help") < body.index("drift.svg")
     assert "hinge loss above the best constant's" in body
-    page = Path("store/reports/churn", brief.slug(mine.proposal), "retrain.html").read_text()
+    page = Path(
+        "store/reports/churn", retrain_brief.slug(mine.proposal), "retrain.html"
+    ).read_text()
     assert "Would a retrain help?" in page
 
     register(mine.proposal)
     span = read().candidates[-1].metrics["span"]
     asked_again = approval.ask_to_promote(MODEL, mine.proposal, "/dags/here")["body"]
-    gates = Path("store/reports/churn", brief.slug(mine.proposal), "gates.html").read_text()
+    gates = Path("store/reports/churn", retrain_brief.slug(mine.proposal), "gates.html").read_text()
     assert "What it learnt from" in gates
     for line, tried in zip(spans.told(span), span["tried"], strict=True):
-        assert brief.as_text(line) in asked_again
+        assert retrain_brief.as_text(line) in asked_again
         assert f'<td class="name">{tried["name"]}</td>' in gates
         assert f'data-name="rows">{tried["rows"]:,}</td>' in gates
 

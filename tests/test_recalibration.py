@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tasks import brief, brief_calibration, monitor, ready, reproduce, retrain
+from tasks import monitor, ready, reproduce, retrain
 from tasks.audit.verified_model import model_of
 from tasks.drift.reference import from_json
 from tasks.ledger import status
@@ -19,6 +19,7 @@ from tasks.ledger.records import Observation, Promotion
 from tasks.observing import candidate_of
 from tasks.promotion import approval, promotion
 from tasks.promotion.approval import NotApproved
+from tasks.reports import recalibration_brief, retrain_brief
 from tasks.spec.model import Drift, ModelSpec
 from tests.flow import MODEL, At, answer, beginning, day, land, rows, window
 
@@ -101,7 +102,7 @@ def test_two_windows_in_which_the_probabilities_fail_ask_to_recalibrate_and_not_
         assert said in brief["body"]
     assert "train `linear_svc`" not in brief["body"]
     held = replace(seen[-1], reason="above the limit: ks_labelled; the loss does not confirm it")
-    _, parts = brief_calibration.what_failed(SPEC, asked, [held])
+    _, parts = recalibration_brief.what_failed(SPEC, asked, [held])
     assert parts[0].endswith(
         "is steady: above the limit: ks labelled; the loss does not confirm it."
     )
@@ -148,7 +149,7 @@ def test_the_brief_looks_past_the_windows_that_still_wait_for_their_labels(at: A
     newest = known.observations[-1]
     waiting = [replace(newest, figures={**newest.figures, "calibration": {}})] * 30
     later = replace(known, observations=[*known.observations, *waiting])
-    _, body = brief.retrain(later, known.proposals[-1], "/dags/here")
+    _, body = retrain_brief.retrain(later, known.proposals[-1], "/dags/here")
     assert "2 of the last 2 labelled windows are above their limit" in body
 
 

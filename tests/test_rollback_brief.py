@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from tasks import rollback_brief
 from tasks.ledger.records import Observation, Proposal
 from tasks.promotion import canary
+from tasks.reports import rollback_brief
 from tests.test_canary import SPEC, days, known
 from tests.versions import day
 

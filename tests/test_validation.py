@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from tasks.data import classes
 from tasks.data.keys import repeated_keys
-from tasks.report import report_html
+from tasks.reports.validation_page import report_html
 from tasks.spec.model import ModelSpec, SpecError
 from tasks.spec.windows import Window
 from tasks.validation import checked_window

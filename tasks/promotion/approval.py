@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from tasks import bounds, brief, promotion_brief
+from tasks import bounds
 from tasks.audit import heads, verification
 from tasks.data.newest import newest_row
 from tasks.drift.latch import Kind, kind_of
@@ -20,6 +20,7 @@ from tasks.ledger.records import PROPOSER as PROPOSER
 from tasks.ledger.records import Candidate, Decision, Proposal
 from tasks.promotion import answers, questions
 from tasks.promotion.shadow import Outcome
+from tasks.reports import promotion_brief, retrain_brief
 from tasks.spec.model import ModelSpec
 from tasks.spec.windows import latest_complete, window_at
 
@@ -178,9 +179,9 @@ def ask_to_retrain(
     `rows` are what `ready.count` returned.
     """
     ledger = Ledger.open()
-    text = brief.retrain(status.read(spec, ledger), proposal, run_link, rows)
+    text = retrain_brief.retrain(status.read(spec, ledger), proposal, run_link, rows)
     shown = questions.ask(spec, ledger, proposal.proposal, "retrain").evidence
-    return brief.publish(spec.model, proposal.proposal, "retrain", text, shown)
+    return retrain_brief.publish(spec.model, proposal.proposal, "retrain", text, shown)
 
 
 def ask_to_promote(
@@ -191,7 +192,7 @@ def ask_to_promote(
     known = status.read(spec, ledger)
     text = promotion_brief.promotion(known, candidate_of(known, proposal), run_link, shadow)
     shown = questions.ask(spec, ledger, proposal, "promote").evidence
-    return brief.publish(spec.model, proposal, "promotion", text, shown)
+    return retrain_brief.publish(spec.model, proposal, "promotion", text, shown)
 
 
 def question(

@@ -40,8 +40,8 @@ def check_rows(
     """
     import pyarrow.parquet as pq
 
-    from tasks import report
     from tasks.data import keys
+    from tasks.reports import validation_page
     from tasks.validation import checked_window
 
     place = f"{spec.model}/{window.name}"
@@ -81,7 +81,7 @@ def check_rows(
             store.put(bad[-1], f"{folder}/{number}.parquet")
     address = f"reports/{place}/validation-{digest}.html"
     if page:
-        told = report.report_html(
+        told = validation_page.report_html(
             spec, window, result, model_version=version, data_digest=str(digest)
         )
         store.write(address, told)

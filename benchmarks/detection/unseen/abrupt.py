@@ -20,8 +20,8 @@ from benchmarks.detection.unseen.figures import Reign, accuracy, windows
 from benchmarks.detection.unseen.made import CHANGE
 from benchmarks.detection.unseen.refits import Refits
 from benchmarks.detection.unseen.streams import STREAMS
-from tasks.chart import COLOURS, tidy
 from tasks.drift.latch import breach_of
+from tasks.reports.chart import COLOURS, tidy
 from tasks.trial import Trial, trial
 
 if TYPE_CHECKING:

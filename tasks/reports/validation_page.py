@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tasks.page import render
+from tasks.reports.page import render
 
 if TYPE_CHECKING:
     from tasks.spec.model import ModelSpec

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from tasks.brief import links
-from tasks.brief import publish as publish
 from tasks.ledger.records import Observation, Proposal
 from tasks.ledger.status import Status
-from tasks.markdown import as_text, beside
 from tasks.promotion.canary import served
 from tasks.promotion.paired import pairs
+from tasks.reports.markdown import as_text, beside
+from tasks.reports.retrain_brief import links
+from tasks.reports.retrain_brief import publish as publish
 from tasks.spec.model import format_duration
 
 _SHOWN = 12  # windows of an earlier champion that was only measured beside

@@ -6,12 +6,12 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from tasks import brief, brief_calibration, gate_page
 from tasks.classifier import refit, spans
 from tasks.ledger.records import Candidate, Proposal
 from tasks.ledger.status import Status
-from tasks.markdown import as_text, beside, table
 from tasks.promotion.shadow import Outcome
+from tasks.reports import gate_page, recalibration_brief, retrain_brief
+from tasks.reports.markdown import as_text, beside, table
 from tasks.spec.model import ModelSpec, format_duration
 
 _SHOWN = 0.0005  # what three digits do not round to nothing
@@ -38,12 +38,14 @@ def promotion(
         _compared(candidate, asked.champion),
         table(("gate", "result", "why"), _declared(spec, candidate)),
         f"{_others(spec, candidate)} [All gates, with reliability and margins of both models]"
-        f"({brief.address_of(gate_page.page_path(spec.model, brief.slug(asked.proposal)))}).",
-        *brief.of_capped(candidate.metrics.get("capped", {}), candidate.metrics["judged_rows"]),
+        f"({retrain_brief.address_of(gate_page.page_path(spec.model, retrain_brief.slug(asked.proposal)))}).",
+        *retrain_brief.of_capped(
+            candidate.metrics.get("capped", {}), candidate.metrics["judged_rows"]
+        ),
         *(_shadow(shadow) if shadow else []),
-        *brief.listed("What it cannot promise", candidate.metrics),
+        *retrain_brief.listed("What it cannot promise", candidate.metrics),
         f"{_fit(asked, candidate.metrics)} "
-        f"{brief_calibration.learnt(candidate.metrics['calibration'])}",
+        f"{recalibration_brief.learnt(candidate.metrics['calibration'])}",
         *_learnt_from(candidate.metrics),
         f"**If you approve:** version {candidate.version} is champion for windows from "
         f"{since:%Y-%m-%d %H:%M} UTC on, unless the champion has changed by then. "
@@ -135,7 +137,7 @@ def _words(name: str) -> str:
 
 def _declared(spec: ModelSpec, candidate: Candidate) -> list[tuple[str, ...]]:
     """Return what the spec asks for; every other gate only where it failed."""
-    declared = {name for name, _ in spec.gates.declared()} | brief_calibration.GATES
+    declared = {name for name, _ in spec.gates.declared()} | recalibration_brief.GATES
     shown = [g for g in candidate.gates if g["name"] in declared and not _of_slice(g)]
     shown += [g for g in candidate.gates if not g["passed"] and g not in shown]
     return [
@@ -152,7 +154,7 @@ def _declared(spec: ModelSpec, candidate: Candidate) -> list[tuple[str, ...]]:
 
 def _others(spec: ModelSpec, candidate: Candidate) -> str:
     """Return a sentence on the gates that are not in the table."""
-    declared = {name for name, _ in spec.gates.declared()} | brief_calibration.GATES
+    declared = {name for name, _ in spec.gates.declared()} | recalibration_brief.GATES
     slices = [g for g in candidate.gates if _of_slice(g)]
     others = [g for g in candidate.gates if g["name"] not in declared and not _of_slice(g)]
     judged = [g for g in slices if g["verdict"] != "not_judged"]

@@ -8,16 +8,17 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from tasks import brief_calibration, chart, store
+from tasks import store
 from tasks.classifier import capped
 from tasks.drift.latch import breach_of
 from tasks.drift.reference import from_json
 from tasks.ledger.evidence import short
 from tasks.ledger.records import Observation, Proposal
 from tasks.ledger.status import Status
-from tasks.markdown import as_text, sparkline, table
-from tasks.page import render
 from tasks.promotion import outlook
+from tasks.reports import chart, recalibration_brief
+from tasks.reports.markdown import as_text, sparkline, table
+from tasks.reports.page import render
 from tasks.spec.model import ModelSpec, format_duration
 from tasks.spec.windows import Window
 
@@ -72,7 +73,7 @@ def retrain(
     """Return subject and body of the request to retrain; `rows` as `ready.count` returns them."""
     spec = known.spec
     if proposal.kind == "recalibrate":
-        subject, parts = brief_calibration.what_failed(spec, proposal, _seen(known, proposal))
+        subject, parts = recalibration_brief.what_failed(spec, proposal, _seen(known, proposal))
         return subject, "\n\n".join([*parts, *_rows(rows), links(known, proposal, run_link)])
     if proposal.champion is None:
         subject = f"{spec.model}: train the first champion?"
@@ -182,7 +183,7 @@ def _evidence(known: Status, proposal: Proposal) -> list[str]:
 
 def _shown(statistics: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     """Return those of all rows, and of classes those nearest to their limit."""
-    return brief_calibration.nearest(statistics, 2 * _SHOWN_CLASSES)  # each has loss and recall
+    return recalibration_brief.nearest(statistics, 2 * _SHOWN_CLASSES)  # each has loss and recall
 
 
 def _title(s: Mapping[str, Any]) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 from tasks.drift.reliability_table import from_json
 from tasks.ledger.records import Observation, Proposal
-from tasks.markdown import as_text, table
+from tasks.reports.markdown import as_text, table
 from tasks.spec.model import ModelSpec, format_duration
 
 GATES = frozenset({"same_decisions", "better_calibrated", "brier_kept"})  # of a recalibration

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from tasks import gate_chart
 from tasks.classifier import capped, refit
 from tasks.gates import declared_gates
-from tasks.page import render
+from tasks.reports import gate_chart
+from tasks.reports.page import render
 
 if TYPE_CHECKING:
     from tasks.gates.acceptance import Acceptance
