@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from tasks.trial import Stage
+    from tasks.replay.trial import Stage
 
 
 @contextmanager

@@ -22,9 +22,9 @@ from tasks.disk import whole, writing
 from tasks.spec.model import ModelSpec, SpecError, format_duration
 
 if TYPE_CHECKING:
-    from tasks.history import History
-    from tasks.replay_report import Report
-    from tasks.trial import Stage
+    from tasks.replay.history import History
+    from tasks.replay.replay_report import Report
+    from tasks.replay.trial import Stage
 
 err = Console(stderr=True, soft_wrap=True, highlight=False)
 
@@ -224,8 +224,8 @@ def _play(
     points: list[tuple[dict[str, Any], ModelSpec]],
     stage: Stage,
 ) -> Report:
-    from tasks import history, trial
-    from tasks.replay_report import Report
+    from tasks.replay import history, trial
+    from tasks.replay.replay_report import Report
 
     def read(spec: ModelSpec) -> History:
         since, until = wanted.range(spec)
@@ -252,7 +252,7 @@ def _play(
 
 
 def _tell(report: Report, as_json: str | None, plot: Path | None) -> None:
-    from tasks import replay_report
+    from tasks.replay import replay_report
 
     out = err if as_json == "-" else Console(soft_wrap=True)
     replay_report.show(report, out)
@@ -265,7 +265,7 @@ def _tell(report: Report, as_json: str | None, plot: Path | None) -> None:
             with whole(Path(as_json), "--json") as path:
                 path.write_text(text)
     if plot is not None:
-        from tasks import replay_plot
+        from tasks.replay import replay_plot
 
         with whole(plot, "--plot") as path:
             replay_plot.draw(report, path)

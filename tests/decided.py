@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from tasks.history import History
 from tasks.ledger import status
 from tasks.ledger.ledger import Ledger
 from tasks.registry import tracking
-from tasks.replay import Played
+from tasks.replay.history import History
+from tasks.replay.play import Played
 from tasks.spec.model import ModelSpec
 
 UNTRAINED = "untrained"

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tasks.history import History
+from tasks.replay.history import History
 from tasks.spec.model import ModelSpec
 from tasks.spec.windows import Window
 

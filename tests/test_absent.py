@@ -25,7 +25,7 @@ from tasks.classifier import (
 )
 from tasks.classifier.margins import error, hinge, margin, violation
 from tasks.classifier.training import Slices, TrainingError
-from tasks.replay import play
+from tasks.replay.play import play
 from tasks.spec.model import ModelSpec
 from tests import past
 from tests.past import HOURS

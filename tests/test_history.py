@@ -12,10 +12,10 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 import pytest
 
-from tasks import history
 from tasks.classifier.margins import margin
 from tasks.data.window_rows import SourceError
 from tasks.drift.summary import Losses
+from tasks.replay import history
 from tasks.spec.model import ModelSpec
 from tests import past
 from tests.past import HOURS, START

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks import oracle
 from tasks.classifier.margins import Floats, Ints
 from tasks.classifier.training import TrainingError
-from tasks.oracle import Matrix, best
+from tasks.replay import schedules
+from tasks.replay.schedules import Matrix, best
 from tests.past import HOURS, past, rows, spec
 
 
@@ -71,16 +71,16 @@ def test_a_schedule_on_thinned_models_takes_the_nearest() -> None:
 
 @pytest.mark.parametrize(("windows", "expected"), [(1, 1), (160, 1), (161, 2), (321, 3)])
 def test_at_most_160_models_are_trained(windows: int, expected: int) -> None:
-    assert oracle.stride(windows) == expected
-    assert len(range(0, windows, oracle.stride(windows))) <= oracle.MOST
+    assert schedules.stride(windows) == expected
+    assert len(range(0, windows, schedules.stride(windows))) <= schedules.MOST
 
 
 def test_a_model_knows_nothing_of_the_windows_it_is_scored_on() -> None:
     whole = past(rows(200))
     other = rows(200)
     other["y"][120:] = 1 - other["y"][120:]  # from window 12 on
-    turned = oracle.matrix(spec(), past(other), 8, 8 * HOURS)
-    straight = oracle.matrix(spec(), whole, 8, 8 * HOURS)
+    turned = schedules.matrix(spec(), past(other), 8, 8 * HOURS)
+    straight = schedules.matrix(spec(), whole, 8, 8 * HOURS)
     assert straight.starts.tolist() == list(range(12))
     for model, start in enumerate(straight.starts):
         same = np.nan_to_num(straight.rates[model]), np.nan_to_num(turned.rates[model])
@@ -96,9 +96,9 @@ def test_a_model_knows_nothing_of_the_windows_it_is_scored_on() -> None:
 def test_where_a_class_is_missing_no_model_is_trained_but_the_first_one_must_be() -> None:
     some = rows(200)
     some["y"][100:180] = 1
-    matrix = oracle.matrix(spec(), past(some), 8, 8 * HOURS)
+    matrix = schedules.matrix(spec(), past(some), 8, 8 * HOURS)
     assert 18 not in matrix.starts + 8
     assert len(matrix.trained) == len(matrix.starts) < 12
     some["y"][:80] = 1
     with pytest.raises(TrainingError, match="no row of class 0"):
-        oracle.matrix(spec(), past(some), 8, 8 * HOURS)
+        schedules.matrix(spec(), past(some), 8, 8 * HOURS)

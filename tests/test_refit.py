@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tasks import champion, history, monitor, reproduce, retrain, store
+from tasks import monitor, reproduce, retrain, store
 from tasks.audit.verified_model import model_of
 from tasks.classifier import absent, calibration, refit, training
 from tasks.classifier.margins import hinge, margin
@@ -21,6 +21,7 @@ from tasks.ledger.ledger import Ledger
 from tasks.observing import candidate_of
 from tasks.promotion import approval, promotion
 from tasks.registry import registry, tracking
+from tasks.replay import history, trained_model
 from tasks.spec.model import ModelSpec
 from tests import past
 from tests.flow import MODEL, At, answer, beginning, day, window
@@ -90,10 +91,10 @@ def test_flow_and_replay_register_the_same_refit_model_and_say_so_and_reproduce_
     first, second = (model_of(AGAIN, ledger, version) for version in (1, 2))
 
     rows = history.load(AGAIN, day(1), day(17))
-    mine = champion.train(AGAIN, rows, day(6), timedelta(days=5), None)
+    mine = trained_model.train(AGAIN, rows, day(6), timedelta(days=5), None)
     assert weights(mine.model) == pytest.approx(weights(first), rel=1e-12)
-    king = champion.Champion(AGAIN, rows, 1, mine, 5)
-    heir = champion.train(AGAIN, rows, day(11), AGAIN.training.window, king, (day(9),))
+    king = trained_model.Champion(AGAIN, rows, 1, mine, 5)
+    heir = trained_model.train(AGAIN, rows, day(11), AGAIN.training.window, king, (day(9),))
     assert weights(heir.model) == pytest.approx(weights(second), rel=1e-12)
     assert parameters(heir.model) == parameters(second)
 
@@ -144,8 +145,8 @@ def test_recalibrating_a_refit_champion_fits_nothing(at: At) -> None:
 
 def test_gates_figures_and_reference_are_those_of_the_judged_fit() -> None:
     rows = past.past(past.rows(3000, hourly=100))
-    one = champion.train(spec("never"), rows, past.START + 10 * HOURS, 8 * HOURS, None)
-    two = champion.train(spec(), rows, past.START + 10 * HOURS, 8 * HOURS, None)
+    one = trained_model.train(spec("never"), rows, past.START + 10 * HOURS, 8 * HOURS, None)
+    two = trained_model.train(spec(), rows, past.START + 10 * HOURS, 8 * HOURS, None)
     assert two.accepted.gates == one.accepted.gates
     kept = [to_json(candidate.accepted.reference) for candidate in (one, two)]
     assert kept[0] == kept[1]
@@ -160,7 +161,7 @@ def test_gates_figures_and_reference_are_those_of_the_judged_fit() -> None:
     assert not np.allclose(weights(one.model), weights(whole))
 
 
-def first_of(candidate: champion.Candidate) -> int:
+def first_of(candidate: trained_model.Candidate) -> int:
     """Return the first of its 800 rows that the fit of a candidate took."""
     fitted = candidate.tried[candidate.taken].rows
     return 520 - fitted
@@ -170,7 +171,7 @@ def test_what_fails_its_gates_is_not_refit() -> None:
     rows = past.past(past.rows(3000, hourly=100))
     strict = {"gates": {"hinge_loss": {"at_most": 1e-6}}}
     one, two = (
-        champion.train(spec(value, **strict), rows, past.START + 10 * HOURS, 8 * HOURS, None)
+        trained_model.train(spec(value, **strict), rows, past.START + 10 * HOURS, 8 * HOURS, None)
         for value in ("never", "accepted")
     )
     assert not two.accepted.passed

@@ -11,12 +11,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tasks import draft, history, oracle, trial
+from tasks import draft
 from tasks.classifier import spans
 from tasks.classifier.training import TrainingError
 from tasks.drift.latch import Pause, Reading, fold
-from tasks.history import History
-from tasks.replay import Played, play
+from tasks.replay import history, schedules, trial
+from tasks.replay.history import History
+from tasks.replay.play import Played, play
 from tasks.spec.model import ModelSpec
 from tests import flow, past
 from tests.flow import At, day
@@ -232,7 +233,7 @@ def test_the_first_champion_is_in_the_matrix_and_the_oracle_is_no_worse_than_a_c
     others = trial.compare(tried, FIRST, [20], 5, silent)
     by_name = {p.name: p for p in others}
     assert list(by_name)[:3] == ["never", "every 20 windows", "always"]
-    matrix = oracle.matrix(electricity(), weeks(), 20, FIRST)
+    matrix = schedules.matrix(electricity(), weeks(), 20, FIRST)
     same = trial._scheduled("never again", (), matrix, weeks())
     assert same.rates == pytest.approx(tried.played.rates[0], nan_ok=True)
     accuracy = {name: p.means[0] or 0 for name, p in by_name.items()}

@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from tasks import ending, history, late_labels, monitor, ready, replay, retrain, rollback
+from tasks import ending, late_labels, monitor, ready, retrain, rollback
 from tasks.classifier.training import TrainingError
 from tasks.ledger import status
 from tasks.ledger.ledger import Ledger
 from tasks.promotion import approval, promotion
 from tasks.registry import tracking
+from tasks.replay import history, play
 from tasks.spec.model import ModelSpec
 from tests import flow, kinds
 from tests.decided import Latches, in_ledger, in_replay
@@ -112,7 +113,7 @@ def test_a_replay_decides_as_the_monitor_does(name: str, place: Path) -> None:
         for number in range(1, kind.days + 1):
             kinds.land_labels(name, kind, place, number)
     past = history.load(spec, day(1), day(kind.days + 1))
-    mine = replay.play(spec, past, past.first_at(day(BEFORE + 1)), timedelta(days=BEFORE))
+    mine = play.play(spec, past, past.first_at(day(BEFORE + 1)), timedelta(days=BEFORE))
     there, here = in_ledger(spec, Ledger.open(), latches), in_replay(past, mine)
     assert here.windows == there.windows
     known = [[-1 if p is None else p for p in one.pressures] for one in (here, there)]

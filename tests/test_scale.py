@@ -8,9 +8,9 @@ from functools import cache
 import numpy as np
 import pytest
 
-from tasks import trial
-from tasks.history import History
-from tasks.replay import Played, play
+from tasks.replay import trial
+from tasks.replay.history import History
+from tasks.replay.play import Played, play
 from tasks.spec.model import ModelSpec
 from tasks.spec.windows import Window
 from tests import past

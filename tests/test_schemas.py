@@ -13,11 +13,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tasks import history
 from tasks.classifier import training
 from tasks.data.digest import Digest
 from tasks.data.keys import repeated_keys
 from tasks.data.window_rows import batches
+from tasks.replay import history
 from tasks.spec.model import ModelSpec
 from tasks.spec.windows import Window
 from tasks.validation.checked_window import validate

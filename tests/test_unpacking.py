@@ -22,7 +22,7 @@ from tasks.data.readers import SourceError
 from tasks.data.unpacking import BATCH_BYTES, VALUE_BYTES, TooLarge, bounded, unpacked_bytes
 from tasks.data.window_rows import batches
 from tasks.draft import drafted
-from tasks.history import load
+from tasks.replay.history import load
 from tasks.spec.model import ModelSpec
 from tests.conftest import POSTGRES
 from tests.flow import day, window

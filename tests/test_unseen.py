@@ -16,7 +16,7 @@ from benchmarks.detection.unseen.figures import Outcome, Reign, Result, accuracy
 from benchmarks.detection.unseen.made import CHANGE, FIRST, ROWS, WINDOWS
 from benchmarks.detection.unseen.refits import Refits
 from benchmarks.detection.unseen.streams import STREAMS, NotMade
-from tasks.trial import trial
+from tasks.replay.trial import trial
 
 PUBLISHED = ("sea", "hyperplane", "agrawal", "led", "stagger")
 MADE = [n for n, s in STREAMS.items() if s.kind != "real" and n not in PUBLISHED]

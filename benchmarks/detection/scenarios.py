@@ -16,7 +16,7 @@ import numpy as np
 
 from benchmarks.detection.specs import spec_of
 from benchmarks.detection.streams import RULE, Floats, Ints, Rows, linear, rotated
-from tasks.history import History
+from tasks.replay.history import History
 from tasks.spec.model import ModelSpec
 from tasks.spec.windows import Window, windows_between
 

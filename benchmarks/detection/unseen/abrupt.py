@@ -21,8 +21,8 @@ from benchmarks.detection.unseen.made import CHANGE
 from benchmarks.detection.unseen.refits import Refits
 from benchmarks.detection.unseen.streams import STREAMS
 from tasks.drift.latch import breach_of
+from tasks.replay.trial import Trial, trial
 from tasks.reports.chart import COLOURS, tidy
-from tasks.trial import Trial, trial
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

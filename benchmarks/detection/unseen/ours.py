@@ -12,9 +12,9 @@ from benchmarks.detection.scenarios import Scenario
 from benchmarks.detection.streams import Floats, Ints
 from benchmarks.detection.unseen.figures import Outcome, Reign, outcome
 from tasks.classifier.training import TrainingError
-from tasks.history import History
-from tasks.replay import Played
-from tasks.trial import trial
+from tasks.replay.history import History
+from tasks.replay.play import Played
+from tasks.replay.trial import trial
 
 
 class _Watched(History):

@@ -15,7 +15,7 @@ from tasks.classifier.spans import Tried
 from tasks.drift.summary import Summary, not_finite, wild
 from tasks.gates import acceptance
 from tasks.gates.acceptance import Acceptance
-from tasks.history import History
+from tasks.replay.history import History
 from tasks.spec.model import ModelSpec
 from tasks.spec.windows import Window
 

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tasks.replay_report import Report, chosen
+from tasks.replay.replay_report import Report, chosen
+from tasks.replay.trial import OURS, Policy, Trial, frontier
 from tasks.reports.chart import COLOURS, tidy
 from tasks.spec.model import format_duration
-from tasks.trial import OURS, Policy, Trial, frontier
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

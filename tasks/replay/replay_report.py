@@ -16,10 +16,10 @@ from tasks.data.guess import Guess
 from tasks.drift.advice import Seen, advise
 from tasks.drift.attribution import INTERCEPT
 from tasks.gates import declared_gates
-from tasks.oracle import stride
-from tasks.replay import Retrain, Step
+from tasks.replay.play import Retrain, Step
+from tasks.replay.schedules import stride
+from tasks.replay.trial import Hindsight, Policy, Trial, frontier, hindsight
 from tasks.spec.model import format_duration
-from tasks.trial import Hindsight, Policy, Trial, frontier, hindsight
 
 SCHEMA = "gatelatch.replay/1"
 _RATES = ("accuracy", "hinge_loss", "violation_rate")

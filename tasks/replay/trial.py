@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from tasks import oracle, replay
 from tasks.classifier.margins import Floats, Ints
-from tasks.history import History
-from tasks.oracle import Matrix
-from tasks.replay import Played, Retrain
+from tasks.replay import play, schedules
+from tasks.replay.history import History
+from tasks.replay.play import Played, Retrain
+from tasks.replay.schedules import Matrix
 from tasks.spec.model import ModelSpec
 
 OURS = "gatelatch"
@@ -92,7 +92,7 @@ def trial(
     first = history.first_at(start)
     advance = stage(name, len(history.windows) - first)
     began = perf_counter()
-    played = replay.play(spec, history, first, span, advance)
+    played = play.play(spec, history, first, span, advance)
     seconds = perf_counter() - began - played.seconds
     reigns = [step.version - 1 for step in played.steps]
     rates = played.rates[reigns, :, range(len(reigns))].T
@@ -147,12 +147,12 @@ def compare(
     """
     history, first = tried.history, tried.played.first
     windows = len(history.windows) - first
-    advance = stage("training the others", -(-windows // oracle.stride(windows)))
-    matrix = oracle.matrix(tried.spec, history, first, span, advance)
+    advance = stage("training the others", -(-windows // schedules.stride(windows)))
+    matrix = schedules.matrix(tried.spec, history, first, span, advance)
     plans: list[tuple[str, tuple[int, ...]]] = [("never", ())]
     plans += [(f"every {k} windows", matrix.every(k)) for k in sorted(set(every), reverse=True)]
     plans.append(("always", matrix.every(1)))
-    best = oracle.best(matrix.rates[:, 0], matrix.starts, most)
+    best = schedules.best(matrix.rates[:, 0], matrix.starts, most)
     plans += [(f"oracle {n}", plan) for n, plan in enumerate(best) if n]
     return [_scheduled(name, plan, matrix, history) for name, plan in plans]
 

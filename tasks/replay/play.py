@@ -14,7 +14,6 @@ from time import perf_counter
 
 import numpy as np
 
-from tasks.champion import Candidate, Champion, train
 from tasks.classifier.margins import Floats, Ints
 from tasks.classifier.spans import Tried
 from tasks.classifier.training import TrainingError
@@ -25,9 +24,10 @@ from tasks.drift.patience import Fresh
 from tasks.drift.summary import NotFinite
 from tasks.drift.verdict import Judgement, insufficient, judge
 from tasks.gates.declared_gates import GateResult
-from tasks.history import History
 from tasks.ledger.remembered import Reign, beside, changes, level
 from tasks.promotion.returning import Seen, better
+from tasks.replay.history import History
+from tasks.replay.trained_model import Candidate, Champion, train
 from tasks.spec.model import ModelSpec
 
 

@@ -12,11 +12,11 @@ from datetime import timedelta
 
 import numpy as np
 
-from tasks.champion import fit
 from tasks.classifier import scoring
 from tasks.classifier.margins import Floats, Ints
 from tasks.classifier.training import TrainingError
-from tasks.history import History
+from tasks.replay.history import History
+from tasks.replay.trained_model import fit
 from tasks.spec.model import ModelSpec
 
 MOST = 160  # models in a matrix
