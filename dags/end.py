@@ -2,7 +2,7 @@
 
 A step that fails for good records why itself; where its process is gone, the task `end` does. What
 even that one cannot say (a run deleted, marked by hand, or never carried on), the monitor's next
-run notices: `tasks/ending.py`.
+run notices: `tasks/flows/ending.py`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def with_end(spec: ModelSpec) -> Callable[[Context], None]:
     """Return what a task calls that has failed and is not tried again."""
 
     def say(context: Context) -> None:
-        from tasks import ending
+        from tasks.flows import ending
         from tasks.signing.keyring import KeyUnusable
 
         run = context["dag_run"]
@@ -42,7 +42,7 @@ def end(spec: ModelSpec, last: Any) -> Any:
 
     @task(task_id="end", trigger_rule="one_failed")
     def ended() -> None:
-        from tasks import ending
+        from tasks.flows import ending
 
         context = get_current_context()
         run = context["dag_run"]

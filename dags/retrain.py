@@ -24,8 +24,8 @@ _FOR_EVER = timedelta(days=3650)  # event time decides: insufficient windows end
 def make(spec: ModelSpec) -> DAG:
     @task(task_id="propose")
     def propose() -> dict[str, Any]:
-        from tasks import ready
         from tasks.classifier.training import TrainingError
+        from tasks.flows import ready
         from tasks.promotion import approval
 
         context = get_current_context()
@@ -64,8 +64,8 @@ def make(spec: ModelSpec) -> DAG:
 
     @task
     def train() -> dict[str, Any]:
-        from tasks import retrain
         from tasks.classifier.training import TrainingError
+        from tasks.flows import retrain
         from tasks.promotion import approval
         from tasks.reports import retrain_brief
 
@@ -75,8 +75,8 @@ def make(spec: ModelSpec) -> DAG:
 
     @task
     def calibrate(candidate_run: str) -> dict[str, Any]:
-        from tasks import retrain
         from tasks.classifier.training import TrainingError
+        from tasks.flows import retrain
         from tasks.promotion import approval
 
         with final(approval.NotApproved, TrainingError):
@@ -84,7 +84,7 @@ def make(spec: ModelSpec) -> DAG:
 
     @task.short_circuit
     def gate(candidate_run: str) -> dict[str, Any] | None:
-        from tasks import retrain
+        from tasks.flows import retrain
 
         context = get_current_context()
         with final():
@@ -97,7 +97,7 @@ def make(spec: ModelSpec) -> DAG:
 
     @task
     def register(candidate_run: str) -> dict[str, Any]:
-        from tasks import retrain
+        from tasks.flows import retrain
         from tasks.ledger.ledger import Conflict
         from tasks.promotion import approval
 

@@ -22,7 +22,7 @@ from tasks.spec.model import ModelSpec
 def make(spec: ModelSpec) -> DAG:
     @task
     def verify() -> dict[str, Any]:
-        from tasks import rollback
+        from tasks.flows import rollback
         from tasks.promotion import approval
         from tasks.registry.registry import RegistryError
         from tasks.signing.keyring import KeyUnusable
@@ -45,7 +45,7 @@ def make(spec: ModelSpec) -> DAG:
 
     @task
     def promote_back() -> dict[str, Any]:
-        from tasks import rollback
+        from tasks.flows import rollback
         from tasks.ledger.ledger import Conflict
         from tasks.promotion import approval
         from tasks.registry import registry

@@ -24,7 +24,7 @@ _NAMES = (
     "skops.io",
     "sqlalchemy",
     "tasks.promotion.promotion",
-    "tasks.retrain",
+    "tasks.flows.retrain",
     "tasks.classifier.scoring",
     "tasks.validation.checked_window",
 )

@@ -22,10 +22,10 @@ def reproduce(
 
     Exit code 0: the same. 1: not the same. 2: cannot be told, as data or spec changed.
     """
+    from tasks.flows.reproduce import CannotReproduce
+    from tasks.flows.reproduce import reproduce as again
     from tasks.ledger.chain import LedgerRefused
     from tasks.registry.registry import RegistryError
-    from tasks.reproduce import CannotReproduce
-    from tasks.reproduce import reproduce as again
 
     try:
         found = again(spec_files.find(model), version)

@@ -36,9 +36,9 @@ def rollback(
 
     Exit code 0: it is champion. 1: nothing was changed, and the message says why.
     """
+    from tasks.flows.rollback import RollbackError, by_hand, promote_back, target
     from tasks.promotion.approval import NotApproved
     from tasks.registry.registry import RegistryError
-    from tasks.rollback import RollbackError, by_hand, promote_back, target
     from tasks.signing.keyring import KeyUnusable
 
     try:

@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tasks import monitor, ready, reproduce, retrain, store
+from tasks import store
 from tasks.audit import verified_model
 from tasks.audit.verified_model import model_of
+from tasks.flows import monitor, ready, reproduce, retrain
+from tasks.flows.observe import candidate_of
 from tasks.ledger.ledger import Ledger
-from tasks.observing import candidate_of
 from tasks.promotion import approval, promotion
 from tasks.registry import tracking
 from tests.flow import MODEL, At, answer, beginning, day, land, rows, window

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from mlflow import MlflowClient
 
-from tasks import monitor, ready
+from tasks.flows import monitor, ready
 from tasks.ledger import evidence
 from tasks.ledger.ledger import Ledger
 from tasks.ledger.records import Decision, Question

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tasks import monitor
+from tasks.flows import monitor
 from tasks.ledger.ledger import Ledger
 from tasks.ledger.records import Observation
 from tasks.spec.model import ModelSpec
@@ -180,7 +180,7 @@ def test_the_summary_of_many_batches_is_that_of_one(
         for batch in split(*given):
             yield from (batch.slice(first, 7) for first in range(0, batch.num_rows, 7))
 
-    monkeypatch.setattr("tasks.measuring.accepted", small)
+    monkeypatch.setattr("tasks.flows.measure.accepted", small)
     parts = monitor.measure(LOGGED, window(11), monitor.validate(LOGGED, window(11)))
     import json
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from tasks import ending, monitor, ready, retrain
 from tasks.classifier.training import TrainingError
 from tasks.drift import latch
+from tasks.flows import ending, monitor, ready, retrain
 from tasks.ledger import status
 from tasks.ledger.ledger import Ledger
 from tasks.ledger.records import Decision

@@ -9,11 +9,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tasks import monitor, rollback
 from tasks.drift import summary
+from tasks.flows import monitor, rollback
+from tasks.flows.monitor import SourceChanged
+from tasks.flows.rollback import RollbackError
 from tasks.ledger.ledger import Ledger
-from tasks.monitor import SourceChanged
-from tasks.rollback import RollbackError
 from tests.flow import (
     FIRST,
     MARKER,

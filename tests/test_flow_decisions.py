@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tasks import monitor, ready, retrain, rollback
+from tasks.flows import monitor, ready, retrain, rollback
 from tasks.ledger.ledger import Conflict
 from tasks.promotion import approval, promotion
 from tasks.promotion.approval import NotApproved, NotDue

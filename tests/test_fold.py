@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks import late_labels, monitor, rollback
+from tasks.flows import late_labels, monitor, rollback
 from tasks.ledger import status
 from tasks.ledger.chain import LedgerRefused
 from tasks.ledger.ledger import Ledger

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tasks import observing, retrain, rollback
+from tasks.flows import observe, retrain, rollback
 from tasks.ledger.chain import LedgerRefused
 from tasks.ledger.ledger import Conflict, Ledger
 from tasks.ledger.records import Candidate, Promotion, TwoCandidates, candidate_at
@@ -80,11 +80,11 @@ def champion_is(name: str, left: dict[str, Any]) -> None:
     (approved,) = (c for c in known.candidates if c.proposal == name)
     registry.load.cache_clear()
     version = known.promotions[-1].version
-    candidate = observing.candidate_of(MODEL, ledger, version)
+    candidate = observe.candidate_of(MODEL, ledger, version)
     assert candidate == approved == known.candidate(version)
     assert candidate.reference == left["reference"]
     assert candidate.metrics["judged_rows"] == left["metrics"]["judged_rows"]
-    assert observing.constants_of(MODEL, ledger, version)["x"] == left["metrics"]["judged_rows"]
+    assert observe.constants_of(MODEL, ledger, version)["x"] == left["metrics"]["judged_rows"]
     loaded = registry.lineage_of("churn", version, approved.artifact_digest)
     assert loaded["proposal"] == name
     assert loaded["metrics"] == left["metrics"]

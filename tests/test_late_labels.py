@@ -16,9 +16,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks import monitor, retrain
 from tasks.classifier.training import TrainingError
-from tasks.late_labels import AT_MOST, due, measure_again, overdue
+from tasks.flows import monitor, retrain
+from tasks.flows.late_labels import AT_MOST, due, measure_again, overdue
 from tasks.ledger import status
 from tasks.ledger.ledger import Ledger
 from tasks.ledger.records import Observation

@@ -9,8 +9,8 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from tasks import ending, monitor, ready, retrain
 from tasks.__main__ import app
+from tasks.flows import ending, monitor, ready, retrain
 from tasks.promotion import approval, promotion
 from tasks.promotion.approval import NotApproved
 from tests.flow import MODEL, At, answer, beginning, day, file, land, window

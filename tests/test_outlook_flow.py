@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from tasks import ready
 from tasks.classifier import spans
+from tasks.flows import ready
 from tasks.promotion import approval
 from tasks.registry import registry, tracking
 from tasks.reports import retrain_brief

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tasks import rollback
+from tasks.flows import rollback
 from tasks.ledger.ledger import Ledger
 from tasks.promotion import approval, promotion
 from tasks.registry import registry, tracking

@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tasks import monitor, ready, reproduce, retrain
 from tasks.audit.verified_model import model_of
 from tasks.drift.reference import from_json
+from tasks.flows import monitor, ready, reproduce, retrain
+from tasks.flows.observe import candidate_of
 from tasks.ledger import status
 from tasks.ledger.ledger import Ledger
 from tasks.ledger.records import Observation, Promotion
-from tasks.observing import candidate_of
 from tasks.promotion import approval, promotion
 from tasks.promotion.approval import NotApproved
 from tasks.reports import recalibration_brief, retrain_brief

@@ -10,15 +10,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tasks import monitor, reproduce, retrain, store
+from tasks import store
 from tasks.audit.verified_model import model_of
 from tasks.classifier import absent, calibration, refit, training
 from tasks.classifier.margins import hinge, margin
 from tasks.classifier.skops_file import dump
 from tasks.classifier.training import Slices, TrainingError
 from tasks.drift.reference import to_json
+from tasks.flows import monitor, reproduce, retrain
+from tasks.flows.observe import candidate_of
 from tasks.ledger.ledger import Ledger
-from tasks.observing import candidate_of
 from tasks.promotion import approval, promotion
 from tasks.registry import registry, tracking
 from tasks.replay import history, trained_model

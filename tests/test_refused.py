@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from tasks import retrain, rollback
 from tasks.audit import heads, verification, verified_model
+from tasks.flows import retrain, rollback
 from tasks.ledger.chain import LedgerRefused
 from tasks.ledger.ledger import Ledger
 from tasks.promotion import approval, promotion

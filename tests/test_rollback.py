@@ -10,12 +10,12 @@ import pytest
 import yaml
 from typer.testing import CliRunner, Result
 
-from tasks import monitor, rollback
 from tasks.__main__ import app
+from tasks.flows import monitor, rollback
+from tasks.flows.rollback import RollbackError
 from tasks.ledger.ledger import Ledger
 from tasks.promotion import approval
 from tasks.promotion.approval import NotApproved, NotDue
-from tasks.rollback import RollbackError
 from tasks.spec.model import ModelSpec
 from tests.flow import (
     MODEL,

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tasks import ending, late_labels, monitor, ready, retrain, rollback
 from tasks.classifier.training import TrainingError
+from tasks.flows import ending, late_labels, monitor, ready, retrain, rollback
 from tasks.ledger import status
 from tasks.ledger.ledger import Ledger
 from tasks.promotion import approval, promotion

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tasks import monitor
+from tasks.flows import monitor
 from tasks.ledger.ledger import Ledger
 from tasks.promotion import approval, promotion, shadow_wait
 from tasks.promotion.approval import NotApproved

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from tasks import retrain, rollback
 from tasks.audit.verified_model import model_of
+from tasks.flows import retrain, rollback
 from tasks.ledger.ledger import Ledger
 from tasks.promotion import approval, promotion
 from tasks.registry import registry, tracking

@@ -104,7 +104,7 @@ def spec() -> ModelSpec:
 
 
 def validate(_: int) -> None:
-    from tasks import monitor
+    from tasks.flows import monitor
     from tasks.spec.windows import window_at
 
     preloaded.load()  # as Airflow's scheduler has, before it forks a task
@@ -127,7 +127,7 @@ def digest(_: int) -> None:
 
 
 def measure(_: int) -> None:
-    from tasks import monitor
+    from tasks.flows import monitor
     from tasks.spec.windows import window_at
 
     preloaded.load()  # as Airflow's scheduler has, before it forks a task
@@ -140,15 +140,16 @@ def measure(_: int) -> None:
 
 def judge(_: int) -> None:
     """Time the verdict alone: two summaries are read, then judged as often as takes a while."""
-    from tasks import monitor, observing, store
+    from tasks import store
     from tasks.drift import summary, verdict
+    from tasks.flows import monitor, observe
     from tasks.ledger.ledger import Ledger
     from tasks.spec.windows import window_at
 
     model = spec()
     measured = json.loads(Path("measured.json").read_text())
     window = summary.from_json(json.loads(store.read(measured["summary"])))
-    reference = observing.reference_of(model, Ledger.open(), 1)
+    reference = observe.reference_of(model, Ledger.open(), 1)
     first = verdict.judge(window, reference, model)  # solves and keeps the critical values
     timed(lambda: verdict.judge(window, reference, model))
     assert first.verdict == "steady"
@@ -158,7 +159,7 @@ def judge(_: int) -> None:
 
 def bootstrap(_: int) -> None:
     """Train and promote the first champion on the first day."""
-    from tasks import retrain
+    from tasks.flows import retrain
     from tasks.promotion import approval, promotion
     from tasks.registry import tracking
     from tasks.signing import keyring

@@ -5,8 +5,8 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
+from tasks.flows.observe import candidate_of
 from tasks.ledger.ledger import Ledger
-from tasks.observing import candidate_of
 from tasks.spec.model import ModelSpec
 
 

@@ -16,8 +16,8 @@ from typer.testing import CliRunner
 
 from ops import backfill, stack
 from ops.rest import Airflow
-from tasks import retrain
 from tasks.__main__ import app
+from tasks.flows import retrain
 from tasks.ledger import status
 from tasks.ledger.ledger import Ledger
 from tasks.promotion import approval, promotion

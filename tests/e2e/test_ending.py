@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import httpx
 import pytest
 
-from tasks import ending
+from tasks.flows import ending
 from tasks.ledger.records import Decision
 
 from .conftest import Running

@@ -11,8 +11,8 @@ import numpy as np
 from tasks.audit.verified_model import champion_of, model_of
 from tasks.classifier import refit, skops_file, spans, training
 from tasks.classifier.calibration import learn
+from tasks.flows.observe import candidate_of
 from tasks.ledger.ledger import Ledger
-from tasks.observing import candidate_of
 from tasks.registry import registry
 from tasks.registry.made_with import made_with
 from tasks.spec.model import ModelSpec

@@ -7,16 +7,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from tasks import bounds, rollback
+from tasks import bounds
 from tasks.audit import heads, verification
 from tasks.data import served_by
 from tasks.data.readers import SourceChanged as SourceChanged
 from tasks.drift.latch import kind_of
+from tasks.flows import rollback
+from tasks.flows.measure import measure as measure
+from tasks.flows.observe import constants_of, observation, reigns_at
 from tasks.ledger import remembered, status
 from tasks.ledger.ledger import Ledger
 from tasks.ledger.records import Observation, champion_at
-from tasks.measuring import measure as measure
-from tasks.observing import constants_of, observation, reigns_at
 from tasks.promotion import shadow
 from tasks.spec.model import ModelSpec, SpecError
 from tasks.spec.windows import Window, window_at, windows_within

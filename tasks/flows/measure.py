@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from tasks import store
 from tasks.audit.verified_model import classes_of, model_of
 from tasks.data.served_by import of_version
+from tasks.flows.observe import reference_of
 from tasks.ledger.ledger import Ledger
-from tasks.observing import reference_of
 from tasks.promotion.promotion import follow
 from tasks.registry.tracking import RegistryError
 from tasks.spec.model import ModelSpec, SpecError

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from tasks.flows.retrain import slices_of
 from tasks.ledger import status
 from tasks.ledger.ledger import Ledger
 from tasks.ledger.records import Proposal
 from tasks.promotion import approval
 from tasks.promotion.approval import NotApproved
-from tasks.retrain import slices_of
 from tasks.spec.model import ModelSpec
 from tasks.spec.windows import Window, stamp
 from tasks.validation import quarantine
@@ -99,9 +99,9 @@ def _outlook(
 
     Where nothing can be estimated it says why: for want of that nobody goes unasked.
     """
-    from tasks import ending
     from tasks.audit.verified_model import champion_of
     from tasks.classifier import scoring
+    from tasks.flows import ending
     from tasks.promotion import outlook, quick_fit
 
     seen = [

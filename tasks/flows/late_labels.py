@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from tasks import monitor
 from tasks.bounds import shifted
 from tasks.data.window_rows import digest_of
+from tasks.flows import monitor
 from tasks.ledger.ledger import Ledger
 from tasks.ledger.records import Observation
 from tasks.spec.model import ModelSpec
