@@ -13,13 +13,13 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from tasks.audit_command import audit
 from tasks.bounds import OutOfBounds
+from tasks.cli.audit_command import audit
+from tasks.cli.replay_command import replay
+from tasks.cli.reproduce_command import reproduce
+from tasks.cli.rollback_command import rollback
 from tasks.disk import Unusable
 from tasks.ledger.ledger import Ledger
-from tasks.replay_command import replay
-from tasks.reproduce_command import reproduce
-from tasks.rollback_command import rollback
 from tasks.spec import spec_files
 from tasks.spec.model import ModelSpec, SpecError
 

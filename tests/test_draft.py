@@ -12,7 +12,7 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 import pytest
 
-from tasks import draft
+from tasks.cli import draft
 from tasks.spec import spec_files
 from tasks.spec.model import SpecError
 

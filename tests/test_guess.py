@@ -12,8 +12,8 @@ import pyarrow as pa
 import pytest
 from typer.testing import CliRunner
 
-from tasks import draft
 from tasks.__main__ import app
+from tasks.cli import draft
 from tasks.data.guess import guess
 
 ROWS = 400

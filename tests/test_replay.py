@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tasks import draft
 from tasks.classifier import spans
 from tasks.classifier.training import TrainingError
+from tasks.cli import draft
 from tasks.drift.latch import Pause, Reading, fold
 from tasks.replay import history, schedules, trial
 from tasks.replay.history import History

@@ -17,11 +17,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tasks.classifier.training import TrainingError, gather
+from tasks.cli.draft import drafted
 from tasks.data import memory, unpacking
 from tasks.data.readers import SourceError
 from tasks.data.unpacking import BATCH_BYTES, VALUE_BYTES, TooLarge, bounded, unpacked_bytes
 from tasks.data.window_rows import batches
-from tasks.draft import drafted
 from tasks.replay.history import load
 from tasks.spec.model import ModelSpec
 from tests.conftest import POSTGRES

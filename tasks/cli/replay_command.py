@@ -14,8 +14,9 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from tasks import bounds, draft, progress
+from tasks import bounds
 from tasks.classifier.training import TrainingError
+from tasks.cli import draft, progress
 from tasks.data.guess import Guess, Kind
 from tasks.data.window_rows import SourceError
 from tasks.disk import whole, writing
