@@ -67,7 +67,6 @@ def make(spec: ModelSpec) -> DAG:
         from tasks.classifier.training import TrainingError
         from tasks.flows import retrain
         from tasks.promotion import approval
-        from tasks.reports import retrain_brief
 
         with final(approval.NotApproved, TrainingError):
             trained = retrain.train(spec, get_current_context()["dag_run"].run_id)

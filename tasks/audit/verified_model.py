@@ -48,7 +48,7 @@ def model_of(spec: ModelSpec, ledger: Ledger, version: int) -> Any:
         If the ledger knows no such version.
     tasks.registry.registry.RegistryError
         If what the registry holds is not what the ledger accepted, or is not there.
-    tasks.ledger.ledger.chain.LedgerRefused
+    tasks.ledger.chain.LedgerRefused
         If the ledger is not as it was recorded by who might.
     """
     from tasks.audit import verification

@@ -128,7 +128,8 @@ class CategoricalHinge(_MeanLoss):
     """Mean of max(0, 1 - Σ y·f + max (1 - y)·f), as `keras.metrics.CategoricalHinge`.
 
     Labels are one-hot, 0 and 1, and never converted. The true class stands as 0 among the others:
-    where all their scores are negative, this is more than the hinge of `tasks.classifier.margins.margin`.
+    where all their scores are negative, this is more than the hinge of
+    `tasks.classifier.margins.margin`.
 
     >>> metric = CategoricalHinge()
     >>> metric.update_state([[0, 1, 0], [1, 0, 0]], [[0.5, 1.0, 0.0], [0.5, -1.0, -2.0]])

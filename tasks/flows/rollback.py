@@ -185,7 +185,7 @@ def promote_back(spec: ModelSpec, proposal: str) -> Promotion:
         If nobody approved exactly this rollback.
     tasks.ledger.ledger.Conflict
         If the champion is no longer the one that it was asked for.
-    tasks.ledger.ledger.chain.LedgerRefused
+    tasks.ledger.chain.LedgerRefused
         If the ledger is not as it was recorded by who might.
     """
     ledger = Ledger.open()

@@ -240,7 +240,7 @@ def decide(
 
     Raises
     ------
-    tasks.ledger.ledger.chain.LedgerRefused
+    tasks.ledger.chain.LedgerRefused
         If the ledger is not as it was recorded by who might.
     """
     ledger = Ledger.open()

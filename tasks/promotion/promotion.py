@@ -33,7 +33,7 @@ def promote(spec: ModelSpec, proposal: str) -> Promotion:
         If the registered files are not those that were approved.
     Conflict
         If another version became champion meanwhile; recorded, nothing is changed.
-    tasks.ledger.ledger.chain.LedgerRefused
+    tasks.ledger.chain.LedgerRefused
         If the ledger is not as it was recorded by who might.
     """
     ledger = Ledger.open()

@@ -30,6 +30,8 @@ def promotion(
         which += f", which is version {asked.champion} recalibrated"
     subject = f"{spec.model}: promote {which}?"
     since = known.effective_from(candidate.trained_until)
+    path = gate_page.page_path(spec.model, retrain_brief.slug(asked.proposal))
+    page = retrain_brief.address_of(path)
     parts = [
         f"**No gate of version {candidate.version} failed** ({_verdicts(candidate)}) on the newest "
         f"{candidate.metrics['judged_rows']} rows, which neither its fit nor its calibration saw."
@@ -37,8 +39,8 @@ def promotion(
         *_same_file(known, candidate),
         _compared(candidate, asked.champion),
         table(("gate", "result", "why"), _declared(spec, candidate)),
-        f"{_others(spec, candidate)} [All gates, with reliability and margins of both models]"
-        f"({retrain_brief.address_of(gate_page.page_path(spec.model, retrain_brief.slug(asked.proposal)))}).",
+        f"{_others(spec, candidate)} "
+        f"[All gates, with reliability and margins of both models]({page}).",
         *retrain_brief.of_capped(
             candidate.metrics.get("capped", {}), candidate.metrics["judged_rows"]
         ),

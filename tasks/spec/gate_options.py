@@ -1,4 +1,4 @@
-"""The part of the model spec that says what a candidate must pass. Light, as `spec.py` is."""
+"""The part of the model spec that says what a candidate must pass. Light, as all of the spec is."""
 
 from __future__ import annotations
 

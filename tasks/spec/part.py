@@ -1,7 +1,7 @@
 """What every part of the model spec is made of: its base class, durations, shares, names.
 
-Like `spec.py` it is imported while Airflow parses DAGs: pydantic only. What bounds them, and why,
-is in `bounds.py`.
+It is imported while Airflow parses DAGs, so it needs pydantic only. What bounds them, and
+why, is in `bounds.py`.
 """
 
 from __future__ import annotations

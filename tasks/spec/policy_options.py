@@ -1,6 +1,6 @@
 """What the model spec says of a breach, of the latch, and of a candidate in shadow.
 
-Light, as `spec.py` is.
+Light, as the rest of the spec is.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Model spec files: found, read, their mistakes explained, their options listed.
 
-Like `spec.py` it is imported while Airflow parses DAGs, so it stays light.
+Like the rest of the spec it is imported while Airflow parses DAGs, so it stays light.
 """
 
 from __future__ import annotations

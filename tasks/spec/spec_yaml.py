@@ -2,7 +2,7 @@
 
 PyYAML keeps the last of two equal keys, follows aliases that multiply, and nests as deep as the
 interpreter's stack. So its events are counted before anything is made of them, and each node is
-looked at with its YAML path. Light, as `spec.py` is.
+looked at with its YAML path. Light, as the rest of the spec is.
 """
 
 from __future__ import annotations

@@ -200,7 +200,7 @@ def _usable() -> dict[str, Any]:
 
 
 def _mistakes(index: int, item: Expectation) -> Iterator[str]:
-    """Yield what is wrong with a user's expectation, in the form of `tasks.spec.model`'s messages."""
+    """Yield what is wrong with a user's expectation, in the form of the spec's own messages."""
     usable = _usable()
     from great_expectations.compatibility import pydantic
     from great_expectations.expectations import registry
