@@ -23,7 +23,7 @@ from tasks.ledger.ledger import Ledger
 from tasks.registry import tracking
 from tasks.registry.tracking import RegistryError
 from tasks.signing import keyring
-from tests.peak import measured
+from tests.support.peak import measured
 
 _SMALL = """
 import signal

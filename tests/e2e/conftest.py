@@ -24,7 +24,7 @@ from tasks.promotion import approval, promotion
 from tasks.registry import registry, tracking
 from tasks.spec.model import ModelSpec
 from tasks.spec.spec_files import load
-from tests.flow import answer
+from tests.support.flow import answer
 
 from .browser import page as page
 from .landed import ACCEPTED, ASKING, CANARIES, ORDERS, PLAYED, land, write_specs

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from tasks.replay import history, play
-from tests.decided import Decided, in_ledger, in_replay
-from tests.flow import day
-from tests.kinds import BEFORE
+from tests.support.decided import Decided, in_ledger, in_replay
+from tests.support.flow import day
+from tests.support.kinds import BEFORE
 
 from .conftest import Running
 from .landed import ACCEPTED, DAY, PLAYED
