@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from tasks import brief_calibration, capped, chart, outlook, store
+from tasks.class_spread import QUANTITIES
 from tasks.evidence import short
 from tasks.latch import breach_of
 from tasks.markdown import as_text, sparkline, table
@@ -24,7 +25,7 @@ _LONGEST_FOLDER = 200  # characters of a proposal's name in a path
 _SHOWN_WINDOWS = 26
 _SHOWN_CLASSES = 6  # in a table's columns
 _SHOWN = 0.0005  # what three digits do not round to nothing
-_UNITS = {"wasserstein": " σ"}
+_UNITS = {"wasserstein": " σ", "class_margin": " σ"}
 _WORDS = {
     "lost_level": "hinge loss above the best earlier champion's",
     "constant": "hinge loss above the best constant's",
@@ -180,7 +181,7 @@ def _evidence(known: Status, proposal: Proposal) -> list[str]:
 
 def _shown(statistics: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     """Return those of all rows, and of classes those nearest to their limit."""
-    return brief_calibration.nearest(statistics, 2 * _SHOWN_CLASSES)  # each has loss and recall
+    return brief_calibration.nearest(statistics, len(QUANTITIES) * _SHOWN_CLASSES)
 
 
 def _title(s: Mapping[str, Any]) -> str:
