@@ -155,7 +155,7 @@ def test_a_summary_survives_json(batch: Any) -> None:
 def test_the_spread_of_a_classs_margins_is_kept_however_windows_were_merged(
     parts: list[Any],
 ) -> None:
-    whole = merge_all([of(*part) for part in parts])
+    whole = merge_all([of(d, y) for d, y, *_ in parts])
     for index, name in enumerate(CLASSES):
         margins = np.concatenate([(d if index else -d)[y == index] for d, y, *_ in parts])
         losses = whole.classes[name]
