@@ -61,7 +61,7 @@ def test_electricity_is_retrained_four_times_and_gains_by_it() -> None:
     learnt = [r.tried[r.taken].name for r in retrains]
     assert learnt == [spans.BREACH, spans.ALL, spans.ALL, spans.RECENT]
     tried = trial.trial(electricity(), weeks(), weeks().windows[20].start, FIRST, silent)
-    assert tried.ours.means[0] == pytest.approx(0.7704, abs=6e-5)
+    assert tried.ours.means[0] == pytest.approx(0.77035, abs=5e-5)
     assert tried.never == pytest.approx(0.7492, abs=5e-5)
     assert tried.ours.retrains == (42, 49, 52, 93)
     gains = [(k.new or 0) - (k.old or 0) for k in trial.hindsight(tried.played)]
