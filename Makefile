@@ -58,9 +58,9 @@ format: $(VENV)/.ready-dev ## let ruff rewrite the layout
 	@$(BIN)/ruff check --fix-only --quiet .
 	@$(BIN)/ruff format --quiet .
 
-lock: $(VENV)/.ready ## pin requirements*.txt anew
-	@$(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url --no-header --python-version 3.11 requirements.in -o requirements.txt
-	@$(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url --no-header --python-version 3.11 -c requirements.txt requirements-dev.in -o requirements-dev.txt
+lock: $(VENV)/.ready ## pin requirements*.txt anew, for every supported Python
+	@$(BIN)/uv pip compile --universal --quiet --generate-hashes --no-emit-index-url --no-header --python-version 3.11 requirements.in -o requirements.txt
+	@$(BIN)/uv pip compile --universal --quiet --generate-hashes --no-emit-index-url --no-header --python-version 3.11 -c requirements.txt requirements-dev.in -o requirements-dev.txt
 
 clean: ## remove what runs left behind
 	@$(BIN)/python -m ops.stack down --home .run/demo
