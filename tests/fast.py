@@ -27,11 +27,12 @@ PROCESS = "processes of their own"
 FIXTURES = {"stores": MLFLOW}
 # By module, or by module and function.
 LISTED = {
-    "test_absent::test_forty_classes_play_to_the_end": LONG,
+    "test_absent": LONG,
+    "test_acceptance": LONG,
     "test_approval": MLFLOW,
     "test_calibration_drift": LONG,
     "test_calibration_fit::test_standard_errors_are_what_a_bootstrap_of_the_rows_shows": LONG,
-    "test_chain::test_an_altered_value_is_found_and_its_row_named": LONG,
+    "test_capped": LONG,
     "test_class_losses": LONG,
     "test_cli::test_the_module_runs_as_a_program": PROCESS,
     "test_compose": PROCESS,
