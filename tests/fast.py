@@ -19,6 +19,7 @@ import pytest
 FAST = "not slow"  # what `make test-fast` says after -m
 SECONDS = 5.0  # of the processor, of which a busy machine takes nothing away
 
+AIRFLOW = "Airflow"
 BROWSER = "Airflow and a browser"
 LONG = "seconds of arithmetic"
 MLFLOW = "MLflow's store"
@@ -29,6 +30,7 @@ FIXTURES = {"stores": MLFLOW}
 LISTED = {
     "test_absent": LONG,
     "test_acceptance": LONG,
+    "test_answers": AIRFLOW,
     "test_approval": MLFLOW,
     "test_calibration_drift": LONG,
     "test_calibration_fit::test_standard_errors_are_what_a_bootstrap_of_the_rows_shows": LONG,
