@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tasks.cli.console import err, fail, find
+from tasks.cli.console import Wide, err, fail, find
 
 if TYPE_CHECKING:
     from tasks.ledger import chain
@@ -37,6 +37,7 @@ def audit(
         bool, typer.Option("--observations", help="show each observation, not their counts")
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="print JSON instead of a table")] = False,
+    wide: Wide = False,
 ) -> None:
     """Show who decided what about a model, when and on which evidence; verify that it still is so.
 
@@ -65,7 +66,7 @@ def audit(
     if as_json:
         print(json.dumps(audit_tables.as_json(model, trail, told, found), indent=2))
     else:
-        audit_tables.show(model, trail, told, found)
+        audit_tables.show(model, trail, told, found, wide=wide)
     if save:
         _save(save, model, trail)
     if found and found.fault:

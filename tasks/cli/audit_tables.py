@@ -7,52 +7,82 @@ from dataclasses import asdict
 from textwrap import shorten
 from typing import Any
 
+from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
+from tasks import bounds
 from tasks.audit import heads
 from tasks.audit.events import Event
 from tasks.audit.findings import Findings
-from tasks.cli.console import out, table
+from tasks.cli.console import Column, Fitted, moment, out, tabulate
 from tasks.ledger import chain
 
+_SHOWN = 200  # signs of a text on a terminal
+_WHOLE = bounds.PROSE  # … and elsewhere: all that the ledger takes
 
-def show(model: str, trail: chain.Trail, told: list[Event], found: Findings | None) -> None:
+
+def show(
+    model: str,
+    trail: chain.Trail,
+    told: list[Event],
+    found: Findings | None,
+    *,
+    wide: bool = False,
+    out: Console = out,
+) -> None:
     """Print the events of a trail, and whether it is as it was recorded."""
-    out.print(_events(model, told))
+    longest = _WHOLE if wide or not out.is_terminal else _SHOWN
+    out.print(f"[bold]audit trail of {escape(model)}[/]")
+    out.print(_events(told, wide, longest))
+    out.print()
     out.print(_seal(trail, found))
 
 
-def _events(model: str, told: list[Event]) -> Table:
-    shown = table(f"audit trail of {escape(model)}")
-    shown.add_column("#", justify="right", no_wrap=True)
-    shown.add_column("recorded (UTC)", no_wrap=True)
-    shown.add_column("by", overflow="fold")
-    shown.add_column("what, for when, why, on which evidence", overflow="fold", ratio=1)
+def _events(told: list[Event], wide: bool, longest: int) -> Fitted:
+    columns = (
+        Column("#", figures=True),
+        Column("recorded (UTC)", whole=True),
+        Column("by"),
+        Column("what"),
+        Column("event time", whole=True, only_wide=True),
+        Column("proposal", only_wide=True),
+        Column("why", only_wide=True),
+        Column("on which evidence", only_wide=True),
+    )
+    cells = []
     for event in told:
-        several = event.last > event.first
-        details = [f"[dim]{escape(_plain(line))}[/]" for line in _details(event)]
-        shown.add_row(
-            f"{event.first}–{event.last}" if several else str(event.first),
-            f"{event.recorded_at:%Y-%m-%d %H:%M:%S}",
-            escape(_plain(event.by)),
-            "\n".join([escape(_plain(event.what)), *details]),
+        until = moment(event.event_time.isoformat()) if event.event_time else ""
+        proposal, why, what, by = (
+            escape(_plain(text, longest))
+            for text in (event.proposal, event.why, event.what, event.by)
         )
-    return shown
+        on = escape(_plain(_evidence(event), longest))
+        details = [
+            ", ".join(part for part in (until and f"event time {until}", proposal) if part),
+            why and f"why: {why}",
+            on and f"on: {on}",
+        ]
+        several = event.last > event.first
+        cells.append(
+            (
+                f"{event.first}–{event.last}" if several else str(event.first),
+                f"{event.recorded_at:%Y-%m-%d %H:%M:%S}",
+                by,
+                what if wide else "\n".join([what, *(f"[dim]{d}[/]" for d in details if d)]),
+                until,
+                proposal,
+                why,
+                on,
+            )
+        )
+    return tabulate(columns, cells, wide=wide)
 
 
-def _details(event: Event) -> list[str]:
-    until = f"event time {event.event_time:%Y-%m-%d %H:%M}" if event.event_time else ""
-    lines = [", ".join(part for part in (until.removesuffix(" 00:00"), event.proposal) if part)]
-    if event.why:
-        lines.append(f"why: {event.why}")
-    if event.evidence:
-        digests = (f"{of} {digest[:12]}" for of, digest in event.evidence.items())
-        lines.append(f"on: {', '.join(digests)}")
-    return lines
+def _evidence(event: Event) -> str:
+    return ", ".join(f"{of} {digest[:12]}" for of, digest in event.evidence.items())
 
 
-def _plain(text: str, longest: int = 200) -> str:
+def _plain(text: str, longest: int) -> str:
     # What people wrote must not move the cursor: a comment could paint over other lines.
     line = shorten(text, longest, placeholder=" …")
     return "".join(sign if sign.isprintable() else "�" for sign in line)

@@ -14,7 +14,7 @@ import typer
 
 from tasks import bounds
 from tasks.cli import draft, progress
-from tasks.cli.console import err, fail, out
+from tasks.cli.console import Wide, err, fail, out
 from tasks.data.guess import Guess, Kind
 from tasks.disk import whole, writing
 from tasks.spec.model import ModelSpec, SpecError, format_duration
@@ -81,6 +81,7 @@ def replay(
     plot: Annotated[
         Path | None, typer.Option(help="draw the play to this .svg, .png or .pdf")
     ] = None,
+    wide: Wide = False,
 ) -> None:
     """Put a policy on trial: play a spec over its history, against other ways to retrain.
 
@@ -116,7 +117,7 @@ def replay(
         fail(f"the first champion: {error} with --first, or begin elsewhere with --from")
     except (SpecError, SourceError) as error:
         fail(error)
-    _tell(report, as_json, plot)
+    _tell(report, as_json, plot, wide)
     for reason in report.tried.history.quarantined:
         err.print(f"rows left out, as the monitor would quarantine them: {reason}", markup=False)
     if stopped:
@@ -232,11 +233,11 @@ def _play(
     return Report(tried, others, swept, settings)
 
 
-def _tell(report: Report, as_json: str | None, plot: Path | None) -> None:
+def _tell(report: Report, as_json: str | None, plot: Path | None, wide: bool) -> None:
     from tasks.cli import replay_tables
     from tasks.replay import replay_report
 
-    replay_tables.show(report, err if as_json == "-" else out)
+    replay_tables.show(report, err if as_json == "-" else out, wide=wide)
     if as_json is not None:
         text = json.dumps(replay_report.as_json(report), indent=1, allow_nan=False) + "\n"
         if as_json == "-":

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from tasks.cli.console import Model, find
+from tasks.cli.console import Model, Wide, find
 
 
 def status(
@@ -16,6 +16,7 @@ def status(
     windows: Annotated[
         int, typer.Option(min=1, help="how many of the newest windows to show")
     ] = 30,
+    wide: Wide = False,
 ) -> None:
     """Show a model's windows, latch, proposals and promotions."""
     from tasks.cli import status_tables
@@ -26,4 +27,4 @@ def status(
     if as_json:
         print(json.dumps(state.as_json(known), indent=2))
     else:
-        status_tables.show(known, windows)
+        status_tables.show(known, windows, wide=wide)

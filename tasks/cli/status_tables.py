@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
-from tasks.cli.console import STYLES, moment, out, table
+from tasks.cli.console import STYLES, Column, Fitted, moment, out, tabulate
 from tasks.ledger import status as state
 from tasks.ledger.status import Status
 
 
-def show(status: Status, newest: int) -> None:
-    """Print a status, and the newest windows as a table."""
+def show(status: Status, newest: int, *, wide: bool = False, out: Console = out) -> None:
+    """Print a status, with its newest windows, its proposals and promotions as tables."""
     told = state.as_json(status)
     model = status.spec.model
     champion = "none yet" if status.champion is None else f"version {status.champion}"
@@ -36,54 +36,64 @@ def show(status: Status, newest: int) -> None:
         probabilities = status.calibration.now
         out.print(f"calibration: [bold]{probabilities.state}[/]  episode: {probabilities.episode}")
     if told["windows"]:
-        out.print(_windows(told["windows"][-newest:]))
+        out.print("\n[bold]windows[/]")
+        out.print(_windows(told["windows"][-newest:], wide))
     if told["proposals"]:
-        out.print(_proposals(told["proposals"]))
+        out.print("\n[bold]proposals[/]")
+        out.print(_proposals(told["proposals"], wide))
     if told["promotions"]:
-        out.print(_promotions(told["promotions"]))
+        out.print("\n[bold]promotions[/]")
+        out.print(_promotions(told["promotions"], wide))
     else:
         out.print(
             f"Train the first champion: trigger the DAG retrain.{model} with reason 'bootstrap'."
         )
 
 
-def _windows(rows: list[dict[str, Any]]) -> Table:
-    shown = table("windows")
-    for name in ("from", "version", "verdict", "of limit", "accuracy", "latch"):
-        figures = name in ("version", "of limit", "accuracy")
-        shown.add_column(name, justify="right" if figures else "left", no_wrap=True)
-    shown.add_column("why")
-    for row in rows:
-        verdict = str(row["verdict"])
-        shown.add_row(
+def _windows(rows: list[dict[str, Any]], wide: bool) -> Fitted:
+    columns = (
+        Column("from", whole=True),
+        Column("version", figures=True, only_wide=True),
+        Column("verdict", whole=True),
+        Column("× limit", figures=True),
+        Column("accuracy", figures=True),
+        Column("latch", whole=True),
+        Column("why"),
+    )
+    cells = (
+        (
             moment(row["start"]),
             str(row["version"]),
-            f"[{STYLES[verdict]}]{verdict}[/]",
+            f"[{STYLES[row['verdict']]}]{row['verdict']}[/]",
             _two(row["pressure"]),
             _two(row.get("accuracy")),
             str(row["latch"]),
             escape(str(row["reason"])),
         )
-    return shown
+        for row in rows
+    )
+    return tabulate(columns, cells, wide=wide)
 
 
 def _two(value: object) -> str:
     return f"{value:.2f}" if isinstance(value, float) else "–"
 
 
-def _proposals(rows: list[dict[str, Any]]) -> Table:
-    shown = table("proposals")
-    shown.add_column("proposal", no_wrap=True, overflow="fold")  # whole: `withdraw` takes it
-    for name in ("reason", "by", "what became of it"):
-        shown.add_column(name)
+def _proposals(rows: list[dict[str, Any]], wide: bool) -> Fitted:
+    columns = (
+        Column("proposal", whole=True),  # `withdraw` takes it
+        Column("reason"),
+        Column("by", only_wide=True),
+        Column("what became of it"),
+    )
+    between = "; " if wide else "\n"
+    cells = []
     for row in rows:
         told = [escape(_decided(d)) for d in row["decisions"]]
         waits = ["[yellow]live[/]"] if row["live"] else []
-        shown.add_row(
-            *(escape(str(row[name])) for name in ("proposal", "reason", "proposer")),
-            "\n".join([*told, *waits]),
-        )
-    return shown
+        named = (escape(str(row[name])) for name in ("proposal", "reason", "proposer"))
+        cells.append((*named, between.join([*told, *waits])))
+    return tabulate(columns, cells, wide=wide)
 
 
 def _decided(decision: dict[str, Any]) -> str:
@@ -93,17 +103,24 @@ def _decided(decision: dict[str, Any]) -> str:
     return f"{said}: {decision['comment']}" if ended else said
 
 
-def _promotions(rows: list[dict[str, Any]]) -> Table:
-    shown = table("promotions", "#", "champion", "before", "for windows from", "by", "reason")
-    for row in rows:
-        before = "–" if row["expected"] is None else str(row["expected"])
-        since = moment(row["effective_from"])
-        shown.add_row(
+def _promotions(rows: list[dict[str, Any]], wide: bool) -> Fitted:
+    columns = (
+        Column("#", figures=True),
+        Column("champion", figures=True),
+        Column("before", figures=True),
+        Column("for windows from", whole=True),
+        Column("by"),
+        Column("reason"),
+    )
+    cells = (
+        (
             str(row["number"]),
             str(row["version"]),
-            before,
-            since,
+            "–" if row["expected"] is None else str(row["expected"]),
+            moment(row["effective_from"]),
             escape(str(row["by"])),
             escape(str(row["reason"])),
         )
-    return shown
+        for row in rows
+    )
+    return tabulate(columns, cells, wide=wide)
