@@ -36,7 +36,8 @@ def show(status: Status, newest: int, *, wide: bool = False, out: Console = out)
         probabilities = status.calibration.now
         out.print(f"calibration: [bold]{probabilities.state}[/]  episode: {probabilities.episode}")
     if told["windows"]:
-        out.print("\n[bold]windows[/]")
+        why = "" if wide else "  why: farthest above its limit, + how many more"
+        out.print(f"\n[bold]windows[/]{why}")
         out.print(_windows(told["windows"][-newest:], wide))
     if told["proposals"]:
         out.print("\n[bold]proposals[/]")
@@ -68,11 +69,23 @@ def _windows(rows: list[dict[str, Any]], wide: bool) -> Fitted:
             _two(row["pressure"]),
             _two(row.get("accuracy")),
             str(row["latch"]),
-            escape(str(row["reason"])),
+            escape(row["reason"] if wide else _short(row)),
         )
         for row in rows
     )
     return tabulate(columns, cells, wide=wide)
+
+
+def _short(row: dict[str, Any]) -> str:
+    """Return what is farthest above its limit; nothing of a steady window."""
+    if row["verdict"] == "steady":
+        return ""
+    above = [s for s in row.get("statistics", ()) if s["pressure"] > 1 and not s["blind"]]
+    if row["verdict"] == "insufficient" or not above:
+        return str(row["reason"])
+    first = max(above, key=lambda s: float(s["pressure"]))
+    title = first["name"] if first["of"] is None else f"{first['name']} of {first['of']}"
+    return f"{title} +{len(above) - 1}" if len(above) > 1 else str(title)
 
 
 def _two(value: object) -> str:

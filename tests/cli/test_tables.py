@@ -137,6 +137,18 @@ def test_status_shows_all_columns_with_wide_and_each_row_on_one_line(ledger: Led
     assert sum(line.endswith(ABOVE) for line in shown.splitlines()) == 4
 
 
+def test_a_window_names_what_is_farthest_above_its_limit_and_wide_says_it_all(
+    ledger: Ledger,
+) -> None:
+    found = (("ks", None, 1.2, False), ("class_loss", "1", 2.5, False), ("blind", None, 3.0, True))
+    names = ("name", "of", "pressure", "blind")
+    figures = {"statistics": [dict(zip(names, each, strict=True)) for each in found]}
+    span = hour(5), hour(6)
+    ledger.observe(Observation("churn", 1, *span, "s", "d", "drifting", ABOVE, 2.5, figures))
+    assert tables(printed("status", "churn"))["windows"][-1].endswith("class_loss of 1 +1")
+    assert tables(printed("status", "churn", "--wide"))["windows"][-1].endswith(ABOVE)
+
+
 def test_an_audit_trail_fits_80_columns_and_is_whole_in_a_pipe(ledger: Ledger) -> None:
     shown = printed("audit", "churn")
     assert_fits(shown, "audit trail")
