@@ -14,7 +14,7 @@ import pytest
 
 from tasks.drift.reliability_table import ReliabilityTable, to_json
 from tasks.drift.statistic import Statistic
-from tasks.promotion import approval
+from tasks.flows import asking
 from tasks.reports import chart, markdown, promotion_brief, recalibration_brief, retrain_brief
 from tests.support.flow import FIRST, MODEL, At, beginning, land, propose, read, rows, watch
 
@@ -67,7 +67,7 @@ def test_the_drift_brief_has_each_statistic_beside_its_limit(at: At) -> None:
     at("drifted")
     body = propose()["body"]
     newest = read().observations[-1].figures
-    assert len(newest["statistics"]) == 11
+    assert len(newest["statistics"]) == 13
     assert f"300 rows: {retrain_brief.as_text(read().observations[-1].reason)}." in body
     for s in newest["statistics"]:
         told = retrain_brief._WORDS.get(s["name"], s["name"].replace("_", " "))
@@ -81,12 +81,12 @@ def test_of_many_classes_the_brief_shows_those_nearest_to_their_limit() -> None:
     classes = [
         {"name": name, "of": f"{number:02}", "pressure": number / 40}
         for number in range(40)
-        for name in ("class_loss", "class_recall")
+        for name in ("class_loss", "class_recall", "class_margin")
     ]
     shown = retrain_brief._shown([*classes, overall])
     assert shown[-1] == overall
     assert {s["of"] for s in shown[:-1]} == {"34", "35", "36", "37", "38", "39"}
-    assert len(shown) == 13
+    assert len(shown) == 19
 
 
 def test_of_the_probabilities_of_many_classes_those_nearest_to_their_limit_are_shown() -> None:
@@ -131,7 +131,7 @@ def test_the_promotion_brief_says_of_each_metric_whether_it_became_worse(
 
 def test_the_promotion_brief_has_the_declared_gates_and_a_link_to_all(at: At) -> None:
     at("registered")
-    asked = approval.ask_to_promote(MODEL, FIRST, "/dags/here")
+    asked = asking.to_promote(MODEL, FIRST, "/dags/here")
     gates = read().candidates[-1].gates
     loss = next(g for g in gates if g["name"] == "hinge_loss")
     line = next(row for row in asked["body"].splitlines() if row.startswith("| hinge loss | p"))
@@ -183,7 +183,7 @@ def test_a_page_escapes_title_and_body() -> None:
 
 def test_no_page_links_to_another_host_than_the_mlflow_ui(at: At) -> None:
     at("registered")
-    approval.ask_to_promote(MODEL, FIRST, "/dags/here")
+    asking.to_promote(MODEL, FIRST, "/dags/here")
     pages = list(Path("store/reports").rglob("*.html"))
     assert {p.name for p in pages} >= {"retrain.html", "promotion.html"}
     assert {h for p in pages for h in hosts(p.read_text())} <= {"", "mlflow.example"}
