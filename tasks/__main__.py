@@ -13,12 +13,11 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from tasks.bounds import OutOfBounds
 from tasks.cli.audit_command import audit
 from tasks.cli.replay_command import replay
 from tasks.cli.reproduce_command import reproduce
 from tasks.cli.rollback_command import rollback
-from tasks.disk import Unusable
+from tasks.errors import GatelatchError
 from tasks.ledger.ledger import Ledger
 from tasks.spec import spec_files
 from tasks.spec.model import ModelSpec, SpecError
@@ -199,14 +198,11 @@ def withdraw(
     by: Annotated[str, typer.Option(help="who withdraws it")],
 ) -> None:
     """End a live proposal whose run will not finish; the latch then rests."""
-    from tasks.ledger.chain import LedgerRefused
-    from tasks.promotion.approval import NotApproved
     from tasks.promotion.approval import withdraw as end
-    from tasks.signing.keyring import KeyUnusable
 
     try:
         end(_find(model), proposal, by, reason)
-    except (NotApproved, OutOfBounds, LedgerRefused, KeyUnusable) as error:
+    except GatelatchError as error:
         _fail(str(error))
     out.print(f"{escape(proposal)} is withdrawn")
 
@@ -262,10 +258,10 @@ def _fail(message: str) -> NoReturn:
 
 
 def main() -> None:
-    """Run a command; a disk that is full is said in a sentence."""
+    """Run a command; what goes wrong is said in a sentence."""
     try:
         app()
-    except Unusable as error:
+    except GatelatchError as error:
         err.print(str(error), markup=False)
         sys.exit(1)
 

@@ -21,7 +21,7 @@ from tasks import disk, scratch, store
 from tasks.disk import Unusable
 from tasks.ledger.ledger import Ledger
 from tasks.registry import tracking
-from tasks.registry.tracking import RegistryError
+from tasks.registry.tracking import RegistryRefused
 from tasks.signing import keyring
 from tests.support.peak import measured
 
@@ -220,17 +220,17 @@ def test_what_the_ledger_says_of_a_statement_is_left_as_it_is(ledger: Ledger) ->
 
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT])
 def test_mlflow_says_of_a_full_disk_what_it_is_and_not_that_the_model_is_bad(code: int) -> None:
-    from mlflow.exceptions import MlflowException
+    from mlflow.exceptions import RESOURCE_DOES_NOT_EXIST, MlflowException
 
     what = "churn version 1 cannot be fetched"
-    wrapped = MlflowException("please ensure that the path is correct")
+    wrapped = MlflowException("please ensure that the path is correct", RESOURCE_DOES_NOT_EXIST)
     wrapped.__cause__ = OSError(code, os.strerror(code))
-    explained = tracking._explained(f"{what}; restore its files")
+    explained = tracking._explained(what, "restore its files")
     with pytest.raises(Unusable, match=f"^{what}: (no space|the disk quota)"), explained:
         raise wrapped
     wrapped.__cause__ = None
-    explained = tracking._explained(f"{what}; restore its files")
-    with pytest.raises(RegistryError, match="restore its files"), explained:
+    explained = tracking._explained(what, "restore its files")
+    with pytest.raises(RegistryRefused, match="restore its files"), explained:
         raise wrapped
 
 

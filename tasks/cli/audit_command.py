@@ -18,9 +18,9 @@ from tasks.audit import adoption, findings, heads
 from tasks.audit import events as trails
 from tasks.audit.events import Event
 from tasks.audit.findings import Findings
+from tasks.errors import GatelatchError
 from tasks.ledger import chain
 from tasks.ledger.ledger import Ledger
-from tasks.signing.keyring import KeyUnusable
 from tasks.spec import spec_files
 from tasks.spec.model import SpecError
 
@@ -66,7 +66,7 @@ def audit(
         if not trail.links and not trail.rows and not head:
             _know(model)
         found = findings.look(model, trail, kept) if verify or head else None
-    except (ValueError, KeyUnusable, chain.LedgerRefused, adoption.NotAdopted) as error:
+    except GatelatchError as error:
         _ERR.print(str(error), markup=False)
         raise typer.Exit(1) from None
     told = trails.events(trail, each_window=each_window)

@@ -18,8 +18,8 @@ from tasks import bounds
 from tasks.classifier.training import TrainingError
 from tasks.cli import draft, progress
 from tasks.data.guess import Guess, Kind
-from tasks.data.window_rows import SourceError
 from tasks.disk import whole, writing
+from tasks.errors import GatelatchError
 from tasks.spec.model import ModelSpec, SpecError, format_duration
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ def replay(
         wanted = _Wanted(spec, since, until, first, every or [4, 8, 13], oracle)
         with progress.bars(err) as stage, progress.unconverged() as stopped:
             report = replace(_play(wanted, settings, points, stage), columns=guesses)
-    except (SpecError, SourceError, TrainingError) as error:
+    except GatelatchError as error:
         err.print(_explained(error), markup=False)
         raise typer.Exit(1) from None
     _tell(report, as_json, plot)

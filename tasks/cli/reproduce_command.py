@@ -8,8 +8,8 @@ import typer
 from rich.console import Console
 
 from tasks.bounds import INTEGER
+from tasks.errors import GatelatchError
 from tasks.spec import spec_files
-from tasks.spec.model import SpecError
 
 err = Console(stderr=True, soft_wrap=True, highlight=False)
 
@@ -22,14 +22,11 @@ def reproduce(
 
     Exit code 0: the same. 1: not the same. 2: cannot be told, as data or spec changed.
     """
-    from tasks.flows.reproduce import CannotReproduce
     from tasks.flows.reproduce import reproduce as again
-    from tasks.ledger.chain import LedgerRefused
-    from tasks.registry.registry import RegistryError
 
     try:
         found = again(spec_files.find(model), version)
-    except (SpecError, CannotReproduce, RegistryError, LedgerRefused) as error:
+    except GatelatchError as error:
         err.print(str(error), markup=False)
         raise typer.Exit(2) from None
     if found.identical:

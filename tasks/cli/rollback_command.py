@@ -9,11 +9,9 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from tasks.bounds import INTEGER, OutOfBounds
-from tasks.ledger.chain import LedgerRefused
-from tasks.ledger.ledger import Conflict
+from tasks.bounds import INTEGER
+from tasks.errors import GatelatchError
 from tasks.spec import spec_files
-from tasks.spec.model import SpecError
 
 err = Console(stderr=True, soft_wrap=True, highlight=False)
 
@@ -37,9 +35,6 @@ def rollback(
     Exit code 0: it is champion. 1: nothing was changed, and the message says why.
     """
     from tasks.flows.rollback import RollbackError, by_hand, promote_back, target
-    from tasks.promotion.approval import NotApproved
-    from tasks.registry.registry import RegistryError
-    from tasks.signing.keyring import KeyUnusable
 
     try:
         spec = spec_files.find(model)
@@ -56,16 +51,7 @@ def rollback(
             expected=champion,
         )
         done = promote_back(spec, proposal.proposal)
-    except (
-        SpecError,
-        RollbackError,
-        NotApproved,
-        Conflict,
-        RegistryError,
-        KeyUnusable,
-        OutOfBounds,
-        LedgerRefused,
-    ) as error:
+    except GatelatchError as error:
         err.print(str(error), markup=False)
         raise typer.Exit(1) from None
     typer.echo(

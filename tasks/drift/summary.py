@@ -24,9 +24,10 @@ from tasks.drift import reliability_table
 from tasks.drift.grid import Bins, Grid
 from tasks.drift.moments import NOTHING, Moments
 from tasks.drift.reliability_table import ReliabilityTable
+from tasks.errors import Final
 
 
-class NotFinite(ValueError):
+class NotFinite(Final, ValueError):
     """Decision values that are no numbers: too large an input, or a broken log of margins."""
 
 
@@ -35,7 +36,7 @@ LARGEST = 1e150  # so that squares can be summed
 _EXACT = 2**53  # whole numbers below are exact
 
 
-class OtherFormat(ValueError):
+class OtherFormat(Final, ValueError):
     """A stored summary that was written by another version of this code."""
 
 

@@ -9,11 +9,12 @@ from functools import cached_property
 import numpy as np
 
 from tasks.classifier.margins import Floats, Ints, error, hinge, margin, violation
+from tasks.errors import Final
 from tasks.gates.equal_mass import Reliability, reliability
 from tasks.spec.gate_options import Costs
 
 
-class NotComputable(Exception):
+class NotComputable(Final):
     """A gate cannot be computed, and says why."""
 
 
