@@ -24,7 +24,7 @@ _FOR_EVER = timedelta(days=3650)  # event time decides: insufficient windows end
 def make(spec: ModelSpec) -> DAG:
     @task(task_id="propose")
     def propose() -> dict[str, Any]:
-        from tasks.flows import ready
+        from tasks.flows import asking, ready
         from tasks.promotion import approval
 
         context = get_current_context()
@@ -45,7 +45,7 @@ def make(spec: ModelSpec) -> DAG:
                 by_monitor=by_monitor(spec, context),
             )
             rows = ready.count(spec, proposal)
-        return approval.ask_to_retrain(spec, proposal, run_link(context), rows)
+        return asking.to_retrain(spec, proposal, run_link(context), rows)
 
     @task.short_circuit
     def decide(step: str) -> bool:
@@ -86,19 +86,19 @@ def make(spec: ModelSpec) -> DAG:
 
     @task
     def register(candidate_run: str) -> dict[str, Any]:
-        from tasks.flows import retrain
-        from tasks.promotion import approval
+        from tasks.flows import asking, retrain
 
         context = get_current_context()
         proposal = context["dag_run"].run_id
         registered = retrain.register(spec, proposal, candidate_run)
         if spec.shadow.windows:  # what is asked includes what these will say
             return registered
-        return {**registered, **approval.ask_to_promote(spec, proposal, run_link(context))}
+        return {**registered, **asking.to_promote(spec, proposal, run_link(context))}
 
     @task.sensor(mode="reschedule", poke_interval=_poke_interval(spec), timeout=_FOR_EVER)
     def shadow() -> PokeReturnValue:
-        from tasks.promotion import approval, shadow_wait
+        from tasks.flows import asking
+        from tasks.promotion import shadow_wait
 
         context = get_current_context()
         proposal = context["dag_run"].run_id
@@ -108,7 +108,7 @@ def make(spec: ModelSpec) -> DAG:
             return PokeReturnValue(is_done=False)
         if outcome.answer != "passed":
             raise AirflowSkipException(outcome.reason)
-        brief = approval.ask_to_promote(spec, proposal, run_link(context), outcome)
+        brief = asking.to_promote(spec, proposal, run_link(context), outcome)
         return PokeReturnValue(is_done=True, xcom_value=brief)
 
     @task

@@ -28,9 +28,10 @@ from tests.support.peak import measured
 _SMALL = """
 import signal
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-from tasks import disk, signing_keys, store
+from tasks import disk, store
+from tasks.signing import keyring
 from tasks.disk import Unusable
-import tasks.keys, duckdb
+import tasks.data.keys, duckdb
 resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}))
 try:
     {code}
@@ -244,7 +245,7 @@ def test_what_steps_hand_over_and_does_not_fit_into_the_temporary_folder_is_name
     settings = {k: v for k, v in os.environ.items() if k.startswith(("GATELATCH_", "MLFLOW_"))}
     told = told_with_files_of_at_most(
         100_000,
-        f"from tasks import tracking; tracking.get_json({run!r}, 'rows')",
+        f"from tasks.registry import tracking; tracking.get_json({run!r}, 'rows')",
         stores,
         TMPDIR=str(stores / "tmp"),
         **settings,
@@ -258,7 +259,7 @@ def test_a_key_that_does_not_fit_leaves_nothing_and_what_a_killed_process_left_i
 ) -> None:
     key = tmp_path / "keys" / "signing.pem"
     told = told_with_files_of_at_most(
-        10, "signing_keys.prepare()", tmp_path, GATELATCH_SIGNING_KEY=str(key)
+        10, "keyring.prepare()", tmp_path, GATELATCH_SIGNING_KEY=str(key)
     )
     assert told.startswith(f"the signing key {key} cannot be written: ")
     assert files(key.parent) == []
