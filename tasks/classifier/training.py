@@ -14,6 +14,7 @@ from tasks.classifier import absent
 from tasks.classifier.encoding import encoder, mute
 from tasks.classifier.finite import LARGEST
 from tasks.classifier.linear import Rows
+from tasks.errors import Final
 from tasks.spec.model import ModelSpec
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 ISOTONIC_ROWS = 1000
 
 
-class TrainingError(Exception):
+class TrainingError(Final):
     """Rows a model cannot be trained on: says why, and the way out."""
 
 

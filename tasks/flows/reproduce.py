@@ -11,6 +11,7 @@ import numpy as np
 from tasks.audit.verified_model import champion_of, model_of
 from tasks.classifier import refit, skops_file, spans, training
 from tasks.classifier.calibration import learn
+from tasks.errors import Final
 from tasks.ledger.ledger import Ledger
 from tasks.registry import registry
 from tasks.registry.made_with import made_with
@@ -21,7 +22,7 @@ from tasks.validation import quarantine
 _TOLERANCE = 1e-9
 
 
-class CannotReproduce(Exception):
+class CannotReproduce(Final):
     """Something that the candidate was made of is no longer there: says which, by digest."""
 
 
@@ -51,7 +52,7 @@ def reproduce(spec: ModelSpec, version: int) -> Reproduction:
         If spec or data are no longer those of the lineage.
     tasks.spec.model.SpecError
         If the ledger knows no such version.
-    tasks.registry.registry.RegistryError
+    tasks.registry.tracking.RegistryRefused
         If the version cannot be loaded.
     """
     ledger = Ledger.open()

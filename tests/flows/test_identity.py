@@ -91,7 +91,7 @@ def champion_is(name: str, left: dict[str, Any]) -> None:
     registry.load("churn", version, approved.artifact_digest)
     for other in known.candidates:
         if other != approved:
-            with pytest.raises(tracking.RegistryError, match="is refused"):
+            with pytest.raises(tracking.ModelRefused, match="is refused"):
                 registry.load("churn", version, other.artifact_digest)
 
 
