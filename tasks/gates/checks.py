@@ -6,13 +6,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from tasks.classifier import absent, calibration, training
+from tasks.classifier import absent, calibration, preprocessing, training
 from tasks.classifier.margins import Floats, Ints
 from tasks.gates import calibration_defects, declared_gates, leakage, slices, soundness
 from tasks.gates.declared_gates import GateResult, guarded
 from tasks.gates.losses import Scored
-from tasks.ledger.evidence import short
-from tasks.registry import lineage
+from tasks.ledger.evidence import digest, short
 from tasks.spec.model import ModelSpec
 
 if TYPE_CHECKING:
@@ -128,8 +127,8 @@ def unleaked(
 
 
 def _preparation(model: Any, spec_digest: str | None) -> soundness.Preprocessing:
-    made = lineage.preprocessing_structure(model), lineage.preprocessing_digest(model)
-    structure, whole = map(short, made)
+    made = preprocessing.structure(model), preprocessing.whole(model)
+    structure, whole = (short(digest(part)) for part in made)
     return soundness.Preprocessing(structure, whole, spec_digest)
 
 

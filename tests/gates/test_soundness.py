@@ -10,13 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.classifier import timing, training
+from tasks.classifier import preprocessing, timing, training
 from tasks.classifier.margins import Floats, Ints
 from tasks.gates import soundness
 from tasks.gates.declared_gates import guarded
 from tasks.gates.losses import Scored
 from tasks.gates.soundness import Preprocessing
-from tasks.registry import lineage
 from tasks.spec.model import Gates
 from tests.gates.test_declared_gates import margins, scored
 
@@ -187,10 +186,10 @@ def test_structure_stays_while_statistics_move(spec: Make) -> None:
         return training.fit(one, frame, rng.integers(0, 2, 200))
 
     old, new = fitted(["a", "b"]), fitted(["a", "b", "c"])
-    assert lineage.preprocessing_structure(old) == lineage.preprocessing_structure(new)
-    assert lineage.preprocessing_digest(old) != lineage.preprocessing_digest(new)
-    assert lineage.preprocessing_digest(old) == lineage.preprocessing_digest(old)
+    assert preprocessing.structure(old) == preprocessing.structure(new)
+    assert preprocessing.whole(old) != preprocessing.whole(new)
+    assert preprocessing.whole(old) == preprocessing.whole(old)
     capped = [fitted(["a", "b"], spec(**parts, training={"cap": cap})) for cap in (5, 10, None)]
-    assert len({lineage.preprocessing_structure(model) for model in capped}) == 3
+    assert len({str(preprocessing.structure(model)) for model in capped}) == 3
     other = fitted(["a"], spec(features={"numeric": [], "categorical": ["c"], "text": ["t"]}))
-    assert lineage.preprocessing_structure(old) != lineage.preprocessing_structure(other)
+    assert preprocessing.structure(old) != preprocessing.structure(other)
