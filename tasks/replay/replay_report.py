@@ -15,7 +15,6 @@ from rich.table import Table
 from tasks.data.guess import Guess
 from tasks.drift.advice import Seen, advise
 from tasks.drift.attribution import INTERCEPT
-from tasks.gates import declared_gates
 from tasks.replay.play import Retrain, Step
 from tasks.replay.schedules import stride
 from tasks.replay.trial import Hindsight, Policy, Trial, frontier, hindsight
@@ -63,8 +62,8 @@ def as_json(report: Report) -> dict[str, Any]:
         "bootstrap": {
             "rows": len(trained.trained),
             "passed": trained.accepted.passed,
-            "warnings": list(trained.accepted.metrics["warnings"]),
-            "gates": [declared_gates.as_json(gate) for gate in trained.accepted.gates],
+            "warnings": list(trained.accepted.metrics.warnings),
+            "gates": [gate.to_json() for gate in trained.accepted.gates],
         },
         "advice": _advice(tried),
         "windows": [_window(tried, step) for step in tried.played.steps],
@@ -139,7 +138,7 @@ def _retrain(tried: Trial, retrain: Retrain, known: Hindsight) -> dict[str, Any]
         "warnings": list(retrain.warnings),
         "above": list(retrain.above),
         "features": [{"name": name, "change": change} for name, change in retrain.causes.items()],
-        "gates": [declared_gates.as_json(gate) for gate in retrain.gates],
+        "gates": [gate.to_json() for gate in retrain.gates],
         "accuracy_old": known.old,
         "accuracy_new": known.new,
         "false_alarm": known.false_alarm,
@@ -206,7 +205,7 @@ def show(report: Report, out: Console) -> None:
 
 def _unpromised(tried: Trial) -> Iterator[tuple[str, str]]:
     """Yield what the first champion and each promoted candidate could not promise."""
-    for line in tried.played.bootstrap.accepted.metrics["warnings"]:
+    for line in tried.played.bootstrap.accepted.metrics.warnings:
         yield "The first champion", line
     for retrain in tried.played.retrains:
         if retrain.version is not None:
