@@ -11,9 +11,9 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from tasks.classifier import calibration, scoring, training
+from tasks.classifier.finite import NotFinite, need_finite
 from tasks.classifier.training import Slices, TrainingError
 from tasks.classifier.training_rows import TrainingRows
-from tasks.drift.summary import NotFinite, need_finite
 from tasks.spec.model import ModelSpec
 
 _WAY_OUT = "propose again with newer rows, or set training.refit: never"

@@ -12,7 +12,6 @@ from tasks.audit.verified_model import champion_of, model_of
 from tasks.classifier import refit, skops_file, training
 from tasks.classifier.calibration import learn
 from tasks.classifier.training_rows import gather
-from tasks.flows.observe import candidate_of
 from tasks.gates.candidate_metrics import CandidateMetrics
 from tasks.ledger.ledger import Ledger
 from tasks.registry import registry
@@ -58,7 +57,7 @@ def reproduce(spec: ModelSpec, version: int) -> Reproduction:
         If the version cannot be loaded.
     """
     ledger = Ledger.open()
-    candidate = candidate_of(spec, ledger, version)
+    candidate = ledger.version(spec.model, version)
     record = registry.lineage_of(spec.model, version, candidate.artifact_digest)
     if record["spec_digest"] != spec.digest:
         raise CannotReproduce(

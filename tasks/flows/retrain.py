@@ -24,7 +24,7 @@ from tasks.spec.windows import Window
 from tasks.validation import quarantine
 
 if TYPE_CHECKING:
-    from tasks.classifier.margins import Ints
+    from tasks.arrays import Ints
     from tasks.classifier.spans import Learning
     from tasks.classifier.training import Slices
     from tasks.classifier.training_rows import TrainingRows

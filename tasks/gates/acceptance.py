@@ -11,14 +11,16 @@ from typing import Any
 
 import numpy as np
 
+from tasks.arrays import Floats, Ints
 from tasks.classifier import absent, calibration, capped, refit, scoring
 from tasks.classifier.calibration_fit import parameters
-from tasks.classifier.margins import Floats, Ints, confidence, hinge, margin
+from tasks.classifier.finite import NotFinite, need_finite
+from tasks.classifier.margins import confidence, hinge, margin
 from tasks.classifier.training import Slices, TrainingError, class_names
 from tasks.classifier.training_rows import TrainingRows
+from tasks.drift import scored_rows
 from tasks.drift.grid import Grid
 from tasks.drift.reference import Reference, reference_of
-from tasks.drift.summary import NotFinite, need_finite
 from tasks.gates import every_gate, gate_result
 from tasks.gates.candidate_metrics import CandidateMetrics
 from tasks.gates.contest import Contender, Contest
@@ -186,7 +188,7 @@ def reference(heard: Heard, span: timedelta) -> Reference:
         for first, last in pairwise(_edges(group, len(rows) / windows)):
             block = rows.at(slice(first, last))
             summaries.append(
-                scoring.summarise_rows(
+                scored_rows.summarise_rows(
                     spec,
                     grid,
                     model,

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tasks.classifier.margins import Ints
+from tasks.arrays import Ints
 from tasks.gates.contest import Contest
 from tasks.gates.gate_result import GateResult, verdict
 from tasks.gates.losses import Scored

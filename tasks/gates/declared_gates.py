@@ -9,7 +9,7 @@ from math import ceil
 
 import numpy as np
 
-from tasks.classifier.margins import Floats
+from tasks.arrays import Floats
 from tasks.gates.bootstrap import Blocks
 from tasks.gates.contest import Contest
 from tasks.gates.gate_result import NO_CHAMPION, GateResult, bounded, guarded, verdict

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from tasks.arrays import Floats
 from tasks.classifier import absent, calibration, preprocessing, training
-from tasks.classifier.margins import Floats
 from tasks.classifier.training_rows import TrainingRows
 from tasks.gates import calibration_defects, declared_gates, leakage, slices, soundness
 from tasks.gates.contest import Contender, Contest

@@ -6,14 +6,14 @@ from dataclasses import replace
 
 import numpy as np
 
+from tasks.arrays import Floats
 from tasks.classifier import absent, calibration, capped, scoring, training
 from tasks.classifier.calibration_fit import parameters
-from tasks.classifier.margins import Floats
+from tasks.classifier.finite import need_finite
 from tasks.classifier.training import class_names
 from tasks.classifier.training_rows import TrainingRows
 from tasks.drift.reference import Reference
 from tasks.drift.reliability_table import ReliabilityTable
-from tasks.drift.summary import need_finite
 from tasks.gates import declared_gates, every_gate
 from tasks.gates.acceptance import Acceptance, answers, trainable
 from tasks.gates.candidate_metrics import CandidateMetrics

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tasks.classifier.margins import Floats, hinge
+from tasks.arrays import Floats
+from tasks.classifier.margins import hinge
 from tasks.drift.constant import least_hinge
 from tasks.gates.contest import Contest
 from tasks.gates.gate_result import NO_CHAMPION, GateResult, bounded, verdict

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tasks.arrays import Mask
 from tasks.data.classes import Strangers
 from tasks.data.keys import comparable, repeats
 from tasks.data.proofs import Column
@@ -19,7 +20,6 @@ from tasks.spec.windows import Window
 from tasks.validation.expectations import (
     Check,
     Finding,
-    Mask,
     Rule,
     check_expectations,
     finding,

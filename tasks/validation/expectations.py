@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
+from tasks.arrays import Mask
 from tasks.spec.model import Expectation, ModelSpec, SpecError
 
 if TYPE_CHECKING:
     import pandas as pd
 
-Mask: TypeAlias = np.ndarray[Any, np.dtype[np.bool_]]
 
 _LARGEST = 1e100  # no quantity is as large; squares, products and sums of these stay finite
 _FINITE = f"finite, within ±{_LARGEST:g}"
