@@ -43,17 +43,16 @@ def test_each_file_of_a_run_says_its_format(candidate: Candidate) -> None:
 def test_a_file_of_release_0_1_is_read_though_it_has_no_number(
     candidate: Candidate, part: Part[Any]
 ) -> None:
-    run = candidate.run_id
-    content = part.to_json(part.get(run))
+    run = tracking.start("churn", "older", {})
+    content = part.to_json(part.get(candidate.run_id))
     tracking.put_json(run, part.name, content)
     assert part.to_json(part.get(run)) == content
 
 
 @each
-def test_a_file_of_a_later_release_is_refused_by_name(
-    candidate: Candidate, part: Part[Any]
-) -> None:
-    run = candidate.run_id
+@pytest.mark.usefixtures("candidate")
+def test_a_file_of_a_later_release_is_refused_by_name(part: Part[Any]) -> None:
+    run = tracking.start("churn", "newer", {})
     tracking.put_json(run, part.name, {"format": 2, part.name: {}})
     told = f"{part.name}.json of run {run} has the format 2, .* install that release, or clear"
     with pytest.raises(RegistryError, match=told):
@@ -74,9 +73,10 @@ def test_the_ledger_keeps_to_the_letter_what_the_files_hold(candidate: Candidate
         assert json.dumps(ours) == json.dumps(theirs)
 
 
-def test_a_recalibration_learns_from_no_span(candidate: Candidate) -> None:
-    handover.LEARNING.put(candidate.run_id, None)
-    assert handover.LEARNING.get(candidate.run_id) is None
-    kept = Learning.from_json(candidate.metrics["span"])
-    handover.LEARNING.put(candidate.run_id, kept)
-    assert handover.LEARNING.get(candidate.run_id) == kept
+def test_what_was_learnt_from_is_handed_on_and_so_is_that_nothing_was_fit(
+    candidate: Candidate,
+) -> None:
+    run, kept = tracking.start("churn", "new", {}), Learning.from_json(candidate.metrics["span"])
+    for learning in (None, kept):
+        handover.LEARNING.put(run, learning)
+        assert handover.LEARNING.get(run) == learning
