@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from dataclasses import replace
 from datetime import timedelta
@@ -48,7 +49,8 @@ def made(signing_key: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Fi
             run = retrain.train(MODEL, name)["candidate_run"]
             retrain.calibrate(MODEL, name, run)
             assert retrain.gate(MODEL, name, run)["passed"]
-            left = {part.name: part.to_json(part.get(run)) for part in PARTS}
+            found = {part.name: part.to_json(part.get(run)) for part in PARTS}
+            left = json.loads(json.dumps(found))
             fits.append((tracking.get_model(run, "calibrated"), left))
     return fits
 
