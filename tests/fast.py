@@ -1,8 +1,8 @@
 """Which tests `make test-fast` leaves out and why, and the watch that keeps slow ones from it.
 
 A test is left out for what it uses, which its fixtures tell, or because it is listed here: nowhere
-else. What is not left out is watched, in `make test` too: it may start no process, open no port and
-import neither Airflow nor MLflow, and in `make test-fast` it has seconds of the processor.
+else. `make test-fast` watches what it runs: a test may start no process, open no port and import
+neither Airflow nor MLflow, and it has seconds of the processor.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+TESTS = Path(__file__).parent
 FAST = "not slow"  # what `make test-fast` says after -m
 SECONDS = 5.0  # of the processor, of which a busy machine takes nothing away
 
@@ -26,48 +27,41 @@ MLFLOW = "MLflow's store"
 PROCESS = "processes of their own"
 # By fixture; a test has those of its fixtures too.
 FIXTURES = {"stores": MLFLOW}
-# By module, or by module and function.
+# By room, by module of it, or by module and function.
 LISTED = {
-    "test_absent": LONG,
-    "test_acceptance": LONG,
-    "test_answers": AIRFLOW,
-    "test_approval": MLFLOW,
-    "test_calibration_drift": LONG,
-    "test_calibration_fit::test_standard_errors_are_what_a_bootstrap_of_the_rows_shows": LONG,
-    "test_capped": LONG,
-    "test_class_losses": LONG,
-    "test_cli::test_the_module_runs_as_a_program": PROCESS,
-    "test_compose": PROCESS,
-    "test_confined": PROCESS,
-    "test_crash": PROCESS,
-    "test_dags": PROCESS,
-    "test_drift::test_a_healthy_stream_opens_the_latch_no_more_often_than_its_budget": LONG,
-    "test_encoding": MLFLOW,
+    "e2e": BROWSER,
+    "flows": MLFLOW,
+    "ops": PROCESS,
+    "plugins": AIRFLOW,
+    "benchmarks": LONG,
+    "classifier/test_absent": LONG,
+    "gates/test_acceptance": LONG,
+    "promotion/test_answers": AIRFLOW,
+    "promotion/test_approval": MLFLOW,
+    "drift/test_probabilities": LONG,
+    "classifier/test_calibration_fit::test_standard_errors_are_what_a_bootstrap_of_the_rows_shows": LONG,  # noqa: E501
+    "classifier/test_capped": LONG,
+    "drift/test_class_losses": LONG,
+    "cli/test_cli::test_the_module_runs_as_a_program": PROCESS,
+    "drift/test_verdict::test_a_healthy_stream_opens_the_latch_no_more_often_than_its_budget": LONG,
+    "classifier/test_encoding": MLFLOW,
     "test_fast": PROCESS,
-    "test_fold::test_whatever_is_recorded_can_be_folded_shown_and_acted_on": LONG,
-    "test_full_disk": PROCESS,
-    "test_identity": MLFLOW,
-    "test_keys::test_keys_of_every_type_of_arrow_are_told_apart_and_repeats_found": LONG,
-    "test_limits::test_the_latch_opens_as_often_as_allowed_and_not_much_less": LONG,
-    "test_limits::test_two_samples_exceed_the_noise_of_ks_no_more_often_than_its_tail": LONG,
-    "test_outlook_flow": MLFLOW,
-    "test_places": MLFLOW,
-    "test_proofs": LONG,
-    "test_race": PROCESS,
-    "test_race_follow": MLFLOW,
-    "test_rare": MLFLOW,
-    "test_registry": MLFLOW,
-    "test_reliability_table::test_tables_merge_in_any_order_and_grouping": LONG,
-    "test_replay": LONG,
-    "test_reports": PROCESS,
-    "test_resampling::test_the_interval_holds_the_truth_about_as_often_as_promised": LONG,
-    "test_same_decisions": MLFLOW,
-    "test_slices::test_many_slices_seldom_refuse_a_candidate_that_is_as_good_as_allowed": LONG,
-    "test_spec::test_importing_spec_and_windows_stays_light": PROCESS,
-    "test_spec_fuzz": PROCESS,
+    "ledger/test_status::test_whatever_is_recorded_can_be_folded_shown_and_acted_on": LONG,
+    "data/test_keys::test_keys_of_every_type_of_arrow_are_told_apart_and_repeats_found": LONG,
+    "drift/test_limits::test_the_latch_opens_as_often_as_allowed_and_not_much_less": LONG,
+    "drift/test_limits::test_two_samples_exceed_the_noise_of_ks_no_more_often_than_its_tail": LONG,
+    "data/test_proofs": LONG,
+    "ledger/test_race": PROCESS,
+    "promotion/test_race_follow": MLFLOW,
+    "registry/test_registry": MLFLOW,
+    "drift/test_reliability_table::test_tables_merge_in_any_order_and_grouping": LONG,
+    "replay/test_play": LONG,
+    "gates/test_bootstrap::test_the_interval_holds_the_truth_about_as_often_as_promised": LONG,
+    "gates/test_slices::test_many_slices_seldom_refuse_a_candidate_that_is_as_good_as_allowed": LONG,  # noqa: E501
+    "spec/test_model::test_importing_spec_and_windows_stays_light": PROCESS,
+    "spec/test_spec_fuzz": PROCESS,
     "test_store": PROCESS,
-    "test_tracking_server": PROCESS,
-    "test_unpacking": PROCESS,
+    "data/test_unpacking": PROCESS,
 }
 
 _files: Counter[str] = Counter()  # that were not even imported, by reason
@@ -81,13 +75,19 @@ def reason(item: pytest.Item) -> str | None:
     fixtures = getattr(item, "fixturenames", ())
     return (
         _of_file(item.path)
-        or LISTED.get(f"{item.path.stem}::{function}")
+        or LISTED.get(f"{_name(item.path)}::{function}")
         or next((FIXTURES[name] for name in fixtures if name in FIXTURES), None)
     )
 
 
 def _of_file(path: Path) -> str | None:
-    return BROWSER if "e2e" in path.parts else LISTED.get(path.stem)
+    return LISTED.get(path.parent.name) or LISTED.get(_name(path))
+
+
+def _name(path: Path) -> str:
+    return (
+        path.with_suffix("").relative_to(TESTS).as_posix() if TESTS in path.parents else path.stem
+    )
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
@@ -123,7 +123,7 @@ def _watch(event: str, arguments: tuple[Any, ...]) -> None:
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
     global _used
-    _used = None if item.get_closest_marker("slow") else []
+    _used = [] if item.config.option.markexpr == FAST else None
     try:
         return (yield)
     finally:
@@ -136,7 +136,7 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
     yield
     took = time.process_time() - began
     said = list(_used or ())
-    if _used is not None and item.config.option.markexpr == FAST and took > SECONDS:
+    if _used is not None and took > SECONDS:
         said.append(f"takes {took:.1f} s of the processor, more than {SECONDS:.0f}")
     if said:
         told = ", ".join(dict.fromkeys(said))
