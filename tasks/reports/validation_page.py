@@ -9,8 +9,8 @@ from tasks.reports.page import render
 if TYPE_CHECKING:
     from tasks.spec.model import ModelSpec
     from tasks.spec.windows import Window
-    from tasks.validation.checked_window import Validation
-    from tasks.validation.expectations import Check
+    from tasks.validation.checked_window import Outcome
+    from tasks.validation.rules import Check
 
 _GRAVITY = ("stop", "quarantine", "warn")
 
@@ -18,7 +18,7 @@ _GRAVITY = ("stop", "quarantine", "warn")
 def report_html(
     spec: ModelSpec,
     window: Window,
-    validation: Validation,
+    validation: Outcome,
     *,
     model_version: int | None,
     data_digest: str,

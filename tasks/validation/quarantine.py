@@ -19,7 +19,7 @@ from tasks.spec.windows import Window
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from tasks.validation.checked_window import Validation
+    from tasks.validation.checked_window import Outcome
 
 
 def check_rows(
@@ -99,10 +99,10 @@ def check_rows(
     }
 
 
-def _unreadable(problem: str) -> Validation:
-    from tasks.validation.checked_window import Validation
+def _unreadable(problem: str) -> Outcome:
+    from tasks.validation.checked_window import Outcome
 
-    return Validation(0, 0, 0, (), problem, ())
+    return Outcome(rows=0, accepted=0, quarantined=0, checks=(), problem=problem, warnings=())
 
 
 def accepted(
