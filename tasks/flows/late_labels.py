@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from tasks.bounds import shifted
 from tasks.data.window_rows import digest_of
 from tasks.flows import monitor
+from tasks.flows.measure import measure
 from tasks.ledger.ledger import Ledger
 from tasks.ledger.records import Observation
 from tasks.spec.model import ModelSpec
@@ -59,13 +60,13 @@ def measure_again(spec: ModelSpec, window: Window) -> list[Observation]:
     -------
     Their new observations, each of which now stands for its window.
     """
-    ledger = Ledger.open()
-    return [
-        monitor.judge(spec, seen.window, monitor.measure(spec, seen.window, validated))
-        for seen in due(spec, ledger.observations(spec.model), window)
-        if digest_of(spec, seen.window) != seen.data_digest
-        for validated in [monitor.validate(spec, seen.window)]
-    ]
+    measured_again = []
+    for seen in due(spec, Ledger.open().observations(spec.model), window):
+        if digest_of(spec, seen.window) == seen.data_digest:
+            continue
+        measured = measure(spec, seen.window, monitor.validate(spec, seen.window))
+        measured_again.append(monitor.judge(spec, seen.window, measured))
+    return measured_again
 
 
 def overdue(spec: ModelSpec, window: Window) -> list[str]:

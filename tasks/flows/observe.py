@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tasks import store
+from tasks.flows.window_steps import Measured
 from tasks.ledger import remembered
 from tasks.ledger.ledger import Ledger
 from tasks.ledger.records import Candidate, Observation
@@ -20,9 +21,7 @@ if TYPE_CHECKING:
 _WEIGHTLESS = "the sample weights of the labelled rows sum to zero, so the losses are not compared"
 
 
-def observation(
-    spec: ModelSpec, window: Window, measured: dict[str, Any], ledger: Ledger
-) -> Observation:
+def observation(spec: ModelSpec, window: Window, measured: Measured, ledger: Ledger) -> Observation:
     """Return what a measured window says under one version; nothing is written yet."""
     import json
 
@@ -30,16 +29,23 @@ def observation(
     from tasks.drift.explanation import explain
     from tasks.drift.summary import from_json
 
-    kept = ("rows", "accepted", "quarantined", "warnings", "scored_by")
-    counts = {name: measured[name] for name in kept if name in measured}
+    checked = measured.validated.checked
+    counts: dict[str, Any] = {
+        "rows": checked.rows,
+        "accepted": checked.accepted,
+        "quarantined": checked.quarantined,
+        "warnings": list(measured.warnings),
+    }
+    if checked.scored_by is not None:
+        counts["scored_by"] = checked.scored_by.to_json()
     told: dict[str, Any] = {}
-    if measured["problem"]:
-        judgement = verdict.insufficient(measured["problem"])
+    if measured.summary is None:
+        judgement = verdict.insufficient(measured.problem or "")
     else:
-        summary = from_json(json.loads(store.read(measured["summary"])))
-        champion = candidate_of(spec, ledger, measured["version"])
+        summary = from_json(json.loads(store.read(measured.summary)))
+        champion = candidate_of(spec, ledger, measured.version)
         reference = _reference(spec, champion)
-        level = _level(spec, ledger, window, measured["version"])
+        level = _level(spec, ledger, window, measured.version)
         judgement = verdict.judge(summary, reference, spec, level)
         told = explain(summary, reference, judgement, champion.metrics["hinge_gap"])
         if summary.losses.effective_rows:
@@ -54,15 +60,15 @@ def observation(
     statistics = [s.as_json() for s in judgement.statistics]
     return Observation(
         model=spec.model,
-        version=measured["version"],
+        version=measured.version,
         window_start=window.start,
         window_end=window.end,
         spec_digest=spec.digest,
-        data_digest=measured.get("seen_digest", measured["data_digest"]),
+        data_digest=checked.seen_digest,
         verdict=judgement.verdict,
         reason=judgement.reason,
         pressure=judgement.pressure,
-        figures={**counts, **told, "statistics": statistics, "report": measured["report"]},
+        figures={**counts, **told, "statistics": statistics, "report": measured.validated.report},
     )
 
 

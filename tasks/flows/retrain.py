@@ -20,7 +20,8 @@ from tasks.registry.lineage import lineage
 from tasks.registry.made_with import made_with
 from tasks.spec.model import ModelSpec
 from tasks.spec.windows import Window
-from tasks.validation import quarantine
+from tasks.validation import checked_rows
+from tasks.validation.checked_rows import Checked
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,12 +39,14 @@ def train(spec: ModelSpec, proposal: str) -> dict[str, Any]:
     """
     from tasks.classifier import absent, spans, training
     from tasks.registry import tracking
+    from tasks.reports import validation_page
 
     ledger = Ledger.open()
     asked = approved(spec, ledger, proposal, "retrain")
-    rows = quarantine.check_rows(spec, _interval(asked), {})
-    if rows["problem"]:
-        raise training.TrainingError(f"{spec.model} {_interval(asked)}: {rows['problem']}")
+    rows = checked_rows.check(spec, _interval(asked), {})
+    report = validation_page.publish(spec, _interval(asked), rows)
+    if rows.problem:
+        raise training.TrainingError(f"{spec.model} {_interval(asked)}: {rows.problem}")
     frame, label, _, facts = _gather(spec, asked, rows)
     span: dict[str, Any] = {}
     if asked.kind == "recalibrate":
@@ -59,7 +62,7 @@ def train(spec: ModelSpec, proposal: str) -> dict[str, Any]:
     tags = {
         "kind": asked.kind,
         "spec_digest": spec.digest,
-        "data_digest": rows["data_digest"],
+        "data_digest": rows.data_digest,
         "trained_from": asked.trained_from.isoformat(),
         "trained_until": asked.trained_until.isoformat(),
         "champion": str(asked.champion or ""),
@@ -69,13 +72,13 @@ def train(spec: ModelSpec, proposal: str) -> dict[str, Any]:
     }
     run_id = tracking.start(spec.model, proposal, tags)
     tracking.put_model(run_id, "fitted", fitted)
-    tracking.put_json(run_id, "rows", rows)
+    tracking.put_json(run_id, "rows", rows.to_json())
     tracking.put_json(run_id, "span", span)
     return {
         "candidate_run": run_id,
         "rows": len(label),
-        "warnings": [*rows["warnings"], *absent.warnings(spec, label, cut)],
-        "report": rows["report"],
+        "warnings": [*rows.warnings, *absent.warnings(spec, label, cut)],
+        "report": report,
         "mlflow_run": tracking.run_url(spec.model, run_id),
     }
 
@@ -196,7 +199,7 @@ def _candidate(spec: ModelSpec, asked: Proposal, run_id: str, taken: set[int]) -
     gates = tracking.get_json(run_id, "gates")
     if not all(g["passed"] for g in gates):
         raise NotApproved(f"{asked.proposal}: the gates did not pass; nothing is registered")
-    rows = tracking.get_json(run_id, "rows")
+    rows = Checked.from_json(tracking.get_json(run_id, "rows"))
     metrics = tracking.get_json(run_id, "metrics")
     model = _accepted(spec, asked, run_id)
     record = lineage(spec, asked, rows, model, metrics, gates, made_with())
@@ -208,7 +211,7 @@ def _candidate(spec: ModelSpec, asked: Proposal, run_id: str, taken: set[int]) -
         run_id,
         made.artifact_digest,
         spec.digest,
-        rows["data_digest"],
+        rows.data_digest,
         asked.trained_until,
         {**metrics, "model_file": artifact.model_digest(model)},
         gates,
@@ -296,15 +299,15 @@ def _training_rows(
     from tasks.registry import tracking
 
     asked = proposal_named(Ledger.open(), spec, proposal)
-    return _gather(spec, asked, tracking.get_json(run_id, "rows"))
+    return _gather(spec, asked, Checked.from_json(tracking.get_json(run_id, "rows")))
 
 
 def _gather(
-    spec: ModelSpec, asked: Proposal, rows: dict[str, Any]
+    spec: ModelSpec, asked: Proposal, rows: Checked
 ) -> tuple[pd.DataFrame, Ints, Floats | None, Facts]:
     from tasks.classifier.training import gather_all
 
-    return gather_all(spec, quarantine.accepted(spec, _interval(asked), rows))
+    return gather_all(spec, checked_rows.accepted(spec, _interval(asked), rows))
 
 
 def changes_of(spec: ModelSpec, ledger: Ledger, asked: Proposal) -> tuple[datetime, ...]:

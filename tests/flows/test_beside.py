@@ -76,10 +76,10 @@ def test_both_versions_are_measured_in_one_pass_over_the_rows(
     at("registered")
     validated = monitor.validate(SHADOWED, window(11))
     reads: list[Any] = []
-    from tasks.validation import quarantine
+    from tasks.validation import checked_rows
 
-    read = quarantine.batches
-    monkeypatch.setattr(quarantine, "batches", lambda *a, **k: reads.append(a) or read(*a, **k))
+    read = checked_rows.batches
+    monkeypatch.setattr(checked_rows, "batches", lambda *a, **k: reads.append(a) or read(*a, **k))
     monitor.measure(SHADOWED, window(11), validated)
     assert len(reads) == 1
 
@@ -134,7 +134,7 @@ def test_rows_of_unknown_versions_are_counted_and_named_but_not_measured(at: At)
     by = ["2"] * 200 + ["9"] * 60 + [None] * 30 + ["canary"] * 10
     land(11, scored_by=by)
     validated = monitor.validate(LOGGED, window(11))
-    assert validated["remark"] == (
+    assert validated.remark == (
         "rows were scored 60 by version 9, unknown to the ledger; 40 rows name no version: "
         "they are not measured"
     )
@@ -171,10 +171,10 @@ def test_the_summary_of_many_batches_is_that_of_one(
     share(11)
     whole = monitor.measure(LOGGED, window(11), monitor.validate(LOGGED, window(11)))
     from tasks import store
-    from tasks.validation import quarantine
+    from tasks.validation import checked_rows
 
-    before = [store.read(v["summary"]) for v in (whole, *whole["beside"])]
-    split = quarantine.accepted
+    before = [store.read(v.summary) for v in (whole, *whole.beside)]
+    split = checked_rows.accepted
 
     def small(*given: Any) -> Any:
         for batch in split(*given):
@@ -184,7 +184,7 @@ def test_the_summary_of_many_batches_is_that_of_one(
     parts = monitor.measure(LOGGED, window(11), monitor.validate(LOGGED, window(11)))
     import json
 
-    for one, path in zip(before, (parts, *parts["beside"]), strict=True):
-        ours, theirs = json.loads(one), json.loads(store.read(path["summary"]))
+    for one, path in zip(before, (parts, *parts.beside), strict=True):
+        ours, theirs = json.loads(one), json.loads(store.read(path.summary))
         assert ours["scores"]["counts"] == theirs["scores"]["counts"]
         assert np.isclose(ours["losses"]["hinge"], theirs["losses"]["hinge"])
