@@ -25,7 +25,7 @@ def make(spec: ModelSpec) -> DAG:
     @task(task_id="propose")
     def propose() -> dict[str, Any]:
         from tasks.classifier.training import TrainingError
-        from tasks.flows import ready
+        from tasks.flows import asking, ready
         from tasks.promotion import approval
 
         context = get_current_context()
@@ -47,7 +47,7 @@ def make(spec: ModelSpec) -> DAG:
                 by_monitor=by_monitor(spec, context),
             )
             rows = ready.count(spec, proposal)
-        return approval.ask_to_retrain(spec, proposal, run_link(context), rows)
+        return asking.to_retrain(spec, proposal, run_link(context), rows)
 
     @task.short_circuit
     def decide(step: str) -> bool:
@@ -96,9 +96,8 @@ def make(spec: ModelSpec) -> DAG:
 
     @task
     def register(candidate_run: str) -> dict[str, Any]:
-        from tasks.flows import retrain
+        from tasks.flows import asking, retrain
         from tasks.ledger.ledger import Conflict
-        from tasks.promotion import approval
 
         context = get_current_context()
         proposal = context["dag_run"].run_id
@@ -106,10 +105,11 @@ def make(spec: ModelSpec) -> DAG:
             registered = retrain.register(spec, proposal, candidate_run)
         if spec.shadow.windows:  # what is asked includes what these will say
             return registered
-        return {**registered, **approval.ask_to_promote(spec, proposal, run_link(context))}
+        return {**registered, **asking.to_promote(spec, proposal, run_link(context))}
 
     @task.sensor(mode="reschedule", poke_interval=_poke_interval(spec), timeout=_FOR_EVER)
     def shadow() -> PokeReturnValue:
+        from tasks.flows import asking
         from tasks.promotion import approval, shadow_wait
 
         context = get_current_context()
@@ -121,7 +121,7 @@ def make(spec: ModelSpec) -> DAG:
             return PokeReturnValue(is_done=False)
         if outcome.answer != "passed":
             raise AirflowSkipException(outcome.reason)
-        brief = approval.ask_to_promote(spec, proposal, run_link(context), outcome)
+        brief = asking.to_promote(spec, proposal, run_link(context), outcome)
         return PokeReturnValue(is_done=True, xcom_value=brief)
 
     @task

@@ -29,7 +29,7 @@ def adopt(ledger: Ledger, model: str, by: str, reason: str, given: Sequence[Head
     NotAdopted
         If nobody is named or no reason; if the chain itself is broken, which no word mends; if all
         rows stand by themselves.
-    tasks.signing.signatures.keyring.KeyUnusable
+    tasks.signing.keyring.KeyUnusable
         If there is no key to sign or verify with.
     """
     if not by.strip() or not reason.strip():

@@ -40,7 +40,7 @@ def look(model: str, trail: Trail, given: Sequence[Head] = ()) -> Findings:
 
     Raises
     ------
-    tasks.signing.signatures.keyring.KeyUnusable
+    tasks.signing.keyring.KeyUnusable
         If there is no key to verify with.
     """
     keys = seals.trusted()

@@ -40,7 +40,7 @@ def require(ledger: Ledger, model: str, *, whole: bool = False) -> None:
     ------
     LedgerRefused
         If it does not: names the row and the way out.
-    tasks.signing.signatures.keyring.KeyUnusable
+    tasks.signing.keyring.KeyUnusable
         If there is no key to verify with.
     """
     keys = seals.trusted()

@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
-from tasks.flows.observe import candidate_of
 from tasks.ledger.ledger import Ledger
 from tasks.spec.model import ModelSpec
 
@@ -25,7 +24,7 @@ def classes_of(spec: ModelSpec, ledger: Ledger, version: int) -> tuple[str, ...]
 
     Raises as `model_of` does.
     """
-    candidate = candidate_of(spec, ledger, version)
+    candidate = ledger.version(spec.model, version)
     if candidate.spec_digest == spec.digest:
         return tuple(map(str, spec.label.classes))
     return _classes(spec.model, version, candidate.artifact_digest)
@@ -55,5 +54,5 @@ def model_of(spec: ModelSpec, ledger: Ledger, version: int) -> Any:
     from tasks.registry import registry
 
     verification.require(ledger, spec.model)
-    digest = candidate_of(spec, ledger, version).artifact_digest
+    digest = ledger.version(spec.model, version).artifact_digest
     return registry.load(spec.model, version, digest)

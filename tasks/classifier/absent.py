@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tasks.classifier.margins import Floats, Ints
+from tasks.arrays import Floats, Ints
 
 if TYPE_CHECKING:
     from tasks.classifier.training import Slices

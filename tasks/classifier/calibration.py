@@ -8,10 +8,8 @@ from typing import Any, Literal
 
 import numpy as np
 
+from tasks.arrays import Floats, Ints
 from tasks.classifier import absent
-from tasks.classifier.margins import Floats, Ints
-from tasks.drift.grid import Bins
-from tasks.drift.summary import Distribution
 
 Method = Literal["sigmoid", "temperature", "isotonic"]
 _FLAT = 1e-4  # β is searched from exp(-10) on
@@ -184,18 +182,3 @@ def sigmoid(calibrated: Any) -> tuple[float, float] | None:
     if inner.method == "temperature":
         return -2 * float(calibrator.beta_), 0.0
     return float(calibrator.a_), float(calibrator.b_)
-
-
-def expected_losses(scores: Distribution, bins: Bins, a: float, b: float) -> dict[str, float]:
-    """Return the accuracy and hinge loss to expect if the probabilities still hold.
-
-    Each margin f is right with the probability that the sigmoid gives to its side; margins stand
-    at the mean of their bin. A change of the labels themselves does not show in it.
-    """
-    f = bins.points(scores.counts, scores.sums)
-    with np.errstate(over="ignore"):
-        positive = 1 / (1 + np.exp(np.clip(a * f + b, -700, 700)))
-    loss = positive * np.maximum(0, 1 - f) + (1 - positive) * np.maximum(0, 1 + f)
-    right = np.where(f > 0, positive, 1 - positive)
-    shares = scores.counts[scores.counts > 0] / scores.moments.n
-    return {"accuracy": float(shares @ right), "hinge_loss": float(shares @ loss)}

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from tasks.arrays import Floats
 from tasks.classifier.calibration import possible, probabilities
-from tasks.classifier.margins import Floats
 
 
 def parameters(calibrated: Any, decision: Floats, classes: tuple[str, ...]) -> dict[str, Any]:

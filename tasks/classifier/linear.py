@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
+from tasks.arrays import Floats
 from tasks.classifier.encoding import encode, scaler_of
-from tasks.classifier.margins import Floats
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
+from tasks.arrays import Floats, Ints
 
 
 def labelled(label: Ints) -> Any:

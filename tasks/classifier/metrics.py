@@ -13,7 +13,8 @@ from typing import Self
 import numpy as np
 from numpy.typing import ArrayLike
 
-from tasks.classifier.margins import Floats, hinge
+from tasks.arrays import Floats
+from tasks.classifier.margins import hinge
 
 
 @dataclass

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from tasks.arrays import Ints
 from tasks.classifier import absent, calibration
-from tasks.classifier.margins import Ints
 
 
 def places(known: Sequence[str], wanted: Sequence[str]) -> Ints:

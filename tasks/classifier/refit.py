@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from tasks.arrays import Ints
 from tasks.classifier import calibration, scoring, training
-from tasks.classifier.margins import Ints
+from tasks.classifier.finite import NotFinite, need_finite
 from tasks.classifier.training import Slices, TrainingError
-from tasks.drift.summary import NotFinite, need_finite
 from tasks.spec.model import ModelSpec
 
 if TYPE_CHECKING:

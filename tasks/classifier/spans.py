@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tasks.arrays import Ints
 from tasks.classifier import scoring, training
-from tasks.classifier.margins import Ints, hinge, margin
+from tasks.classifier.margins import hinge, margin
 from tasks.classifier.training import Slices
 from tasks.spec.model import ModelSpec
 from tasks.spec.windows import Window, stamp

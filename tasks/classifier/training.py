@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tasks.arrays import Floats, Ints
 from tasks.classifier import absent
 from tasks.classifier.encoding import encoder, mute
+from tasks.classifier.finite import LARGEST
 from tasks.classifier.linear import Rows
-from tasks.classifier.margins import Floats, Ints
-from tasks.drift.summary import LARGEST
 from tasks.spec.model import ModelSpec
 
 if TYPE_CHECKING:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tasks.arrays import Mask
 from tasks.data import duck
 from tasks.data.proofs import distinct
 from tasks.data.readers import SourceError, within_bounds
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 REPEATED = 1_000_000
 REPEATED_BYTES = 1 << 26
 _BATCH = 65_536
-Mask: TypeAlias = np.ndarray[Any, np.dtype[np.bool_]]
 
 
 def repeated_keys(batches: Callable[[], Iterable[pa.RecordBatch]]) -> pa.Array:

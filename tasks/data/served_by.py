@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tasks.classifier.margins import Ints
+from tasks.arrays import Ints
 from tasks.spec.model import ModelSpec
 
 if TYPE_CHECKING:

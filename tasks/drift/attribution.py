@@ -7,15 +7,13 @@ contributions, and its change the sum of theirs.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 
+from tasks.arrays import Floats, Ints, Mask
 from tasks.classifier.linear import linear
-from tasks.classifier.margins import Floats, Ints
 from tasks.drift.summary import Summary
-
-Mask: TypeAlias = np.ndarray[Any, np.dtype[np.bool_]]
 
 INTERCEPT = "(intercept)"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tasks.classifier.margins import Floats
+from tasks.arrays import Floats
 from tasks.drift.grid import Bins
 from tasks.drift.summary import Distribution
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from tasks.classifier.calibration import expected_losses
+import numpy as np
+
 from tasks.drift.attribution import change, change_of_class
 from tasks.drift.diagnosis import diagnose
 from tasks.drift.distances import psi
+from tasks.drift.grid import Bins
 from tasks.drift.reference import Reference
-from tasks.drift.summary import Summary
+from tasks.drift.summary import Distribution, Summary
 from tasks.drift.verdict import Judgement
 
 SHOWN = 5
@@ -46,7 +48,7 @@ def explain(
             name: _largest(change_of_class(window, accepted, name)) for name in accepted.classes
         }
     elif reference.sigmoid is not None:
-        told["expected"] = expected_losses(window.scores, window.grid.scores, *reference.sigmoid)
+        told["expected"] = _expected_losses(window.scores, window.grid.scores, *reference.sigmoid)
     return told
 
 
@@ -86,3 +88,18 @@ def _classes(window: Summary, accepted: Summary) -> dict[str, dict[str, float | 
             "error_rate_reference": theirs.error_rate if theirs.weight else None,
         }
     return found
+
+
+def _expected_losses(scores: Distribution, bins: Bins, a: float, b: float) -> dict[str, float]:
+    """Return the accuracy and hinge loss to expect if the probabilities still hold.
+
+    Each margin f is right with the probability that the sigmoid gives to its side; margins stand
+    at the mean of their bin. A change of the labels themselves does not show in it.
+    """
+    f = bins.points(scores.counts, scores.sums)
+    with np.errstate(over="ignore"):
+        positive = 1 / (1 + np.exp(np.clip(a * f + b, -700, 700)))
+    loss = positive * np.maximum(0, 1 - f) + (1 - positive) * np.maximum(0, 1 + f)
+    right = np.where(f > 0, positive, 1 - positive)
+    shares = scores.counts[scores.counts > 0] / scores.moments.n
+    return {"accuracy": float(shares @ right), "hinge_loss": float(shares @ loss)}

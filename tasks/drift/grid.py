@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from tasks.classifier.margins import Floats, Ints
+from tasks.arrays import Floats, Ints
 from tasks.drift.moments import Moments
 
 _SHARE = 0.0048  # of the reference's rows that a bin holds at most, unless they are all equal

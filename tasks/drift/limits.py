@@ -14,7 +14,7 @@ from statistics import NormalDist
 
 import numpy as np
 
-from tasks.classifier.margins import Floats
+from tasks.arrays import Floats
 from tasks.spec.model import LatchPolicy
 
 _NORMAL = NormalDist()

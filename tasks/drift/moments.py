@@ -7,7 +7,7 @@ from math import frexp, hypot, isfinite, ldexp, sqrt
 
 import numpy as np
 
-from tasks.classifier.margins import Floats
+from tasks.arrays import Floats
 
 _KEPT = 1e-4  # of the squares: at most four of sixteen digits are lost
 _SQUARES = 1e-200, 1e300  # sums of squares outside may have lost terms, or be none

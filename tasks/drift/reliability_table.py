@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from tasks.classifier.margins import Floats, Ints
+from tasks.arrays import Floats, Ints
 
 BINS = 20  # an even number, so that no bin holds both sides of one half
 

@@ -10,28 +10,15 @@ from typing import Any
 
 import numpy as np
 
-from tasks.classifier.margins import (
-    Floats,
-    Ints,
-    confidence,
-    error,
-    hinge,
-    labelled,
-    margin,
-    violation,
-)
+from tasks.arrays import Floats, Ints
+from tasks.classifier.finite import NotFinite, need_finite
+from tasks.classifier.margins import confidence, error, hinge, labelled, margin, violation
 from tasks.drift import reliability_table
 from tasks.drift.grid import Bins, Grid
 from tasks.drift.moments import NOTHING, Moments
 from tasks.drift.reliability_table import ReliabilityTable
 
-
-class NotFinite(ValueError):
-    """Decision values that are no numbers: too large an input, or a broken log of margins."""
-
-
 FORMAT = 2  # of the JSON; 1 had equal bins and squares instead of roots
-LARGEST = 1e150  # so that squares can be summed
 _EXACT = 2**53  # whole numbers below are exact
 
 
@@ -238,27 +225,6 @@ def summarise(
         contributions=contributions or {},
         class_contributions=class_contributions or {},
         reliability=reliability or ReliabilityTable(),
-    )
-
-
-def wild(decision: Floats) -> Any:
-    """Return the rows whose decision values, shape (n,) or (n, k), no summary can take."""
-    bad = ~(np.abs(decision) <= LARGEST)
-    return bad if bad.ndim == 1 else bad.any(axis=1)
-
-
-def need_finite(decision: Floats) -> None:
-    """Raise NotFinite if a decision value is not finite, or its square would not be."""
-    bad = int(np.count_nonzero(wild(decision)))
-    if bad:
-        raise NotFinite(not_finite(bad))
-
-
-def not_finite(rows: int) -> str:
-    """Return the sentence about rows whose decision values no summary can take."""
-    return (
-        f"the decision values of {rows:,} row(s) are not finite, or beyond {LARGEST:g}; check the "
-        "model's input, and bound it with an expectation"
     )
 
 

@@ -86,8 +86,9 @@ def _summaries(
     """Return the summary of each version's rows, or why there is none; nothing without a row."""
     from threadpoolctl import threadpool_limits
 
+    from tasks.classifier.finite import NotFinite
     from tasks.classifier.training import columns, labels, weights
-    from tasks.drift.summary import NotFinite, merge
+    from tasks.drift.summary import merge
 
     if not versions:
         return {}
@@ -170,12 +171,13 @@ def _summarise(
     import numpy as np
 
     from tasks.classifier import capped, scoring
+    from tasks.drift import scored_rows
 
     with np.errstate(over="ignore", invalid="ignore"):  # scores that overflow are named as such
         decision, weighed = scoring.score(model, columns)
         if column is not None:
             decision = rows.column(column).to_numpy().astype(np.float64)
-        summary = scoring.summarise_rows(
+        summary = scored_rows.summarise_rows(
             spec, grid, model, columns, at[label], decision, weighed, weight
         )
     return replace(summary, capped=capped.beyond(model, columns))

@@ -43,7 +43,7 @@ def observation(spec: ModelSpec, window: Window, measured: Measured, ledger: Led
         judgement = verdict.insufficient(measured.problem or "")
     else:
         summary = from_json(json.loads(store.read(measured.summary)))
-        champion = candidate_of(spec, ledger, measured.version)
+        champion = ledger.version(spec.model, measured.version)
         reference = _reference(spec, champion)
         level = _level(spec, ledger, window, measured.version)
         judgement = verdict.judge(summary, reference, spec, level)
@@ -74,7 +74,7 @@ def observation(spec: ModelSpec, window: Window, measured: Measured, ledger: Led
 
 def reference_of(spec: ModelSpec, ledger: Ledger, version: int) -> Reference:
     """Return what windows of a version are held against. Raises SpecError if there is none."""
-    return _reference(spec, candidate_of(spec, ledger, version))
+    return _reference(spec, ledger.version(spec.model, version))
 
 
 def _reference(spec: ModelSpec, candidate: Candidate) -> Reference:
@@ -106,17 +106,6 @@ def _level(spec: ModelSpec, ledger: Ledger, window: Window, version: int) -> Ref
         return None  # what is measured beside the champion is held against its own level
     best = remembered.level(spec, reigns, window.end)
     return None if best is None else reference_of(spec, ledger, best)
-
-
-def candidate_of(spec: ModelSpec, ledger: Ledger, version: int) -> Candidate:
-    """Return the candidate that became a version. Raises SpecError if there is none."""
-    from tasks.spec.model import SpecError
-
-    candidate = ledger.candidate(spec.model, version)
-    if candidate is None:
-        known = ", ".join(str(c.version) for c in ledger.candidates(spec.model)) or "none"
-        raise SpecError(f"{spec.model} has no version {version} in the ledger; there are: {known}")
-    return candidate
 
 
 def constants_of(spec: ModelSpec, ledger: Ledger, version: int) -> dict[str, float]:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from tasks.classifier.margins import Ints
+    from tasks.arrays import Ints
     from tasks.classifier.training import Slices
     from tasks.promotion.outlook import Outlook
     from tasks.promotion.quick_fit import Newest

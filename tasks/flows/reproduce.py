@@ -11,7 +11,6 @@ import numpy as np
 from tasks.audit.verified_model import champion_of, model_of
 from tasks.classifier import refit, skops_file, spans, training
 from tasks.classifier.calibration import learn
-from tasks.flows.observe import candidate_of
 from tasks.ledger.ledger import Ledger
 from tasks.registry import registry
 from tasks.registry.made_with import made_with
@@ -56,7 +55,7 @@ def reproduce(spec: ModelSpec, version: int) -> Reproduction:
         If the version cannot be loaded.
     """
     ledger = Ledger.open()
-    candidate = candidate_of(spec, ledger, version)
+    candidate = ledger.version(spec.model, version)
     record = registry.lineage_of(spec.model, version, candidate.artifact_digest)
     if record["spec_digest"] != spec.digest:
         raise CannotReproduce(

@@ -26,7 +26,7 @@ from tasks.validation.checked_rows import Checked
 if TYPE_CHECKING:
     import pandas as pd
 
-    from tasks.classifier.margins import Floats, Ints
+    from tasks.arrays import Floats, Ints
     from tasks.classifier.training import Facts, Slices
     from tasks.gates.acceptance import Acceptance
 

@@ -12,13 +12,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tasks.arrays import Floats, Ints
 from tasks.classifier import absent, calibration, capped, refit, scoring, training
 from tasks.classifier.calibration_fit import parameters
-from tasks.classifier.margins import Floats, Ints, confidence, hinge, margin
+from tasks.classifier.finite import NotFinite, need_finite
+from tasks.classifier.margins import confidence, hinge, margin
 from tasks.classifier.training import TrainingError, class_names
+from tasks.drift import scored_rows
 from tasks.drift.grid import Grid
 from tasks.drift.reference import Reference, reference_of
-from tasks.drift.summary import NotFinite, need_finite
 from tasks.gates import checks, declared_gates
 from tasks.gates.curves import Figures, figures
 from tasks.gates.declared_gates import GateResult
@@ -131,7 +133,7 @@ def judge(
     windows = max(round(span / spec.window.every), _LEAST_BLOCKS)
     held = decision[held_out]
     grid = Grid.around(confidence(held), margin(held, label[held_out]))
-    score = partial(scoring.summarise_rows, spec, grid)
+    score = partial(scored_rows.summarise_rows, spec, grid)
     blocks = [
         [
             score(

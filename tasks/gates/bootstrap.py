@@ -12,7 +12,7 @@ from functools import cached_property
 
 import numpy as np
 
-from tasks.classifier.margins import Floats, Ints
+from tasks.arrays import Floats, Ints
 
 RESAMPLES = 2000
 _FEWEST = 5  # draws in a tail whose quantile can be read

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tasks.classifier.margins import Ints
+from tasks.arrays import Ints
 from tasks.gates.declared_gates import GateResult, verdict
 from tasks.gates.losses import Scored
 

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from tasks.arrays import Floats, Ints
 from tasks.classifier import absent, calibration, training
-from tasks.classifier.margins import Floats, Ints
 from tasks.gates import calibration_defects, declared_gates, leakage, slices, soundness
 from tasks.gates.declared_gates import GateResult, guarded
 from tasks.gates.losses import Scored

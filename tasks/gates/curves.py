@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tasks.classifier.margins import Floats
+from tasks.arrays import Floats
 from tasks.gates.losses import Scored
 
 _BINS = 48

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from tasks.classifier.margins import Floats
+from tasks.arrays import Floats
 from tasks.gates.bootstrap import Blocks
 from tasks.gates.losses import LOSSES, NotComputable, Scored, loss
 from tasks.spec.model import Gate, Gates

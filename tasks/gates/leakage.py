@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tasks.classifier.margins import Ints
+from tasks.arrays import Ints
 from tasks.gates.declared_gates import GateResult, verdict
 
 if TYPE_CHECKING:

@@ -8,7 +8,8 @@ from functools import cached_property
 
 import numpy as np
 
-from tasks.classifier.margins import Floats, Ints, error, hinge, margin, violation
+from tasks.arrays import Floats, Ints
+from tasks.classifier.margins import error, hinge, margin, violation
 from tasks.gates.equal_mass import Reliability, reliability
 from tasks.spec.gate_options import Costs
 

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tasks.arrays import Floats, Ints
 from tasks.classifier import absent, calibration, capped, scoring, training
 from tasks.classifier.calibration_fit import parameters
-from tasks.classifier.margins import Floats, Ints
+from tasks.classifier.finite import need_finite
 from tasks.classifier.training import class_names
 from tasks.drift.reference import Reference
 from tasks.drift.reliability_table import ReliabilityTable
-from tasks.drift.summary import need_finite
 from tasks.gates import checks, declared_gates
 from tasks.gates.acceptance import Acceptance, trainable
 from tasks.gates.curves import figures

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.classifier.margins import Floats
+from tasks.arrays import Floats
 from tasks.gates.bootstrap import Blocks
 from tasks.gates.declared_gates import NO_CHAMPION, GateResult, guarded, verdict
 from tasks.gates.losses import NotComputable, Scored, loss

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tasks.classifier.margins import Floats, hinge
+from tasks.arrays import Floats
+from tasks.classifier.margins import hinge
 from tasks.drift.constant import least_hinge
 from tasks.gates.declared_gates import NO_CHAMPION, GateResult, bounded, verdict
 from tasks.gates.losses import LOSSES, NotComputable, Scored

@@ -24,6 +24,7 @@ from tasks.ledger.records import (
     Adoption,
     Candidate,
     Decision,
+    NoSuchVersion,
     Observation,
     Promotion,
     Proposal,
@@ -180,6 +181,16 @@ class Ledger:
     def candidate(self, model: str, version: int) -> Candidate | None:
         """Return the candidate that became this version. Raises TwoCandidates."""
         return candidate_at(self.candidates(model), self.promotions(model), version)
+
+    def version(self, model: str, version: int) -> Candidate:
+        """Return the candidate that became this version. Raises NoSuchVersion, TwoCandidates."""
+        candidate = self.candidate(model, version)
+        if candidate is None:
+            there = ", ".join(str(c.version) for c in self.candidates(model)) or "none"
+            raise NoSuchVersion(
+                f"{model} has no version {version} in the ledger; there are: {there}"
+            )
+        return candidate
 
     def promotions(self, model: str) -> list[Promotion]:
         """Return a model's promotions in order."""

@@ -136,6 +136,10 @@ def champion_at(promotions: list[Promotion], moment: datetime) -> Promotion | No
     return past[-1] if past else None
 
 
+class NoSuchVersion(SpecError):
+    """A version that the ledger does not know; the message names those that it knows."""
+
+
 class TwoCandidates(SpecError):
     """A version that stands in the ledger for two candidates, none of which is to be guessed."""
 

@@ -23,7 +23,7 @@ def append(link: sa.Connection, table: sa.Table, row: Mapping[str, Any]) -> None
     ------
     LedgerRefused
         If the newest row is not signed by a key that might write it.
-    tasks.signing.signatures.keyring.KeyUnusable
+    tasks.signing.keyring.KeyUnusable
         If there is no key to sign or verify with, or none that may write this row.
     """
     from tasks.signing.keyring import KeyUnusable

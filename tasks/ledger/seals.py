@@ -37,7 +37,7 @@ def trusted() -> Trusted:
 
     Raises
     ------
-    tasks.signing.signatures.keyring.KeyUnusable
+    tasks.signing.keyring.KeyUnusable
         If one is missing or no key.
     """
     from tasks.signing import keyring
@@ -55,7 +55,7 @@ def seal(model: str, link: Link) -> Seal:
 
     Raises
     ------
-    tasks.signing.signatures.keyring.KeyUnusable
+    tasks.signing.keyring.KeyUnusable
         If there is none.
     """
     from tasks.signing import keyring, signatures

@@ -19,8 +19,6 @@ from tasks.ledger.ledger import Conflict, Ledger
 from tasks.ledger.records import PROPOSER as PROPOSER
 from tasks.ledger.records import Candidate, Decision, Proposal
 from tasks.promotion import answers, questions
-from tasks.promotion.shadow import Outcome
-from tasks.reports import promotion_brief, retrain_brief
 from tasks.spec.model import ModelSpec
 from tasks.spec.windows import latest_complete, window_at
 
@@ -169,30 +167,6 @@ def whom_to_ask(spec: ModelSpec, proposal: Proposal) -> None:
     """Raise NotApproved if a person has to decide on a proposal and nobody may."""
     if spec.approval.asks:
         _whom_to_ask(spec, proposal.proposer)
-
-
-def ask_to_retrain(
-    spec: ModelSpec, proposal: Proposal, run_link: str, rows: Mapping[str, Any] | None = None
-) -> dict[str, str]:
-    """Write the brief for the retrain approval; return its subject, body, address and evidence.
-
-    `rows` are what `ready.count` returned.
-    """
-    ledger = Ledger.open()
-    text = retrain_brief.retrain(status.read(spec, ledger), proposal, run_link, rows)
-    shown = questions.ask(spec, ledger, proposal.proposal, "retrain").evidence
-    return retrain_brief.publish(spec.model, proposal.proposal, "retrain", text, shown)
-
-
-def ask_to_promote(
-    spec: ModelSpec, proposal: str, run_link: str, shadow: Outcome | None = None
-) -> dict[str, str]:
-    """Write the brief for the promotion approval; return subject, body, address and evidence."""
-    ledger = Ledger.open()
-    known = status.read(spec, ledger)
-    text = promotion_brief.promotion(known, candidate_of(known, proposal), run_link, shadow)
-    shown = questions.ask(spec, ledger, proposal, "promote").evidence
-    return retrain_brief.publish(spec.model, proposal, "promotion", text, shown)
 
 
 def question(

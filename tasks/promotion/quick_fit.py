@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tasks.arrays import Floats, Ints
 from tasks.classifier import scoring, training
-from tasks.classifier.margins import Floats, Ints, error, margin
-from tasks.drift.summary import need_finite
+from tasks.classifier.finite import need_finite
+from tasks.classifier.margins import error, margin
 from tasks.gates.bootstrap import Blocks
 from tasks.promotion.outlook import Estimate
 from tasks.spec.gate_options import Gate
@@ -54,7 +55,7 @@ def estimate(
     ------
     tasks.classifier.training.TrainingError
         If nothing can be fit.
-    tasks.drift.verdict.summary.NotFinite
+    tasks.classifier.finite.NotFinite
         If a decision value is no finite number.
     """
     held = max(held, len(label) - MOST)

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tasks.arrays import Floats, Ints, Mask
 from tasks.bounds import OutOfBounds
-from tasks.classifier.margins import Floats, Ints, error, hinge, margin, violation
+from tasks.classifier.finite import wild
+from tasks.classifier.margins import error, hinge, margin, violation
 from tasks.classifier.training import Facts
 from tasks.data import memory
-from tasks.data.keys import Mask
 from tasks.data.outside import Outside
 from tasks.data.window_rows import SourceError, batches
-from tasks.drift.summary import wild
 from tasks.spec.model import ModelSpec, Validation, format_duration
 from tasks.spec.windows import Window, stamp, whole_windows, window_at, windows_within
 

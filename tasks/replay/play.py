@@ -14,14 +14,14 @@ from time import perf_counter
 
 import numpy as np
 
-from tasks.classifier.margins import Floats, Ints
+from tasks.arrays import Floats, Ints
+from tasks.classifier.finite import NotFinite
 from tasks.classifier.spans import Tried
 from tasks.classifier.training import TrainingError
 from tasks.drift import patience
 from tasks.drift.attribution import change
 from tasks.drift.latch import Latch, Pause, Reading, breach_of, fold, windows_to_wait
 from tasks.drift.patience import Fresh
-from tasks.drift.summary import NotFinite
 from tasks.drift.verdict import Judgement, insufficient, judge
 from tasks.gates.declared_gates import GateResult
 from tasks.ledger.remembered import Reign, beside, changes, level

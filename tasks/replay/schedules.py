@@ -12,8 +12,8 @@ from datetime import timedelta
 
 import numpy as np
 
+from tasks.arrays import Floats, Ints
 from tasks.classifier import scoring
-from tasks.classifier.margins import Floats, Ints
 from tasks.classifier.training import TrainingError
 from tasks.replay.history import History
 from tasks.replay.trained_model import fit

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tasks.arrays import Floats, Ints
 from tasks.classifier import calibration, refit, scoring, spans, training
-from tasks.classifier.margins import Floats, Ints
+from tasks.classifier.finite import not_finite, wild
 from tasks.classifier.spans import Tried
-from tasks.drift.summary import Summary, not_finite, wild
+from tasks.drift import scored_rows
+from tasks.drift.summary import Summary
 from tasks.gates import acceptance
 from tasks.gates.acceptance import Acceptance
 from tasks.replay.history import History
@@ -173,7 +175,7 @@ class Champion:
     def _summary(self, index: int, labelled: bool) -> Summary:
         mine, rows = self._mine(index), self._history.rows(index)
         label, weight = self._history.label[rows], self._history.weight
-        return scoring.summarise_rows(
+        return scored_rows.summarise_rows(
             self._spec,
             self.reference.summary.grid,
             self.model,

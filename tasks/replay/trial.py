@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from tasks.classifier.margins import Floats, Ints
+from tasks.arrays import Floats, Ints
 from tasks.replay import play, schedules
 from tasks.replay.history import History
 from tasks.replay.play import Played, Retrain

@@ -22,7 +22,7 @@ def sign(folder: Path) -> None:
 
     Raises
     ------
-    tasks.signing.signatures.keyring.KeyUnusable
+    tasks.signing.keyring.KeyUnusable
         If there is no key to sign with.
     """
     from model_signing.signing import Config
@@ -41,7 +41,7 @@ def verify(folder: Path) -> None:
     SignatureRefused
         If the signature is missing, broken or by another key; if a file is changed, missing or
         extra: names it.
-    tasks.signing.signatures.keyring.KeyUnusable
+    tasks.signing.keyring.KeyUnusable
         If there is no key to verify with.
     """
     from model_signing.verifying import Config

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tasks.arrays import Mask
 from tasks.data.classes import Strangers
-from tasks.data.keys import Mask, repeats
+from tasks.data.keys import repeats
 from tasks.data.proofs import Column
 from tasks.data.unpacking import BATCH_BYTES
 from tasks.spec.model import ModelSpec

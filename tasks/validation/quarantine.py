@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    from tasks.classifier.margins import Ints
+    from tasks.arrays import Ints
 
 
 class Quarantine:

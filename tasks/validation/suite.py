@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tasks.data.keys import Mask
+from tasks.arrays import Mask
 from tasks.validation.expectations import import_gx, usable
 from tasks.validation.rules import Rule, Tally
 

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
+from tasks.arrays import Ints
 from tasks.classifier import calibration, capped, linear, scoring, skops_file, training
 from tasks.classifier.encoding import scaler_of
-from tasks.classifier.margins import Ints
 from tasks.classifier.skops_file import ModelFileError
 from tasks.drift import attribution
 from tasks.reports import retrain_brief

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from sklearn.metrics import hinge_loss
 
-from tasks.classifier.margins import Floats, confidence, error, hinge, margin, violation
+from tasks.arrays import Floats
+from tasks.classifier.margins import confidence, error, hinge, margin, violation
 
 THREE = np.array([[2.0, -1.0, 0.5], [0.1, 0.4, 0.4], [-3.0, -2.0, -0.5]])
 scores = st.floats(-100, 100)

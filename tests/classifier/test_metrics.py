@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from tasks.classifier.margins import Floats, hinge, margin
+from tasks.arrays import Floats
+from tasks.classifier.margins import hinge, margin
 from tasks.classifier.metrics import CategoricalHinge, Hinge, SquaredHinge
 
 KINDS = (Hinge, SquaredHinge, CategoricalHinge)

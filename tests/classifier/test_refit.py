@@ -17,8 +17,7 @@ from tasks.classifier.margins import hinge, margin
 from tasks.classifier.skops_file import dump
 from tasks.classifier.training import Slices, TrainingError
 from tasks.drift.reference import to_json
-from tasks.flows import monitor, reproduce, retrain
-from tasks.flows.observe import candidate_of
+from tasks.flows import asking, monitor, reproduce, retrain
 from tasks.ledger.ledger import Ledger
 from tasks.promotion import approval, promotion
 from tasks.registry import registry, tracking
@@ -67,13 +66,13 @@ def registered(name: str, **parts: Any) -> Any:
     usual: dict[str, Any] = {"training_window": None, "until": None, "reason": "drift"}
     usual |= {"proposer": "otto", "now": day(20), "by_monitor": approval.reserved(AGAIN, name)}
     asked = approval.propose(AGAIN, name, **{**usual, **parts})
-    approval.ask_to_retrain(AGAIN, asked, "/dags/here")
+    asking.to_retrain(AGAIN, asked, "/dags/here")
     approval.decide(AGAIN, name, "retrain", answer())
     run = retrain.train(AGAIN, name)["candidate_run"]
     retrain.calibrate(AGAIN, name, run)
     assert retrain.gate(AGAIN, name, run)["passed"]
     retrain.register(AGAIN, name, run)
-    body = approval.ask_to_promote(AGAIN, name, "/dags/here")["body"]
+    body = asking.to_promote(AGAIN, name, "/dags/here")["body"]
     approval.decide(AGAIN, name, "promote", answer())
     promotion.promote(AGAIN, name)
     return run, body
@@ -101,7 +100,7 @@ def test_flow_and_replay_register_the_same_refit_model_and_say_so_and_reproduce_
 
     # The run keeps the twin that was judged; the version is another model, signed as it is.
     assert weights(tracking.get_model(run, "calibrated")) != pytest.approx(weights(first), rel=1e-6)
-    kept = candidate_of(AGAIN, ledger, 1)
+    kept = ledger.version(AGAIN.model, 1)
     record = registry.lineage_of("again", 1, kept.artifact_digest)
     assert record["training"]["refit"] == "accepted"
     assert record["metrics"]["refit"] == {"rows": 1500, "judged_fit": 975}
@@ -135,7 +134,7 @@ def test_recalibrating_a_refit_champion_fits_nothing(at: At) -> None:
         now=day(9),
         action="recalibrate",
     )
-    approval.ask_to_retrain(AGAIN, asked, "/dags/here")
+    asking.to_retrain(AGAIN, asked, "/dags/here")
     approval.decide(AGAIN, "probabilities", "retrain", answer())
     run = retrain.train(AGAIN, "probabilities")["candidate_run"]
     retrain.calibrate(AGAIN, "probabilities", run)

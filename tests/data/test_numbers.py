@@ -15,12 +15,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from tasks.arrays import Floats, Ints
 from tasks.classifier import calibration, scoring, training
-from tasks.classifier.margins import Floats, Ints
+from tasks.classifier.finite import NotFinite
 from tasks.classifier.training import TrainingError
-from tasks.drift import probabilities, reference, verdict
+from tasks.drift import probabilities, reference, scored_rows, verdict
 from tasks.drift.explanation import explain
-from tasks.drift.summary import NotFinite, from_json, to_json
+from tasks.drift.summary import from_json, to_json
 from tasks.gates import acceptance
 from tasks.gates.acceptance import Acceptance
 from tasks.gates.declared_gates import as_json
@@ -73,7 +74,7 @@ def observe(
     """Return the verdict on a window, and what the ledger would keep of it, which must be JSON."""
     against = accepted.reference
     decision, inputs = scoring.score(model, frame)
-    found = scoring.summarise_rows(
+    found = scored_rows.summarise_rows(
         spec, against.summary.grid, model, frame, label, decision, inputs, weight
     )
     summary = from_json(json.loads(json.dumps(to_json(found), allow_nan=False)))

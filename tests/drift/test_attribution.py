@@ -9,10 +9,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from tasks.arrays import Ints
 from tasks.classifier import calibration, scoring, training
 from tasks.classifier.encoding import scaler_of
-from tasks.classifier.margins import Ints, confidence, margin
-from tasks.drift import attribution
+from tasks.classifier.margins import confidence, margin
+from tasks.drift import attribution, scored_rows
 from tasks.drift.attribution import INTERCEPT, change, change_of_class
 from tasks.drift.grid import Grid
 from tasks.drift.summary import Summary, merge_all
@@ -62,7 +63,7 @@ def fitted(spec: ModelSpec) -> Any:
 def of(spec: ModelSpec, model: Any, rows: pd.DataFrame, label: Ints) -> Summary:
     frame = rows[list(spec.features.columns)]
     decision, inputs = scoring.score(model, frame)
-    return scoring.summarise_rows(spec, GRID, model, frame, label, decision, inputs)
+    return scored_rows.summarise_rows(spec, GRID, model, frame, label, decision, inputs)
 
 
 def test_contributions_add_up_to_the_mean_score(spec_of_kind: ModelSpec, classes: int) -> None:

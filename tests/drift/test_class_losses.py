@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from benchmarks.detection.specs import LIMITS_ALONE
-from tasks.classifier.margins import Floats, Ints
+from tasks.arrays import Floats, Ints
 from tasks.drift.class_losses import OTHERS, compared
 from tasks.drift.class_spread import class_effects
 from tasks.drift.grid import Grid

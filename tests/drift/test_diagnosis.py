@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tasks.classifier.margins import Floats, Ints
+from tasks.arrays import Floats, Ints
 from tasks.drift.diagnosis import diagnose
 from tasks.drift.explanation import SHOWN, explain
 from tasks.drift.grid import Grid

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from tasks.classifier.margins import Floats
+from tasks.arrays import Floats
 from tasks.drift.distances import PSI_BINS, bin_at, ks, psi, wasserstein
 from tasks.drift.grid import Grid
 from tasks.drift.moments import Moments

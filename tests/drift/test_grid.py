@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy import stats
 
-from tasks.classifier.margins import Floats
+from tasks.arrays import Floats
 from tasks.drift.distances import ks, wasserstein
 from tasks.drift.grid import Bins, Grid
 from tasks.drift.summary import Distribution

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scipy import stats
 from scipy.signal import lfilter
 
-from tasks.classifier.margins import Floats, Ints
+from tasks.arrays import Floats, Ints
 from tasks.drift.distances import wasserstein
 from tasks.drift.grid import Grid
 from tasks.drift.reference import (

@@ -15,14 +15,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from tasks.classifier.margins import Floats, Ints
+from tasks.arrays import Floats, Ints
+from tasks.classifier.finite import NotFinite
 from tasks.drift.grid import Bins, Grid
 from tasks.drift.moments import Moments
 from tasks.drift.reliability_table import ReliabilityTable
 from tasks.drift.summary import (
     Distribution,
     Losses,
-    NotFinite,
     OtherFormat,
     Summary,
     from_json,

@@ -12,7 +12,7 @@ import pytest
 from scipy import stats
 from scipy.signal import lfilter
 
-from tasks.classifier.margins import Floats, Ints
+from tasks.arrays import Floats, Ints
 from tasks.drift.grid import Grid
 from tasks.drift.latch import Reading, fold
 from tasks.drift.moments import Moments

@@ -11,8 +11,7 @@ import pytest
 from tasks import store
 from tasks.audit import verified_model
 from tasks.audit.verified_model import model_of
-from tasks.flows import monitor, ready, reproduce, retrain
-from tasks.flows.observe import candidate_of
+from tasks.flows import asking, monitor, ready, reproduce, retrain
 from tasks.ledger.ledger import Ledger
 from tasks.promotion import approval, promotion
 from tasks.registry import tracking
@@ -48,7 +47,7 @@ def test_a_class_without_a_row_is_said_from_the_question_to_the_file_and_reprodu
     assert counted["fit"]["2"] == 0
     assert [w for w in counted["warnings"] if w.startswith(STRANGE)]
     assert UNSEEN in counted["warnings"]
-    body = approval.ask_to_retrain(FRESH, asked, "/dags/here", counted)["body"]
+    body = asking.to_retrain(FRESH, asked, "/dags/here", counted)["body"]
     assert "**To know beforehand:**" in body
     assert "none among the 390 rows that fit" in body
     approval.decide(FRESH, "boot", "retrain", answer())
@@ -62,10 +61,10 @@ def test_a_class_without_a_row_is_said_from_the_question_to_the_file_and_reprodu
     assert "What it cannot promise" in page
     assert NONE in page
     retrain.register(FRESH, "boot", run)
-    kept = candidate_of(FRESH, Ledger.open(), 1).metrics
+    kept = Ledger.open().version(FRESH.model, 1).metrics
     assert kept["warnings"][0].startswith(NONE)
     assert kept["calibration"]["classes"]["2"] == {}
-    body = approval.ask_to_promote(FRESH, "boot", "/dags/here")["body"]
+    body = asking.to_promote(FRESH, "boot", "/dags/here")["body"]
     assert "**What it cannot promise:**" in body
     (version,) = tracking.connect().search_model_versions("name = 'fresh'")
     assert "## What it cannot promise" in version.description
@@ -117,7 +116,7 @@ def test_a_class_that_the_spec_names_later_is_measured_beside_the_champion_then_
     gated = retrain.gate(spec, "new", run)
     assert gated["passed"], gated["gates"]
     retrain.register(spec, "new", run)
-    judged = candidate_of(spec, Ledger.open(), 2).metrics
+    judged = Ledger.open().version(spec.model, 2).metrics
     # The champion answers as one of three classes: of the new one's rows none is right.
     assert judged["champion"]["accuracy"] < judged["candidate"]["accuracy"] - 0.3
     assert reproduce.reproduce(spec, 2).identical

@@ -11,7 +11,7 @@ import pytest
 
 from tasks.classifier.training import TrainingError
 from tasks.drift import latch
-from tasks.flows import ending, monitor, ready, retrain
+from tasks.flows import asking, ending, monitor, ready, retrain
 from tasks.ledger import status
 from tasks.ledger.ledger import Ledger
 from tasks.ledger.records import Decision
@@ -216,7 +216,7 @@ def test_the_rows_are_counted_before_anybody_is_asked_and_the_brief_shows_them(a
     counted = ready.count(MODEL, asked)
     assert (counted["rows"], counted["labelled"], counted["quarantined"]) == (600, 600, 0)
     assert [sum(counted[part].values()) for part in ready.PARTS] == [390, 90, 120]
-    body = approval.ask_to_retrain(MODEL, asked, "/dags/here", counted)["body"]
+    body = asking.to_retrain(MODEL, asked, "/dags/here", counted)["body"]
     assert "600 labelled of 600" in body
     assert "| judge (newest) | 120 |" in body
 

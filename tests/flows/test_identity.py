@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tasks.flows import observe, retrain, rollback
+from tasks.flows import asking, observe, retrain, rollback
 from tasks.ledger.chain import LedgerRefused
 from tasks.ledger.ledger import Conflict, Ledger
 from tasks.ledger.records import Candidate, Promotion, TwoCandidates, candidate_at
@@ -80,7 +80,7 @@ def champion_is(name: str, left: dict[str, Any]) -> None:
     (approved,) = (c for c in known.candidates if c.proposal == name)
     registry.load.cache_clear()
     version = known.promotions[-1].version
-    candidate = observe.candidate_of(MODEL, ledger, version)
+    candidate = ledger.version(MODEL.model, version)
     assert candidate == approved == known.candidate(version)
     assert candidate.reference == left["reference"]
     assert candidate.metrics["judged_rows"] == left["metrics"]["judged_rows"]
@@ -114,7 +114,7 @@ def test_whatever_was_registered_before_the_champion_is_the_candidate_that_was_a
         elif step == "promote":
             name = chance.choice(sorted(waiting))
             left = waiting.pop(name)
-            approval.ask_to_promote(MODEL, name, "/dags/here")
+            asking.to_promote(MODEL, name, "/dags/here")
             approval.decide(MODEL, name, "promote", answer())
             try:
                 past[promotion.promote(MODEL, name).version] = name, left
@@ -142,7 +142,7 @@ def test_an_equal_file_gets_a_version_of_its_own_and_the_brief_says_so(
     assert first.artifact_digest != third.artifact_digest
     assert (first.version, second.version, third.version) == (1, 2, 3)
     said = "The same model file as version"
-    bodies = [approval.ask_to_promote(MODEL, f"p{n}", "/dags/here")["body"] for n in (2, 3)]
+    bodies = [asking.to_promote(MODEL, f"p{n}", "/dags/here")["body"] for n in (2, 3)]
     assert [said in body for body in bodies] == [False, True]
     assert f"{said} 1:" in bodies[1]
 
@@ -157,7 +157,7 @@ def test_an_mlflow_that_was_emptied_gives_no_version_that_the_ledger_knows(
     assert [c.version for c in read().candidates] == [1, 2, 3]
     there = tracking.connect().search_model_versions("name = 'churn'")
     assert [int(v.version) for v in there] == [3]
-    approval.ask_to_promote(MODEL, "p3", "/dags/here")
+    asking.to_promote(MODEL, "p3", "/dags/here")
     approval.decide(MODEL, "p3", "promote", answer())
     promotion.promote(MODEL, "p3")
     champion_is("p3", left)
@@ -194,7 +194,7 @@ def test_a_second_candidate_under_a_version_decides_nothing(
     fits: list[Fit], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     trained("p1", fits[0], 1)
-    approval.ask_to_promote(MODEL, "p1", "/dags/here")
+    asking.to_promote(MODEL, "p1", "/dags/here")
     approval.decide(MODEL, "p1", "promote", answer())
     promotion.promote(MODEL, "p1")
     propose("p2", training_window=timedelta(days=5), until=day(6))

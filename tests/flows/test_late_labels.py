@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tasks.classifier.training import TrainingError
-from tasks.flows import monitor, retrain
+from tasks.flows import asking, monitor, retrain
 from tasks.flows.late_labels import AT_MOST, due, measure_again, overdue
 from tasks.ledger import status
 from tasks.ledger.ledger import Ledger
@@ -335,7 +335,7 @@ def propose(name: str) -> None:
         until=None,
         now=day(20),
     )
-    approval.ask_to_retrain(LATE, asked, "/dags/here")
+    asking.to_retrain(LATE, asked, "/dags/here")
     approval.decide(LATE, name, "retrain", answer())
 
 

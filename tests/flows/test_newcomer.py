@@ -10,7 +10,7 @@ import yaml
 from typer.testing import CliRunner
 
 from tasks.__main__ import app
-from tasks.flows import ending, monitor, ready, retrain
+from tasks.flows import asking, ending, monitor, ready, retrain
 from tasks.promotion import approval, promotion
 from tasks.promotion.approval import NotApproved
 from tests.support.flow import MODEL, At, answer, beginning, day, file, land, window
@@ -60,7 +60,7 @@ def test_from_data_that_ended_months_ago_to_the_first_windows(at: At) -> None:
     asked = bootstrap("boot")
     assert asked.trained_until == day(15)  # the newest rows, not the newest calendar days
     counted = ready.count(FRESH, asked)
-    body = approval.ask_to_retrain(FRESH, asked, "/dags/here", counted)["body"]
+    body = asking.to_retrain(FRESH, asked, "/dags/here", counted)["body"]
     assert "600 labelled of 600" in body
     assert "there is still no champion, and nothing is monitored" in body
     approval.decide(FRESH, "boot", "retrain", answer())

@@ -12,8 +12,7 @@ from typing import Any
 import numpy as np
 
 from tasks.classifier import spans
-from tasks.flows import ready
-from tasks.promotion import approval
+from tasks.flows import asking, ready
 from tasks.registry import registry, tracking
 from tasks.reports import retrain_brief
 from tests.support.flow import (
@@ -69,7 +68,7 @@ def test_the_brief_says_what_is_regained_since_when_and_after_how_long(
     mine = read().proposals[-1]
     waited = (mine.trained_until - day(9)).days
     labelled = sum(counted["change"]["labelled"].values())
-    body = approval.ask_to_retrain(MODEL, mine, "/dags/here", counted)["body"]
+    body = asking.to_retrain(MODEL, mine, "/dags/here", counted)["body"]
     assert "**Would a retrain help?** A retrain is expected to regain " in body
     assert "the change began with the window of 2026-01-09; since then " in body
     assert f"{labelled:,} labelled rows" in body
@@ -83,7 +82,7 @@ def test_the_brief_says_what_is_regained_since_when_and_after_how_long(
 
     register(mine.proposal)
     span = read().candidates[-1].metrics["span"]
-    asked_again = approval.ask_to_promote(MODEL, mine.proposal, "/dags/here")["body"]
+    asked_again = asking.to_promote(MODEL, mine.proposal, "/dags/here")["body"]
     gates = Path("store/reports/churn", retrain_brief.slug(mine.proposal), "gates.html").read_text()
     assert "What it learnt from" in gates
     for line, tried in zip(spans.told(span), span["tried"], strict=True):
@@ -97,7 +96,7 @@ def test_the_brief_says_what_is_regained_since_when_and_after_how_long(
     again = ready.count(MODEL, mine)
     assert again["outlook"]["estimate"] is None
     assert again["outlook"]["problem"].startswith("the quick fit")
-    body = approval.ask_to_retrain(MODEL, mine, "/dags/here", again)["body"]
+    body = asking.to_retrain(MODEL, mine, "/dags/here", again)["body"]
     assert "**Would a retrain help?** Not known: the quick fit" in body
 
 
@@ -107,6 +106,6 @@ def test_of_labels_that_flip_the_brief_says_that_a_retrain_is_hopeless(
     counted = asked(monkeypatch, tmp_path, noise=0.3)
     assert counted["outlook"]["diagnosis"] == "persistent_label_noise"
     mine = read().proposals[-1]
-    body = approval.ask_to_retrain(MODEL, mine, "/dags/here", counted)["body"]
+    body = asking.to_retrain(MODEL, mine, "/dags/here", counted)["body"]
     told = "**Would a retrain help?** None: labels contradict confident decisions, look at how they"
     assert told in body

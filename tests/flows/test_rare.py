@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tasks.flows import monitor, retrain
+from tasks.flows import asking, monitor, retrain
 from tasks.ledger.ledger import Ledger
 from tasks.promotion import approval, promotion
 from tasks.registry import registry, tracking
@@ -70,14 +70,14 @@ def test_a_value_of_few_rows_leaves_its_store_nowhere(
         land(number)
     span = {"training_window": timedelta(days=5), "until": day(6)}
     asked = approval.propose(SPEC, "boot", reason="bootstrap", proposer="otto", now=day(20), **span)
-    said = [approval.ask_to_retrain(SPEC, asked, "/dags/here")]
+    said = [asking.to_retrain(SPEC, asked, "/dags/here")]
     approval.decide(SPEC, "boot", "retrain", answer())
     run = retrain.train(SPEC, "boot")["candidate_run"]
     retrain.calibrate(SPEC, "boot", run)
     result = retrain.gate(SPEC, "boot", run)
     assert result["passed"], result
     retrain.register(SPEC, "boot", run)
-    said.append(approval.ask_to_promote(SPEC, "boot", "/dags/here"))
+    said.append(asking.to_promote(SPEC, "boot", "/dags/here"))
     approval.decide(SPEC, "boot", "promote", answer())
     promotion.promote(SPEC, "boot")
     validated = monitor.validate(SPEC, window(6))

@@ -12,8 +12,7 @@ import pytest
 
 from tasks.audit.verified_model import model_of
 from tasks.drift.reference import from_json
-from tasks.flows import monitor, ready, reproduce, retrain
-from tasks.flows.observe import candidate_of
+from tasks.flows import asking, monitor, ready, reproduce, retrain
 from tasks.ledger import status
 from tasks.ledger.ledger import Ledger
 from tasks.ledger.records import Observation, Promotion
@@ -56,7 +55,7 @@ def propose(name: str = FIRST, **parts: Any) -> dict[str, str]:
     usual |= {"reason": "drift", "proposer": "otto", "now": day(20)}
     usual["by_monitor"] = approval.reserved(SPEC, name)
     asked = approval.propose(SPEC, name, **{**usual, **parts})
-    return approval.ask_to_retrain(SPEC, asked, "/dags/here")
+    return asking.to_retrain(SPEC, asked, "/dags/here")
 
 
 def gated(name: str = FIRST) -> tuple[str, dict[str, Any]]:
@@ -70,7 +69,7 @@ def promoted(name: str = FIRST) -> tuple[dict[str, str], Promotion]:
     run, result = gated(name)
     assert result["passed"], result
     retrain.register(SPEC, name, run)
-    shown = approval.ask_to_promote(SPEC, name, "/dags/here")
+    shown = asking.to_promote(SPEC, name, "/dags/here")
     approval.decide(SPEC, name, "promote", answer())
     return shown, promotion.promote(SPEC, name)
 
@@ -123,7 +122,7 @@ def test_the_recalibrated_champion_decides_alike_and_says_better_how_sure_it_is(
     inner = [m.estimator.estimator["model"] for m in (old, new)]
     assert (inner[0].coef_ == inner[1].coef_).all()
     assert reproduce.reproduce(SPEC, 2).identical
-    before, after = (candidate_of(SPEC, Ledger.open(), v) for v in (1, 2))
+    before, after = (Ledger.open().version(SPEC.model, v) for v in (1, 2))
     assert after.metrics["candidate"]["calibration_error"] < (
         after.metrics["champion"]["calibration_error"] - 0.05
     )

@@ -16,7 +16,7 @@ import pytest
 import sqlalchemy as sa
 
 from tasks.audit import heads, verification, verified_model
-from tasks.flows import retrain, rollback
+from tasks.flows import asking, retrain, rollback
 from tasks.ledger.chain import LedgerRefused
 from tasks.ledger.ledger import Ledger
 from tasks.promotion import approval, promotion
@@ -159,7 +159,7 @@ def test_an_api_server_with_the_key_for_answers_records_one_to_what_was_asked_an
     key = tmp_path / "keys" / "answers.pem"
     with signing_with(key, answers=True), pytest.raises(KeyUnusable, match="may not write it"):
         approval.decide(MODEL, FIRST, "promote", answer())  # nobody was asked yet
-    approval.ask_to_promote(MODEL, FIRST, "/dags/here")
+    asking.to_promote(MODEL, FIRST, "/dags/here")
     with signing_with(key, answers=True):
         assert approval.decide(MODEL, FIRST, "promote", answer()).answer == "approved"
     with pytest.raises(LedgerRefused, match="signed by a key that is not trusted"):

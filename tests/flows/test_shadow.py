@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tasks.flows import monitor
+from tasks.flows import asking, monitor
 from tasks.ledger.ledger import Ledger
 from tasks.promotion import approval, promotion, shadow_wait
 from tasks.promotion.approval import NotApproved
@@ -60,7 +60,7 @@ def test_a_candidate_is_asked_about_once_its_shadow_windows_have_passed() -> Non
         outcome = shadow_wait.look(SPEC, ASKED)
         assert outcome.answer == "passed"
     assert decisions() == [("retrain", "approved"), ("shadow", "passed")]
-    brief = approval.ask_to_promote(SPEC, ASKED, "/dags/here", outcome)
+    brief = asking.to_promote(SPEC, ASKED, "/dags/here", outcome)
     assert "| window from | accuracy |" in brief["body"]
     assert brief["body"].count("drifting → steady") == 2
     assert approval.decide(SPEC, ASKED, "promote", answer()).evidence == brief["evidence"]

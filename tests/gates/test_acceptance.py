@@ -11,10 +11,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from tasks.arrays import Ints
 from tasks.classifier import calibration, scoring, training
-from tasks.classifier.margins import Ints, hinge, margin
+from tasks.classifier.margins import hinge, margin
 from tasks.classifier.training import Slices
-from tasks.drift import reference
+from tasks.drift import reference, scored_rows
 from tasks.drift.grid import Grid
 from tasks.gates import acceptance
 from tasks.gates.acceptance import Acceptance
@@ -73,7 +74,7 @@ def test_the_reference_is_the_summary_of_exactly_the_rows_that_the_fit_did_not_s
     frame, label = rows()
     held = frame[FITTED:]
     decision, inputs = scoring.score(candidate, held)
-    expected = scoring.summarise_rows(
+    expected = scored_rows.summarise_rows(
         spec, found.grid, candidate, held, label[FITTED:], decision, inputs
     )
     assert found.rows == found.labelled == HELD

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.signal import lfilter
 from scipy.stats import binom
 
-from tasks.classifier.margins import Floats
+from tasks.arrays import Floats
 from tasks.gates.bootstrap import RESAMPLES, Blocks, block_length
 
 

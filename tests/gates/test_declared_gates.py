@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import brier_score_loss, recall_score
 
-from tasks.classifier.margins import Floats, Ints
+from tasks.arrays import Floats, Ints
 from tasks.gates import declared_gates
 from tasks.gates.declared_gates import GateResult
 from tasks.gates.losses import Scored, loss, rates

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tasks.classifier.margins import Ints
+from tasks.arrays import Ints
 from tasks.classifier.training import Facts, slices
 from tasks.gates import leakage
 

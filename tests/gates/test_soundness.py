@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tasks.arrays import Floats, Ints
 from tasks.classifier import timing, training
-from tasks.classifier.margins import Floats, Ints
 from tasks.gates import soundness
 from tasks.gates.declared_gates import guarded
 from tasks.gates.losses import Scored

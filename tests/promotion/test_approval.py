@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from mlflow import MlflowClient
 
-from tasks.flows import monitor, ready
+from tasks.flows import asking, monitor, ready
 from tasks.ledger import evidence
 from tasks.ledger.ledger import Ledger
 from tasks.ledger.records import Decision, Question
@@ -57,7 +57,7 @@ def test_what_is_decided_is_not_asked_again(at: At, given: dict[str, Any] | None
 
 def test_the_brief_shows_what_the_answer_is_recorded_with(at: At) -> None:
     at("registered")
-    brief = approval.ask_to_promote(MODEL, FIRST, "/dags/here")
+    brief = asking.to_promote(MODEL, FIRST, "/dags/here")
     decision = approval.decide(MODEL, FIRST, "promote", answer())
     assert decision.evidence == brief["evidence"]
     assert brief["body"].startswith(f"Evidence `{decision.evidence[:12]}`")

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tasks.audit.verified_model import model_of
-from tasks.flows import retrain, rollback
+from tasks.flows import asking, retrain, rollback
 from tasks.ledger.ledger import Ledger
 from tasks.promotion import approval, promotion
 from tasks.registry import registry, tracking
@@ -77,7 +77,7 @@ def test_every_step_without_a_registry_leaves_nothing_half_done_and_resumes(
     assert step(lambda: retrain.gate(MODEL, FIRST, run))["passed"]
     step(lambda: retrain.register(MODEL, FIRST, run))
     step(lambda: watch(11))
-    approval.ask_to_promote(MODEL, FIRST, "/dags/here")
+    asking.to_promote(MODEL, FIRST, "/dags/here")
     approval.decide(MODEL, FIRST, "promote", answer())
     assert alias() == 1
     step(lambda: model_of(MODEL, Ledger.open(), 2))

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks.classifier.margins import Floats, Ints
+from tasks.arrays import Floats, Ints
 from tasks.classifier.training import TrainingError
 from tasks.replay import schedules
 from tasks.replay.schedules import Matrix, best

@@ -14,7 +14,7 @@ import pytest
 
 from tasks.drift.reliability_table import ReliabilityTable, to_json
 from tasks.drift.statistic import Statistic
-from tasks.promotion import approval
+from tasks.flows import asking
 from tasks.reports import chart, markdown, promotion_brief, recalibration_brief, retrain_brief
 from tests.support.flow import FIRST, MODEL, At, beginning, land, propose, read, rows, watch
 
@@ -131,7 +131,7 @@ def test_the_promotion_brief_says_of_each_metric_whether_it_became_worse(
 
 def test_the_promotion_brief_has_the_declared_gates_and_a_link_to_all(at: At) -> None:
     at("registered")
-    asked = approval.ask_to_promote(MODEL, FIRST, "/dags/here")
+    asked = asking.to_promote(MODEL, FIRST, "/dags/here")
     gates = read().candidates[-1].gates
     loss = next(g for g in gates if g["name"] == "hinge_loss")
     line = next(row for row in asked["body"].splitlines() if row.startswith("| hinge loss | p"))
@@ -183,7 +183,7 @@ def test_a_page_escapes_title_and_body() -> None:
 
 def test_no_page_links_to_another_host_than_the_mlflow_ui(at: At) -> None:
     at("registered")
-    approval.ask_to_promote(MODEL, FIRST, "/dags/here")
+    asking.to_promote(MODEL, FIRST, "/dags/here")
     pages = list(Path("store/reports").rglob("*.html"))
     assert {p.name for p in pages} >= {"retrain.html", "promotion.html"}
     assert {h for p in pages for h in hosts(p.read_text())} <= {"", "mlflow.example"}

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tasks.flows import monitor, retrain
+from tasks.flows import asking, monitor, retrain
 from tasks.ledger import status
 from tasks.ledger.ledger import Ledger
 from tasks.ledger.records import Observation, Promotion
@@ -94,7 +94,7 @@ def propose(name: str = FIRST, **parts: Any) -> dict[str, str]:
             **parts,
         },
     )
-    return approval.ask_to_retrain(spec, asked, "/dags/here")
+    return asking.to_retrain(spec, asked, "/dags/here")
 
 
 def gate(name: str) -> tuple[str, dict[str, Any]]:
@@ -112,7 +112,7 @@ def register(name: str) -> str:
 
 
 def promote(name: str) -> Promotion:
-    approval.ask_to_promote(MODEL, name, "/dags/here")
+    asking.to_promote(MODEL, name, "/dags/here")
     approval.decide(MODEL, name, "promote", answer())
     return promotion.promote(MODEL, name)
 

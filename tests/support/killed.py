@@ -26,7 +26,7 @@ import pytest
 import sqlalchemy as sa
 
 from tasks.audit import findings
-from tasks.flows import retrain, rollback
+from tasks.flows import asking, retrain, rollback
 from tasks.ledger.ledger import Ledger
 from tasks.promotion import approval, promotion
 from tasks.registry import registry, tracking
@@ -72,7 +72,7 @@ def _gate() -> None:
 
 def _register() -> None:
     retrain.register(MODEL, FIRST, _run())
-    approval.ask_to_promote(MODEL, FIRST, "/dags/here")
+    asking.to_promote(MODEL, FIRST, "/dags/here")
 
 
 def _approve() -> None:
