@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from tasks.flows import monitor
+from tasks.flows.measure import measure
 from tasks.ledger.ledger import Ledger
 from tasks.ledger.records import Observation
 from tasks.spec.model import ModelSpec
@@ -31,7 +32,7 @@ def at(stores: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: Any)
 
 def watch(spec: ModelSpec, number: int, version: int | None = None) -> Observation:
     validated = monitor.validate(spec, window(number), version=version)
-    return monitor.judge(spec, window(number), monitor.measure(spec, window(number), validated))
+    return monitor.judge(spec, window(number), measure(spec, window(number), validated))
 
 
 def share(number: int, count: int = BY_TWO) -> None:
@@ -80,7 +81,7 @@ def test_both_versions_are_measured_in_one_pass_over_the_rows(
 
     read = checked_rows.batches
     monkeypatch.setattr(checked_rows, "batches", lambda *a, **k: reads.append(a) or read(*a, **k))
-    monitor.measure(SHADOWED, window(11), validated)
+    measure(SHADOWED, window(11), validated)
     assert len(reads) == 1
 
 
@@ -138,7 +139,7 @@ def test_rows_of_unknown_versions_are_counted_and_named_but_not_measured(at: At)
         "rows were scored 60 by version 9, unknown to the ledger; 40 rows name no version: "
         "they are not measured"
     )
-    measured = monitor.measure(LOGGED, window(11), validated)
+    measured = measure(LOGGED, window(11), validated)
     assert monitor.judge(LOGGED, window(11), measured).figures["accepted"] == 200
     assert [o.version for o in observed() if o.window == window(11)] == [1, 2]
 
@@ -169,7 +170,7 @@ def test_the_summary_of_many_batches_is_that_of_one(
 ) -> None:
     at("promoted")
     share(11)
-    whole = monitor.measure(LOGGED, window(11), monitor.validate(LOGGED, window(11)))
+    whole = measure(LOGGED, window(11), monitor.validate(LOGGED, window(11)))
     from tasks import store
     from tasks.validation import checked_rows
 
@@ -181,7 +182,7 @@ def test_the_summary_of_many_batches_is_that_of_one(
             yield from (batch.slice(first, 7) for first in range(0, batch.num_rows, 7))
 
     monkeypatch.setattr("tasks.flows.measure.accepted", small)
-    parts = monitor.measure(LOGGED, window(11), monitor.validate(LOGGED, window(11)))
+    parts = measure(LOGGED, window(11), monitor.validate(LOGGED, window(11)))
     import json
 
     for one, path in zip(before, (parts, *parts.beside), strict=True):

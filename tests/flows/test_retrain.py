@@ -12,6 +12,7 @@ import pytest
 from tasks.data.readers import SourceChanged
 from tasks.drift import summary
 from tasks.flows import monitor, rollback
+from tasks.flows.measure import measure
 from tasks.flows.rollback import RollbackError
 from tasks.ledger.ledger import Ledger
 from tests.support.flow import (
@@ -135,7 +136,7 @@ def test_rows_rewritten_after_validation_are_not_measured(at: At) -> None:
     validated = monitor.validate(MODEL, window(6))
     land(6, x=rows(7)["x"])
     with pytest.raises(SourceChanged, match="validate"):
-        monitor.measure(MODEL, window(6), validated)
+        measure(MODEL, window(6), validated)
 
 
 @pytest.mark.parametrize("version", [None, 1])
@@ -177,7 +178,7 @@ def test_no_value_of_a_row_reaches_a_report_or_brief(at: At) -> None:
 
 def test_a_window_in_flight_during_a_promotion_is_measured_with_the_new_champion(at: At) -> None:
     at("registered")
-    begun = monitor.measure(MODEL, window(11), monitor.validate(MODEL, window(11)))
+    begun = measure(MODEL, window(11), monitor.validate(MODEL, window(11)))
     promote(FIRST)
     assert begun.version == 1
     assert monitor.judge(MODEL, window(11), begun).version == 2
