@@ -45,8 +45,8 @@ def due(spec: ModelSpec, observations: Iterable[Observation], window: Window) ->
 
 def _lacks_labels(observation: Observation) -> bool:
     # A window that could not be measured has no labels either: theirs may be the file that broke.
-    figures = observation.figures
-    return bool(figures.get("labelled", -1) < figures["accepted"])
+    numbers = observation.numbers
+    return numbers.labelled is None or numbers.labelled < numbers.accepted
 
 
 def _number(spec: ModelSpec, window: Window) -> int:
@@ -76,5 +76,5 @@ def overdue(spec: ModelSpec, window: Window) -> list[str]:
         f"{seen.window}: label.delay has passed, and {where} has a label of none of its rows; land "
         "them, or compare the keys there (label.source.key) with those of the rows (source.key)"
         for seen in due(spec, Ledger.open().observations(spec.model), window)
-        if seen.figures.get("labelled") == 0
+        if seen.numbers.labelled == 0
     ]

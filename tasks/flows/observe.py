@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from tasks import store
 from tasks.flows.window_steps import Measured
@@ -28,17 +29,17 @@ def observation(spec: ModelSpec, window: Window, measured: Measured, ledger: Led
     from tasks.drift import probabilities, verdict
     from tasks.drift.explanation import explain
     from tasks.drift.summary import from_json
+    from tasks.ledger.figures import Figures
 
     checked = measured.validated.checked
-    counts: dict[str, Any] = {
-        "rows": checked.rows,
-        "accepted": checked.accepted,
-        "quarantined": checked.quarantined,
-        "warnings": list(measured.warnings),
-    }
-    if checked.scored_by is not None:
-        counts["scored_by"] = checked.scored_by.to_json()
-    told: dict[str, Any] = {}
+    figures = Figures(
+        rows=checked.rows,
+        accepted=checked.accepted,
+        quarantined=checked.quarantined,
+        warnings=measured.warnings,
+        scored_by=checked.scored_by,
+        report=measured.validated.report,
+    )
     if measured.summary is None:
         judgement = verdict.insufficient(measured.problem or "")
     else:
@@ -47,17 +48,26 @@ def observation(spec: ModelSpec, window: Window, measured: Measured, ledger: Led
         reference = _reference(spec, champion)
         level = _level(spec, ledger, window, measured.version)
         judgement = verdict.judge(summary, reference, spec, level)
-        told = explain(summary, reference, judgement, champion.metrics["hinge_gap"])
-        if summary.losses.effective_rows:
-            told |= summary.losses.rates
-        elif summary.labelled:
-            counts["warnings"] = [*counts["warnings"], _WEIGHTLESS]
-        counts["labelled"] = summary.labelled
-        counts["labels"] = {name: losses.rows for name, losses in summary.classes.items()}
-        counts["accepted"] = summary.rows  # of this version, where rows say which scored them
         held = probabilities.judge(summary, reference, spec)
-        told["calibration"] = probabilities.figures(summary, reference, held)
-    statistics = [s.as_json() for s in judgement.statistics]
+        weighed = bool(summary.losses.effective_rows)
+        explained = {
+            **explain(summary, reference, judgement, champion.metrics["hinge_gap"]),
+            **(summary.losses.rates if weighed else {}),
+            "calibration": probabilities.figures(summary, reference, held),
+        }
+        weightless = (_WEIGHTLESS,) if summary.labelled and not weighed else ()
+        figures = replace(
+            Figures.from_json(explained),
+            rows=figures.rows,
+            accepted=summary.rows,  # of this version, where rows say which scored them
+            quarantined=figures.quarantined,
+            warnings=(*measured.warnings, *weightless),
+            scored_by=figures.scored_by,
+            labelled=summary.labelled,
+            labels={name: losses.rows for name, losses in summary.classes.items()},
+            report=figures.report,
+        )
+    statistics = tuple(s.as_json() for s in judgement.statistics)
     return Observation(
         model=spec.model,
         version=measured.version,
@@ -68,7 +78,7 @@ def observation(spec: ModelSpec, window: Window, measured: Measured, ledger: Led
         verdict=judgement.verdict,
         reason=judgement.reason,
         pressure=judgement.pressure,
-        figures={**counts, **told, "statistics": statistics, "report": measured.validated.report},
+        figures=replace(figures, statistics=statistics).to_json(),
     )
 
 
