@@ -57,7 +57,7 @@ def observation(spec: ModelSpec, window: Window, measured: Measured, ledger: Led
         }
         weightless = (_WEIGHTLESS,) if summary.labelled and not weighed else ()
         figures = replace(
-            Figures.from_json(explained),
+            Figures.of(explained),
             rows=figures.rows,
             accepted=summary.rows,  # of this version, where rows say which scored them
             quarantined=figures.quarantined,

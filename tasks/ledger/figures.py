@@ -5,7 +5,7 @@ The ledger holds it as JSON, which its chain covers: what is there already stays
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -102,9 +102,12 @@ class Figures:
                 f"an observation has figures of format {raw['format']}, and this release reads "
                 f"{FORMAT}; install the release that wrote it, or a later one"
             )
-        known = {f.name: raw[f.name] for f in fields(cls) if f.name in raw}
-        parsed = {name: _READ[name](known[name]) for name in _READ if name in known}
-        return cls(**{**known, **parsed})
+        return cls.of({f.name: raw[f.name] for f in fields(cls) if f.name in raw})
+
+    @classmethod
+    def of(cls, told: Mapping[str, Any]) -> Figures:
+        """Return what was just found, JSON-ready. Raises TypeError at a name it does not know."""
+        return cls(**{**told, **{n: read(told[n]) for n, read in _READ.items() if n in told}})
 
 
 def _plain(value: Any) -> Any:
@@ -123,7 +126,7 @@ def _diagnoses(raw: Iterable[Mapping[str, str]]) -> tuple[Diagnosis, ...]:
     return tuple(Diagnosis(**one) for one in raw)
 
 
-_READ: Mapping[str, Any] = {
+_READ: Mapping[str, Callable[[Any], Any]] = {
     "warnings": tuple,
     "scored_by": ScoredBy.from_json,
     "moved": lambda raw: Change(**raw),
