@@ -29,10 +29,10 @@ def observation(spec: ModelSpec, window: Window, measured: Measured, ledger: Led
     from tasks.drift import probabilities, verdict
     from tasks.drift.explanation import explain
     from tasks.drift.summary import from_json
-    from tasks.ledger.figures import Figures
+    from tasks.ledger.figures import WindowFigures
 
     checked = measured.validated.checked
-    figures = Figures(
+    figures = WindowFigures(
         rows=checked.rows,
         accepted=checked.accepted,
         quarantined=checked.quarantined,
@@ -57,7 +57,7 @@ def observation(spec: ModelSpec, window: Window, measured: Measured, ledger: Led
         }
         weightless = (_WEIGHTLESS,) if summary.labelled and not weighed else ()
         figures = replace(
-            Figures.of(explained),
+            WindowFigures.of(explained),
             rows=figures.rows,
             accepted=summary.rows,  # of this version, where rows say which scored them
             quarantined=figures.quarantined,

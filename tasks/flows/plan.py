@@ -38,7 +38,7 @@ class Plan:
         return version if self.logged(version) else self.champion
 
 
-def served(spec: ModelSpec, scored_by: ScoredBy | None) -> frozenset[int] | None:
+def serving(spec: ModelSpec, scored_by: ScoredBy | None) -> frozenset[int] | None:
     """Return the versions that scored enough of a window's rows to be measured on their own."""
     if scored_by is None:
         return None

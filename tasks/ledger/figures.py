@@ -57,7 +57,7 @@ class HeldProbabilities:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Figures:
+class WindowFigures:
     """The figures of one window under one version; None is what was not measured.
 
     `accepted` rows are those of this version. `labels` counts labelled rows by class; `losses` are
@@ -95,7 +95,7 @@ class Figures:
         return {name: _plain(value) for name, value in known.items() if value is not None}
 
     @classmethod
-    def from_json(cls, raw: Mapping[str, Any]) -> Figures:
+    def from_json(cls, raw: Mapping[str, Any]) -> WindowFigures:
         """Return what an observation holds. Raises SpecError if a later release wrote it."""
         if raw.get("format", FORMAT) != FORMAT:
             raise SpecError(
@@ -105,7 +105,7 @@ class Figures:
         return cls.of({f.name: raw[f.name] for f in fields(cls) if f.name in raw})
 
     @classmethod
-    def of(cls, told: Mapping[str, Any]) -> Figures:
+    def of(cls, told: Mapping[str, Any]) -> WindowFigures:
         """Return what was just found, JSON-ready. Raises TypeError at a name it does not know."""
         return cls(**{**told, **{n: read(told[n]) for n, read in _READ.items() if n in told}})
 

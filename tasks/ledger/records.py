@@ -11,7 +11,7 @@ from tasks.spec.part import SpecError
 from tasks.spec.windows import Window
 
 if TYPE_CHECKING:
-    from tasks.ledger.figures import Figures
+    from tasks.ledger.figures import WindowFigures
 
 REFUSALS = ("rejected", "no_answer", "failed", "superseded", "withdrawn")
 ENDED = ("ended", "invalid")  # nobody refused: its run died, or what was answered does not count
@@ -44,11 +44,11 @@ class Observation:
         return Window(self.window_start, self.window_end)
 
     @property
-    def numbers(self) -> Figures:
+    def numbers(self) -> WindowFigures:
         """Return the figures: counts, losses, statistics with their limits, what explains them."""
-        from tasks.ledger.figures import Figures  # arrays, which no DAG needs to be parsed
+        from tasks.ledger.figures import WindowFigures  # arrays, which no DAG needs to be parsed
 
-        return Figures.from_json(self.figures)
+        return WindowFigures.from_json(self.figures)
 
 
 @dataclass(frozen=True)

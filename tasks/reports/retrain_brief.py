@@ -15,7 +15,7 @@ from tasks.drift.diagnosis import Diagnosis
 from tasks.drift.latch import breach_of
 from tasks.drift.reference import from_json
 from tasks.ledger.evidence import short
-from tasks.ledger.figures import Change, Figures
+from tasks.ledger.figures import Change, WindowFigures
 from tasks.ledger.records import Observation, Proposal
 from tasks.ledger.status import Status
 from tasks.promotion import outlook
@@ -210,7 +210,7 @@ def _repairs(diagnoses: Sequence[Diagnosis]) -> list[str]:
     ]
 
 
-def _moved(numbers: Figures) -> str:
+def _moved(numbers: WindowFigures) -> str:
     moved = numbers.moved
     if moved is None or not _parts(moved):
         return "Nothing tells which features moved the margins."
@@ -232,7 +232,7 @@ def _parts(moved: Change) -> str:
     return ", ".join(f"{as_text(n)} {value:+.3f}" for n, value in named if abs(value) >= _SHOWN)
 
 
-def _unlabelled(numbers: Figures) -> list[str]:
+def _unlabelled(numbers: WindowFigures) -> list[str]:
     told = "**No labels yet for this window:** nothing confirms that decisions got worse."
     expected = numbers.expected
     if expected:
@@ -246,7 +246,7 @@ def _unlabelled(numbers: Figures) -> list[str]:
     return [told]
 
 
-def _labelled(known: Status, proposal: Proposal, numbers: Figures) -> list[str]:
+def _labelled(known: Status, proposal: Proposal, numbers: WindowFigures) -> list[str]:
     candidate = known.candidate(proposal.champion)
     assert candidate is not None  # what drifts was promoted, so it was registered
     losses = from_json(candidate.reference).summary.losses

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from tasks.spec.model import ModelSpec
     from tasks.spec.windows import Window
     from tasks.validation.checked_rows import Checked
-    from tasks.validation.checked_window import Outcome
+    from tasks.validation.checked_window import WindowOutcome
     from tasks.validation.rules import Check
 
 _GRAVITY = ("stop", "quarantine", "warn")
@@ -31,7 +31,7 @@ def publish(
 def report_html(
     spec: ModelSpec,
     window: Window,
-    validation: Outcome,
+    validation: WindowOutcome,
     *,
     model_version: int | None,
     data_digest: str,

@@ -17,7 +17,7 @@ from tasks.data.served_by import Count, ScoredBy
 from tasks.data.window_rows import batches
 from tasks.spec.model import ModelSpec
 from tasks.spec.windows import Window
-from tasks.validation.checked_window import Outcome, validate
+from tasks.validation.checked_window import WindowOutcome, validate
 from tasks.validation.quarantine import Quarantine, quarantined_rows
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ class OtherChecked(ValueError):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Checked(Outcome):
+class Checked(WindowOutcome):
     """What a check found of an interval's rows, and where the bad ones are.
 
     `data_digest` is of the rows, `seen_digest` of them and of what lies outside of all windows;
@@ -130,8 +130,8 @@ def check(spec: ModelSpec, window: Window, constants: Mapping[str, float]) -> Ch
     )
 
 
-def _unreadable(problem: str) -> Outcome:
-    return Outcome(rows=0, accepted=0, quarantined=0, checks=(), problem=problem, warnings=())
+def _unreadable(problem: str) -> WindowOutcome:
+    return WindowOutcome(rows=0, accepted=0, quarantined=0, checks=(), problem=problem, warnings=())
 
 
 def accepted(spec: ModelSpec, window: Window, checked: Checked) -> Iterator[pa.RecordBatch]:

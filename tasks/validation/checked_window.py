@@ -30,7 +30,7 @@ CHUNK_ROWS = 65_536
 
 
 @dataclass(frozen=True, kw_only=True)
-class Outcome:
+class WindowOutcome:
     """What a window's checks found; `problem` says why it cannot be measured, None if it can.
 
     A broken table ends the stream at once: `rows` is then what was read so far, `accepted` 0.
@@ -52,7 +52,7 @@ def validate(
     repeated: pa.Array,
     constants: Mapping[str, float],
     quarantine: Callable[[pa.Table], None],
-) -> Outcome:
+) -> WindowOutcome:
     """Judge a window's rows, in constant memory; see `WindowCheck` for what is given.
 
     Parameters
@@ -134,7 +134,7 @@ class WindowCheck:
             self._quarantine(_with_reasons(chunk, first, bad, failures))
         self._add_accepted(chunk, ~bad)
 
-    def outcome(self) -> Outcome:
+    def outcome(self) -> WindowOutcome:
         """Return what came of all rows so far."""
         if self.broken:
             judged = [r for r in self._rules if self._tallies[r] != Tally()]
@@ -202,13 +202,13 @@ class WindowCheck:
         seen = self._seen(worst)
         return str(worst) if seen is None else f"{worst} ({seen})"
 
-    def _outcome(self, checks: list[Check], accepted: int) -> Outcome:
+    def _outcome(self, checks: list[Check], accepted: int) -> WindowOutcome:
         failed = [check for check in checks if not check.passed]
         stops = (f"{c.text}, then run the window again" for c in failed if c.effect == "stop")
         warnings = [c.text for c in failed if c.effect == "warn"]
         if self._strangers.rows and not self.broken:
             warnings.append(self._strangers.told)
-        return Outcome(
+        return WindowOutcome(
             rows=self._rows,
             accepted=accepted,
             quarantined=self._bad_rows,

@@ -12,7 +12,7 @@ import pytest
 from tasks.data.served_by import ScoredBy
 from tasks.flows import monitor
 from tasks.flows.measure import measure
-from tasks.flows.plan import Plan, served
+from tasks.flows.plan import Plan, serving
 from tasks.flows.window_steps import Measured, OtherStep, Validated
 from tasks.validation.checked_rows import Checked, OtherChecked
 from tests.support.flow import MARKER, MODEL, OUTLIER, STRANGE, At, beginning, land, rows, window
@@ -78,13 +78,13 @@ def test_no_value_of_a_row_is_handed_over(at: At) -> None:
 
 def test_a_version_is_measured_on_its_own_rows_if_it_scored_enough() -> None:
     scored = ScoredBy(versions={1: 40, 2: 260, 3: 200}, others=0, none=0)
-    enough = served(MODEL, scored)
+    enough = serving(MODEL, scored)
     plan = Plan(window=window(6), champion=2, version=2, beside=(1, 3), served=enough)
     told = {v: (plan.rows_of(v), plan.logged(v)) for v in (1, 2, 3)}
     assert told == {1: (2, False), 2: (2, True), 3: (3, True)}
 
 
 def test_where_no_column_says_who_scored_a_row_all_count_and_the_champion_logged_them() -> None:
-    plan = Plan(window=window(6), champion=2, version=2, beside=(1,), served=served(MODEL, None))
+    plan = Plan(window=window(6), champion=2, version=2, beside=(1,), served=serving(MODEL, None))
     told = {v: (plan.rows_of(v), plan.logged(v)) for v in (1, 2)}
     assert told == {1: (None, False), 2: (None, True)}

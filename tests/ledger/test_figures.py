@@ -10,12 +10,12 @@ import pytest
 
 from tasks.data.served_by import ScoredBy
 from tasks.drift.diagnosis import Diagnosis
-from tasks.ledger.figures import Change, Figures, HeldProbabilities
+from tasks.ledger.figures import Change, HeldProbabilities, WindowFigures
 from tasks.spec.part import SpecError
 from tests.ledger.test_ledger import observation
 
 CHANGE = Change(total=-0.5, features={"x": -0.6}, rest=0.1)
-LABELLED = Figures(
+LABELLED = WindowFigures(
     rows=300,
     accepted=299,
     quarantined=1,
@@ -40,12 +40,12 @@ LABELLED = Figures(
     statistics=({"name": "ks", "pressure": 0.5},),
     report="reports/x.html",
 )
-UNMEASURED = Figures(rows=0, quarantined=0, warnings=(), report="reports/x.html")
+UNMEASURED = WindowFigures(rows=0, quarantined=0, warnings=(), report="reports/x.html")
 
 
 @pytest.mark.parametrize("figures", [LABELLED, UNMEASURED], ids=["labelled", "unmeasured"])
-def test_figures_are_the_same_after_json(figures: Figures) -> None:
-    assert Figures.from_json(json.loads(json.dumps(figures.to_json()))) == figures
+def test_figures_are_the_same_after_json(figures: WindowFigures) -> None:
+    assert WindowFigures.from_json(json.loads(json.dumps(figures.to_json()))) == figures
 
 
 def test_what_was_not_measured_is_not_written() -> None:
@@ -57,15 +57,15 @@ def test_what_was_not_measured_is_not_written() -> None:
 
 def test_format_1_has_no_number_so_that_a_window_run_again_says_the_same() -> None:
     assert "format" not in LABELLED.to_json()
-    assert Figures.from_json({**LABELLED.to_json(), "format": 1}) == LABELLED
+    assert WindowFigures.from_json({**LABELLED.to_json(), "format": 1}) == LABELLED
 
 
 def test_figures_of_a_later_release_are_named_with_the_way_out() -> None:
     with pytest.raises(SpecError, match=r"format 2, and this release reads 1; install"):
-        Figures.from_json({**LABELLED.to_json(), "format": 2})
+        WindowFigures.from_json({**LABELLED.to_json(), "format": 2})
 
 
 @pytest.mark.parametrize("kept", [{}, {"accepted": 3, "of a later release": 1}])
 def test_an_observation_gives_its_figures_their_types(kept: dict[str, Any]) -> None:
     seen = replace(observation(), figures=kept)
-    assert seen.numbers == Figures(accepted=kept.get("accepted", 0))
+    assert seen.numbers == WindowFigures(accepted=kept.get("accepted", 0))
