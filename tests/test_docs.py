@@ -19,7 +19,7 @@ def test_the_readme_lists_every_option_as_the_command_prints_them() -> None:
 
 
 def test_every_relative_link_in_the_docs_leads_somewhere() -> None:
-    for page in (ROOT / "README.md", *ROOT.glob("docs/**/*.md"), *ROOT.glob("data/*.md")):
+    for page in (*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("data/*.md")):
         for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
             assert (page.parent / target).exists(), f"{page.name}: {target}"
 
