@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 def make(spec: ModelSpec) -> DAG:
     @task
-    def validate() -> dict[str, Any]:
+    def validate() -> dict[str, Any] | None:
         from tasks.flows import monitor
         from tasks.reports import retrain_brief
 
@@ -41,33 +41,39 @@ def make(spec: ModelSpec) -> DAG:
             bounds.version(params["model_version"])
         if params["propose"]:
             monitor.span_of(spec, params["propose"])
-        found = monitor.validate(spec, window_of(spec, context), version=params["model_version"])
-        for told in ("problem", "remark"):
-            if found.get(told):
-                print(found[told])
-        if "report" in found:
-            found["validation_report"] = retrain_brief.address_of(found["report"])
-        return found
+        window = window_of(spec, context)
+        try:
+            validated = monitor.validate(spec, window, version=params["model_version"])
+        except monitor.NoChampion as said:
+            print(said)
+            return None
+        for remark in (validated.problem, validated.remark):
+            if remark:
+                print(remark)
+        report = retrain_brief.address_of(validated.report)
+        return {**validated.to_json(), "validation_report": report}
 
     @task
-    def measure(validated: dict[str, Any]) -> dict[str, Any]:
-        from tasks.flows import monitor
+    def measure(validated: dict[str, Any] | None) -> dict[str, Any] | None:
+        from tasks.flows.measure import measure
+        from tasks.flows.window_steps import Validated
         from tasks.registry import registry
 
-        if validated["version"] is None:
-            return validated
-        measured = monitor.measure(spec, window_of(spec, get_current_context()), validated)
-        version = registry.version_url(spec.model, measured["version"])
-        return {**measured, "registered_version": version}
+        if validated is None:
+            return None
+        window = window_of(spec, get_current_context())
+        measured = measure(spec, window, Validated.from_json(validated))
+        version = registry.version_url(spec.model, measured.version)
+        return {**measured.to_json(), "registered_version": version}
 
-    def judge(measured: dict[str, Any]) -> dict[str, Any] | None:
+    def judge(measured: dict[str, Any] | None) -> dict[str, Any] | None:
         from tasks.flows import monitor
+        from tasks.flows.window_steps import Measured
 
         context = get_current_context()
-        if measured["version"] is None:
-            print(measured["problem"])
+        if measured is None:  # a window before the first champion, as `validate` says
             return None if spec.label.late else _action(spec, context)
-        seen = monitor.judge(spec, window_of(spec, context), measured)
+        seen = monitor.judge(spec, window_of(spec, context), Measured.from_json(measured))
         print(_line(seen))
         if (advice := monitor.advice(spec)) is not None:
             print(f"{spec.model}: {advice}")

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from tasks.drift import reference
 from tasks.drift.reference import Reference
 from tasks.registry import tracking
-from tasks.registry.tracking import RegistryError
+from tasks.registry.tracking import RegistryRefused
+from tasks.validation.checked_rows import Checked
 
 if TYPE_CHECKING:
     from tasks.classifier.spans import Learning
@@ -41,23 +42,19 @@ class Part(Generic[T]):
 
         Raises
         ------
-        RegistryError
+        RegistryRefused
             If it is not there, was changed, or is in a format of a later release.
         """
         kept = tracking.get_json(run_id, self.name)
         if isinstance(kept, dict) and kept.keys() == {"format", self.name}:
             if kept["format"] != FORMAT:
-                raise RegistryError(
+                raise RegistryRefused(
                     f"{self.name}.json of run {run_id} has the format {kept['format']}, and this "
                     f"code reads format {FORMAT}: a newer Gatelatch wrote it; install that "
                     "release, or clear the run's train task, which makes all of it anew"
                 )
             kept = kept[self.name]
         return self.from_json(kept)
-
-
-def _as_it_is(content: Any) -> Any:
-    return content
 
 
 def _learning(kept: Any) -> Learning | None:
@@ -78,8 +75,10 @@ def _metrics(kept: Any) -> CandidateMetrics:
     return CandidateMetrics.from_json(kept)
 
 
-# What the validation of the training window found; see `quarantine.check_rows`.
-ROWS: Part[dict[str, Any]] = Part(name="rows", to_json=_as_it_is, from_json=_as_it_is)
+# What the check of the training window found.
+ROWS: Part[Checked] = Part(
+    name="rows", to_json=lambda checked: checked.to_json(), from_json=Checked.from_json
+)
 # None of a recalibration, which fits nothing.
 LEARNING: Part[Learning | None] = Part(
     name="span",

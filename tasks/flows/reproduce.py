@@ -19,7 +19,7 @@ from tasks.registry import registry
 from tasks.registry.made_with import made_with
 from tasks.spec.model import ModelSpec
 from tasks.spec.windows import Window
-from tasks.validation import quarantine
+from tasks.validation import checked_rows
 
 _TOLERANCE = 1e-9
 
@@ -67,14 +67,14 @@ def reproduce(spec: ModelSpec, version: int) -> Reproduction:
         )
     data = record["data"]
     window = Window(datetime.fromisoformat(data["from"]), datetime.fromisoformat(data["until"]))
-    rows = quarantine.check_rows(spec, window, {})
-    if rows["data_digest"] != data["digest"]:
+    rows = checked_rows.check(spec, window, {})
+    if rows.data_digest != data["digest"]:
         raise CannotReproduce(
             f"{spec.model} version {version} was trained on the data {data['digest']} of {window}, "
-            f"and the data there is {rows['data_digest']} now"
-            + (f" ({rows['problem']})" if rows["problem"] else "")
+            f"and the data there is {rows.data_digest} now"
+            + (f" ({rows.problem})" if rows.problem else "")
         )
-    taught = gather(spec, quarantine.accepted(spec, window, rows))
+    taught = gather(spec, checked_rows.accepted(spec, window, rows))
     asked = next(p for p in ledger.proposals(spec.model) if p.proposal == candidate.proposal)
     learning = CandidateMetrics.from_json(candidate.metrics).learning
     if learning is None:

@@ -21,7 +21,8 @@ from tasks.registry.lineage import lineage
 from tasks.registry.made_with import made_with
 from tasks.spec.model import ModelSpec
 from tasks.spec.windows import Window
-from tasks.validation import quarantine
+from tasks.validation import checked_rows
+from tasks.validation.checked_rows import Checked
 
 if TYPE_CHECKING:
     from tasks.arrays import Ints
@@ -41,12 +42,14 @@ def train(spec: ModelSpec, proposal: str) -> dict[str, Any]:
     from tasks.classifier import absent, spans, training
     from tasks.flows import handover
     from tasks.registry import tracking
+    from tasks.reports import validation_page
 
     ledger = Ledger.open()
     asked = approved(spec, ledger, proposal, "retrain")
-    checked = quarantine.check_rows(spec, _interval(asked), {})
-    if checked["problem"]:
-        raise training.TrainingError(f"{spec.model} {_interval(asked)}: {checked['problem']}")
+    checked = checked_rows.check(spec, _interval(asked), {})
+    report = validation_page.publish(spec, _interval(asked), checked)
+    if checked.problem:
+        raise training.TrainingError(f"{spec.model} {_interval(asked)}: {checked.problem}")
     rows = _gather(spec, asked, checked)
     learning: Learning | None = None
     if asked.kind == "recalibrate":
@@ -61,7 +64,7 @@ def train(spec: ModelSpec, proposal: str) -> dict[str, Any]:
     tags = {
         "kind": asked.kind,
         "spec_digest": spec.digest,
-        "data_digest": checked["data_digest"],
+        "data_digest": checked.data_digest,
         "trained_from": asked.trained_from.isoformat(),
         "trained_until": asked.trained_until.isoformat(),
         "champion": str(asked.champion or ""),
@@ -76,8 +79,8 @@ def train(spec: ModelSpec, proposal: str) -> dict[str, Any]:
     return {
         "candidate_run": run_id,
         "rows": len(rows),
-        "warnings": [*checked["warnings"], *absent.warnings(spec, rows.label, cut)],
-        "report": checked["report"],
+        "warnings": [*checked.warnings, *absent.warnings(spec, rows.label, cut)],
+        "report": report,
         "mlflow_run": tracking.run_url(spec.model, run_id),
     }
 
@@ -213,7 +216,7 @@ def _candidate(spec: ModelSpec, asked: Proposal, run_id: str, taken: set[int]) -
         run_id=run_id,
         artifact_digest=made.artifact_digest,
         spec_digest=spec.digest,
-        data_digest=rows["data_digest"],
+        data_digest=rows.data_digest,
         trained_until=asked.trained_until,
         metrics=replace(metrics, model_file=artifact.model_digest(model)).to_json(),
         gates=gates,
@@ -303,10 +306,10 @@ def _training_rows(spec: ModelSpec, asked: Proposal, run_id: str) -> TrainingRow
     return _gather(spec, asked, handover.ROWS.get(run_id))
 
 
-def _gather(spec: ModelSpec, asked: Proposal, checked: dict[str, Any]) -> TrainingRows:
+def _gather(spec: ModelSpec, asked: Proposal, checked: Checked) -> TrainingRows:
     from tasks.classifier.training_rows import gather
 
-    return gather(spec, quarantine.accepted(spec, _interval(asked), checked))
+    return gather(spec, checked_rows.accepted(spec, _interval(asked), checked))
 
 
 def changes_of(spec: ModelSpec, ledger: Ledger, asked: Proposal) -> tuple[datetime, ...]:

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tasks.spec.part import SpecError
 from tasks.spec.windows import Window
+
+if TYPE_CHECKING:
+    from tasks.ledger.figures import WindowFigures
 
 REFUSALS = ("rejected", "no_answer", "failed", "superseded", "withdrawn")
 ENDED = ("ended", "invalid")  # nobody refused: its run died, or what was answered does not count
@@ -19,7 +22,10 @@ POLICY = "policy"  # who approves where the spec says `automatic`
 
 @dataclass(frozen=True)
 class Observation:
-    """One window judged under one model version. `figures` holds counts, statistics, limits."""
+    """One window judged under one model version.
+
+    `figures` are as the ledger holds them; `numbers` gives them their types.
+    """
 
     model: str
     version: int
@@ -36,6 +42,13 @@ class Observation:
     @property
     def window(self) -> Window:
         return Window(self.window_start, self.window_end)
+
+    @property
+    def numbers(self) -> WindowFigures:
+        """Return the figures: counts, losses, statistics with their limits, what explains them."""
+        from tasks.ledger.figures import WindowFigures  # arrays, which no DAG needs to be parsed
+
+        return WindowFigures.from_json(self.figures)
 
 
 @dataclass(frozen=True)

@@ -124,7 +124,7 @@ class Status:
             return None
         began = self.changes(episode, until)
         fresh = [
-            Fresh(o.window, cast(Verdict, o.verdict), o.figures.get("labels", {}), _shows(o))
+            Fresh(o.window, cast(Verdict, o.verdict), o.numbers.labels or {}, _shows(o))
             for o in self.observations
             if o.window_start >= min(began, default=until)
         ]
@@ -213,9 +213,9 @@ def read(spec: ModelSpec, ledger: Ledger) -> Status:
         Reading(o.window, o.version, cast(Verdict, o.verdict), o.pressure) for o in observations
     ]
     held = [
-        Reading(o.window, o.version, said["verdict"], said["pressure"])
+        Reading(o.window, o.version, cast(Verdict, said.verdict), said.pressure)
         for o in observations
-        if (said := o.figures.get("calibration")) is not None
+        if (said := o.numbers.calibration) is not None
     ]
     # The first champion ends no episode, so that nothing rests after it.
     promoted = [Pause(p.effective_from, promotion=True) for p in promotions[1:]]
@@ -240,15 +240,18 @@ def read(spec: ModelSpec, ledger: Ledger) -> Status:
 
 
 def _seen(observation: Observation) -> Seen:
-    told = observation.figures
-    rows, labelled = (int(told.get(name) or 0) for name in ("accepted", "labelled"))
-    statistics = told.get("statistics", ())
-    return Seen(observation.verdict, observation.reason, rows, labelled, statistics)
+    numbers = observation.numbers
+    return Seen(
+        observation.verdict,
+        observation.reason,
+        numbers.accepted,
+        numbers.labelled or 0,
+        numbers.statistics,
+    )
 
 
 def _shows(observation: Observation) -> bool:
-    found = observation.figures.get("statistics", ())
-    return any(s["pressure"] > 1 for s in found if s["name"] in SHAPES)
+    return any(s["pressure"] > 1 for s in observation.numbers.statistics if s["name"] in SHAPES)
 
 
 def _number(proposal: str, episode: str) -> int:

@@ -69,7 +69,7 @@ def _worse_than(
     both = [
         pair
         for pair in pairs(observations_of(new.version), observations_of(target), since)
-        if served(pair, target) or "scored_by" not in pair.new.figures
+        if served(pair, target) or pair.new.numbers.scored_by is None
     ]
     judged = [(pair, reading(spec, pair, new, old)) for pair in both]
     latch = fold(spec.model, [r for _, r in judged], refusals(known), spec.latch).now
@@ -90,7 +90,8 @@ def _worse_than(
 
 def served(pair: Pair, version: int | None) -> bool:
     """Return whether production says that it let a version score rows of a window."""
-    return str(version) in pair.new.figures.get("scored_by", {}).get("versions", {})
+    scored_by = pair.new.numbers.scored_by
+    return scored_by is not None and version in scored_by.versions
 
 
 def reading(spec: ModelSpec, pair: Pair, new: Candidate, old: Candidate) -> Reading:

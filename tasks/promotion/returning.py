@@ -116,8 +116,8 @@ def _telling(known: Status) -> list[Observation]:
     """Return the newest window, and if it has no labels the champion's newest that has them."""
     *earlier, newest = known.observations
     since = known.promotions[-1].effective_from
-    mine = [o for o in earlier if o.window_start >= since and "losses" in o.figures]
-    return [newest] if "losses" in newest.figures else [newest, *mine[-1:]]
+    mine = [o for o in earlier if o.window_start >= since and o.numbers.losses]
+    return [newest] if newest.numbers.losses else [newest, *mine[-1:]]
 
 
 def _candidate(known: Status, version: int) -> Candidate | None:
@@ -130,7 +130,7 @@ def _candidate(known: Status, version: int) -> Candidate | None:
 def _seen(observation: Observation, version: Candidate) -> Seen:
     return Seen(
         cast(Verdict, observation.verdict),
-        observation.figures.get("losses"),
+        observation.numbers.losses,
         Spread(**version.reference["spread"]),
     )
 

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tasks.classifier import preprocessing
 from tasks.ledger.evidence import digest
 from tasks.ledger.records import Proposal
 from tasks.spec.model import ModelSpec
 
+if TYPE_CHECKING:
+    from tasks.validation.checked_rows import Checked
+
 
 def lineage(
     spec: ModelSpec,
     proposal: Proposal,
-    rows: Mapping[str, Any],
+    rows: Checked,
     model: Any,
     metrics: Mapping[str, Any],
     gates: list[Mapping[str, Any]],
@@ -27,7 +30,7 @@ def lineage(
     Parameters
     ----------
     rows
-        What the validation of the training window found.
+        What the check of the training window found.
     model
         The calibrated candidate.
     made_with
@@ -43,11 +46,11 @@ def lineage(
         "champion": proposal.champion,
         "spec_digest": spec.digest,
         "data": {
-            "digest": rows["data_digest"],
+            "digest": rows.data_digest,
             "from": proposal.trained_from.isoformat(),
             "until": proposal.trained_until.isoformat(),
-            "rows": rows["rows"],
-            "accepted": rows["accepted"],
+            "rows": rows.rows,
+            "accepted": rows.accepted,
         },
         "features": {k: list(v) for k, v in spec.features.model_dump().items() if v},
         "label": {"column": spec.label.column, "classes": list(spec.label.classes)},

@@ -260,20 +260,18 @@ def _problems(
 
 def _tolerant(spec: ModelSpec) -> Callable[[pa.Table, Ints], str | None]:
     """Return what judges the expectations that only a share of a window's rows must meet."""
-    from tasks.validation.checked_window import _frame
-    from tasks.validation.expectations import rules_of, suite_of
+    from tasks.validation.rules import rules_of
+    from tasks.validation.suite import Suite, frame_of
 
     rules = [rule for rule in rules_of(spec) if rule.mostly < 1]
     if not rules:
         return lambda table, rows: None
-    suite = suite_of(rules)
+    suite = Suite(rules)
 
     def judge(table: pa.Table, rows: Ints) -> str | None:
-        for rule in rules:
-            rule.judged = rule.failed = 0
-        suite(_frame(table.take(rows)))
-        said = [text for check, text in (rule.found() for rule in rules) if not check.passed]
-        return said[0] if said else None
+        found = {f.rule: f.tally for f in suite.run(frame_of(table.take(rows)))}
+        checks = (rule.check(found[rule]) for rule in rules)
+        return next((check.text for check in checks if not check.passed), None)
 
     return judge
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tasks.drift.reliability_table import from_json
+from tasks.ledger.figures import HeldProbabilities
 from tasks.ledger.records import Observation, Proposal
 from tasks.reports.markdown import as_text, table
 from tasks.spec.model import ModelSpec, format_duration
@@ -25,14 +26,15 @@ def what_failed(
     """
     version = proposal.champion
     subject = f"{spec.model}: recalibrate version {version}?"
-    labelled = [o for o in windows if _table(o)]
-    held = [o.figures["calibration"] for o in labelled]
+    found = [(o, o.numbers.calibration) for o in windows]
+    labelled = [o for o, said in found if said and said.table]
+    held = [said for _, said in found if said and said.table]
     if proposal.episode is None:
         said = f"**Asked for by {as_text(proposal.proposer)}**: {as_text(proposal.reason)}."
     else:
         subject = f"{spec.model}: the probabilities no longer hold, recalibrate version {version}?"
-        judged = [c for c in held if c["verdict"] != "insufficient"][-spec.latch.open.of :]
-        breaches = sum(c["verdict"] == "drifting" for c in judged)
+        judged = [c for c in held if c.verdict != "insufficient"][-spec.latch.open.of :]
+        breaches = sum(c.verdict == "drifting" for c in judged)
         said = (
             f"**What version {version} of `{spec.model}` says of its own certainty no longer "
             f"holds**: {breaches} of the last {len(judged)} labelled windows are above their limit."
@@ -42,16 +44,11 @@ def what_failed(
     return subject, [said, *(_figures(held[-1]) if held else []), _proposed(spec, proposal)]
 
 
-def _table(observation: Observation) -> Mapping[str, Any] | None:
-    found: Mapping[str, Any] | None = observation.figures.get("calibration", {}).get("table")
-    return found
-
-
 def _by_margins(observation: Observation) -> str:
     return as_text(f"{observation.verdict}: {observation.reason}".replace("_", " "))
 
 
-def _figures(held: Mapping[str, Any]) -> list[str]:
+def _figures(held: HeldProbabilities) -> list[str]:
     rows = [
         (
             _title(s),
@@ -60,18 +57,19 @@ def _figures(held: Mapping[str, Any]) -> list[str]:
             f"{s['noise']:.3f}",
             f"**{s['pressure']:.1f} ×**" if s["pressure"] > 1 else f"{s['pressure']:.1f} ×",
         )
-        for s in nearest(held["statistics"], _SHOWN_CLASSES)
+        for s in nearest(held.statistics, _SHOWN_CLASSES)
     ]
     head = ("change against the reference", "value", "matters from", "chance shows", "of its limit")
+    errors = _figure(held.calibration_error_reference), _figure(held.calibration_error)
     scores = [
-        (name.replace("_", " "), _figure(held.get(f"{name}_reference")), _figure(held.get(name)))
-        for name in ("brier", "calibration_error")
+        ("brier", _figure(held.brier_reference), _figure(held.brier)),
+        ("calibration error", *errors),
     ]
     return [
         "The newest window with labels:",
         table(head, rows),
         table(("probabilities", "when accepted", "newest window"), scores),
-        table(("said on average", "happened", "rows"), _bins(held["table"])),
+        table(("said on average", "happened", "rows"), _bins(held.table or {})),
     ]
 
 

@@ -11,9 +11,11 @@ from typing import Any
 from tasks import store
 from tasks.classifier import capped
 from tasks.drift.class_spread import QUANTITIES
+from tasks.drift.diagnosis import Diagnosis
 from tasks.drift.latch import breach_of
 from tasks.drift.reference import from_json
 from tasks.ledger.evidence import short
+from tasks.ledger.figures import Change, WindowFigures
 from tasks.ledger.records import Observation, Proposal
 from tasks.ledger.status import Status
 from tasks.promotion import outlook
@@ -147,10 +149,11 @@ def _seen(known: Status, proposal: Proposal) -> list[Observation]:
 
 def _evidence(known: Status, proposal: Proposal) -> list[str]:
     windows = _windows(known, proposal)
-    judged = [o for o in windows if o.figures["statistics"]]
+    judged = [o for o in windows if o.numbers.statistics]
     if not judged:
         return ["No window has been measured yet."]
     newest = judged[-1]
+    numbers = newest.numbers
     path = f"{known.spec.model}/{slug(proposal.proposal)}/drift.svg"
     store.write(f"reports/{path}", chart.of_windows(windows))
     rows = [
@@ -161,23 +164,22 @@ def _evidence(known: Status, proposal: Proposal) -> list[str]:
             f"{s['noise']:.3f}",
             f"**{s['pressure']:.1f} ×**" if s["pressure"] > 1 else _within(s),
         )
-        for s in _shown(newest.figures["statistics"])
+        for s in _shown(numbers.statistics)
     ]
     head = ("change against the reference", "value", "matters from", "chance shows", "of its limit")
     return [
-        *_repairs(newest.figures["diagnoses"]),
+        *_repairs(numbers.diagnoses or ()),
         f"![Change against its limit, window by window]({REPORTS}/{path})",
         f"`{sparkline([o.pressure for o in windows])}` the last {len(windows)} windows, "
         "▅ and higher is above the limit",
-        f"Newest window {_days(newest.window)}, {newest.figures['accepted']} rows: "
-        f"{as_text(newest.reason)}.",
+        f"Newest window {_days(newest.window)}, {numbers.accepted} rows: {as_text(newest.reason)}.",
         table(head, rows),
-        _moved(newest.figures),
-        *of_capped(newest.figures.get("capped", {}), newest.figures["accepted"]),
+        _moved(numbers),
+        *of_capped(numbers.capped or {}, numbers.accepted),
         *(
-            _labelled(known, proposal, newest)
-            if "losses" in newest.figures
-            else _unlabelled(newest)
+            _labelled(known, proposal, numbers)
+            if numbers.losses is not None
+            else _unlabelled(numbers)
         ),
     ]
 
@@ -196,11 +198,11 @@ def _within(s: Mapping[str, Any]) -> str:
     return "blind" if s.get("blind") else f"{s['pressure']:.1f} ×"
 
 
-def _repairs(diagnoses: Sequence[Mapping[str, str]]) -> list[str]:
+def _repairs(diagnoses: Sequence[Diagnosis]) -> list[str]:
     """Return what may be broken, before anything else: a retrain would learn it."""
     found: dict[tuple[str, str], list[str]] = {}
     for d in diagnoses:
-        found.setdefault((d["name"], d["advice"]), []).append(as_text(d["finding"]))
+        found.setdefault((d.name, d.advice), []).append(as_text(d.finding))
     return [
         f"**Before you retrain, {name.replace('_', ' ')}:** {'; '.join(findings)}. "
         f"*What to do: {as_text(advice)}.*"
@@ -208,14 +210,14 @@ def _repairs(diagnoses: Sequence[Mapping[str, str]]) -> list[str]:
     ]
 
 
-def _moved(figures: Mapping[str, Any]) -> str:
-    moved = figures["moved"]
-    if not _parts(moved):
+def _moved(numbers: WindowFigures) -> str:
+    moved = numbers.moved
+    if moved is None or not _parts(moved):
         return "Nothing tells which features moved the margins."
-    told = f"**The mean score moved by {moved['total']:+.3f}:** {_parts(moved)}."
-    for name, change in figures.get("moved_by_class", {}).items():
+    told = f"**The mean score moved by {moved.total:+.3f}:** {_parts(moved)}."
+    for name, change in (numbers.moved_by_class or {}).items():
         if _parts(change):
-            told += f" Margins of class {as_text(name)}: {change['total']:+.3f} ({_parts(change)})."
+            told += f" Margins of class {as_text(name)}: {change.total:+.3f} ({_parts(change)})."
     return told
 
 
@@ -225,14 +227,14 @@ def of_capped(found: Mapping[str, float], rows: int) -> list[str]:
     return [f"**Far outside of what the fit saw:** {said}."] if said else []
 
 
-def _parts(moved: Mapping[str, Any]) -> str:
-    named = [*moved["features"].items(), ("all others", moved["rest"])]
+def _parts(moved: Change) -> str:
+    named = [*moved.features.items(), ("all others", moved.rest)]
     return ", ".join(f"{as_text(n)} {value:+.3f}" for n, value in named if abs(value) >= _SHOWN)
 
 
-def _unlabelled(newest: Observation) -> list[str]:
+def _unlabelled(numbers: WindowFigures) -> list[str]:
     told = "**No labels yet for this window:** nothing confirms that decisions got worse."
-    expected = newest.figures.get("expected")
+    expected = numbers.expected
     if expected:
         told += (
             f" If the champion's probabilities still hold, accuracy is {expected['accuracy']:.3f} "
@@ -244,16 +246,16 @@ def _unlabelled(newest: Observation) -> list[str]:
     return [told]
 
 
-def _labelled(known: Status, proposal: Proposal, newest: Observation) -> list[str]:
+def _labelled(known: Status, proposal: Proposal, numbers: WindowFigures) -> list[str]:
     candidate = known.candidate(proposal.champion)
     assert candidate is not None  # what drifts was promoted, so it was registered
     losses = from_json(candidate.reference).summary.losses
     rows = [
-        (name.replace("_", " "), f"{there:.3f}", f"{newest.figures[name]:.3f}")
+        (name.replace("_", " "), f"{there:.3f}", f"{(numbers.losses or {})[name]:.3f}")
         for name, there in (losses.rates if losses.rows else {}).items()
     ]
     return [
-        f"With the {newest.figures['labelled']} labels that are there:",
+        f"With the {numbers.labelled} labels that are there:",
         table(("labelled rows", "when accepted", "newest window"), rows),
     ]
 
@@ -332,7 +334,8 @@ def links(known: Status, proposal: Proposal, run_link: str) -> str:
         parts.append(f"[version {proposal.champion} in MLflow]({address})")
     windows = _windows(known, proposal)
     if windows:
-        parts.append(f"[data report]({address_of(windows[-1].figures['report'])})")
+        report = windows[-1].numbers.report or ""
+        parts.append(f"[data report]({address_of(report)})")
     return " · ".join(parts)
 
 

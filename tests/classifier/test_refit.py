@@ -20,6 +20,7 @@ from tasks.classifier.training import Slices, TrainingError
 from tasks.classifier.training_rows import Facts, TrainingRows
 from tasks.drift.reference import to_json
 from tasks.flows import asking, monitor, reproduce, retrain
+from tasks.flows.measure import measure
 from tasks.ledger.ledger import Ledger
 from tasks.promotion import approval, promotion
 from tasks.registry import registry, tracking
@@ -86,7 +87,7 @@ def test_flow_and_replay_register_the_same_refit_model_and_say_so_and_reproduce_
     at("bootstrapped")
     run, body = registered("boot", training_window=timedelta(days=5), until=day(6))
     for number in range(6, 11):
-        measured = monitor.measure(AGAIN, window(number), monitor.validate(AGAIN, window(number)))
+        measured = measure(AGAIN, window(number), monitor.validate(AGAIN, window(number)))
         monitor.judge(AGAIN, window(number), measured)
     registered(FIRST)
     ledger = Ledger.open()
@@ -124,7 +125,7 @@ def test_recalibrating_a_refit_champion_fits_nothing(at: At) -> None:
         monitor.judge(
             AGAIN,
             window(number),
-            monitor.measure(AGAIN, window(number), monitor.validate(AGAIN, window(number))),
+            measure(AGAIN, window(number), monitor.validate(AGAIN, window(number))),
         )
     asked = approval.propose(
         AGAIN,

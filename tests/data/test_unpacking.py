@@ -32,13 +32,13 @@ from tests.support.peak import measured
 MB = 1 << 20
 _CHECK = """
 import duckdb, great_expectations, tasks.validation.checked_window
-from tasks import quarantine
-from tasks.spec import ModelSpec
+from tasks.spec.model import ModelSpec
+from tasks.validation import checked_rows
 from tests.conftest import POSTGRES
 from tests.support.flow import window
 before = peak()
-found = quarantine.check_rows(ModelSpec.model_validate_json({raw!r}), window(1), dict())
-print(json.dumps([found["problem"], peak() - before]))
+found = checked_rows.check(ModelSpec.model_validate_json({raw!r}), window(1), dict())
+print(json.dumps([found.problem, peak() - before]))
 """
 
 Spec = Callable[..., ModelSpec]

@@ -12,7 +12,7 @@ from tasks.flows import handover
 from tasks.flows.handover import Part
 from tasks.ledger.records import Candidate
 from tasks.registry import tracking
-from tasks.registry.tracking import RegistryError
+from tasks.registry.tracking import RegistryRefused
 from tests.support.flow import At, beginning, read
 
 PARTS: tuple[Part[Any], ...] = (
@@ -55,7 +55,7 @@ def test_a_file_of_a_later_release_is_refused_by_name(part: Part[Any]) -> None:
     run = tracking.start("churn", "newer", {})
     tracking.put_json(run, part.name, {"format": 2, part.name: {}})
     told = f"{part.name}.json of run {run} has the format 2, .* install that release, or clear"
-    with pytest.raises(RegistryError, match=told):
+    with pytest.raises(RegistryRefused, match=told):
         part.get(run)
 
 

@@ -13,6 +13,7 @@ import pytest
 from tasks.audit.verified_model import model_of
 from tasks.drift.reference import from_json
 from tasks.flows import asking, monitor, ready, reproduce, retrain
+from tasks.flows.measure import measure
 from tasks.ledger import status
 from tasks.ledger.ledger import Ledger
 from tasks.ledger.records import Observation, Promotion
@@ -47,7 +48,7 @@ def noisy(number: int, share: float = 0.6, turned: bool = False) -> dict[str, An
 def watch(number: int, spec: ModelSpec = SPEC, **parts: Any) -> Observation:
     land(number, **(noisy(number) | parts))
     validated = monitor.validate(spec, window(number))
-    return monitor.judge(spec, window(number), monitor.measure(spec, window(number), validated))
+    return monitor.judge(spec, window(number), measure(spec, window(number), validated))
 
 
 def propose(name: str = FIRST, **parts: Any) -> dict[str, str]:

@@ -16,6 +16,7 @@ from tasks.drift.reliability_table import ReliabilityTable, to_json
 from tasks.drift.statistic import Statistic
 from tasks.flows import asking
 from tasks.gates.gate_result import GateResult
+from tasks.ledger.figures import HeldProbabilities
 from tasks.reports import chart, markdown, promotion_brief, recalibration_brief, retrain_brief
 from tests.support.flow import FIRST, MODEL, At, beginning, land, propose, read, rows, watch
 
@@ -99,7 +100,12 @@ def test_of_the_probabilities_of_many_classes_those_nearest_to_their_limit_are_s
         Statistic.measured("overconfidence", 0.001, 0.05, 0.01, policy),
         *(Statistic.measured("bias", int(n) / 500, 0.05, 0.01, policy, of=n) for n in names),
     ]
-    held = {"statistics": [s.as_json() for s in statistics], "table": to_json(table)}
+    held = HeldProbabilities(
+        verdict="drifting",
+        pressure=2.0,
+        statistics=tuple(s.as_json() for s in statistics),
+        table=to_json(table),
+    )
     changes = recalibration_brief._figures(held)[1]
     first = re.findall(r"^\| (overconfidence|bias of \d+) \|", changes, re.M)
     assert first == ["overconfidence", *(f"bias of {n}" for n in names[-6:])]
