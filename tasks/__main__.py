@@ -219,10 +219,10 @@ app.command()(reproduce)
 
 @app.command()
 def init() -> None:
-    """Create the ledger's tables and check the stores; safe to repeat."""
+    """Create or upgrade the ledger's tables and check the stores; safe to repeat."""
     from tasks import signing_keys, store, tracking
 
-    Ledger.open()
+    Ledger.prepare()
     store.write("reports/.ready", "")
     tracking.prepare()
     signing_keys.prepare()

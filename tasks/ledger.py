@@ -16,7 +16,7 @@ from typing import Any, TypeVar, cast
 
 import sqlalchemy as sa
 
-from tasks import append_only, disk, sealing
+from tasks import append_only, disk, migrations, sealing
 from tasks.chain import Link, Seal, Trail
 from tasks.records import (
     ENDS,
@@ -34,7 +34,6 @@ from tasks.tables import (
     ADOPTIONS,
     CANDIDATES,
     DECISIONS,
-    META,
     OBSERVATIONS,
     PROMOTIONS,
     PROPOSALS,
@@ -64,12 +63,27 @@ class Ledger:
 
     @classmethod
     def open(cls) -> Ledger:
-        """Return the ledger that GATELATCH_LEDGER names, with its tables in place."""
-        return _opened(os.environ.get("GATELATCH_LEDGER") or "sqlite:///.run/ledger.db")
+        """Return the ledger that GATELATCH_LEDGER names, with its tables in place.
+
+        Raises
+        ------
+        tasks.migrations.OtherSchema
+            If another release wrote it.
+        """
+        return _opened(_url())
+
+    @classmethod
+    def prepare(cls) -> None:
+        """Bring the ledger that GATELATCH_LEDGER names to today's schema, from none as well."""
+        ledger = cls(_url())
+        try:
+            ledger.create()
+        finally:
+            ledger._engine.dispose()
 
     def create(self) -> None:
-        """Create what is missing of the tables, and of the triggers that keep them append-only."""
-        append_only.create(self._engine, META)
+        """Create or upgrade the tables, and the triggers that keep them append-only."""
+        migrations.upgrade(self._engine)
 
     def observe(self, observation: Observation) -> Observation:
         """Append an observation; the same data and spec under the same key must say the same.
@@ -319,8 +333,16 @@ class Ledger:
 @cache
 def _opened(url: str) -> Ledger:
     ledger = Ledger(url)
-    ledger.create()
+    try:
+        migrations.require(ledger._engine)
+    except BaseException:
+        ledger._engine.dispose()
+        raise
     return ledger
+
+
+def _url() -> str:
+    return os.environ.get("GATELATCH_LEDGER") or "sqlite:///.run/ledger.db"
 
 
 def _is_new(link: sa.Connection, candidate: Candidate) -> None:
