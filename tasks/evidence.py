@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, fields
 from typing import Any
 
+from tasks import spec_form
 from tasks.records import Candidate, Proposal
 from tasks.spec import ModelSpec
 
@@ -42,7 +43,7 @@ def of_candidate(
 def _policy(spec: ModelSpec) -> dict[str, Any]:
     return {
         "spec": spec.digest,
-        "approval": spec.approval.model_dump(mode="json"),
+        "approval": spec_form.canonical(spec)["approval"],
         "approvers": spec.owner.approvers,
     }
 

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from tasks import bounds
+from tasks import bounds, spec_form
 from tasks.spec_gates import Gate as Gate
 from tasks.spec_gates import Gates as Gates
 from tasks.spec_part import (
@@ -411,8 +411,11 @@ class ModelSpec(SpecPart):
 
     @property
     def digest(self) -> str:
-        """Return 12 hex digits over the canonical form; equal for equal meaning, not layout."""
-        canonical = json.dumps(self.model_dump(mode="json"), sort_keys=True)
+        """Return 12 hex digits over the canonical form; equal for equal meaning, not layout.
+
+        They stay the same in a release that adds options; see `spec_form`.
+        """
+        canonical = json.dumps(spec_form.canonical(self), sort_keys=True)
         return hashlib.sha256(canonical.encode()).hexdigest()[:12]
 
     @property
