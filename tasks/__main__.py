@@ -17,6 +17,7 @@ from tasks import spec_file
 from tasks.audit_command import audit
 from tasks.bounds import OutOfBounds
 from tasks.disk import Unusable
+from tasks.formats import OtherFormat
 from tasks.ledger import Ledger
 from tasks.replay_command import replay
 from tasks.reproduce_command import reproduce
@@ -260,10 +261,10 @@ def _fail(message: str) -> NoReturn:
 
 
 def main() -> None:
-    """Run a command; a disk that is full is said in a sentence."""
+    """Run a command; a disk that is full, or a file of another release, is said in a sentence."""
     try:
         app()
-    except Unusable as error:
+    except (Unusable, OtherFormat) as error:
         err.print(str(error), markup=False)
         sys.exit(1)
 

@@ -16,7 +16,7 @@ from typing import Any, TypeVar, cast
 
 import sqlalchemy as sa
 
-from tasks import append_only, disk, migrations, sealing
+from tasks import append_only, disk, formats, migrations, sealing
 from tasks.chain import Link, Seal, Trail
 from tasks.records import (
     ENDS,
@@ -96,6 +96,8 @@ class Ledger:
             == (observation.spec_digest, observation.data_digest)
         )
         if earlier is not None and same:
+            if formats.number(earlier.figures) != formats.number(observation.figures):
+                return earlier  # another release laid its figures out; what it said stands
             _require_same(earlier, observation, but=("revision",))
             return earlier
         revision = 0 if earlier is None else earlier.revision + 1
@@ -327,7 +329,8 @@ class Ledger:
     def _all(self, query: sa.Select[Any], kind: type[_Row]) -> list[_Row]:
         names = [f.name for f in fields(cast(Any, kind))]
         with self._engine.connect() as link:
-            return [kind(**{n: row[n] for n in names}) for row in link.execute(query).mappings()]
+            found = link.execute(query).mappings()
+            return [kind(**{n: _loaded(kind, row, n) for n in names}) for row in found]
 
 
 @cache
@@ -386,6 +389,14 @@ def _row(record: Any) -> dict[str, Any]:
     return {f.name: getattr(record, f.name) for f in fields(record)}
 
 
+def _loaded(kind: type[Any], row: sa.RowMapping, name: str) -> Any:
+    """Return a stored value. Raises formats.OtherFormat, which names its row."""
+    if name not in formats.COLUMNS:
+        return row[name]
+    what = f"{name} of {kind.__name__.lower()} {row['id']} of {row['model']}"
+    return formats.load(what, row[name], formats.COLUMNS[name])
+
+
 def _require_same(earlier: Any, later: Any, but: tuple[str, ...]) -> None:
     names = [f.name for f in fields(earlier) if f.name not in but]
     differ = [n for n in names if _plain(getattr(earlier, n)) != _plain(getattr(later, n))]
@@ -399,6 +410,8 @@ def _require_same(earlier: Any, later: Any, but: tuple[str, ...]) -> None:
 def _plain(value: Any) -> Any:
     if isinstance(value, datetime):
         return value.astimezone(UTC)
+    if isinstance(value, dict):
+        value = {formats.KEY: formats.UNNUMBERED, **value}
     if isinstance(value, dict | list | tuple):
         return json.dumps(value, sort_keys=True, default=str)
     return value

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from tasks import formats
 from tasks.encoding import scaler_of
 from tasks.evidence import digest
 from tasks.records import Proposal
@@ -34,6 +35,7 @@ def lineage(
         `code`, `commit`, `python` and `packages`: the versions that it was trained with.
     """
     return {
+        formats.KEY: formats.LINEAGE,
         "model": spec.model,
         "owner": spec.owner.name,
         "proposal": proposal.proposal,

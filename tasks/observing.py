@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tasks import remembered, store
+from tasks import formats, remembered, store
 from tasks.ledger import Ledger
 from tasks.records import Candidate, Observation
 from tasks.spec import ModelSpec
@@ -35,7 +35,8 @@ def observation(
     if measured["problem"]:
         judgement = drift.insufficient(measured["problem"])
     else:
-        summary = from_json(json.loads(store.read(measured["summary"])))
+        path = measured["summary"]
+        summary = from_json(json.loads(store.read(path)), f"summary {store.url(path)}")
         champion = candidate_of(spec, ledger, measured["version"])
         reference = _reference(spec, champion)
         level = _level(spec, ledger, window, measured["version"])
@@ -61,7 +62,13 @@ def observation(
         verdict=judgement.verdict,
         reason=judgement.reason,
         pressure=judgement.pressure,
-        figures={**counts, **told, "statistics": statistics, "report": measured["report"]},
+        figures={
+            formats.KEY: formats.FIGURES,
+            **counts,
+            **told,
+            "statistics": statistics,
+            "report": measured["report"],
+        },
     )
 
 
@@ -73,11 +80,10 @@ def reference_of(spec: ModelSpec, ledger: Ledger, version: int) -> Reference:
 def _reference(spec: ModelSpec, candidate: Candidate) -> Reference:
     from tasks.reference import from_json
     from tasks.spec import SpecError
-    from tasks.summary import OtherFormat
 
     try:
         return from_json(candidate.reference)
-    except OtherFormat as error:
+    except formats.OtherFormat as error:
         raise SpecError(f"{spec.model} version {candidate.version}: {error}") from None
 
 

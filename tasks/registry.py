@@ -16,7 +16,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tasks import artifact, lineage, model_card, model_file, scratch, signing
+from tasks import artifact, formats, lineage, model_card, model_file, scratch, signing
 from tasks.spec import ModelSpec
 from tasks.tracking import RegistryError as RegistryError
 from tasks.tracking import asking, connect, persist, read_model, ui, unless
@@ -178,8 +178,9 @@ def load(model: str, version: int, artifact_digest: str) -> Any:
 def lineage_of(model: str, version: int, artifact_digest: str) -> dict[str, Any]:
     """Return the lineage of a registered version, verified like its model."""
     with _verified(model, version, artifact_digest) as folder:
-        record: dict[str, Any] = json.loads((folder / artifact.LINEAGE).read_text())
-        return record
+        record = json.loads((folder / artifact.LINEAGE).read_text())
+        what = f"{artifact.LINEAGE} of {model} version {version}"
+        return dict(formats.load(what, record, {formats.LINEAGE: formats.as_it_is}))
 
 
 @contextmanager

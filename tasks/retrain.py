@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from tasks import evidence, quarantine, status
+from tasks import evidence, formats, quarantine, status
 from tasks.approval import NotApproved, approved, proposal_named
 from tasks.ledger import Ledger
 from tasks.lineage import lineage
@@ -200,7 +200,7 @@ def _candidate(spec: ModelSpec, asked: Proposal, run_id: str, taken: set[int]) -
         spec.digest,
         rows["data_digest"],
         asked.trained_until,
-        {**metrics, "model_file": artifact.model_digest(model)},
+        {formats.KEY: formats.METRICS, **metrics, "model_file": artifact.model_digest(model)},
         gates,
         tracking.get_json(run_id, "reference"),
     )
@@ -249,7 +249,7 @@ def _judged(
             champion,
             frame,
             label,
-            reference.from_json(before.reference),
+            reference.from_json(before.reference, f"reference of version {before.version}"),
             before.metrics,
             weight,
             facts=facts,

@@ -7,7 +7,7 @@ from datetime import datetime
 from itertools import takewhile
 from typing import Any, cast
 
-from tasks import patience, remembered
+from tasks import formats, patience, remembered
 from tasks.advice import Seen, advise
 from tasks.drift import SHAPES, Verdict
 from tasks.latch import History, Latch, Pause, Reading, breach_of, fold, kind_of, windows_to_wait
@@ -281,7 +281,7 @@ def as_json(status: Status) -> dict[str, Any]:
                 "pressure": o.pressure,
                 "latch": latch.state,
                 "episode": latch.episode,
-                **o.figures,
+                **{name: value for name, value in o.figures.items() if name != formats.KEY},
             }
             for o, (_, latch) in zip(status.observations, status.history.steps, strict=True)
         ],

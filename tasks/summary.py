@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from tasks import reliability_table
+from tasks import formats, reliability_table
 from tasks.grid import Bins, Grid
 from tasks.margins import Floats, Ints, confidence, error, hinge, labelled, margin, violation
 from tasks.moments import NOTHING, Moments
@@ -22,12 +22,9 @@ class NotFinite(ValueError):
 
 
 FORMAT = 2  # of the JSON; 1 had equal bins and squares instead of roots
+OLDER = "run the window again, and retrain a model whose reference is of another format"
 LARGEST = 1e150  # so that squares can be summed
 _EXACT = 2**53  # whole numbers below are exact
-
-
-class OtherFormat(ValueError):
-    """A stored summary that was written by another version of this code."""
 
 
 @dataclass(frozen=True)
@@ -324,18 +321,12 @@ def to_json(summary: Summary) -> dict[str, Any]:
     }
 
 
-def other_format(what: str, raw: Mapping[str, Any]) -> str:
-    """Return the sentence about what was stored by other code."""
-    return (
-        f"the stored {what} has the format {raw.get('format', 1)}, and this code reads format "
-        f"{FORMAT}; run the window again, and retrain a model whose reference is of another format"
-    )
+def from_json(raw: Mapping[str, Any], what: str = "summary") -> Summary:
+    """Return the summary that `to_json` wrote. Raises formats.OtherFormat, which names `what`."""
+    return formats.load(what, raw, {FORMAT: _read}, OLDER)
 
 
-def from_json(raw: Mapping[str, Any]) -> Summary:
-    """Return the summary that `to_json` wrote. Raises OtherFormat if other code wrote it."""
-    if raw.get("format") != FORMAT:
-        raise OtherFormat(other_format("summary", raw))
+def _read(raw: Mapping[str, Any]) -> Summary:
     kinds = (_bins_from_json(raw["grid"][kind]) for kind in ("scores", "margins"))
     grid = Grid(*kinds)
     return Summary(
