@@ -19,14 +19,17 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from uuid import uuid4
 
+import numpy as np
 import pytest
 import sqlalchemy as sa
 import yaml
+from numpy.typing import NDArray
 
 from tasks import signing_keys, store, tracking
 from tests import flow
 from tests.conftest import POSTGRES
 
+ASKED = "churn.v2.20260112T0000.1"  # labels follow a third rule from the 12th on
 HERE = "@HERE@"  # stands for the folder that a store was made in
 _PATHS = re.compile(r"^(/(root|home|tmp|work|usr|var|Users)/)", re.MULTILINE)
 
@@ -44,7 +47,7 @@ def main(target: Path) -> None:
         patch.delenv("GATELATCH_VERIFY_KEY", raising=False)
         signing_keys.prepare()
         for number in range(1, 16):
-            flow.land(number)
+            flow.land(number, **({"y": _anew(number)} if number >= 12 else {}))
         _play(root / "sqlite", f"sqlite:///{root / 'sqlite/ledger.db'}", patch)
         _closed(root / "sqlite/ledger.db")
         with _database() as url:
@@ -58,7 +61,7 @@ def main(target: Path) -> None:
 
 
 def _play(place: Path, url: str, patch: pytest.MonkeyPatch) -> None:
-    """Leave two champions, an episode that led to the second, and a proposal that is asked."""
+    """Leave two champions, an episode that led to the second, and another that is asked about."""
     patch.setenv("GATELATCH_LEDGER", url)
     patch.setenv("GATELATCH_STORE", str(place / "store"))
     patch.setenv("GATELATCH_ARTIFACTS", str(place / "artifacts"))
@@ -78,9 +81,16 @@ def _play(place: Path, url: str, patch: pytest.MonkeyPatch) -> None:
     flow.promote(flow.FIRST)
     for number in range(11, 14):
         flow.watch(number)
-    flow.propose("asked", training_window=timedelta(days=5), until=flow.day(14))
+    flow.propose(ASKED)
     told = {"champion": flow.alias(), **flow.told()}
     (place / "status.json").write_text(json.dumps(told, indent=1, sort_keys=True))
+
+
+def _anew(number: int) -> NDArray[np.int64]:
+    """Return labels of a third rule, of which neither champion knows anything."""
+    rows, rng = flow.rows(number), np.random.default_rng(100 + number)
+    noise = rng.normal(scale=0.6, size=len(rows["x"]))
+    return (rows["z"] - 0.5 * rows["x"] + noise > 0).astype(np.int64)
 
 
 @contextmanager
