@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from tasks import spec_file
+from tasks import __version__, spec_file
 from tasks.audit_command import audit
 from tasks.bounds import OutOfBounds
 from tasks.disk import Unusable
@@ -33,6 +33,24 @@ out = Console(soft_wrap=True)
 err = Console(stderr=True, soft_wrap=True, highlight=False)
 Model = Annotated[str, typer.Argument(help="name of a model in the models folder")]
 _STYLES = {"steady": "green", "drifting": "red", "insufficient": "yellow"}
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"gatelatch {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _every_command(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", is_eager=True, callback=_print_version, help="print the version and exit"
+        ),
+    ] = False,
+) -> None:
+    pass
 
 
 @app.command()
