@@ -15,8 +15,8 @@ from airflow.sdk.configuration import conf
 from airflow.sdk.exceptions import AirflowFailException
 
 from dags.each_model import final
-from tasks.answers import APPROVE, REJECT
-from tasks.spec import ModelSpec
+from tasks.promotion.answers import APPROVE, REJECT
+from tasks.spec.model import ModelSpec
 
 COMMENT = Param(
     None,
@@ -56,7 +56,7 @@ class Ask(HITLOperator):
         self.step = step
 
     def execute(self, context: Context) -> dict[str, str]:
-        from tasks import approval
+        from tasks.promotion import approval
 
         with final(approval.NotApproved):
             decision, asked = approval.question(self.spec, context["dag_run"].run_id, self.step)
@@ -74,7 +74,7 @@ class Ask(HITLOperator):
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> dict[str, str]:
         # Not Airflow's own checks of the form: they fail the task, and the answer would be lost.
-        from tasks import approval
+        from tasks.promotion import approval
 
         run = context["dag_run"].run_id
         with final():

@@ -11,10 +11,10 @@ from airflow.sdk import DAG, Context
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from tasks.bounds import OutOfBounds, moment
-from tasks.chain import LedgerRefused
-from tasks.spec import ModelSpec
-from tasks.spec_file import load_all, models_folder
-from tasks.windows import Window, latest_complete, window_at
+from tasks.ledger.chain import LedgerRefused
+from tasks.spec.model import ModelSpec
+from tasks.spec.spec_files import load_all, models_folder
+from tasks.spec.windows import Window, latest_complete, window_at
 
 # 10, 20, 40, 80 s: what a store or server needs to come back. What is final is not tried again.
 DEFAULTS = {
@@ -105,7 +105,7 @@ def by_monitor(spec: ModelSpec, context: Context) -> bool:
 
     Airflow itself says that a task did; nobody can have a run look so.
     """
-    from tasks.approval import reserved
+    from tasks.promotion.approval import reserved
 
     run = context["dag_run"]
     return run.run_type == "operator_triggered" and reserved(spec, run.run_id)

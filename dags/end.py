@@ -2,7 +2,7 @@
 
 A step that fails for good records why itself; where its process is gone, the task `end` does. What
 even that one cannot say (a run deleted, marked by hand, or never carried on), the monitor's next
-run notices: `tasks/ending.py`.
+run notices: `tasks/flows/ending.py`.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ from airflow.sdk import Context, get_current_context, task
 from airflow.sdk.exceptions import AirflowFailException
 
 from dags.each_model import final
-from tasks.chain import LedgerRefused
-from tasks.spec import ModelSpec
+from tasks.ledger.chain import LedgerRefused
+from tasks.spec.model import ModelSpec
 
 
 def with_end(spec: ModelSpec) -> Callable[[Context], None]:
     """Return what a task calls that has failed and is not tried again."""
 
     def say(context: Context) -> None:
-        from tasks import ending
-        from tasks.signing_keys import KeyUnusable
+        from tasks.flows import ending
+        from tasks.signing.keyring import KeyUnusable
 
         run = context["dag_run"]
         why = ending.reason(context["ti"].task_id, context.get("exception"))
@@ -42,7 +42,7 @@ def end(spec: ModelSpec, last: Any) -> Any:
 
     @task(task_id="end", trigger_rule="one_failed")
     def ended() -> None:
-        from tasks import ending
+        from tasks.flows import ending
 
         context = get_current_context()
         run = context["dag_run"]

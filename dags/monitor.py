@@ -21,17 +21,18 @@ from window_timetable import WindowTimetable
 from dags.each_model import DEFAULTS, each_model, final, linked, window_of
 from dags.start import Start
 from tasks import bounds
-from tasks.spec import ModelSpec
+from tasks.spec.model import ModelSpec
 
 if TYPE_CHECKING:
-    from tasks.ending import Run
-    from tasks.records import Observation
+    from tasks.flows.ending import Run
+    from tasks.ledger.records import Observation
 
 
 def make(spec: ModelSpec) -> DAG:
     @task
     def validate() -> dict[str, Any]:
-        from tasks import brief, monitor
+        from tasks.flows import monitor
+        from tasks.reports import retrain_brief
 
         context = get_current_context()
         params = context["params"]
@@ -45,12 +46,13 @@ def make(spec: ModelSpec) -> DAG:
             if found.get(told):
                 print(found[told])
         if "report" in found:
-            found["validation_report"] = brief.address_of(found["report"])
+            found["validation_report"] = retrain_brief.address_of(found["report"])
         return found
 
     @task
     def measure(validated: dict[str, Any]) -> dict[str, Any]:
-        from tasks import monitor, registry
+        from tasks.flows import monitor
+        from tasks.registry import registry
 
         if validated["version"] is None:
             return validated
@@ -61,7 +63,7 @@ def make(spec: ModelSpec) -> DAG:
 
     @(task if spec.label.late else task.short_circuit)
     def judge(measured: dict[str, Any]) -> dict[str, Any] | None:
-        from tasks import monitor
+        from tasks.flows import monitor
 
         context = get_current_context()
         if measured["version"] is None:
@@ -77,7 +79,7 @@ def make(spec: ModelSpec) -> DAG:
 
     @task.short_circuit
     def relabel() -> dict[str, Any] | None:
-        from tasks import late_labels
+        from tasks.flows import late_labels
 
         context = get_current_context()
         if context["params"]["model_version"] is not None:
@@ -147,7 +149,7 @@ def _action(spec: ModelSpec, context: Context) -> dict[str, Any] | None:
 
     Proposals that nobody works on any more are ended first: what they were about is then due again.
     """
-    from tasks import ending, monitor
+    from tasks.flows import ending, monitor
 
     params = context["params"]
     advises = context["dag_run"].run_type == "backfill" and not params["propose"]

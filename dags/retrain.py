@@ -16,7 +16,7 @@ from dags.ask import ask
 from dags.each_model import DEFAULTS, by_monitor, each_model, final, linked, run_link, skipped
 from dags.end import end, with_end
 from tasks import bounds
-from tasks.spec import ModelSpec, format_duration
+from tasks.spec.model import ModelSpec, format_duration
 
 _FOR_EVER = timedelta(days=3650)  # event time decides: insufficient windows end a shadow
 
@@ -24,8 +24,9 @@ _FOR_EVER = timedelta(days=3650)  # event time decides: insufficient windows end
 def make(spec: ModelSpec) -> DAG:
     @task(task_id="propose")
     def propose() -> dict[str, Any]:
-        from tasks import approval, ready
-        from tasks.training import TrainingError
+        from tasks.classifier.training import TrainingError
+        from tasks.flows import asking, ready
+        from tasks.promotion import approval
 
         context = get_current_context()
         run, params = context["dag_run"], context["params"]
@@ -46,11 +47,11 @@ def make(spec: ModelSpec) -> DAG:
                 by_monitor=by_monitor(spec, context),
             )
             rows = ready.count(spec, proposal)
-        return approval.ask_to_retrain(spec, proposal, run_link(context), rows)
+        return asking.to_retrain(spec, proposal, run_link(context), rows)
 
     @task.short_circuit
     def decide(step: str) -> bool:
-        from tasks import approval
+        from tasks.promotion import approval
 
         # A person's answer is in the ledger by now; what finds none there is no answer.
         with final():
@@ -63,8 +64,9 @@ def make(spec: ModelSpec) -> DAG:
 
     @task
     def train() -> dict[str, Any]:
-        from tasks import approval, brief, retrain
-        from tasks.training import TrainingError
+        from tasks.classifier.training import TrainingError
+        from tasks.flows import retrain
+        from tasks.promotion import approval
 
         with final(approval.NotApproved, TrainingError):
             trained = retrain.train(spec, get_current_context()["dag_run"].run_id)
@@ -72,15 +74,16 @@ def make(spec: ModelSpec) -> DAG:
 
     @task
     def calibrate(candidate_run: str) -> dict[str, Any]:
-        from tasks import approval, retrain
-        from tasks.training import TrainingError
+        from tasks.classifier.training import TrainingError
+        from tasks.flows import retrain
+        from tasks.promotion import approval
 
         with final(approval.NotApproved, TrainingError):
             return retrain.calibrate(spec, get_current_context()["dag_run"].run_id, candidate_run)
 
     @task.short_circuit
     def gate(candidate_run: str) -> dict[str, Any] | None:
-        from tasks import retrain
+        from tasks.flows import retrain
 
         context = get_current_context()
         with final():
@@ -93,8 +96,8 @@ def make(spec: ModelSpec) -> DAG:
 
     @task
     def register(candidate_run: str) -> dict[str, Any]:
-        from tasks import approval, retrain
-        from tasks.ledger import Conflict
+        from tasks.flows import asking, retrain
+        from tasks.ledger.ledger import Conflict
 
         context = get_current_context()
         proposal = context["dag_run"].run_id
@@ -102,28 +105,30 @@ def make(spec: ModelSpec) -> DAG:
             registered = retrain.register(spec, proposal, candidate_run)
         if spec.shadow.windows:  # what is asked includes what these will say
             return registered
-        return {**registered, **approval.ask_to_promote(spec, proposal, run_link(context))}
+        return {**registered, **asking.to_promote(spec, proposal, run_link(context))}
 
     @task.sensor(mode="reschedule", poke_interval=_poke_interval(spec), timeout=_FOR_EVER)
     def shadow() -> PokeReturnValue:
-        from tasks import approval, shadowing
+        from tasks.flows import asking
+        from tasks.promotion import approval, shadow_wait
 
         context = get_current_context()
         proposal = context["dag_run"].run_id
         with final(approval.NotApproved):
-            outcome = shadowing.look(spec, proposal)
+            outcome = shadow_wait.look(spec, proposal)
         print(f"{outcome.answer}: {outcome.reason}")
         if outcome.answer == "waiting":
             return PokeReturnValue(is_done=False)
         if outcome.answer != "passed":
             raise AirflowSkipException(outcome.reason)
-        brief = approval.ask_to_promote(spec, proposal, run_link(context), outcome)
+        brief = asking.to_promote(spec, proposal, run_link(context), outcome)
         return PokeReturnValue(is_done=True, xcom_value=brief)
 
     @task
     def promote() -> dict[str, Any]:
-        from tasks import approval, promotion, registry
-        from tasks.ledger import Conflict
+        from tasks.ledger.ledger import Conflict
+        from tasks.promotion import approval, promotion
+        from tasks.registry import registry
 
         with final(Conflict, approval.NotApproved):
             done = promotion.promote(spec, get_current_context()["dag_run"].run_id)

@@ -16,15 +16,16 @@ from dags.ask import ask
 from dags.each_model import DEFAULTS, by_monitor, each_model, final, linked, run_link, skipped
 from dags.end import end, with_end
 from tasks import bounds
-from tasks.spec import ModelSpec
+from tasks.spec.model import ModelSpec
 
 
 def make(spec: ModelSpec) -> DAG:
     @task
     def verify() -> dict[str, Any]:
-        from tasks import approval, rollback
-        from tasks.registry import RegistryError
-        from tasks.signing_keys import KeyUnusable
+        from tasks.flows import rollback
+        from tasks.promotion import approval
+        from tasks.registry.registry import RegistryError
+        from tasks.signing.keyring import KeyUnusable
 
         context = get_current_context()
         run, params = context["dag_run"], context["params"]
@@ -44,8 +45,10 @@ def make(spec: ModelSpec) -> DAG:
 
     @task
     def promote_back() -> dict[str, Any]:
-        from tasks import approval, registry, rollback
-        from tasks.ledger import Conflict
+        from tasks.flows import rollback
+        from tasks.ledger.ledger import Conflict
+        from tasks.promotion import approval
+        from tasks.registry import registry
 
         run = get_current_context()["dag_run"].run_id
         # A person's answer is in the ledger by now; what finds none there is no answer.

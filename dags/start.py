@@ -8,7 +8,7 @@ from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOpe
 from airflow.sdk import Context
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
-from tasks.spec import ModelSpec
+from tasks.spec.model import ModelSpec
 
 _MOST = 100  # run ids that somebody else may have taken
 _ACTIVE = ["queued", "running"]

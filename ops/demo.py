@@ -208,7 +208,7 @@ class _Story:
 
     def _decision(self, run: str, step: str) -> str | None:
         """Return what the ledger has on a step of a proposal."""
-        from tasks.ledger import Ledger
+        from tasks.ledger.ledger import Ledger
 
         decisions = Ledger(f"sqlite:///{self.home / 'ledger.db'}").decisions(MODEL)
         return next((d.answer for d in decisions if (d.proposal, d.step) == (run, step)), None)
@@ -254,7 +254,7 @@ class _Story:
                 self._ends(MONITOR, run)
 
     def compare(self) -> None:
-        from tasks.ledger import Ledger
+        from tasks.ledger.ledger import Ledger
 
         ledger = Ledger(f"sqlite:///{self.home / 'ledger.db'}")
         first = START + (QUIET + DRIFTING) * FORTNIGHT

@@ -23,10 +23,10 @@ _NAMES = (
     "sklearn.svm",
     "skops.io",
     "sqlalchemy",
-    "tasks.promotion",
-    "tasks.retrain",
-    "tasks.scoring",
-    "tasks.validation",
+    "tasks.promotion.promotion",
+    "tasks.flows.retrain",
+    "tasks.classifier.scoring",
+    "tasks.validation.checked_window",
 )
 
 

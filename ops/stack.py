@@ -357,7 +357,7 @@ def up(
 
 def approvers(models: Path | None = None) -> tuple[str, ...]:
     """Return the approvers whom the specs name: each becomes a user of this stack."""
-    from tasks.spec_file import load_all
+    from tasks.spec.spec_files import load_all
 
     usable, mistakes = load_all(models or ROOT / "models")
     for said in mistakes:

@@ -100,7 +100,7 @@ def _lacks_reason(body: bytes) -> bool:
 
     A program that sends no form at all rejects without a reason: better than no rejection.
     """
-    from tasks.answers import REJECT, comment_of
+    from tasks.promotion.answers import REJECT, comment_of
 
     try:
         given = json.loads(body)
@@ -112,11 +112,13 @@ def _lacks_reason(body: bytes) -> bool:
 
 def _over(asked: dict[str, str]) -> str | None:
     """Return how a proposal has ended that this answer would be about; None if it has not."""
-    from tasks import approval, spec_file, status
-    from tasks.ledger import Ledger
+    from tasks.ledger import status
+    from tasks.ledger.ledger import Ledger
+    from tasks.promotion import approval
+    from tasks.spec import spec_files
 
     try:
-        known = status.read(spec_file.find(asked["model"]), Ledger.open())
+        known = status.read(spec_files.find(asked["model"]), Ledger.open())
         end = approval.ended(known, asked["proposal"])
     except Exception:
         _log.exception("Whether %s has ended could not be looked up", asked["proposal"])
@@ -133,12 +135,13 @@ def _keep(asked: dict[str, str], told: bytes) -> None:
 
     If that fails, the answer still goes Airflow's way, to the task that waits for it.
     """
-    from tasks import approval, spec_file
+    from tasks.promotion import approval
+    from tasks.spec import spec_files
 
     try:
         answer: dict[str, Any] = json.loads(told)
         response = {**answer, "responded_by_user": answer["responded_by"]}
-        approval.decide(spec_file.find(asked["model"]), asked["proposal"], asked["step"], response)
+        approval.decide(spec_files.find(asked["model"]), asked["proposal"], asked["step"], response)
     except Exception:
         _log.exception("The answer to %s of %s was not recorded", asked["step"], asked["proposal"])
 

@@ -13,16 +13,17 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from tasks import __version__, spec_file
-from tasks.audit_command import audit
+from tasks import __version__
 from tasks.bounds import OutOfBounds
+from tasks.cli.audit_command import audit
+from tasks.cli.replay_command import replay
+from tasks.cli.reproduce_command import reproduce
+from tasks.cli.rollback_command import rollback
 from tasks.disk import Unusable
 from tasks.formats import OtherFormat
-from tasks.ledger import Ledger
-from tasks.replay_command import replay
-from tasks.reproduce_command import reproduce
-from tasks.rollback_command import rollback
-from tasks.spec import ModelSpec, SpecError
+from tasks.ledger.ledger import Ledger
+from tasks.spec import spec_files
+from tasks.spec.model import ModelSpec, SpecError
 
 app = typer.Typer(
     help="Gatelatch: watch margin classifiers, and change them only when a person says so.",
@@ -67,21 +68,21 @@ def check(
 
     With `--users` also whether each approver is a user of Airflow.
     """
-    from tasks import answers
-    from tasks.expectations import check_expectations
+    from tasks.promotion import answers
+    from tasks.validation.expectations import check_expectations
 
     known = users and _users(users.read())
 
-    known_files, strange = ([], []) if files else spec_file.listed(spec_file.models_folder())
+    known_files, strange = ([], []) if files else spec_files.listed(spec_files.models_folder())
     wanted = files or known_files
     for said in strange:
         err.print(said, markup=False)
     if not wanted and not strange:
-        _fail(f"no model specs in {spec_file.models_folder()}; set GATELATCH_MODELS or name files")
+        _fail(f"no model specs in {spec_files.models_folder()}; set GATELATCH_MODELS or name files")
     bad = len(strange)
     for path in wanted:
         try:
-            spec = spec_file.load(path)
+            spec = spec_files.load(path)
             check_expectations(spec)
             if known and (strangers := answers.strangers(spec, known)):
                 raise SpecError(f"{path}:\n  owner.approvers: " + "\n  ".join(strangers))
@@ -101,7 +102,7 @@ def status(
     ] = 30,
 ) -> None:
     """Show a model's windows, latch, proposals and promotions."""
-    from tasks import status as state
+    from tasks.ledger import status as state
 
     known = state.read(_find(model), Ledger.open())
     told = state.as_json(known)
@@ -218,10 +219,10 @@ def withdraw(
     by: Annotated[str, typer.Option(help="who withdraws it")],
 ) -> None:
     """End a live proposal whose run will not finish; the latch then rests."""
-    from tasks.approval import NotApproved
-    from tasks.approval import withdraw as end
-    from tasks.chain import LedgerRefused
-    from tasks.signing_keys import KeyUnusable
+    from tasks.ledger.chain import LedgerRefused
+    from tasks.promotion.approval import NotApproved
+    from tasks.promotion.approval import withdraw as end
+    from tasks.signing.keyring import KeyUnusable
 
     try:
         end(_find(model), proposal, by, reason)
@@ -239,12 +240,14 @@ app.command()(reproduce)
 @app.command()
 def init() -> None:
     """Create or upgrade the ledger's tables and check the stores; safe to repeat."""
-    from tasks import signing_keys, store, tracking
+    from tasks import store
+    from tasks.registry import tracking
+    from tasks.signing import keyring
 
     Ledger.prepare()
     store.write("reports/.ready", "")
     tracking.prepare()
-    signing_keys.prepare()
+    keyring.prepare()
     out.print("ledger, store and registry are ready")
 
 
@@ -252,7 +255,7 @@ def init() -> None:
 def options() -> None:
     """Print every option of a model spec with its default and meaning, as a Markdown table."""
     print("| option | default | meaning |\n| --- | --- | --- |")
-    for path, default, meaning in spec_file.options():
+    for path, default, meaning in spec_files.options():
         print(f"| `{path}` | {default} | {meaning} |")
 
 
@@ -268,7 +271,7 @@ def _users(printed: str) -> dict[str, str]:
 
 def _find(model: str) -> ModelSpec:
     try:
-        return spec_file.find(model)
+        return spec_files.find(model)
     except SpecError as error:
         _fail(str(error))
 

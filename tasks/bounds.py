@@ -2,7 +2,7 @@
 
 The bounds are what `timedelta`, `datetime`, Airflow, MLflow and the ledger's columns can hold. All
 arithmetic between what lies within them stays within the calendar; `shifted` is for what was
-recorded before, or by other means. Pure, and light, as `spec.py` is.
+recorded before, or by other means. Pure, and light, as the rest of the spec is.
 """
 
 from __future__ import annotations

@@ -11,8 +11,8 @@ from uuid import uuid4
 import pytest
 import sqlalchemy as sa
 
-from tasks.ledger import Ledger
-from tasks.spec import ModelSpec
+from tasks.ledger.ledger import Ledger
+from tasks.spec.model import ModelSpec
 
 POSTGRES = "postgresql+psycopg://postgres@127.0.0.1:5432/test"
 
@@ -46,7 +46,7 @@ def spec() -> Callable[..., ModelSpec]:
 @pytest.fixture
 def stores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Point the ledger, the store and MLflow at this test's own folder, and return it."""
-    from tasks import registry, tracking
+    from tasks.registry import registry, tracking
 
     monkeypatch.setenv("GATELATCH_LEDGER", f"sqlite:///{tmp_path / 'ledger.db'}")
     monkeypatch.setenv("GATELATCH_STORE", str(tmp_path / "store"))
@@ -60,13 +60,13 @@ def stores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture(scope="session", autouse=True)
 def signing_key(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Sign with one key of the session's own, and return where its private part is."""
-    from tasks import signing_keys
+    from tasks.signing import keyring
 
     with pytest.MonkeyPatch.context() as patch:
         key = tmp_path_factory.getbasetemp() / "keys" / "signing.pem"
         patch.setenv("GATELATCH_SIGNING_KEY", str(key))
         patch.delenv("GATELATCH_VERIFY_KEY", raising=False)
-        signing_keys.prepare()
+        keyring.prepare()
         yield key
 
 

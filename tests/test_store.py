@@ -17,11 +17,13 @@ import pytest
 import sqlalchemy as sa
 from fsspec.implementations.local import LocalFileSystem
 
-from tasks import disk, scratch, signing_keys, store, tracking
+from tasks import disk, scratch, store
 from tasks.disk import Unusable
-from tasks.ledger import Ledger
-from tasks.tracking import RegistryError
-from tests.peak import measured
+from tasks.ledger.ledger import Ledger
+from tasks.registry import tracking
+from tasks.registry.tracking import RegistryError
+from tasks.signing import keyring
+from tests.support.peak import measured
 
 _SMALL = """
 import signal
@@ -171,7 +173,7 @@ def test_keys_that_do_not_fit_on_the_disk_beside_them_are_named(tmp_path: Path) 
 import pyarrow as pa, numpy as np
     keys = [pa.array([f'{n % 7919:07}-{n:012}' + 'k' * 200 for n in range(a, a + 32768)])
             for a in range(0, 32768 * 60, 32768)]
-    tasks.keys.repeated_keys(lambda: (pa.record_batch([k], names=['id']) for k in keys[::-1]))
+    tasks.data.keys.repeated_keys(lambda: (pa.record_batch([k], names=['id']) for k in keys[::-1]))
 """
     told = told_with_files_of_at_most(
         1 << 20,
@@ -264,7 +266,7 @@ def test_a_key_that_does_not_fit_leaves_nothing_and_what_a_killed_process_left_i
     left.write_text("half")
     os.utime(left, (0, 0))
     monkeypatch.setenv("GATELATCH_SIGNING_KEY", str(key))
-    signing_keys.prepare()
+    keyring.prepare()
     assert files(key.parent) == ["signing.pem", "signing.pub"]
 
 

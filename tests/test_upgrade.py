@@ -10,12 +10,14 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from tasks import reproduce, spec_file, status
 from tasks.__main__ import app
-from tasks.chain import Trail
-from tasks.ledger import Ledger
-from tests import flow
+from tasks.flows import reproduce
+from tasks.ledger import status
+from tasks.ledger.chain import Trail
+from tasks.ledger.ledger import Ledger
+from tasks.spec import spec_files
 from tests.conftest import database_in_postgres
+from tests.support import flow
 from tests.upgrade import kept
 from tests.upgrade.make_store import ASKED
 
@@ -49,7 +51,7 @@ def trail() -> Trail:
 
 
 def test_a_store_of_release_0_1_is_upgraded_and_goes_on(place: Path) -> None:
-    spec = spec_file.find("churn")
+    spec = spec_files.find("churn")
 
     # It says what it said, and all of it verifies: chain, signatures, evidence, heads in MLflow.
     said = json.loads((place / "status.json").read_text())

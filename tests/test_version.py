@@ -9,8 +9,8 @@ from typer.testing import CliRunner
 
 from tasks import __version__
 from tasks.__main__ import app
-from tasks.brief import page
-from tasks.made_with import made_with
+from tasks.registry.made_with import made_with
+from tasks.reports.retrain_brief import page
 
 ROOT = Path(__file__).parent.parent
 

@@ -13,14 +13,14 @@ import numpy as np
 
 from benchmarks.detection.specs import LIMITS_ALONE, spec_of
 from benchmarks.detection.streams import Floats, Ints, stationary
-from tasks.drift import judge
-from tasks.grid import Grid
-from tasks.latch import Reading, fold
-from tasks.margins import margin
-from tasks.reference import Reference, reference_of
-from tasks.spec import Drift, ModelSpec
-from tasks.summary import Distribution, Losses, Summary, summarise
-from tasks.windows import Window
+from tasks.classifier.margins import margin
+from tasks.drift.grid import Grid
+from tasks.drift.latch import Reading, fold
+from tasks.drift.reference import Reference, reference_of
+from tasks.drift.summary import Distribution, Losses, Summary, summarise
+from tasks.drift.verdict import judge
+from tasks.spec.model import Drift, ModelSpec
+from tasks.spec.windows import Window
 
 BUDGET = 1.0  # openings a year, the default
 YEARS = {200: 200, 2_000: 60, 50_000: 20}

@@ -15,15 +15,15 @@ import numpy as np
 from benchmarks.detection.budget import RHOS, Rate, openings
 from benchmarks.detection.specs import spec_of
 from benchmarks.detection.streams import Floats, Ints, stationary
-from tasks.calibration_drift import judge
-from tasks.grid import Grid
-from tasks.latch import Reading
-from tasks.margins import margin
-from tasks.reference import reference_of
-from tasks.reliability_table import ReliabilityTable
-from tasks.spec import ModelSpec
-from tasks.summary import Summary, summarise
-from tasks.windows import windows_between
+from tasks.classifier.margins import margin
+from tasks.drift.grid import Grid
+from tasks.drift.latch import Reading
+from tasks.drift.probabilities import judge
+from tasks.drift.reference import reference_of
+from tasks.drift.reliability_table import ReliabilityTable
+from tasks.drift.summary import Summary, summarise
+from tasks.spec.model import ModelSpec
+from tasks.spec.windows import windows_between
 
 YEARS = {200: 60, 2_000: 20}
 NOISE = 0.3  # share of the labels that a coin then decides anew

@@ -14,13 +14,13 @@ from benchmarks.detection.detectors import Peer, PeerName
 from benchmarks.detection.scenarios import made
 from benchmarks.detection.streams import SHIFTS, Rows, linear
 from benchmarks.detection.study import train
-from tasks import scoring
-from tasks.drift import judge
-from tasks.latch import Reading, fold
-from tasks.reference import Reference
-from tasks.spec import ModelSpec
-from tasks.summary import summarise
-from tasks.windows import Window, windows_between
+from tasks.classifier import scoring
+from tasks.drift.latch import Reading, fold
+from tasks.drift.reference import Reference
+from tasks.drift.summary import summarise
+from tasks.drift.verdict import judge
+from tasks.spec.model import ModelSpec
+from tasks.spec.windows import Window, windows_between
 
 ROWS = 500  # to a window
 REFERENCE, CONTROL, SHIFTED = 20, 20, 12  # windows

@@ -9,7 +9,7 @@ import numpy as np
 
 from benchmarks.detection.detectors import Peer, PeerName
 from benchmarks.detection.study import Candidate, Study
-from tasks.oracle import best
+from tasks.replay.schedules import best
 
 Advance = Callable[[], None]
 

@@ -15,8 +15,8 @@ from benchmarks.detection.detectors import PeerName
 from benchmarks.detection.policies import Schedule
 from benchmarks.detection.scenarios import Scenario, scenario
 from benchmarks.detection.study import Study
-from tasks.replay import Played
-from tasks.trial import trial
+from tasks.replay.play import Played
+from tasks.replay.trial import trial
 
 NEVER = "never"
 PLAYED = "Gatelatch"

@@ -16,9 +16,9 @@ import numpy as np
 
 from benchmarks.detection.specs import spec_of
 from benchmarks.detection.streams import RULE, Floats, Ints, Rows, linear, rotated
-from tasks.history import History
-from tasks.spec import ModelSpec
-from tasks.windows import Window, windows_between
+from tasks.replay.history import History
+from tasks.spec.model import ModelSpec
+from tasks.spec.windows import Window, windows_between
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -161,7 +161,7 @@ def cut(
     """Return a table, ordered by its column `timestamp`, cut into the windows of its spec."""
     import pyarrow as pa
 
-    from tasks.training import features, labels
+    from tasks.classifier.training import features, labels
 
     times = table["timestamp"].dt.tz_convert(None).to_numpy("datetime64[us]").astype(np.int64)
     end = table["timestamp"].iloc[-1].to_pydatetime() + spec.window.every / 10

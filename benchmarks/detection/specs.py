@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from tasks.spec import ModelSpec
+from tasks.spec.model import ModelSpec
 
 # Effects of nothing, so that only what chance shows limits a window: no change is too small.
 LIMITS_ALONE: dict[str, Any] = {

@@ -16,10 +16,11 @@ import numpy as np
 
 from benchmarks.detection.scenarios import Scenario, scenario
 from benchmarks.detection.streams import Floats
-from tasks import champion, scoring, training
-from tasks.acceptance import Acceptance
-from tasks.margins import error, margin
-from tasks.training import TrainingError
+from tasks.classifier import scoring, training
+from tasks.classifier.margins import error, margin
+from tasks.classifier.training import TrainingError
+from tasks.gates.acceptance import Acceptance
+from tasks.replay import trained_model
 
 
 @dataclass(frozen=True)
@@ -105,7 +106,7 @@ def candidate_of(name: str, at: int) -> Candidate | None:
     return Candidate(at, base, cut, decision, trained.accepted)
 
 
-def train(it: Scenario, at: int, span: timedelta) -> champion.Candidate:
+def train(it: Scenario, at: int, span: timedelta) -> trained_model.Candidate:
     """Return the project's candidate of the rows of `span` before a window, compared with nobody.
 
     Raises
@@ -120,4 +121,4 @@ def train(it: Scenario, at: int, span: timedelta) -> champion.Candidate:
     with warnings.catch_warnings():
         # Some fits stop at the project's 20 000 rounds: said once by a monitor, here all the time.
         warnings.simplefilter("ignore", ConvergenceWarning)
-        return champion.train(it.spec, it.history, end, span, None)
+        return trained_model.train(it.spec, it.history, end, span, None)

@@ -13,9 +13,9 @@ from typing import IO
 import numpy as np
 
 from benchmarks.detection.environments import REQUIREMENTS, Environment, prepare
-from tasks.distances import ks, psi, wasserstein
-from tasks.grid import Grid
-from tasks.summary import summarise
+from tasks.drift.distances import ks, psi, wasserstein
+from tasks.drift.grid import Grid
+from tasks.drift.summary import summarise
 
 PEERS = {
     "alibi_detect": "ks",

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from ops import preloaded
-from tasks.spec import ModelSpec
+from tasks.spec.model import ModelSpec
 
 FEATURES = [f"x{i}" for i in range(20)]
 ROWS_PER_FILE = 1_000_000
@@ -104,8 +104,8 @@ def spec() -> ModelSpec:
 
 
 def validate(_: int) -> None:
-    from tasks import monitor
-    from tasks.windows import window_at
+    from tasks.flows import monitor
+    from tasks.spec.windows import window_at
 
     preloaded.load()  # as Airflow's scheduler has, before it forks a task
     model = spec()
@@ -116,19 +116,19 @@ def validate(_: int) -> None:
 
 def digest(_: int) -> None:
     """Do the part of `measure` that proves which rows it measured."""
-    from tasks import source
-    from tasks.windows import window_at
+    from tasks.data import window_rows
+    from tasks.spec.windows import window_at
 
     preloaded.load()
     model = spec()
     window = window_at(model.window, START + DAY)
-    found = timed(lambda: source.digest_of(model, window))
+    found = timed(lambda: window_rows.digest_of(model, window))
     assert found == json.loads(Path("validated.json").read_text())["data_digest"]
 
 
 def measure(_: int) -> None:
-    from tasks import monitor
-    from tasks.windows import window_at
+    from tasks.flows import monitor
+    from tasks.spec.windows import window_at
 
     preloaded.load()  # as Airflow's scheduler has, before it forks a task
     model = spec()
@@ -140,16 +140,18 @@ def measure(_: int) -> None:
 
 def judge(_: int) -> None:
     """Time the verdict alone: two summaries are read, then judged as often as takes a while."""
-    from tasks import drift, monitor, observing, store, summary
-    from tasks.ledger import Ledger
-    from tasks.windows import window_at
+    from tasks import store
+    from tasks.drift import summary, verdict
+    from tasks.flows import monitor, observe
+    from tasks.ledger.ledger import Ledger
+    from tasks.spec.windows import window_at
 
     model = spec()
     measured = json.loads(Path("measured.json").read_text())
     window = summary.from_json(json.loads(store.read(measured["summary"])))
-    reference = observing.reference_of(model, Ledger.open(), 1)
-    first = drift.judge(window, reference, model)  # solves and keeps the critical values
-    timed(lambda: drift.judge(window, reference, model))
+    reference = observe.reference_of(model, Ledger.open(), 1)
+    first = verdict.judge(window, reference, model)  # solves and keeps the critical values
+    timed(lambda: verdict.judge(window, reference, model))
     assert first.verdict == "steady"
     place = window_at(model.window, START + DAY)
     assert monitor.judge(model, place, measured).verdict == "steady"
@@ -157,11 +159,14 @@ def judge(_: int) -> None:
 
 def bootstrap(_: int) -> None:
     """Train and promote the first champion on the first day."""
-    from tasks import approval, promotion, retrain, signing_keys, tracking
+    from tasks.flows import retrain
+    from tasks.promotion import approval, promotion
+    from tasks.registry import tracking
+    from tasks.signing import keyring
 
     model = spec()
     tracking.prepare()
-    signing_keys.prepare()
+    keyring.prepare()
     until = START + DAY
     plan = {"reason": "bootstrap", "proposer": "benchmark", "training_window": None}
     approval.propose(model, "first", **plan, until=until, now=until)

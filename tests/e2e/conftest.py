@@ -16,12 +16,15 @@ from typer.testing import CliRunner
 
 from ops import backfill, stack
 from ops.rest import Airflow
-from tasks import approval, promotion, registry, retrain, status, tracking
 from tasks.__main__ import app
-from tasks.ledger import Ledger
-from tasks.spec import ModelSpec
-from tasks.spec_file import load
-from tests.flow import answer
+from tasks.flows import retrain
+from tasks.ledger import status
+from tasks.ledger.ledger import Ledger
+from tasks.promotion import approval, promotion
+from tasks.registry import registry, tracking
+from tasks.spec.model import ModelSpec
+from tasks.spec.spec_files import load
+from tests.support.flow import answer
 
 from .browser import page as page
 from .landed import ACCEPTED, ASKING, CANARIES, ORDERS, PLAYED, land, write_specs

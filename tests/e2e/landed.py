@@ -12,8 +12,8 @@ import pyarrow.parquet as pq
 import yaml
 
 from ops import stack
-from tests import kinds
-from tests.kinds import Kind
+from tests.support import kinds
+from tests.support.kinds import Kind
 
 START = datetime(2026, 1, 1, tzinfo=UTC)  # the first row
 ACCEPTED = START + timedelta(days=8)  # the first champion is trained on what is before

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tasks.records import Decision
+from tasks.ledger.records import Decision
 
 from .conftest import Running
 from .landed import ACCEPTED

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Page, expect
 
-from tasks import status
-from tasks.spec_file import load
+from tasks.ledger import status
+from tasks.spec.spec_files import load
 
 from .browser import Question, after_a_click
 from .conftest import Running

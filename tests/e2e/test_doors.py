@@ -8,7 +8,7 @@ from playwright.sync_api import Page, Response, expect
 
 from ops import mlflow_process, stack
 from ops.doors import Door, door
-from tests.attack import CREATE, EVIL, SECRET, Server, knock, routes, run_in
+from tests.support.attack import CREATE, EVIL, SECRET, Server, knock, routes, run_in
 
 from .conftest import Running
 

@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 import httpx
 import pytest
 
-from tasks import ending
-from tasks.records import Decision
+from tasks.flows import ending
+from tasks.ledger.records import Decision
 
 from .conftest import Running
 from .landed import ACCEPTED, DAY, SHIFT

@@ -10,7 +10,7 @@ import httpx
 import pytest
 from playwright.sync_api import Page, expect
 
-from tasks.records import Observation
+from tasks.ledger.records import Observation
 
 from .conftest import Running
 from .landed import ACCEPTED, DAY, ORDERS, SHIFT

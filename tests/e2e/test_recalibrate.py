@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page
 
-from tasks.calibration import sigmoid
-from tasks.versions import model_of
+from tasks.audit.verified_model import model_of
+from tasks.classifier.calibration import sigmoid
 
 from .browser import Question, after_a_click
 from .conftest import Running

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from tasks import history, replay
-from tests.decided import Decided, in_ledger, in_replay
-from tests.flow import day
-from tests.kinds import BEFORE
+from tasks.replay import history, play
+from tests.support.decided import Decided, in_ledger, in_replay
+from tests.support.flow import day
+from tests.support.kinds import BEFORE
 
 from .conftest import Running
 from .landed import ACCEPTED, DAY, PLAYED
@@ -33,7 +33,7 @@ def decided(running: Running, name: str) -> Decided:
     """Return what the ledger has, after it was compared with a replay."""
     spec = running.spec(name)
     past = history.load(spec, day(1), day(PLAYED[name].days + 1))
-    played = replay.play(spec, past, past.first_at(ACCEPTED), BEFORE * DAY)
+    played = play.play(spec, past, past.first_at(ACCEPTED), BEFORE * DAY)
     with running.inside():
         there = in_ledger(spec, running.ledger)
     here = in_replay(past, played)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from tasks import registry, tracking
+from tasks.registry import registry, tracking
 
 from .make_store import HERE
 

@@ -25,9 +25,11 @@ import sqlalchemy as sa
 import yaml
 from numpy.typing import NDArray
 
-from tasks import signing_keys, store, tracking
-from tests import flow
+from tasks import store
+from tasks.registry import tracking
+from tasks.signing import keyring
 from tests.conftest import POSTGRES
+from tests.support import flow
 
 ASKED = "churn.v2.20260112T0000.1"  # labels follow a third rule from the 12th on
 HERE = "@HERE@"  # stands for the folder that a store was made in
@@ -45,7 +47,7 @@ def main(target: Path) -> None:
         patch.chdir(root)
         patch.setenv("GATELATCH_SIGNING_KEY", str(root / "keys/signing.pem"))
         patch.delenv("GATELATCH_VERIFY_KEY", raising=False)
-        signing_keys.prepare()
+        keyring.prepare()
         for number in range(1, 16):
             flow.land(number, **({"y": _anew(number)} if number >= 12 else {}))
         _play(root / "sqlite", f"sqlite:///{root / 'sqlite/ledger.db'}", patch)

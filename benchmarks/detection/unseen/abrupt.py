@@ -20,9 +20,9 @@ from benchmarks.detection.unseen.figures import Reign, accuracy, windows
 from benchmarks.detection.unseen.made import CHANGE
 from benchmarks.detection.unseen.refits import Refits
 from benchmarks.detection.unseen.streams import STREAMS
-from tasks.chart import COLOURS, tidy
-from tasks.latch import breach_of
-from tasks.trial import Trial, trial
+from tasks.drift.latch import breach_of
+from tasks.replay.trial import Trial, trial
+from tasks.reports.chart import COLOURS, tidy
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

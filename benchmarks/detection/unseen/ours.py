@@ -11,10 +11,10 @@ import numpy as np
 from benchmarks.detection.scenarios import Scenario
 from benchmarks.detection.streams import Floats, Ints
 from benchmarks.detection.unseen.figures import Outcome, Reign, outcome
-from tasks.history import History
-from tasks.replay import Played
-from tasks.training import TrainingError
-from tasks.trial import trial
+from tasks.classifier.training import TrainingError
+from tasks.replay.history import History
+from tasks.replay.play import Played
+from tasks.replay.trial import trial
 
 
 class _Watched(History):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from benchmarks.detection.unseen.measure import OURS
 from benchmarks.detection.unseen.tables import Board, Column, title
-from tasks.chart import tidy
+from tasks.reports.chart import tidy
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

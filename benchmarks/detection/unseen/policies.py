@@ -15,7 +15,7 @@ from benchmarks.detection.scenarios import Scenario
 from benchmarks.detection.streams import Floats, Ints
 from benchmarks.detection.unseen.figures import Reign, accuracy, truth, windows
 from benchmarks.detection.unseen.refits import Refit, Refits, Rows
-from tasks.oracle import best
+from tasks.replay.schedules import best
 
 ADWIN = PeerName("river", "adwin_errors", "ADWIN", "errors, row by row, δ 0.002", labels=True)
 DDM = PeerName("river", "ddm", "DDM", "errors, row by row, minimum + 3 sd", labels=True)

@@ -12,7 +12,8 @@ import numpy as np
 from benchmarks.detection.scenarios import Scenario
 from benchmarks.detection.streams import Floats, Ints
 from benchmarks.detection.unseen.figures import windows
-from tasks import champion, scoring, training
+from tasks.classifier import scoring, training
+from tasks.replay import trained_model
 
 # What a refit learns from: the oldest 65 % as the project's retrain does, the rest being kept to
 # calibrate and judge; or all rows, as whoever neither calibrates nor judges does.
@@ -121,6 +122,6 @@ class Refits:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", ConvergenceWarning)
-                return champion.train(self._it.spec, self._it.history, end, span, None).model
+                return trained_model.train(self._it.spec, self._it.history, end, span, None).model
         except training.TrainingError:
             return None

@@ -1,0 +1,75 @@
+"""Whether a ledger may be acted on: links, signatures, meaning and kept heads, in this order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from tasks.audit import heads, meaning
+from tasks.audit.heads import Head
+from tasks.ledger import chain, seals
+from tasks.ledger.chain import LedgerRefused, Trail
+from tasks.ledger.ledger import Ledger
+
+# What a window costs must not grow with the past: of these the links are read, and no row.
+MANY = frozenset({"observations"})
+
+
+def fault(model: str, trail: Trail, keys: seals.Trusted, kept: Iterable[Head] = ()) -> str | None:
+    """Return a sentence on the first row or head that is not as it should be; None if all are.
+
+    Pure. Links first: what they do not hold is not worth looking at.
+    """
+    return (
+        chain.fault(trail)
+        or seals.fault(model, trail, keys)
+        or meaning.fault(trail, seals.adopted(trail))
+        or heads.fault(model, trail, kept, keys)
+    )
+
+
+def require(ledger: Ledger, model: str, *, whole: bool = False) -> None:
+    """Raise unless the ledger stands, as far as what makes a champion is concerned.
+
+    Parameters
+    ----------
+    whole
+        Look at every observation as well, and at the heads that MLflow keeps: before the champion
+        moves.
+
+    Raises
+    ------
+    LedgerRefused
+        If it does not: names the row and the way out.
+    tasks.signing.keyring.KeyUnusable
+        If there is no key to verify with.
+    """
+    keys = seals.trusted()
+    stored = heads.in_store(model)
+    kept = [stored] if stored else []
+    if whole:
+        kept += in_registry(model)[0]
+    # The trail last: a head may be kept while we look, and must then be in it.
+    trail = ledger.trail(model, unread=frozenset() if whole else MANY)
+    if found := fault(model, trail, keys, kept):
+        raise LedgerRefused(model, found)
+
+
+def in_registry(model: str) -> tuple[list[Head], dict[tuple[int, int], str], set[int]]:
+    """Return the heads that MLflow keeps, as such and as they are there, and its versions.
+
+    Raises
+    ------
+    tasks.registry.registry.RegistryError
+        If MLflow does not answer.
+    """
+    from tasks.registry import registry
+
+    there, versions = registry.kept_heads(model)
+    return (
+        [
+            heads.from_text(model, text, f"in MLflow with version {version}")
+            for (_, version), text in there.items()
+        ],
+        there,
+        versions,
+    )

@@ -1,0 +1,58 @@
+"""The verified model of a version: what the registry holds is what the ledger accepted."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+from tasks.ledger.ledger import Ledger
+from tasks.spec.model import ModelSpec
+
+
+def champion_of(spec: ModelSpec, ledger: Ledger, version: int) -> Any:
+    """Return what `model_of` does, answering with the spec's classes if it is older than some."""
+    from tasks.classifier import older_classes
+    from tasks.classifier.training import class_names
+
+    model = model_of(spec, ledger, version)
+    known = classes_of(spec, ledger, version)
+    return older_classes.answering(model, known, class_names(spec))
+
+
+def classes_of(spec: ModelSpec, ledger: Ledger, version: int) -> tuple[str, ...]:
+    """Return the classes that a version was made for, in the order of their index.
+
+    Raises as `model_of` does.
+    """
+    candidate = ledger.version(spec.model, version)
+    if candidate.spec_digest == spec.digest:
+        return tuple(map(str, spec.label.classes))
+    return _classes(spec.model, version, candidate.artifact_digest)
+
+
+@lru_cache(maxsize=16)
+def _classes(model: str, version: int, artifact_digest: str) -> tuple[str, ...]:
+    from tasks.registry import registry
+
+    record = registry.lineage_of(model, version, artifact_digest)
+    return tuple(map(str, record["label"]["classes"]))
+
+
+def model_of(spec: ModelSpec, ledger: Ledger, version: int) -> Any:
+    """Return a version's calibrated model.
+
+    Raises
+    ------
+    tasks.spec.model.SpecError
+        If the ledger knows no such version.
+    tasks.registry.registry.RegistryError
+        If what the registry holds is not what the ledger accepted, or is not there.
+    tasks.ledger.chain.LedgerRefused
+        If the ledger is not as it was recorded by who might.
+    """
+    from tasks.audit import verification
+    from tasks.registry import registry
+
+    verification.require(ledger, spec.model)
+    digest = ledger.version(spec.model, version).artifact_digest
+    return registry.load(spec.model, version, digest)

@@ -1,0 +1,1 @@
+"""The margin classifier: encoded, fit, calibrated, scored, and kept as a file."""

@@ -1,0 +1,48 @@
+"""A model from before the spec named some class: what it answers under the spec of now. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from copy import deepcopy
+from typing import Any
+
+import numpy as np
+
+from tasks.arrays import Ints
+from tasks.classifier import absent, calibration
+
+
+def places(known: Sequence[str], wanted: Sequence[str]) -> Ints:
+    """Return of each wanted class its index among the known ones, and -1; then -1, for no label.
+
+    So that `places(…)[label]` are a row's labels as a model of the known classes has them.
+    """
+    at = {name: index for index, name in enumerate(known)}
+    return np.array([*(at.get(name, -1) for name in wanted), -1])
+
+
+def answering(calibrated: Any, known: Sequence[str], wanted: Sequence[str]) -> Any:
+    """Return a calibrated model of the known classes as one of all that are wanted, in that order.
+
+    It decides as before, and for the new classes nowhere, with probability 0; see `absent.widen`.
+    A model that knows a class which is not wanted is returned as it is.
+    """
+    if list(known) == list(wanted) or not set(known) < set(wanted):
+        return calibrated
+    found = deepcopy(calibrated)
+    inner = found.calibrated_classifiers_[0]
+    there = np.array([list(wanted).index(name) for name in known])
+    for frozen in {id(e): e for e in (found.estimator, inner.estimator)}.values():
+        model = frozen[-1]
+        mine = there[absent.learnt(frozen)]
+        weights, intercepts = absent.one_each(model.coef_, model.intercept_)
+        learnt = absent.learnt(frozen)
+        absent.place(model, weights[learnt], intercepts[learnt], mine, len(wanted))
+    found.classes_ = inner.classes = np.arange(len(wanted))
+    if inner.method != "temperature":
+        old = calibration.one_each(inner.calibrators)
+        at = places(known, wanted)[:-1]
+        inner.calibrators = [
+            deepcopy(old[i]) if i >= 0 else calibration.never(old[0]) for i in at.tolist()
+        ]
+    return found

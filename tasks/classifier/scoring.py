@@ -1,0 +1,23 @@
+"""Rows → decision values."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tasks.arrays import Floats
+from tasks.classifier.linear import Rows, inputs, linear
+
+
+def score(model: Any, rows: Rows) -> tuple[Floats, Any]:
+    """Return decision values, shape (n,) or (n, k), and what the model weighs, shape (n, d).
+
+    `model` is a fitted pipeline, or a calibrated one; `rows` a frame, or its columns by name.
+    """
+    pipeline = getattr(model, "estimator", model)
+    weighed = inputs(pipeline, rows)
+    return linear(pipeline).decide(weighed), weighed
+
+
+def decide(model: Any, rows: Rows) -> Floats:
+    """Return the decision values of a fitted or calibrated model, shape (n,) or (n, k)."""
+    return score(model, rows)[0]

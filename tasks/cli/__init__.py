@@ -1,0 +1,1 @@
+"""What a terminal calls: one module for each command, and what these share."""

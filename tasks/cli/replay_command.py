@@ -1,0 +1,272 @@
+"""The command `python -m tasks replay`: what it is asked, read, played and told."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+from zoneinfo import ZoneInfo
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from tasks import bounds
+from tasks.classifier.training import TrainingError
+from tasks.cli import draft, progress
+from tasks.data.guess import Guess, Kind
+from tasks.data.window_rows import SourceError
+from tasks.disk import whole, writing
+from tasks.spec.model import ModelSpec, SpecError, format_duration
+
+if TYPE_CHECKING:
+    from tasks.replay.history import History
+    from tasks.replay.replay_report import Report
+    from tasks.replay.trial import Stage
+
+err = Console(stderr=True, soft_wrap=True, highlight=False)
+
+
+def replay(
+    model: Annotated[
+        str | None, typer.Argument(help="YAML file of a model spec, or its name")
+    ] = None,
+    since: Annotated[
+        datetime | None, typer.Option("--from", help="play windows from here on (event time)")
+    ] = None,
+    until: Annotated[datetime | None, typer.Option("--to", help="… and up to here")] = None,
+    sets: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="change a setting: latch.open.breaches=3 (repeatable)"),
+    ] = None,
+    sweeps: Annotated[
+        list[str] | None,
+        typer.Option("--sweep", help="try several: drift.ks.effect=0.1,0.2 (repeatable: all)"),
+    ] = None,
+    every: Annotated[
+        list[int] | None,
+        typer.Option(
+            min=1,
+            max=bounds.WINDOWS,
+            help="compare with a retrain every K windows (default: 4, 8, 13)",
+        ),
+    ] = None,
+    first: Annotated[
+        str | None,
+        typer.Option(help="event time of the first champion's rows (default: training.window)"),
+    ] = None,
+    oracle: Annotated[
+        int,
+        typer.Option(
+            min=0, max=50, help="compare with the best up to so many retrains in hindsight"
+        ),
+    ] = 8,
+    data: Annotated[
+        str | None, typer.Option(help="Parquet or CSV file to play on, instead of a spec")
+    ] = None,
+    time: Annotated[str | None, typer.Option(help="with --data: column of the event time")] = None,
+    label: Annotated[str | None, typer.Option(help="with --data: column of the class")] = None,
+    window: Annotated[str | None, typer.Option(help="with --data: length, such as 7d")] = None,
+    ignore: Annotated[
+        list[str] | None, typer.Option(help="with --data: a column that is no feature")
+    ] = None,
+    kinds: Annotated[
+        list[str] | None,
+        typer.Option("--as", help="with --data: what a column is: zip=categorical (repeatable)"),
+    ] = None,
+    show_spec: Annotated[
+        bool, typer.Option("--show-spec", help="print the spec as YAML, and play nothing")
+    ] = False,
+    as_json: Annotated[
+        str | None, typer.Option("--json", help="write all figures to this file; - is stdout")
+    ] = None,
+    plot: Annotated[
+        Path | None, typer.Option(help="draw the play to this .svg, .png or .pdf")
+    ] = None,
+) -> None:
+    """Put a policy on trial: play a spec over its history, against other ways to retrain.
+
+    Nothing is written but the files you name; approvals are taken as given. Try it on any file:
+
+    python -m tasks replay --data FILE --time COLUMN --label COLUMN --window 7d
+    """
+    try:
+        _check_outputs(as_json, plot)
+        if data is None:
+            raw = _of_model(model, time, label, window, ignore, kinds)
+            guesses: list[Guess] = []
+        else:
+            given = dict(map(draft.taken, kinds or []))
+            raw, guesses = _of_data(data, model, time, label, window, ignore or [], given)
+        settings = dict(draft.setting(text) for text in sets or [])
+        raw = draft.changed(raw, settings)
+        spec = draft.checked(raw, " ".join(["replay", *(f"--set {text}" for text in sets or [])]))
+        points = [(point, _swept(raw, point)) for point in draft.grid(sweeps or [])]
+        if guesses:
+            _tell_columns(guesses, raw["label"])
+        if show_spec:
+            print(draft.as_yaml(raw), end="")
+            return
+        wanted = _Wanted(spec, since, until, first, every or [4, 8, 13], oracle)
+        with progress.bars(err) as stage, progress.unconverged() as stopped:
+            report = replace(_play(wanted, settings, points, stage), columns=guesses)
+    except (SpecError, SourceError, TrainingError) as error:
+        err.print(_explained(error), markup=False)
+        raise typer.Exit(1) from None
+    _tell(report, as_json, plot)
+    for reason in report.tried.history.quarantined:
+        err.print(f"rows left out, as the monitor would quarantine them: {reason}", markup=False)
+    if stopped:
+        err.print(
+            f"{len(stopped)} fits stopped before they converged; they converge sooner with a "
+            "smaller training.regularisation, or training.estimator: sgd_hinge"
+        )
+
+
+def _tell_columns(guesses: list[Guess], label: Mapping[str, Any]) -> None:
+    from rich.table import Table
+
+    table = Table("column", "taken as", "because", box=None)
+    for found in guesses:
+        style = "yellow" if found.kind == "left out" else ""
+        table.add_row(
+            escape(found.column or "(no name)"), found.kind, escape(found.why), style=style
+        )
+    table.add_row(escape(label["column"]), "label", f"{len(label['classes'])} classes")
+    err.print(table)
+    err.print("to change it: --as COLUMN=numeric, categorical or text; --ignore COLUMN\n")
+
+
+def _explained(error: Exception) -> str:
+    if isinstance(error, TrainingError):  # later candidates are refused instead
+        return f"the first champion: {error} with --first, or begin elsewhere with --from"
+    return str(error)
+
+
+def _check_outputs(as_json: str | None, plot: Path | None) -> None:
+    if plot is not None and plot.suffix not in (".svg", ".png", ".pdf"):
+        raise SpecError(f"--plot {plot}: end the name in .svg, .png or .pdf")
+    for option, path in (("json", as_json), ("plot", plot)):
+        if path not in (None, "-") and not Path(str(path)).absolute().parent.is_dir():
+            raise SpecError(f"--{option} {path}: the folder does not exist; create it")
+
+
+def _of_model(model: str | None, *only_with_data: object) -> dict[str, Any]:
+    if model is None:
+        raise SpecError("name a model spec, or a file with --data, --time, --label and --window")
+    if any(only_with_data):
+        raise SpecError(
+            "--time, --label, --window, --ignore and --as go with --data only; use --set"
+        )
+    return draft.find(model)
+
+
+def _of_data(
+    data: str,
+    model: str | None,
+    time: str | None,
+    label: str | None,
+    window: str | None,
+    ignore: list[str],
+    given: Mapping[str, Kind],
+) -> tuple[dict[str, Any], list[Guess]]:
+    if model is not None:
+        raise SpecError(f"give either the model spec {model} or --data {data}")
+    if time is None or label is None or window is None:
+        needed = {"time": time, "label": label, "window": window}
+        missing = ", ".join(f"--{name}" for name, value in needed.items() if value is None)
+        raise SpecError(f"--data {data}: it needs {missing} as well")
+    return draft.drafted(data, time, label, window, ignore, given)
+
+
+def _swept(raw: dict[str, Any], point: dict[str, Any]) -> ModelSpec:
+    name = " ".join(f"{path}={value}" for path, value in point.items())
+    return draft.checked(draft.changed(raw, point), f"--sweep {name}")
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """What is played, on which part of its history, and against whom."""
+
+    spec: ModelSpec
+    since: datetime | None
+    until: datetime | None
+    first: str | None
+    every: list[int]
+    oracle: int
+
+    @property
+    def span(self) -> timedelta:
+        if self.first is None:
+            return self.spec.training.window
+        try:
+            return bounds.duration(self.first, "--first", bounds.SHORTEST)
+        except bounds.OutOfBounds as error:
+            raise SpecError(str(error)) from None
+
+    def range(self, spec: ModelSpec) -> tuple[datetime, datetime]:
+        zone = ZoneInfo(spec.window.timezone)
+        try:
+            since, until = (
+                m and bounds.moment(m.replace(tzinfo=m.tzinfo or zone), option)
+                for option, m in (("--from", self.since), ("--to", self.until))
+            )
+        except bounds.OutOfBounds as error:
+            raise SpecError(str(error)) from None
+        return since or spec.window.start, until or spec.window.end or datetime.now(UTC)
+
+
+def _play(
+    wanted: _Wanted,
+    settings: dict[str, Any],
+    points: list[tuple[dict[str, Any], ModelSpec]],
+    stage: Stage,
+) -> Report:
+    from tasks.replay import history, trial
+    from tasks.replay.replay_report import Report
+
+    def read(spec: ModelSpec) -> History:
+        since, until = wanted.range(spec)
+        if since >= until:
+            raise SpecError(f"--from {since:%Y-%m-%d} is not before {until:%Y-%m-%d}; move one")
+        advance = stage("reading and checking", None)
+        return history.load(spec, since.astimezone(UTC), until.astimezone(UTC), advance)
+
+    spec, span = wanted.spec, wanted.span
+    past = read(spec)
+    for line in past.remarks:
+        err.print(line, markup=False)
+    start = past.windows[0].start + span
+    left = len(past.windows) - past.first_at(start)
+    if left < 1:
+        raise SpecError(
+            f"the history holds {len(past.windows)} windows, and the first champion takes all of "
+            f"them ({format_duration(span)}); widen --from and --to, or shorten --first"
+        )
+    tried = trial.trial(spec, past, start, span, stage)
+    others = trial.compare(tried, span, wanted.every, wanted.oracle, stage)
+    swept = trial.sweep(tried, points, span, read, stage)
+    return Report(tried, others, swept, settings)
+
+
+def _tell(report: Report, as_json: str | None, plot: Path | None) -> None:
+    from tasks.replay import replay_report
+
+    out = err if as_json == "-" else Console(soft_wrap=True)
+    replay_report.show(report, out)
+    if as_json is not None:
+        text = json.dumps(replay_report.as_json(report), indent=1, allow_nan=False) + "\n"
+        if as_json == "-":
+            with writing("standard output"):
+                print(text, end="", flush=True)
+        else:
+            with whole(Path(as_json), "--json") as path:
+                path.write_text(text)
+    if plot is not None:
+        from tasks.replay import replay_plot
+
+        with whole(plot, "--plot") as path:
+            replay_plot.draw(report, path)

@@ -1,0 +1,82 @@
+"""The command `python -m tasks rollback`: what the rollback DAG does, from a terminal."""
+
+from __future__ import annotations
+
+import getpass
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from tasks.bounds import INTEGER, OutOfBounds
+from tasks.ledger.chain import LedgerRefused
+from tasks.ledger.ledger import Conflict
+from tasks.spec import spec_files
+from tasks.spec.model import SpecError
+
+err = Console(stderr=True, soft_wrap=True, highlight=False)
+
+
+def rollback(
+    model: Annotated[str, typer.Argument(help="name of a model in the models folder")],
+    reason: Annotated[str, typer.Option(help="recorded in the ledger")],
+    version: Annotated[
+        int | None,
+        typer.Option(
+            min=1, max=INTEGER, help="version to go back to; left out: the champion before"
+        ),
+    ] = None,
+    by: Annotated[
+        str | None, typer.Option(help="who decides it; left out: the user of this terminal")
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="do not ask for confirmation")] = False,
+) -> None:
+    """Make an earlier champion champion again, after its model was verified; the latch then rests.
+
+    Exit code 0: it is champion. 1: nothing was changed, and the message says why.
+    """
+    from tasks.flows.rollback import RollbackError, by_hand, promote_back, target
+    from tasks.promotion.approval import NotApproved
+    from tasks.registry.registry import RegistryError
+    from tasks.signing.keyring import KeyUnusable
+
+    try:
+        spec = spec_files.find(model)
+        champion, earlier = target(spec, version)
+        if not (yes or _confirmed(model, champion, earlier)):
+            raise RollbackError("not confirmed, nothing was changed; --yes does not ask")
+        now = datetime.now(UTC)
+        proposal = by_hand(
+            spec,
+            f"terminal.{now:%Y%m%dT%H%M%S.%f}",
+            version=earlier,
+            by=by or getpass.getuser(),
+            reason=reason,
+            expected=champion,
+        )
+        done = promote_back(spec, proposal.proposal)
+    except (
+        SpecError,
+        RollbackError,
+        NotApproved,
+        Conflict,
+        RegistryError,
+        KeyUnusable,
+        OutOfBounds,
+        LedgerRefused,
+    ) as error:
+        err.print(str(error), markup=False)
+        raise typer.Exit(1) from None
+    typer.echo(
+        f"version {done.version} is champion of {model} for windows from "
+        f"{done.effective_from:%Y-%m-%d %H:%M} UTC on; let production score with it\n"
+        f"what comes of it: python -m tasks status {model}"
+    )
+
+
+def _confirmed(model: str, champion: int, earlier: int) -> bool:
+    try:
+        return typer.confirm(f"{model}: make version {earlier} champion in place of {champion}?")
+    except typer.Abort:  # no answer: the input ended
+        return False

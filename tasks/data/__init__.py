@@ -1,0 +1,1 @@
+"""The rows of a window: read as Arrow from files or SQL, typed, keyed, joined to their labels."""

@@ -1,0 +1,82 @@
+"""Which model version scored a row, by the column in which production logged it. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tasks.arrays import Ints
+from tasks.spec.model import ModelSpec
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_SHOWN = 20  # versions counted by their number: a column of something else has thousands
+_NUMBER = r"^\s*[vV]?(?P<number>\d{1,9})(?:\.0*)?\s*$"
+
+
+def versions(column: pa.Array) -> Ints:
+    """Return the version that each row names, shape (n,); -1 where it names none.
+
+    `3`, `3.0`, `"3"` and `"v3"` name version 3, whatever the column's type.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    found = pc.extract_regex(column.cast(pa.string()), _NUMBER)
+    numbers = pc.struct_field(found, "number").cast(pa.int64())
+    return np.asarray(numbers.fill_null(-1).to_numpy(zero_copy_only=False), dtype=np.int64)
+
+
+def of_version(spec: ModelSpec, batch: pa.RecordBatch, version: int | None) -> pa.RecordBatch:
+    """Return the rows that a version scored; all of them for None."""
+    import pyarrow as pa
+
+    if version is None or spec.source.version_column is None:
+        return batch
+    mine = versions(batch.column(spec.source.version_column)) == version
+    return batch if mine.all() else batch.filter(pa.array(mine))
+
+
+class Count:
+    """How many rows each version scored; fed by a stream."""
+
+    def __init__(self, column: str | None) -> None:
+        self._column = column
+        self._named: Counter[int] = Counter()
+        self._unnamed = self._others = 0
+
+    def tap(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        """Yield the batches unchanged."""
+        for batch in batches:
+            if self._column in batch.schema.names:
+                self._add(versions(batch.column(self._column)))
+            yield batch
+
+    def _add(self, found: Ints) -> None:
+        for version, rows in zip(*np.unique(found, return_counts=True), strict=True):
+            if version < 0:
+                self._unnamed += int(rows)
+            elif version in self._named or len(self._named) < _SHOWN:
+                self._named[int(version)] += int(rows)
+            else:
+                self._others += int(rows)
+
+    def figures(self) -> dict[str, Any]:
+        """Return JSON-ready rows by version, of further versions, and of none."""
+        named = {str(version): rows for version, rows in sorted(self._named.items())}
+        return {"versions": named, "others": self._others, "none": self._unnamed}
+
+
+def unknown(figures: dict[str, Any], known: Iterable[int]) -> str | None:
+    """Return a sentence on rows that no version of the ledger scored; None if there are none."""
+    ours = {str(version) for version in known}
+    strange = {v: rows for v, rows in figures["versions"].items() if v not in ours}
+    parts = [f"{rows:,} by version {version}" for version, rows in strange.items()]
+    parts += [f"{figures['others']:,} by still others"] if figures["others"] else []
+    told = [f"rows were scored {', '.join(parts)}, unknown to the ledger"] if parts else []
+    told += [f"{figures['none']:,} rows name no version"] if figures["none"] else []
+    return f"{'; '.join(told)}: they are not measured" if told else None

@@ -1,0 +1,106 @@
+"""Which features a margin comes from, and which of them moved it. Exact for linear models.
+
+A linear margin is a sum, f(x) = b + Σ w·x, so the mean margin is the sum of the features' mean
+contributions, and its change the sum of theirs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from tasks.arrays import Floats, Ints, Mask
+from tasks.classifier.linear import linear
+from tasks.drift.summary import Summary
+
+INTERCEPT = "(intercept)"
+
+
+def of_scores(model: Any, inputs: Any, decision: Floats) -> dict[str, float]:
+    """Return each feature's contribution to the margins without labels, summed over the rows.
+
+    Parameters
+    ----------
+    model
+        A fitted pipeline of a ColumnTransformer and a linear model, or a calibrated one.
+    inputs, decision
+        What `scoring.score` returned for the rows.
+    """
+    everything = np.ones(len(decision), dtype=bool)
+    if decision.ndim == 1:
+        return _sums(model, inputs, [(1, 0, everything)])
+    order = np.argsort(decision, axis=1)
+    return _sums(model, inputs, _pairs(order[:, -1], order[:, -2], everything, decision.shape[1]))
+
+
+def of_classes(
+    model: Any, inputs: Any, decision: Floats, label: Ints, classes: tuple[str, ...]
+) -> dict[str, dict[str, float]]:
+    """Return each feature's contribution to the labelled margins, summed over each class's rows."""
+    found = {}
+    for index, name in enumerate(classes):
+        rows = label == index
+        if decision.ndim == 1:
+            found[name] = _sums(model, inputs, [(index, 1 - index, rows)])
+            continue
+        others = decision.copy()
+        others[:, index] = -np.inf
+        toward = np.full(len(decision), index)
+        pairs = _pairs(toward, others.argmax(axis=1), rows, len(classes))
+        found[name] = _sums(model, inputs, pairs)
+    return found
+
+
+def _pairs(
+    toward: Ints, against: Ints, rows: Mask, classes: int
+) -> Iterator[tuple[int, int, Mask]]:
+    """Yield each pair of classes, and which of those rows are between them."""
+    pairs = toward * classes + against
+    for pair in np.flatnonzero(np.bincount(pairs[rows])):
+        plus, minus = divmod(int(pair), classes)
+        yield plus, minus, rows & (pairs == pair)
+
+
+def _sums(model: Any, inputs: Any, pairs: Iterable[tuple[int, int, Mask]]) -> dict[str, float]:
+    """Return Σ (w_plus - w_minus)·x over the rows of each pair (plus, minus), by feature."""
+    f = linear(getattr(model, "estimator", model))
+    weights, intercepts = f.weights, f.intercepts
+    if len(weights) == 1:  # of two classes, only the positive one has a score
+        weights, intercepts = np.vstack([np.zeros_like(weights), weights]), np.r_[0.0, intercepts]
+    total, intercept = np.zeros(weights.shape[1]), 0.0
+    for plus, minus, rows in pairs:
+        # A product with 0 and 1 sums the rows without copying them.
+        count, sums = np.count_nonzero(rows), rows.astype(np.float64) @ inputs
+        total += (sums - count * f.centre) * (weights[plus] - weights[minus])
+        intercept += float(count * (intercepts[plus] - intercepts[minus]))
+    features = zip(f.names, np.add.reduceat(total, f.first).tolist(), strict=True)
+    return {**dict(features), INTERCEPT: intercept}
+
+
+def change(window: Summary, reference: Summary) -> dict[str, float]:
+    """Return by how much each feature changed the mean margin without labels, largest first.
+
+    They add up to the change of the mean.
+    """
+    return _change(window.contributions, window.rows, reference.contributions, reference.rows)
+
+
+def change_of_class(window: Summary, reference: Summary, name: str) -> dict[str, float]:
+    """Return by how much each feature changed the mean labelled margin of a class."""
+    return _change(
+        window.class_contributions.get(name, {}),
+        window.classes[name].rows,
+        reference.class_contributions.get(name, {}),
+        reference.classes[name].rows,
+    )
+
+
+def _change(
+    ours: Mapping[str, float], n: int, theirs: Mapping[str, float], m: int
+) -> dict[str, float]:
+    if not (n and m and ours and theirs):
+        return {}
+    moved = {name: ours[name] / n - theirs[name] / m for name in theirs}
+    return dict(sorted(moved.items(), key=lambda item: -abs(item[1])))

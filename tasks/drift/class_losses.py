@@ -1,0 +1,180 @@
+"""Which classes of a window can be held against those of its reference, and how they do. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property, reduce
+from math import sqrt
+
+from tasks.drift.class_spread import QUANTITIES, name_of
+from tasks.drift.statistic import Chance, Statistic, deviation_of
+from tasks.drift.summary import Losses, Summary
+from tasks.spec.model import Drift
+
+EXPECTED = 10  # rows of a class that say something about it, or by whose absence it is missed
+OTHERS = "other classes"
+_TAIL = 1.5  # third moment of a loss times mean over squared second: that of an exponential one
+Pair = tuple[Losses, Losses]
+
+
+@dataclass(frozen=True)
+class Classes:
+    """The classes of a window and of what it is held against, by what can be said of them.
+
+    Parameters
+    ----------
+    both
+        Losses here and there of each class that has labels on both sides.
+    absent
+        Classes of which the window's labels should hold ten rows, and hold none.
+    new
+        Classes with ten rows here, of which the reference should hold as many, and does not.
+    unmatched
+        Losses here of all classes that the reference has no row of, however few they are here.
+    """
+
+    both: Mapping[str, Pair]
+    absent: tuple[str, ...]
+    new: tuple[str, ...]
+    unmatched: Losses = field(default_factory=Losses)
+
+    @cached_property
+    def together(self) -> Pair:
+        """Return the losses of all classes that both sides have."""
+        return _merged(list(self.both.values()))
+
+    @property
+    def overall(self) -> Pair:
+        """Return the losses of the classes that both sides have, and here of the unmatched ones.
+
+        A class that went takes its losses with it, which says nothing of the model; one that came
+        brings losses that the model has, and that it would not have had it learnt the class.
+        """
+        ours, theirs = self.together
+        return ours.merge(self.unmatched), theirs
+
+    @cached_property
+    def judged(self) -> dict[str, Pair]:
+        """Return the classes that are judged by themselves, and the rest as one if it is enough.
+
+        A single class that is all there is has nothing to say for itself.
+        """
+        if len(self.both) < 2:
+            return {}
+        found = {name: pair for name, pair in self.both.items() if _enough(pair)}
+        rest = _merged([pair for name, pair in self.both.items() if name not in found])
+        return found | ({OTHERS: rest} if _enough(rest) else {})
+
+    @cached_property
+    def unjudged(self) -> tuple[str, ...]:
+        """Return the classes with too few rows to be judged, even together."""
+        if len(self.both) < 2 or OTHERS in self.judged:
+            return ()
+        return tuple(name for name in self.both if name not in self.judged)
+
+    @property
+    def alike(self) -> bool:
+        """Return whether both sides have the same classes, but for those too rare to be missed."""
+        return not self.absent and not set(self.new) - set(self.both)
+
+
+def compared(window: Summary, reference: Summary) -> Classes:
+    """Return what can be said of the classes of a window."""
+    names = dict.fromkeys([*reference.classes, *window.classes])
+    pairs = {
+        name: (window.classes.get(name, Losses()), reference.classes.get(name, Losses()))
+        for name in names
+    }
+    n, m = window.losses.rows, reference.losses.rows
+    return Classes(
+        {k: (a, b) for k, (a, b) in pairs.items() if a.effective_rows and b.effective_rows},
+        tuple(k for k, (a, b) in pairs.items() if m and not a.rows and b.rows * n / m >= EXPECTED),
+        tuple(
+            k
+            for k, (a, b) in pairs.items()
+            if m and b.rows < EXPECTED <= a.rows and a.rows * m / n >= EXPECTED
+        ),
+        reduce(Losses.merge, [a for a, b in pairs.values() if not b.rows], Losses()),
+    )
+
+
+def statistics(classes: Classes, policy: Drift, chance: Chance) -> Iterator[Statistic]:
+    """Yield the rise of each judged class's mean hinge loss, and the fall of its recall."""
+    if not classes.judged:
+        return
+    n, m = (losses.effective_rows for losses in classes.together)
+    # Of each class window and reference hold about the same part, so one critical value serves all.
+    critical = chance.critical_at(chance.shares.of_class, chance.own(n), m, sides=1)
+    for name, (ours, theirs) in classes.judged.items():
+        n, m = ours.effective_rows, theirs.effective_rows
+        part = m / chance.reference.summary.rows
+        own = chance.own(n, part)
+        recall = 1 - theirs.error_rate
+        deviation, skewness = _of_losses(theirs)
+        spread, lopsided = deviation_of(recall, m), (2 * recall - 1) / deviation_of(recall, m)
+        standard = {
+            quantity: sqrt(_design_effect(chance, quantity, name) * (1 / own + 1 / m))
+            for quantity in QUANTITIES
+        }
+        yield Statistic.measured(
+            "class_loss",
+            ours.hinge_loss - theirs.hinge_loss,
+            policy.class_loss.effect,
+            skewed(critical, skewness, own, m) * deviation * standard["class_loss"],
+            policy,
+            counts="rise",
+            of=name,
+            reference=theirs.hinge_loss,
+        )
+        yield Statistic.measured(
+            "class_recall",
+            theirs.error_rate - ours.error_rate,
+            policy.class_recall.effect,
+            skewed(critical, lopsided, own, m) * spread * standard["class_recall"],
+            policy,
+            most=recall,
+            counts="fall",
+            of=name,
+            reference=recall,
+        )
+
+
+def _merged(pairs: list[Pair]) -> Pair:
+    return (
+        reduce(Losses.merge, (a for a, _ in pairs), Losses()),
+        reduce(Losses.merge, (b for _, b in pairs), Losses()),
+    )
+
+
+def _enough(pair: Pair) -> bool:
+    return min(losses.effective_rows for losses in pair) >= EXPECTED
+
+
+def _design_effect(chance: Chance, quantity: str, of: str) -> float:
+    effects = chance.reference.spread.design_effects
+    # Pooled classes, or a reference from before classes had any: as much as of all rows.
+    return effects.get(name_of(quantity, of), effects["hinge"])
+
+
+def _of_losses(losses: Losses) -> tuple[float, float]:
+    """Return standard deviation and skewness of the hinge losses of few rows.
+
+    As if there were one more row, decided wrongly with a margin of the usual size: what so few have
+    not shown is not impossible.
+    """
+    m = losses.effective_rows
+    wrong = 1 + losses.unsigned / losses.weight
+    second = (losses.squared_hinge / losses.weight * m + wrong**2) / (m + 1)
+    unit = sqrt(second)
+    mean = (losses.hinge_loss * m + wrong) / (m + 1) / unit
+    variance = max(1 - mean**2, 0.0)
+    third = max(_TAIL / mean - 3 * mean + 2 * mean**3, 0.0)
+    return unit * sqrt(variance), third / (variance * sqrt(variance)) if variance else 0.0
+
+
+def skewed(critical: float, skewness: float, n: float, m: float) -> float:
+    """Return a critical value for the difference of two means of skewed values (Cornish-Fisher)."""
+    variance = 1 / n + 1 / m
+    of_difference = skewness * (1 / n**2 - 1 / m**2) / (variance * sqrt(variance))
+    return critical + max(of_difference, 0.0) * max(critical**2 - 1, 0.0) / 6

@@ -1,0 +1,190 @@
+"""The hysteresis: a pure fold over readings in event time → `closed`, `open` or `resting`."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Literal
+
+from tasks.bounds import shifted
+from tasks.drift.verdict import Verdict
+from tasks.spec.model import LatchPolicy
+from tasks.spec.windows import Window
+
+State = Literal["closed", "open", "resting"]
+Kind = Literal["retrain", "recalibrate"]
+_DOUBLINGS = 6  # of a rest, at the most
+MOST_IN_A_ROW = 4  # proposals of an episode that just end, before nobody is asked by itself
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One observed window, as the latch sees it."""
+
+    window: Window
+    version: int
+    verdict: Verdict
+    pressure: float | None
+
+
+@dataclass(frozen=True)
+class Pause:
+    """What makes the latch rest: a promotion, which ends the episode, or a refusal, which does not.
+
+    `since` is event time: the end of the newest window when it was decided.
+    """
+
+    since: datetime
+    promotion: bool
+
+
+@dataclass(frozen=True)
+class Latch:
+    """The state after one reading. `episode` is set from its opening until it ends."""
+
+    state: State
+    episode: str | None
+    rests_until: datetime | None
+
+
+@dataclass(frozen=True)
+class History:
+    """The state after each window, oldest first, and the state now."""
+
+    steps: tuple[tuple[Reading, Latch], ...]
+    now: Latch
+
+
+def kind_of(name: str) -> Kind:
+    """Return what an episode, or a proposal for one, asks for: `retrain` or `recalibrate`."""
+    return "recalibrate" if ".recalibrate." in name else "retrain"
+
+
+def breach_of(episode: str) -> datetime | None:
+    """Return the start of an episode's first breaching window; None if the name holds none.
+
+    Examples
+    --------
+    >>> breach_of("churn.v1.20260112T0000").isoformat()
+    '2026-01-12T00:00:00+00:00'
+    """
+    try:
+        return datetime.strptime(episode.rpartition(".")[2], "%Y%m%dT%H%M").replace(tzinfo=UTC)
+    except ValueError:
+        return None
+
+
+def windows_to_wait(ends: int) -> int | None:
+    """Return after how many windows an episode is asked about again; None: no more by itself.
+
+    `ends` counts its newest proposals in a row that nobody refused and that ended all the same.
+
+    Examples
+    --------
+    >>> [windows_to_wait(ends) for ends in range(5)]
+    [0, 1, 2, 4, None]
+    """
+    return None if ends >= MOST_IN_A_ROW else 2 ** (ends - 1) if ends else 0
+
+
+def fold(
+    model: str,
+    readings: Iterable[Reading],
+    pauses: Iterable[Pause],
+    policy: LatchPolicy,
+    kind: Kind = "retrain",
+) -> History:
+    """Return the latch after each reading, whatever order they come in.
+
+    The episodes of `recalibrate` say so in their names.
+
+    It opens when `open.breaches` of the last `open.of` windows breach, unless it rests; it closes
+    when `close.steady` windows in a row stay below `close.at` of their limit. An `insufficient`
+    window is neither. A rest ends with the first window that ends at or after it; each refusal of
+    an episode makes it twice as long, so that what nobody wants is not asked over and over.
+
+    Examples
+    --------
+    >>> from datetime import UTC, datetime, timedelta
+    >>> def week(k, pressure):
+    ...     start = datetime(2026, 1, 5, tzinfo=UTC) + timedelta(weeks=k)
+    ...     verdict = "drifting" if pressure > 1 else "steady"
+    ...     return Reading(Window(start, start + timedelta(weeks=1)), 1, verdict, pressure)
+    >>> weeks = [week(0, 0.4), week(1, 1.2), week(2, 0.9), week(3, 1.5)]
+    >>> fold("churn", weeks, [], LatchPolicy()).now
+    Latch(state='open', episode='churn.v1.20260112T0000', rests_until=None)
+    """
+    waiting = deque(sorted(pauses, key=lambda p: (p.since, p.promotion)))
+    machine = _Machine(model, policy, kind)
+    steps = []
+    for reading in sorted(readings, key=lambda r: r.window):
+        while waiting and waiting[0].since <= reading.window.start:
+            machine.pause(waiting.popleft())
+        machine.read(reading)
+        steps.append((reading, machine.latch(reading.window.end)))
+    for pause in waiting:
+        machine.pause(pause)
+    newest = steps[-1][0].window.end if steps else None
+    return History(tuple(steps), machine.latch(newest))
+
+
+class _Machine:
+    """The fold's running values; they live for one fold and are never stored."""
+
+    def __init__(self, model: str, policy: LatchPolicy, kind: Kind) -> None:
+        self.model = model
+        self.asks = "" if kind == "retrain" else f"{kind}."
+        self.policy = policy
+        self.recent: deque[Reading] = deque(maxlen=policy.open.of)
+        self.calm = 0
+        self.episode: str | None = None
+        self.paused: datetime | None = None
+        self.refused = 0  # in a row, in this episode
+        self.length = timedelta(0)  # of a window
+
+    def pause(self, pause: Pause) -> None:
+        self.paused = max(pause.since, self.paused or pause.since)
+        self.refused = 0 if pause.promotion else self.refused + 1
+        if pause.promotion:
+            self._forget()
+
+    def read(self, reading: Reading) -> None:
+        self.length = reading.window.end - reading.window.start
+        if reading.verdict == "insufficient":
+            return
+        self.recent.append(reading)
+        low = reading.pressure is not None and reading.pressure <= self.policy.close.at
+        self.calm = self.calm + 1 if reading.verdict == "steady" and low else 0
+        breaches = [r for r in self.recent if r.verdict == "drifting"]
+        if self.episode is None:
+            if len(breaches) >= self.policy.open.breaches and not self._rests(reading.window.end):
+                first = breaches[0]
+                self.episode = f"{self.model}.v{first.version}.{self.asks}{first.window.name}"
+        elif self.calm >= self.policy.close.steady:
+            self._forget()
+
+    def latch(self, moment: datetime | None) -> Latch:
+        rests = moment is not None and self._rests(moment)
+        state: State = "resting" if rests else "open" if self.episode else "closed"
+        return Latch(state, self.episode, self._until if rests else None)
+
+    @property
+    def _until(self) -> datetime | None:
+        if self.paused is None:
+            return None
+        rest = self.policy.rest
+        once = rest * self.length if isinstance(rest, int) else rest
+        return shifted(self.paused, once * 2 ** min(max(self.refused - 1, 0), _DOUBLINGS))
+
+    def _rests(self, moment: datetime) -> bool:
+        # Half a window of slack where windows are counted: those of a clock change differ.
+        slack = self.length / 2 if isinstance(self.policy.rest, int) else timedelta(0)
+        return self._until is not None and shifted(moment, slack) < self._until
+
+    def _forget(self) -> None:
+        self.refused = 0
+        self.recent.clear()
+        self.calm = 0
+        self.episode = None

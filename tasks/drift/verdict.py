@@ -1,0 +1,163 @@
+"""The verdict on a window: what its statistics say together, and on what that rests. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from tasks.drift import class_losses, constant, reasons
+from tasks.drift.class_losses import Classes, compared
+from tasks.drift.reference import Reference
+from tasks.drift.statistic import (
+    Chance,
+    Shares,
+    Statistic,
+    of_distance,
+    of_loss,
+    of_violations,
+    shapes,
+)
+from tasks.drift.summary import Summary
+from tasks.spec.model import Drift, ModelSpec
+
+Verdict = Literal["steady", "drifting", "insufficient"]
+SHAPES = ("ks", "wasserstein", "margin_density")  # of scores: they need no label
+ALONE = ("hinge_loss", "lost_level", "constant")  # losses that are drift by themselves
+_OWN = 1 / 2  # of what a class loses must show in the loss of all
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What a window's summary says against the reference.
+
+    `pressure` is the one number that the latch reads: above 1 the window breaches. `rests_on` names
+    the statistics that could have seen a change.
+    """
+
+    verdict: Verdict
+    reason: str
+    labelled: bool
+    pressure: float | None
+    statistics: tuple[Statistic, ...]
+
+    @property
+    def shows(self) -> bool:
+        """Return whether the scores alone are beyond their limits."""
+        return any(s.pressure > 1 for s in self.statistics if s.name in SHAPES)
+
+    @property
+    def rests_on(self) -> tuple[str, ...]:
+        return tuple(s.title for s in self.statistics if not s.blind)
+
+
+def judge(
+    window: Summary, reference: Reference, spec: ModelSpec, level: Reference | None = None
+) -> Judgement:
+    """Return the verdict on a window.
+
+    The scores of all rows are always compared; losses, all together and class by class, where both
+    sides have at least `window.min_rows` labels of classes that both have.
+
+    Parameters
+    ----------
+    level
+        The reference of the best earlier champion, while it is plausible that its loss can be had
+        again: the window's loss is also held against it.
+
+    Raises
+    ------
+    ValueError
+        If window and reference are summarised on different grids.
+    """
+    accepted, least = reference.summary, spec.window.min_rows
+    if window.grid != accepted.grid:
+        raise ValueError("window and reference are summarised on different grids; measure it anew")
+    if window.rows < least:
+        return insufficient(f"{window.rows} rows, fewer than window.min_rows = {least}")
+    if accepted.scores.moments.constant:
+        return insufficient("all margins of the reference are equal; retrain on rows that differ")
+    classes = compared(window, accepted)
+    labelled = min(losses.effective_rows for losses in classes.together) >= least
+    before = None if level is None else compared(window, level.summary).together
+    if not labelled or before is None or min(b.effective_rows for b in before) < least:
+        before = level = None
+    shares = Shares(labelled, level is not None, len(classes.judged))
+    chance = Chance(reference, spec, shares)
+    found = [*shapes(window, accepted, spec.drift, chance)]
+    if labelled:
+        if classes.alike:
+            ours, theirs = window.margins, accepted.margins
+            found.append(of_distance("ks_labelled", "margins", ours, theirs, spec.drift, chance))
+        found.append(of_loss("hinge_loss", *classes.overall, spec.drift, chance))
+        found.append(of_violations(*classes.overall, spec.drift, chance))
+        found += class_losses.statistics(classes, spec.drift, chance)
+        found += constant.statistic(window, accepted, spec.drift, chance)
+    if level is not None and before is not None:
+        memory = Chance(level, spec, shares)
+        found.append(of_loss("lost_level", *before, spec.drift, memory))
+    remarks = reasons.of_classes(classes) if labelled else reasons.unused(window, classes, least)
+    return _verdict(tuple(found), labelled, spec.drift, classes, tuple(remarks))
+
+
+def insufficient(reason: str) -> Judgement:
+    """Return the verdict on a window about which nothing can be said."""
+    return Judgement("insufficient", reason, False, None, ())
+
+
+def _verdict(
+    found: tuple[Statistic, ...],
+    labelled: bool,
+    policy: Drift,
+    classes: Classes,
+    remarks: Sequence[str],
+) -> Judgement:
+    breaching = [s for s in found if s.pressure > 1]
+    pressure = _pressure(found, labelled, policy, classes)
+
+    def said(verdict: Verdict, reason: str) -> Judgement:
+        of_limit = None if verdict == "insufficient" else pressure
+        return Judgement(verdict, "; ".join([reason, *remarks]), labelled, of_limit, found)
+
+    if policy.confirm == "required" and not labelled and breaching:
+        reason = "the margins breach, but drift.confirm is `required` and labels are missing"
+        return said("insufficient", reason)
+    if pressure > 1:
+        return said("drifting", reasons.above(breaching))
+    if all(s.blind for s in found):
+        least = min(s.limit / s.effect for s in found)
+        return said(
+            "insufficient",
+            f"too few independent rows: only a change {least:.1f} times as large as one that "
+            "matters would stand out; widen window.every or training.window",
+        )
+    return said("steady", reasons.quiet(found, breaching))
+
+
+def _pressure(found: Sequence[Statistic], labelled: bool, policy: Drift, classes: Classes) -> float:
+    """Return how far the window is beyond what is let pass; above 1 it drifts.
+
+    Where losses confirm, there are two ways to drift: something is beyond its limit and the loss
+    rose by more than matters; or a loss alone is beyond its limit, though scores hold still.
+    """
+    if not labelled or policy.confirm == "never":
+        return max(s.pressure for s in found)
+    loss = next(s for s in found if s.name == "hinge_loss")
+    evidence = max(s.pressure for s in found if s.name not in ALONE)
+    alone = [s.pressure for s in found if s.name in ALONE]
+    return max(min(evidence, loss.size / loss.effect), *alone, *_of_classes(found, loss, classes))
+
+
+def _of_classes(
+    found: Sequence[Statistic], overall: Statistic, classes: Classes
+) -> Iterator[float]:
+    """Yield how far each class's loss is beyond its limit, as far as the others do not win it.
+
+    What one class loses and the others win is another threshold, or are other rows under the same
+    rule; no other rule.
+    """
+    weight = classes.together[0].weight
+    for loss in (s for s in found if s.name == "class_loss"):
+        share = classes.judged[loss.of or ""][0].weight / weight
+        mine = share * loss.size * _OWN
+        yield min(loss.pressure, overall.size / mine if mine else 0.0)

@@ -1,0 +1,1 @@
+"""What the DAGs call: one module for each, and the steps that they share."""

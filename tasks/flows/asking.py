@@ -1,0 +1,39 @@
+"""Put a question to people: write the brief, and record what is asked of whom on which evidence."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from tasks.ledger import status
+from tasks.ledger.ledger import Ledger
+from tasks.ledger.records import Proposal
+from tasks.promotion import approval, questions
+from tasks.promotion.shadow import Outcome
+from tasks.reports import promotion_brief, retrain_brief
+from tasks.spec.model import ModelSpec
+
+
+def to_retrain(
+    spec: ModelSpec, proposal: Proposal, run_link: str, rows: Mapping[str, Any] | None = None
+) -> dict[str, str]:
+    """Write the brief for the retrain approval; return its subject, body, address and evidence.
+
+    `rows` are what `ready.count` returned.
+    """
+    ledger = Ledger.open()
+    text = retrain_brief.retrain(status.read(spec, ledger), proposal, run_link, rows)
+    shown = questions.ask(spec, ledger, proposal.proposal, "retrain").evidence
+    return retrain_brief.publish(spec.model, proposal.proposal, "retrain", text, shown)
+
+
+def to_promote(
+    spec: ModelSpec, proposal: str, run_link: str, shadow: Outcome | None = None
+) -> dict[str, str]:
+    """Write the brief for the promotion approval; return subject, body, address and evidence."""
+    ledger = Ledger.open()
+    known = status.read(spec, ledger)
+    candidate = approval.candidate_of(known, proposal)
+    text = promotion_brief.promotion(known, candidate, run_link, shadow)
+    shown = questions.ask(spec, ledger, proposal, "promote").evidence
+    return retrain_brief.publish(spec.model, proposal, "promotion", text, shown)

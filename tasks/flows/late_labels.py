@@ -1,0 +1,79 @@
+"""Labels that come late: which windows to measure again, and measuring them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from tasks.bounds import shifted
+from tasks.data.window_rows import digest_of
+from tasks.flows import monitor
+from tasks.ledger.ledger import Ledger
+from tasks.ledger.records import Observation
+from tasks.spec.model import ModelSpec
+from tasks.spec.windows import Window, labels_awaited_until
+
+AT_MOST = 8  # windows that one run reads again
+
+
+def due(spec: ModelSpec, observations: Iterable[Observation], window: Window) -> list[Observation]:
+    """Return the observations to look at again in the run of this window, oldest first.
+
+    They lack labels, and `label.delay` has passed since the end of their window. Time is event
+    time: that of the newest window observed, so that the order of runs makes no difference. After
+    four times the delay, and at least four windows, nothing more is expected. If more than
+    `AT_MOST` wait, runs of consecutive windows look at them in turn.
+
+    Parameters
+    ----------
+    observations
+        The one that stands for each window.
+    """
+    known = sorted(observations, key=lambda o: o.window)
+    now = max([window.end, *(o.window_end for o in known)])
+    waiting = [
+        o
+        for o in known
+        if o.window != window
+        and shifted(o.window_end, spec.label.delay) <= now <= labels_awaited_until(spec, o.window)
+        and _lacks_labels(o)
+    ]
+    turns = -(-len(waiting) // AT_MOST)
+    mine = [o for o in waiting if not (_number(spec, o.window) - _number(spec, window)) % turns]
+    return mine[:AT_MOST]
+
+
+def _lacks_labels(observation: Observation) -> bool:
+    # A window that could not be measured has no labels either: theirs may be the file that broke.
+    figures = observation.figures
+    return bool(figures.get("labelled", -1) < figures["accepted"])
+
+
+def _number(spec: ModelSpec, window: Window) -> int:
+    return (window.start - spec.window.start) // spec.window.every
+
+
+def measure_again(spec: ModelSpec, window: Window) -> list[Observation]:
+    """Measure the windows that are due in the run of this window and whose rows have changed.
+
+    Returns
+    -------
+    Their new observations, each of which now stands for its window.
+    """
+    ledger = Ledger.open()
+    return [
+        monitor.judge(spec, seen.window, monitor.measure(spec, seen.window, validated))
+        for seen in due(spec, ledger.observations(spec.model), window)
+        if digest_of(spec, seen.window) != seen.data_digest
+        for validated in [monitor.validate(spec, seen.window)]
+    ]
+
+
+def overdue(spec: ModelSpec, window: Window) -> list[str]:
+    """Return a sentence on each window that is due in this run and of which no row has a label."""
+    where = spec.label.source or spec.source
+    return [
+        f"{seen.window}: label.delay has passed, and {where} has a label of none of its rows; land "
+        "them, or compare the keys there (label.source.key) with those of the rows (source.key)"
+        for seen in due(spec, Ledger.open().observations(spec.model), window)
+        if seen.figures.get("labelled") == 0
+    ]

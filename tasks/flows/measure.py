@@ -1,0 +1,174 @@
+"""Score a window's accepted rows batch by batch into summaries, in constant memory."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from functools import partial
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
+
+from tasks import store
+from tasks.audit.verified_model import classes_of, model_of
+from tasks.data.served_by import of_version
+from tasks.flows.observe import reference_of
+from tasks.ledger.ledger import Ledger
+from tasks.promotion.promotion import follow
+from tasks.registry.tracking import RegistryError
+from tasks.spec.model import ModelSpec, SpecError
+from tasks.spec.windows import Window
+from tasks.validation.quarantine import accepted
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import pyarrow as pa
+
+    from tasks.drift.summary import Summary
+
+
+def measure(spec: ModelSpec, window: Window, validated: dict[str, Any]) -> dict[str, Any]:
+    """Summarise the window under its version and those beside it, and keep that in the store.
+
+    The rows are read once, whatever the number of versions.
+    """
+    versions = [validated, *validated["beside"]]
+    found = _summaries(spec, window, [v for v in versions if not v["problem"]])
+    if found:
+        follow(spec, Ledger.open())
+    first, *others = (_kept(spec, window, v, found.get(v["version"])) for v in versions)
+    return {**first, "beside": others}
+
+
+def _kept(
+    spec: ModelSpec, window: Window, validated: dict[str, Any], summary: Summary | str | None
+) -> dict[str, Any]:
+    from tasks.drift.summary import to_json
+
+    version = validated["version"]
+    if isinstance(summary, str):
+        return {**validated, "problem": summary, "summary": None}
+    if summary is None:
+        problem = validated["problem"] or (
+            f"none of the {validated['accepted']:,} accepted rows was scored by version {version}, "
+            f"says {spec.source.version_column!r} (source.version_column); let production score "
+            f"with it, or roll it back"
+        )
+        return {**validated, "problem": problem, "summary": None}
+    path = f"summaries/{spec.model}/v{version}/{window.name}-"
+    path += f"{spec.digest}-{validated['data_digest']}.json"
+    store.write(path, json.dumps(to_json(summary), separators=(",", ":")))
+    told = _unknown(spec, version)
+    return {**validated, "warnings": [*validated["warnings"], *told], "summary": path}
+
+
+def _unknown(spec: ModelSpec, version: int) -> list[str]:
+    """Return a sentence on the classes of the spec that a version is older than."""
+    known = classes_of(spec, Ledger.open(), version)
+    newer = [str(name) for name in spec.label.classes if str(name) not in known]
+    if not newer:
+        return []
+    return [
+        f"version {version} was made before the spec named class {', '.join(newer)}: rows of it "
+        "are measured as if without a label; retrain"
+    ]
+
+
+def _summaries(
+    spec: ModelSpec, window: Window, versions: list[dict[str, Any]]
+) -> dict[int, Summary | str]:
+    """Return the summary of each version's rows, or why there is none; nothing without a row."""
+    from threadpoolctl import threadpool_limits
+
+    from tasks.classifier.finite import NotFinite
+    from tasks.classifier.training import columns, labels, weights
+    from tasks.drift.summary import merge
+
+    if not versions:
+        return {}
+    summarise, found = _summarisers(spec, versions)
+    # The other core reads ahead; threads of BLAS that wait for it by spinning only take it away.
+    with threadpool_limits(1, "blas"):
+        for batch in accepted(spec, window, versions[0]):
+            for rows_of, group in groupby(versions, key=lambda v: v["rows_of"]):
+                rows = of_version(spec, batch, rows_of)
+                if not rows.num_rows:
+                    continue
+                read = columns(spec, rows), labels(spec, rows), weights(spec, rows)
+                for version in (v["version"] for v in group):
+                    earlier = found.get(version)
+                    if isinstance(earlier, str):
+                        continue
+                    try:
+                        summary = summarise[version](rows, *read)
+                        found[version] = merge(earlier, summary) if earlier else summary
+                    except NotFinite as error:
+                        found[version] = f"version {version}: {error}, then run the window again"
+                    except (KeyError, ValueError) as error:  # such as a feature of an older spec
+                        if version == versions[0]["version"]:
+                            raise
+                        found[version] = (
+                            f"version {version} cannot score it: {type(error).__name__}"
+                        )
+    return found
+
+
+def _summarisers(
+    spec: ModelSpec, versions: list[dict[str, Any]]
+) -> tuple[dict[int, Callable[..., Summary]], dict[int, Summary | str]]:
+    """Return what summarises the rows of each version, or why nothing does.
+
+    What is beside the champion never keeps its window from being measured.
+    """
+    found: dict[int, Callable[..., Summary]] = {}
+    problems: dict[int, Summary | str] = {}
+    for place, one in enumerate(versions):
+        try:
+            found[one["version"]] = _summariser(spec, one["version"], one["logged"])
+        except (RegistryError, SpecError) as error:
+            if not place:
+                raise
+            problems[one["version"]] = str(error)
+    return found, problems
+
+
+def _summariser(spec: ModelSpec, version: int, logged: bool) -> Callable[..., Summary]:
+    """Return what summarises a batch of rows; logged decision values go before our own."""
+    from tasks.classifier import older_classes
+    from tasks.classifier.training import class_names
+
+    ledger = Ledger.open()
+    model = model_of(spec, ledger, version)
+    grid = reference_of(spec, ledger, version).summary.grid
+    known = classes_of(spec, ledger, version)
+    # Its reference knows no other classes, so it is held against that with its own.
+    own = spec.model_copy(update={"label": spec.label.model_copy(update={"classes": known})})
+    at = older_classes.places(known, class_names(spec))
+    margin = spec.source.margin if logged else None
+    return partial(_summarise, own, at, grid, model, margin)
+
+
+def _summarise(
+    spec: ModelSpec,
+    at: Any,
+    grid: Any,
+    model: Any,
+    column: str | None,
+    rows: pa.RecordBatch,
+    columns: Any,
+    label: Any,
+    weight: Any,
+) -> Summary:
+    import numpy as np
+
+    from tasks.classifier import capped, scoring
+    from tasks.drift import scored_rows
+
+    with np.errstate(over="ignore", invalid="ignore"):  # scores that overflow are named as such
+        decision, weighed = scoring.score(model, columns)
+        if column is not None:
+            decision = rows.column(column).to_numpy().astype(np.float64)
+        summary = scored_rows.summarise_rows(
+            spec, grid, model, columns, at[label], decision, weighed, weight
+        )
+    return replace(summary, capped=capped.beyond(model, columns))

@@ -1,0 +1,114 @@
+"""A window's summary against the reference of its version → the observation."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tasks import formats, store
+from tasks.ledger import remembered
+from tasks.ledger.ledger import Ledger
+from tasks.ledger.records import Candidate, Observation
+from tasks.spec.model import ModelSpec
+from tasks.spec.windows import Window
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from tasks.drift.reference import Reference
+    from tasks.ledger.remembered import Reign
+
+_WEIGHTLESS = "the sample weights of the labelled rows sum to zero, so the losses are not compared"
+
+
+def observation(
+    spec: ModelSpec, window: Window, measured: dict[str, Any], ledger: Ledger
+) -> Observation:
+    """Return what a measured window says under one version; nothing is written yet."""
+    import json
+
+    from tasks.drift import probabilities, verdict
+    from tasks.drift.explanation import explain
+    from tasks.drift.summary import from_json
+
+    kept = ("rows", "accepted", "quarantined", "warnings", "scored_by")
+    counts = {name: measured[name] for name in kept if name in measured}
+    told: dict[str, Any] = {}
+    if measured["problem"]:
+        judgement = verdict.insufficient(measured["problem"])
+    else:
+        path = measured["summary"]
+        summary = from_json(json.loads(store.read(path)), f"summary {store.url(path)}")
+        champion = ledger.version(spec.model, measured["version"])
+        reference = _reference(spec, champion)
+        level = _level(spec, ledger, window, measured["version"])
+        judgement = verdict.judge(summary, reference, spec, level)
+        told = explain(summary, reference, judgement, champion.metrics["hinge_gap"])
+        if summary.losses.effective_rows:
+            told |= summary.losses.rates
+        elif summary.labelled:
+            counts["warnings"] = [*counts["warnings"], _WEIGHTLESS]
+        counts["labelled"] = summary.labelled
+        counts["labels"] = {name: losses.rows for name, losses in summary.classes.items()}
+        counts["accepted"] = summary.rows  # of this version, where rows say which scored them
+        held = probabilities.judge(summary, reference, spec)
+        told["calibration"] = probabilities.figures(summary, reference, held)
+    statistics = [s.as_json() for s in judgement.statistics]
+    return Observation(
+        model=spec.model,
+        version=measured["version"],
+        window_start=window.start,
+        window_end=window.end,
+        spec_digest=spec.digest,
+        data_digest=measured.get("seen_digest", measured["data_digest"]),
+        verdict=judgement.verdict,
+        reason=judgement.reason,
+        pressure=judgement.pressure,
+        figures={
+            formats.KEY: formats.FIGURES,
+            **counts,
+            **told,
+            "statistics": statistics,
+            "report": measured["report"],
+        },
+    )
+
+
+def reference_of(spec: ModelSpec, ledger: Ledger, version: int) -> Reference:
+    """Return what windows of a version are held against. Raises SpecError if there is none."""
+    return _reference(spec, ledger.version(spec.model, version))
+
+
+def _reference(spec: ModelSpec, candidate: Candidate) -> Reference:
+    from tasks.drift.reference import from_json
+    from tasks.spec.model import SpecError
+
+    try:
+        return from_json(candidate.reference)
+    except formats.OtherFormat as error:
+        raise SpecError(f"{spec.model} version {candidate.version}: {error}") from None
+
+
+def reigns_at(spec: ModelSpec, ledger: Ledger, moment: datetime) -> list[Reign]:
+    """Return the champions' times up to a moment of event time, without folding any window."""
+    return remembered.reigns_of(
+        ledger.promotions(spec.model),
+        ledger.proposals(spec.model),
+        ledger.decisions(spec.model),
+        ledger.candidates(spec.model),
+        moment,
+    )
+
+
+def _level(spec: ModelSpec, ledger: Ledger, window: Window, version: int) -> Reference | None:
+    """Return the reference of the level that the champion of a window has still to regain."""
+    reigns = reigns_at(spec, ledger, window.start)
+    if not reigns or reigns[-1].version != version:
+        return None  # what is measured beside the champion is held against its own level
+    best = remembered.level(spec, reigns, window.end)
+    return None if best is None else reference_of(spec, ledger, best)
+
+
+def constants_of(spec: ModelSpec, ledger: Ledger, version: int) -> dict[str, float]:
+    """Return the features that were constant in a version's reference, with their value."""
+    reference = reference_of(spec, ledger, version)
+    return {name: m.mean for name, m in reference.summary.features.items() if m.constant}

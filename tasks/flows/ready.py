@@ -1,0 +1,152 @@
+"""Whether a proposal's rows can be trained on, and to what avail: before anybody is asked."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tasks.flows.retrain import slices_of
+from tasks.ledger import status
+from tasks.ledger.ledger import Ledger
+from tasks.ledger.records import Proposal
+from tasks.promotion import approval
+from tasks.promotion.approval import NotApproved
+from tasks.spec.model import ModelSpec
+from tasks.spec.windows import Window, stamp
+from tasks.validation import quarantine
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from tasks.arrays import Ints
+    from tasks.classifier.training import Slices
+    from tasks.promotion.outlook import Outlook
+    from tasks.promotion.quick_fit import Newest
+
+PARTS = ("fit", "calibrate", "judge")
+
+
+def count(spec: ModelSpec, proposal: Proposal) -> dict[str, Any]:
+    """Return what the rows of a proposal hold.
+
+    Returns
+    -------
+    `rows` that were read, `quarantined` and `labelled` ones; of each part that training cuts them
+    into (`fit`, `calibrate`, `judge`) the labelled rows by class, oldest part first; `warnings` on
+    rows and on classes that a part has too few of. To retrain for an episode, `change`: `since`
+    when there is something to learn, ISO 8601, and the labelled rows from then on, by class. To
+    retrain a champion, `outlook`: see `outlook.Outlook`.
+
+    Raises
+    ------
+    NotApproved
+        If somebody has to decide and nobody may, or no row is newer than those of the champion.
+    tasks.classifier.training.TrainingError
+        If the rows are not there, cannot be read, or are too few for a part; if one that learns
+        holds a single class.
+    """
+    from tasks.classifier import absent, training
+    from tasks.promotion import quick_fit
+
+    approval.whom_to_ask(spec, proposal)
+    window = Window(proposal.trained_from, proposal.trained_until)
+    if window.start >= window.end:
+        raise NotApproved(
+            f"{spec.model} version {proposal.champion} was made of rows until "
+            f"{window.end:%Y-%m-%d %H:%M} UTC, and none are newer: nothing to recalibrate on yet"
+        )
+    checked = quarantine.check_rows(spec, window, {}, page=False)
+    if checked["problem"]:
+        raise training.TrainingError(f"{spec.model} {window}: {checked['problem']}")
+    ledger = Ledger.open()
+    known = status.read(spec, ledger)
+    retrains = proposal.kind == "retrain" and proposal.champion is not None
+    newest = quick_fit.Newest(spec) if retrains else None
+    label, times = _labels(spec, window, checked, newest)
+    changes = known.changes(proposal.episode, proposal.trained_until) if retrains else ()
+    slices = slices_of(spec, proposal, times, label, changes)
+    if proposal.kind != "recalibrate":
+        training.need_two_classes(spec, label[slices.fit], "fitting")
+    training.need_enough_to_calibrate(spec, label[slices.calibrate])
+    told: dict[str, Any] = {}
+    if changes:
+        fresh = label[times >= stamp(changes[0])]
+        told["change"] = {"since": changes[0].isoformat(), "labelled": _by_class(spec, fresh)}
+    if newest is not None:
+        expected = _outlook(spec, ledger, known, proposal, newest, len(label), slices, changes)
+        told["outlook"] = expected.as_json()
+    return {
+        **told,
+        "rows": checked["rows"],
+        "quarantined": checked["quarantined"],
+        "labelled": len(label),
+        **{part: _by_class(spec, label[getattr(slices, part)]) for part in PARTS},
+        "warnings": [*checked["warnings"], *absent.warnings(spec, label, slices)],
+    }
+
+
+def _outlook(
+    spec: ModelSpec,
+    ledger: Ledger,
+    known: status.Status,
+    proposal: Proposal,
+    newest: Newest,
+    rows: int,
+    cut: Slices,
+    changes: Sequence[datetime],
+) -> Outlook:
+    """Return what to expect of a retrain; `rows` are all labelled ones, which `cut` is of.
+
+    Where nothing can be estimated it says why: for want of that nobody goes unasked.
+    """
+    from tasks.audit.verified_model import champion_of
+    from tasks.classifier import scoring
+    from tasks.flows import ending
+    from tasks.promotion import outlook, quick_fit
+
+    seen = [
+        o
+        for o in known.observations
+        if o.version == proposal.champion and o.window_end <= proposal.trained_until
+    ]
+    found = outlook.diagnosis(seen)
+    try:
+        frame, label, times = newest.rows()
+        champion = champion_of(spec, ledger, proposal.champion or 0)
+        held = max(cut.calibrate.start - (rows - len(label)), 0)
+        estimate = quick_fit.estimate(
+            spec, lambda x: scoring.decide(champion, x), frame, label, times, held, changes
+        )
+    except Exception as error:
+        return outlook.Outlook(None, found, ending.reason("the quick fit", error))
+    return outlook.Outlook(estimate, found)
+
+
+def _labels(
+    spec: ModelSpec, window: Window, checked: dict[str, Any], newest: Newest | None
+) -> tuple[Ints, Ints]:
+    """Return the classes and times of the labelled rows in order of time; shape (n,) each.
+
+    `newest` is shown all rows in passing.
+    """
+    import numpy as np
+    import pyarrow as pa
+
+    from tasks.classifier.training import labels
+
+    times, classes = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
+    for batch in quarantine.accepted(spec, window, checked):
+        label = labels(spec, batch)
+        time = batch.column(spec.source.time).cast(pa.timestamp("us"), safe=False).cast(pa.int64())
+        moments = time.to_numpy(zero_copy_only=False)
+        if newest is not None:
+            newest.add(batch, label, moments)
+        times.append(moments[label >= 0])
+        classes.append(label[label >= 0])
+    when = np.concatenate(times)
+    order = np.argsort(when, kind="stable")
+    return np.concatenate(classes)[order], when[order]
+
+
+def _by_class(spec: ModelSpec, label: Ints) -> dict[str, int]:
+    return {str(name): int((label == i).sum()) for i, name in enumerate(spec.label.classes)}

@@ -1,0 +1,114 @@
+"""Train a registered candidate again from its lineage, and hold the two against each other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+
+from tasks.audit.verified_model import champion_of, model_of
+from tasks.classifier import refit, skops_file, spans, training
+from tasks.classifier.calibration import learn
+from tasks.ledger.ledger import Ledger
+from tasks.registry import registry
+from tasks.registry.made_with import made_with
+from tasks.spec.model import ModelSpec
+from tasks.spec.windows import Window
+from tasks.validation import quarantine
+
+_TOLERANCE = 1e-9
+
+
+class CannotReproduce(Exception):
+    """Something that the candidate was made of is no longer there: says which, by digest."""
+
+
+@dataclass(frozen=True)
+class Reproduction:
+    """What came of it: the greatest difference of coefficients, and of probabilities' parameters.
+
+    `identical` means that the two are the same, byte for byte; `packages` are those that differ.
+    """
+
+    identical: bool
+    coefficients: float
+    probabilities: float
+    packages: tuple[str, ...]
+
+    @property
+    def same(self) -> bool:
+        return max(self.coefficients, self.probabilities) <= _TOLERANCE
+
+
+def reproduce(spec: ModelSpec, version: int) -> Reproduction:
+    """Refit a version on the rows of its lineage and compare.
+
+    Raises
+    ------
+    CannotReproduce
+        If spec or data are no longer those of the lineage.
+    tasks.spec.model.SpecError
+        If the ledger knows no such version.
+    tasks.registry.registry.RegistryError
+        If the version cannot be loaded.
+    """
+    ledger = Ledger.open()
+    candidate = ledger.version(spec.model, version)
+    record = registry.lineage_of(spec.model, version, candidate.artifact_digest)
+    if record["spec_digest"] != spec.digest:
+        raise CannotReproduce(
+            f"{spec.model} version {version} was trained with the spec {record['spec_digest']}, "
+            f"and the spec is {spec.digest} now; check out the file of then"
+        )
+    data = record["data"]
+    window = Window(datetime.fromisoformat(data["from"]), datetime.fromisoformat(data["until"]))
+    rows = quarantine.check_rows(spec, window, {})
+    if rows["data_digest"] != data["digest"]:
+        raise CannotReproduce(
+            f"{spec.model} version {version} was trained on the data {data['digest']} of {window}, "
+            f"and the data there is {rows['data_digest']} now"
+            + (f" ({rows['problem']})" if rows["problem"] else "")
+        )
+    frame, label, *_ = training.gather_all(spec, quarantine.accepted(spec, window, rows))
+    share = {"calibrate": spec.calibration.share, "judge": spec.training.judge}
+    asked = next(p for p in ledger.proposals(spec.model) if p.proposal == candidate.proposal)
+    if asked.kind == "recalibrate" and asked.champion is not None:
+        cut = training.unfitted_slices(len(label), **share)
+        fitted = champion_of(spec, ledger, asked.champion).estimator.estimator
+    else:
+        cut = spans.kept(len(label), candidate.metrics["span"])
+        fitted = training.fit(spec, frame[cut.fit], label[cut.fit])
+    if asked.kind == "retrain" and spec.training.refit == "accepted":
+        ours = refit.refit(spec, fitted, frame, label, cut)
+    else:
+        ours = learn(fitted, frame[cut.calibrate], label[cut.calibrate], spec.calibration.method)
+    theirs = model_of(spec, ledger, version)
+    return Reproduction(
+        identical=skops_file.dump(ours) == skops_file.dump(theirs),
+        coefficients=_distance(_coefficients(ours), _coefficients(theirs)),
+        probabilities=_distance(
+            ours.predict_proba(frame[cut.judge]), theirs.predict_proba(frame[cut.judge])
+        ),
+        packages=_changed(record),
+    )
+
+
+def _coefficients(calibrated: Any) -> Any:
+    model = calibrated.estimator[-1]
+    return np.concatenate([np.ravel(model.coef_), np.ravel(model.intercept_)])
+
+
+def _distance(ours: Any, theirs: Any) -> float:
+    """Return the greatest relative difference, infinite where there are not as many."""
+    if ours.shape != theirs.shape:
+        return float("inf")
+    scale = max(float(np.abs(theirs).max()), 1e-300)
+    return float(np.abs(ours - theirs).max()) / scale
+
+
+def _changed(record: dict[str, Any]) -> tuple[str, ...]:
+    now = {"python": made_with()["python"], **made_with()["packages"]}
+    then = {"python": record["python"], **record["packages"]}
+    return tuple(f"{n} {then[n]} → {now.get(n)}" for n in then if then[n] != now.get(n))

@@ -1,0 +1,214 @@
+"""What the rollback DAG does: propose, verify the target, then promote backwards."""
+
+from __future__ import annotations
+
+from tasks import bounds
+from tasks.audit import verification
+from tasks.audit.verified_model import model_of
+from tasks.ledger import evidence, status
+from tasks.ledger.ledger import Ledger
+from tasks.ledger.records import Decision, Observation, Promotion, Proposal
+from tasks.promotion import approval, canary, questions, returning
+from tasks.promotion.answers import visible
+from tasks.promotion.approval import NotApproved, NotDue
+from tasks.promotion.canary import KIND
+from tasks.promotion.promotion import settle
+from tasks.reports import rollback_brief
+from tasks.spec.model import ModelSpec
+
+STEP = "rollback"
+
+
+class RollbackError(Exception):
+    """A rollback that cannot be done: says why, and the way out."""
+
+
+def due(spec: ModelSpec) -> canary.Worse | None:
+    """Return the rollback that the ledger's observations ask for; None if they ask for none.
+
+    To a version that still serves beside the champion, or to an earlier champion that is the better
+    one again.
+    """
+    ledger = Ledger.open()
+    known = status.read(spec, ledger)
+
+    def seen(version: int) -> list[Observation]:
+        return ledger.observations_of(spec.model, version)
+
+    serving = canary.due(known, seen) if spec.source.version_column is not None else None
+    return serving or returning.due(known, seen)
+
+
+def target(spec: ModelSpec, version: int | None) -> tuple[int, int]:
+    """Return (champion, version to go back to) after the target could be loaded.
+
+    Parameters
+    ----------
+    version
+        None means the version that was champion before.
+
+    Raises
+    ------
+    RollbackError
+        If there is no such earlier champion.
+    tasks.registry.registry.RegistryError
+        If its model cannot be loaded safely.
+    """
+    ledger = Ledger.open()
+    known = status.read(spec, ledger)
+    if known.champion is None:
+        raise RollbackError(f"{spec.model} has no champion yet; there is nothing to roll back")
+    wanted = known.promotions[-1].expected if version is None else version
+    reigned = {p.version for p in known.promotions} - {known.champion}
+    if wanted not in reigned:
+        there = ", ".join(map(str, sorted(reigned))) or "none"
+        asked = "an earlier champion" if wanted is None else f"version {wanted}"
+        raise RollbackError(f"{spec.model} cannot go back to {asked}; earlier champions: {there}")
+    model_of(spec, ledger, wanted)
+    return known.champion, wanted
+
+
+def propose(spec: ModelSpec, proposal: str) -> Proposal:
+    """Append the rollback that the monitor proposes, after its target could be loaded, once.
+
+    Its number may be higher than the next one: somebody else may have taken that run id.
+
+    Raises
+    ------
+    NotDue
+        If no rollback of this name is due any more.
+    tasks.registry.registry.RegistryError
+        If the target's model cannot be loaded safely.
+    """
+    ledger = Ledger.open()
+    if earlier := _named(spec, ledger, proposal):
+        return earlier
+    found = due(spec)
+    episode, _, number = proposal.rpartition(".")
+    if found is None or found.silence or found.episode != episode or not number.isdecimal():
+        raise NotDue(f"{spec.model}: no rollback named {proposal} is due any more")
+    target(spec, found.target)
+    return ledger.propose(
+        Proposal(
+            spec.model,
+            proposal,
+            KIND,
+            found.reason,
+            found.episode,
+            found.champion,
+            found.compared[0].window.start,
+            found.compared[-1].window.end,
+            approval.PROPOSER,
+            spec.digest,
+            found.target,
+        )
+    )
+
+
+def by_hand(
+    spec: ModelSpec,
+    proposal: str,
+    *,
+    version: int | None,
+    by: str,
+    reason: str,
+    expected: int | None = None,
+) -> Proposal:
+    """Append a rollback that a person asks for, and with it their decision, once.
+
+    Parameters
+    ----------
+    version, expected
+        As `target` takes and returns them; None takes the champion as it is.
+
+    Raises
+    ------
+    RollbackError
+        As `target`; if the champion is not `expected`; if the name is that of another proposal, or
+        like the monitor's; if no reason is given.
+    tasks.registry.registry.RegistryError
+        If the target's model cannot be loaded safely.
+    tasks.bounds.OutOfBounds
+        If the ledger cannot hold a name, the reason or the version.
+    """
+    bounds.name(proposal, "the run id")
+    bounds.name(by, "who decides")
+    bounds.prose(reason)
+    if version is not None:
+        bounds.version(version)
+    ledger = Ledger.open()
+    known = status.read(spec, ledger)
+    if not visible(reason):
+        raise RollbackError("say why: the reason is kept in the ledger")
+    row = _named(spec, ledger, proposal)
+    if row is None and not approval.reserved(spec, proposal):
+        champion, wanted = target(spec, version)
+        if expected not in (None, champion):
+            raise RollbackError(f"the champion of {spec.model} is version {champion} by now")
+        since = known.promotions[-1].effective_from
+        until = known.effective_from(since)
+        asked = (KIND, reason, None, champion, since, until, by, spec.digest, wanted)
+        row = ledger.propose(Proposal(spec.model, proposal, *asked))
+    if row is None or (row.proposer, row.kind) != (by, KIND):
+        raise RollbackError(f"{proposal} is the name of another proposal; take one of your own")
+    if approval.decided(ledger, spec, proposal, STEP) is None:
+        shown, since = evidence.of_proposal(spec, row), row.trained_until
+        ledger.decide(
+            Decision(spec.model, proposal, STEP, "approved", by, row.reason, shown, since)
+        )
+    return row
+
+
+def ask(spec: ModelSpec, proposal: Proposal, run_link: str) -> dict[str, str]:
+    """Write the brief for the rollback approval; return its subject, body, address, evidence.
+
+    Of a rollback by hand there is no brief, as nobody else is asked.
+    """
+    if proposal.proposer != approval.PROPOSER:
+        return {"subject": "by hand", "body": proposal.reason}
+    ledger = Ledger.open()
+    new, old = (
+        ledger.observations_of(spec.model, version or 0)
+        for version in (proposal.champion, proposal.target)
+    )
+    text = rollback_brief.rollback(status.read(spec, ledger), proposal, new, old, run_link)
+    shown = questions.ask(spec, ledger, proposal.proposal, STEP).evidence
+    return rollback_brief.publish(spec.model, proposal.proposal, KIND, text, shown)
+
+
+def promote_back(spec: ModelSpec, proposal: str) -> Promotion:
+    """Make an earlier champion champion again, with its own reference; compare-and-set.
+
+    Raises
+    ------
+    NotApproved
+        If nobody approved exactly this rollback.
+    tasks.ledger.ledger.Conflict
+        If the champion is no longer the one that it was asked for.
+    tasks.ledger.chain.LedgerRefused
+        If the ledger is not as it was recorded by who might.
+    """
+    ledger = Ledger.open()
+    verification.require(ledger, spec.model, whole=True)
+    known = status.read(spec, ledger)
+    asked = approval.approved(spec, ledger, proposal, STEP)
+    decision = approval.decision_on(ledger, spec, proposal, STEP)
+    if asked.kind != KIND or asked.target is None or decision.answer != "approved":
+        raise NotApproved(f"{proposal}: no rollback was approved under this name")
+    if decision.evidence != evidence.of_proposal(spec, asked):
+        raise NotApproved(f"{proposal}: {decision.by} approved another rollback; propose again")
+    promotion = ledger.promote(
+        spec.model,
+        proposal,
+        version=asked.target,
+        expected=asked.champion,
+        effective_from=known.effective_from(known.promotions[-1].effective_from),
+        by=decision.by,
+        reason=f"rollback: {asked.reason}",
+    )
+    settle(spec, ledger)
+    return promotion
+
+
+def _named(spec: ModelSpec, ledger: Ledger, proposal: str) -> Proposal | None:
+    return next((p for p in ledger.proposals(spec.model) if p.proposal == proposal), None)

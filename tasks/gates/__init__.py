@@ -1,0 +1,1 @@
+"""What a candidate must pass, each gate on its own."""

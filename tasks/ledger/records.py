@@ -1,0 +1,169 @@
+"""The ledger's rows as the rest reads and writes them, each named by its natural key. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from tasks.spec.part import SpecError
+from tasks.spec.windows import Window
+
+REFUSALS = ("rejected", "no_answer", "failed", "superseded", "withdrawn")
+ENDED = ("ended", "invalid")  # nobody refused: its run died, or what was answered does not count
+ENDS = REFUSALS + ENDED
+PROPOSER = "gatelatch"  # who proposes for an episode
+POLICY = "policy"  # who approves where the spec says `automatic`
+
+
+@dataclass(frozen=True)
+class Observation:
+    """One window judged under one model version. `figures` holds counts, statistics, limits."""
+
+    model: str
+    version: int
+    window_start: datetime
+    window_end: datetime
+    spec_digest: str
+    data_digest: str
+    verdict: str
+    reason: str
+    pressure: float | None
+    figures: Mapping[str, Any]
+    revision: int = 0
+
+    @property
+    def window(self) -> Window:
+        return Window(self.window_start, self.window_end)
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """The request to retrain or, to a `target`, to roll back. `champion`: whom it was made against.
+
+    The rows between `trained_from` and `trained_until` are those that it rests on.
+    """
+
+    model: str
+    proposal: str
+    kind: str
+    reason: str
+    episode: str | None
+    champion: int | None
+    trained_from: datetime
+    trained_until: datetime
+    proposer: str
+    spec_digest: str
+    target: int | None = None
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What became of one step (`retrain`, `gates`, `promote`) of a proposal, on which evidence."""
+
+    model: str
+    proposal: str
+    step: str
+    answer: str
+    by: str
+    comment: str
+    evidence: str
+    effective_from: datetime
+
+
+@dataclass(frozen=True)
+class Question:
+    """Whom a step was put to, and on which evidence: Airflow user id and name of each."""
+
+    model: str
+    proposal: str
+    step: str
+    evidence: str
+    asked: list[list[str]]
+
+
+@dataclass(frozen=True)
+class Adoption:
+    """A person's word for all rows up to the `position`-th, whose head was `head`.
+
+    For rows from before signatures, or signed by a key that is trusted no more. `lost` are heads
+    that somebody kept of rows that are not there any more, as after a backup was put back.
+    """
+
+    model: str
+    position: int
+    head: str
+    by: str
+    reason: str
+    lost: list[str]
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A registered version with the gates it passed and its reference."""
+
+    model: str
+    proposal: str
+    version: int
+    run_id: str
+    artifact_digest: str
+    spec_digest: str
+    data_digest: str
+    trained_until: datetime
+    metrics: Mapping[str, Any]
+    gates: list[Mapping[str, Any]]
+    reference: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Promotion:
+    """The `number`-th move of a model's champion, from `expected` to `version`."""
+
+    model: str
+    number: int
+    proposal: str
+    version: int
+    expected: int | None
+    effective_from: datetime
+    by: str
+    reason: str
+
+
+def champion_at(promotions: list[Promotion], moment: datetime) -> Promotion | None:
+    """Return the promotion in whose period the moment lies; None before the first."""
+    past = [p for p in promotions if p.effective_from <= moment]
+    return past[-1] if past else None
+
+
+class NoSuchVersion(SpecError):
+    """A version that the ledger does not know; the message names those that it knows."""
+
+
+class TwoCandidates(SpecError):
+    """A version that stands in the ledger for two candidates, none of which is to be guessed."""
+
+
+def candidate_at(
+    candidates: Sequence[Candidate], promotions: Sequence[Promotion], version: int
+) -> Candidate | None:
+    """Return the candidate that became a version; None if there is none.
+
+    A version is made for one candidate. Where an older ledger names it for several, because MLflow
+    was emptied in between and counted anew, it is the one that was promoted.
+
+    Raises
+    ------
+    TwoCandidates
+        If that does not tell which; names them.
+    """
+    found = [c for c in candidates if c.version == version]
+    promoted = {p.proposal for p in promotions}
+    reigned = [c for c in found if c.proposal in promoted]
+    if len(found) > 1 and len(reigned) != 1:
+        raise TwoCandidates(
+            f"{found[0].model}: version {version} stands for {len(found)} candidates in the ledger "
+            f"({', '.join(c.proposal for c in found)}), and nothing is done with either; go back "
+            f"to another version (DAG rollback.{found[0].model}), or retrain"
+        )
+    return next(iter(reigned or found), None)

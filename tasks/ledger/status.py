@@ -1,0 +1,326 @@
+"""Where a model stands: its ledger, folded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import takewhile
+from typing import Any, cast
+
+from tasks import formats
+from tasks.drift import patience
+from tasks.drift.advice import Seen, advise
+from tasks.drift.latch import (
+    History,
+    Latch,
+    Pause,
+    Reading,
+    breach_of,
+    fold,
+    kind_of,
+    windows_to_wait,
+)
+from tasks.drift.patience import Fresh
+from tasks.drift.verdict import SHAPES, Verdict
+from tasks.ledger import remembered
+from tasks.ledger.ledger import Ledger
+from tasks.ledger.records import ENDED as ENDED
+from tasks.ledger.records import ENDS as ENDS
+from tasks.ledger.records import REFUSALS as REFUSALS
+from tasks.ledger.records import Candidate, Decision, Observation, Promotion, Proposal, candidate_at
+from tasks.ledger.remembered import Reign
+from tasks.spec.model import ModelSpec
+from tasks.spec.windows import window_at
+
+
+@dataclass(frozen=True)
+class Turn:
+    """Whose turn it is in an episode: the `number` of its next proposal, or why there is none yet.
+
+    `silence` is a sentence for people; None if the proposal may be made now.
+    """
+
+    number: int
+    silence: str | None
+
+
+@dataclass(frozen=True)
+class Status:
+    """A model's observations under its champions, its proposals, and what they fold to.
+
+    `history` is the latch of the drift, `calibration` that of the calibrated probabilities.
+    """
+
+    spec: ModelSpec
+    observations: list[Observation]
+    proposals: list[Proposal]
+    decisions: list[Decision]
+    candidates: list[Candidate]
+    promotions: list[Promotion]
+    history: History
+    calibration: History
+
+    @property
+    def champion(self) -> int | None:
+        return self.promotions[-1].version if self.promotions else None
+
+    def candidate(self, version: int | None) -> Candidate | None:
+        """Return the candidate that became a version. Raises TwoCandidates."""
+        return None if version is None else candidate_at(self.candidates, self.promotions, version)
+
+    def reigns(self, moment: datetime) -> list[Reign]:
+        """Return the champions' times up to a moment of event time; see `remembered`."""
+        return remembered.reigns_of(
+            self.promotions, self.proposals, self.decisions, self.candidates, moment
+        )
+
+    def changes(self, episode: str | None, until: datetime) -> tuple[datetime, ...]:
+        """Return when what an episode's retrain has to learn began; see `remembered.changes`."""
+        breach = breach_of(episode) if episode else None
+        return remembered.changes(self.spec, self.reigns(until), breach, until)
+
+    @property
+    def given_up(self) -> str | None:
+        """Return what came of trying to regain a level; see `remembered.given_up`."""
+        until = self.observed_until
+        return None if until is None else remembered.given_up(self.spec, self.reigns(until), until)
+
+    @property
+    def live(self) -> list[Proposal]:
+        """Return the proposals that still wait for a person or a step."""
+        promoted = {p.proposal for p in self.promotions}
+        ended = {d.proposal for d in self.decisions if d.answer in ENDS}
+        return [p for p in self.proposals if p.proposal not in promoted | ended]
+
+    @property
+    def latch(self) -> Latch:
+        """Return the latch that is acted on: the drift's, unless only the calibration's is open.
+
+        A retrain calibrates anyway, so while the margins drift nobody is asked to recalibrate.
+        """
+        drift, calibration = self.history.now, self.calibration.now
+        acts = self.spec.drift.calibration.propose and calibration.state == "open"
+        return calibration if acts and drift.episode is None else drift
+
+    @property
+    def due(self) -> str | None:
+        """Return the proposal that an open episode waits for: its name and the next number.
+
+        None while the latch is closed or rests, while the episode is asked about, while it is too
+        soon to ask again, or too early to ask: see `silence` and `patience`.
+        """
+        turn = self._turn
+        early = turn is None or turn.silence or self.patience
+        return None if turn is None or early else f"{self.latch.episode}.{turn.number}"
+
+    @property
+    def patience(self) -> str | None:
+        """Return why it is too early to ask about the open episode.
+
+        None if it is not, if none is open, or if it is asked about already. To recalibrate, nothing
+        is waited for.
+        """
+        episode, until = self.latch.episode, self.observed_until
+        if self._turn is None or not episode or until is None or kind_of(episode) == "recalibrate":
+            return None
+        began = self.changes(episode, until)
+        fresh = [
+            Fresh(o.window, cast(Verdict, o.verdict), o.figures.get("labels", {}), _shows(o))
+            for o in self.observations
+            if o.window_start >= min(began, default=until)
+        ]
+        return patience.wait(self.spec, fresh, breach_of(episode))
+
+    @property
+    def silence(self) -> str | None:
+        """Return why nobody is asked although the latch is open; None if somebody is, or will be.
+
+        "Will be": `due` names the proposal that the next run of the monitor makes.
+        """
+        return self._turn.silence if self._turn else None
+
+    @property
+    def _turn(self) -> Turn | None:
+        """Return whose turn it is in the open episode; None if none is open, or it is asked about.
+
+        What a person proposed is about no episode and holds up none. Nobody has to answer whether
+        to recalibrate before a retrain is proposed.
+        """
+        if self.latch.state != "open" or self.latch.episode is None:
+            return None
+        drifts = self.latch.episode == self.history.now.episode
+        holds = (p for p in self.live if p.episode and not (drifts and p.kind == "recalibrate"))
+        return None if any(holds) else self.turn(self.latch.episode)
+
+    def turn(self, episode: str) -> Turn:
+        """Return whose turn it is in an episode of which no proposal is live.
+
+        A proposal that nobody refused but that ended all the same, as when its run died, is made
+        again after a while: see `latch.windows_to_wait`.
+        """
+        mine = [p for p in self.proposals if p.episode == episode]
+        number = 1 + max((_number(p.proposal, episode) for p in mine), default=0)
+        ends = {d.proposal: d for d in self.decisions if d.answer in ENDS}
+        newest = [ends.get(p.proposal) for p in reversed(mine)]
+        row = list(takewhile(lambda end: end is not None and end.answer in ENDED, newest))
+        if not row or row[0] is None:
+            return Turn(number, None)
+        last = row[0]
+        said = f"{last.proposal} ended without an answer that counts ({last.comment})"
+        needed = windows_to_wait(len(row))
+        if needed is None:
+            return Turn(
+                number,
+                f"{len(row)} proposals in a row ended so; the last, {said}. Mend the cause, then "
+                f"trigger {_flow(mine[-1])}.{self.spec.model} by hand",
+            )
+        since = sum(o.window_start >= last.effective_from for o in self.observations)
+        if since >= needed:
+            return Turn(number, None)
+        wait = "the next window" if needed - since == 1 else f"{needed - since} more windows"
+        return Turn(number, f"{said}; it is asked again after {wait}")
+
+    @property
+    def advice(self) -> str | None:
+        """Return what to change if nothing can be said of window after window; else None."""
+        return advise(self.spec, [_seen(o) for o in self.observations])
+
+    @property
+    def observed_until(self) -> datetime | None:
+        """Return the event time up to which windows were observed; None before the first."""
+        return max((o.window_end for o in self.observations), default=None)
+
+    def decided_at(self, proposal: Proposal) -> datetime:
+        """Return the event time of what is decided on a proposal now: from then on a latch rests.
+
+        That is the end of the newest observed window, whatever rows the proposal named.
+        """
+        return self.observed_until or proposal.trained_until
+
+    def effective_from(self, until: datetime) -> datetime:
+        """Return the start of the first window after all observed ones and after `until`."""
+        newest = max(until, self.observed_until or until)
+        window = window_at(self.spec.window, newest)
+        return window.start if window.start == newest else window.end
+
+
+def read(spec: ModelSpec, ledger: Ledger) -> Status:
+    """Return the status of a model as the ledger has it now."""
+    observations = ledger.observations(spec.model)
+    decisions = ledger.decisions(spec.model)
+    proposals = ledger.proposals(spec.model)
+    promotions = ledger.promotions(spec.model)
+    readings = [
+        Reading(o.window, o.version, cast(Verdict, o.verdict), o.pressure) for o in observations
+    ]
+    held = [
+        Reading(o.window, o.version, said["verdict"], said["pressure"])
+        for o in observations
+        if (said := o.figures.get("calibration")) is not None
+    ]
+    # The first champion ends no episode, so that nothing rests after it.
+    promoted = [Pause(p.effective_from, promotion=True) for p in promotions[1:]]
+
+    def pauses(*kinds: str) -> list[Pause]:
+        # Who refuses what a person proposed says nothing about an episode.
+        asked = {p.proposal for p in proposals if p.kind in kinds and p.episode}
+        refused = (d for d in decisions if d.answer in REFUSALS and d.proposal in asked)
+        return [*promoted, *(Pause(d.effective_from, promotion=False) for d in refused)]
+
+    return Status(
+        spec,
+        observations,
+        proposals,
+        decisions,
+        ledger.candidates(spec.model),
+        promotions,
+        # Who refuses a rollback, or to recalibrate, says nothing about a retrain.
+        fold(spec.model, readings, pauses("retrain"), spec.latch),
+        fold(spec.model, held, pauses("retrain", "recalibrate"), spec.latch, "recalibrate"),
+    )
+
+
+def _seen(observation: Observation) -> Seen:
+    told = observation.figures
+    rows, labelled = (int(told.get(name) or 0) for name in ("accepted", "labelled"))
+    statistics = told.get("statistics", ())
+    return Seen(observation.verdict, observation.reason, rows, labelled, statistics)
+
+
+def _shows(observation: Observation) -> bool:
+    found = observation.figures.get("statistics", ())
+    return any(s["pressure"] > 1 for s in found if s["name"] in SHAPES)
+
+
+def _number(proposal: str, episode: str) -> int:
+    number = proposal.removeprefix(f"{episode}.")
+    return int(number) if number.isdecimal() else 0
+
+
+def _flow(proposal: Proposal) -> str:
+    return "rollback" if proposal.kind == "rollback" else "retrain"
+
+
+def as_json(status: Status) -> dict[str, Any]:
+    """Return the status as JSON-ready values; times in ISO 8601, UTC."""
+    now = status.history.now
+    rests = now.rests_until
+    return {
+        "model": status.spec.model,
+        "champion": status.champion,
+        "latch": {
+            "state": now.state,
+            "episode": now.episode,
+            "rests_until": rests.isoformat() if rests else None,
+        },
+        "due": status.due,
+        "nobody_asked": status.silence,
+        "waits": status.patience,
+        "given_up": status.given_up,
+        "advice": status.advice,
+        "calibration": {
+            "state": status.calibration.now.state,
+            "episode": status.calibration.now.episode,
+        },
+        "windows": [
+            {
+                "start": o.window_start.isoformat(),
+                "end": o.window_end.isoformat(),
+                "version": o.version,
+                "verdict": o.verdict,
+                "reason": o.reason,
+                "pressure": o.pressure,
+                "latch": latch.state,
+                "episode": latch.episode,
+                **{name: value for name, value in o.figures.items() if name != formats.KEY},
+            }
+            for o, (_, latch) in zip(status.observations, status.history.steps, strict=True)
+        ],
+        "proposals": [
+            {
+                "proposal": p.proposal,
+                "kind": p.kind,
+                "reason": p.reason,
+                "episode": p.episode,
+                "proposer": p.proposer,
+                "live": p in status.live,
+                "decisions": [
+                    {"step": d.step, "answer": d.answer, "by": d.by, "comment": d.comment}
+                    for d in status.decisions
+                    if d.proposal == p.proposal
+                ],
+            }
+            for p in status.proposals
+        ],
+        "promotions": [
+            {
+                "number": p.number,
+                "version": p.version,
+                "expected": p.expected,
+                "effective_from": p.effective_from.isoformat(),
+                "by": p.by,
+                "reason": p.reason,
+            }
+            for p in status.promotions
+        ],
+    }

@@ -1,0 +1,1 @@
+"""Who decides, on what evidence, and what moves the champion."""

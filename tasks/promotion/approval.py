@@ -1,0 +1,346 @@
+"""Who proposes and who decides: proposals, the questions about them, and the recorded answers.
+
+Every later step looks the decision up in the ledger before it acts.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from tasks import bounds
+from tasks.audit import heads, verification
+from tasks.data.newest import newest_row
+from tasks.drift.latch import Kind, kind_of
+from tasks.ledger import evidence, status
+from tasks.ledger.ledger import Conflict, Ledger
+from tasks.ledger.records import PROPOSER as PROPOSER
+from tasks.ledger.records import Candidate, Decision, Proposal
+from tasks.promotion import answers, questions
+from tasks.spec.model import ModelSpec
+from tasks.spec.windows import latest_complete, window_at
+
+
+class NotApproved(Exception):
+    """A step was asked to act without the recorded decision that allows it."""
+
+
+class NotDue(Exception):
+    """The monitor asked for a proposal that the ledger does not wait for any more."""
+
+
+def propose(
+    spec: ModelSpec,
+    proposal: str,
+    *,
+    reason: str,
+    proposer: str,
+    training_window: timedelta | None,
+    until: datetime | None,
+    now: datetime,
+    action: Kind = "retrain",
+    by_monitor: bool = False,
+) -> Proposal:
+    """Append the proposal; run again, return the first one unchanged.
+
+    What the monitor proposes belongs to the open episode, and takes the spec's rows. Nobody in
+    particular proposed it, or whom the spec names in `approval.proposer`. What a person proposes is
+    about no episode. Names like the monitor's are the monitor's alone.
+
+    To recalibrate it takes the newest rows only, see `_unseen`.
+
+    `until` (event time) defaults to the end of the newest observed window, and where nothing was
+    observed yet, of the newest complete one that holds a row.
+
+    Raises
+    ------
+    NotApproved
+        If nothing can be asked under this name or about these rows.
+    NotDue
+        If the monitor asked for it, and the ledger does not wait for it any more.
+    tasks.bounds.OutOfBounds
+        If such rows cannot be, or the ledger cannot hold a name or reason.
+    """
+    bounds.name(proposal, "the run id")
+    bounds.name(proposer, "who proposes")
+    bounds.prose(reason)
+    ledger = Ledger.open()
+    known = status.read(spec, ledger)
+    if earlier := next((p for p in known.proposals if p.proposal == proposal), None):
+        return earlier
+    episode = None
+    if by_monitor:
+        episode = _waits_for(known, proposal, action)
+        proposer = spec.approval.proposer or PROPOSER
+        training_window = until = None
+    elif reserved(spec, proposal):
+        raise NotApproved(
+            f"{proposal}: names that begin with {spec.model}.v and a number are the monitor's; "
+            "trigger again and leave the run id empty"
+        )
+    until = _until(known, until, now)
+    span = spec.training.window if training_window is None else training_window
+    span = bounds.duration(span, "training_window", bounds.SHORTEST)
+    start = bounds.shifted(until, -span)
+    if action == "recalibrate":
+        start = _unseen(known, until, span, episode)
+    return ledger.propose(
+        Proposal(
+            spec.model,
+            proposal,
+            action,
+            reason,
+            episode,
+            known.champion,
+            start,
+            until,
+            proposer,
+            spec.digest,
+        )
+    )
+
+
+def reserved(spec: ModelSpec, proposal: str) -> bool:
+    """Return whether a name is one that the monitor gives to what it proposes."""
+    return re.match(rf"{re.escape(spec.model)}\.v\d", proposal) is not None
+
+
+def _waits_for(known: status.Status, proposal: str, action: Kind) -> str:
+    """Return the episode that waits for a proposal of this name.
+
+    Its number may be higher than the next one: somebody else may have taken that run id.
+    """
+    episode, _, number = proposal.rpartition(".")
+    due = known.due and known.due.rpartition(".")
+    if not due or due[0] != episode or kind_of(proposal) != action or not number.isdecimal():
+        raise NotDue(f"{proposal}: the ledger does not wait for it any more; nobody is asked")
+    if int(number) < int(due[2]):
+        raise NotDue(f"{proposal}: this number is past; the ledger waits for {known.due}")
+    return episode
+
+
+def _until(known: status.Status, until: datetime | None, now: datetime) -> datetime:
+    """Return the end of the rows to train on: as asked, else of the newest there are."""
+    spec, newest = known.spec, latest_complete(known.spec.window, now).end
+    if until is not None:
+        until = bounds.moment(until, "until")
+        if until > now:
+            raise NotApproved(
+                f"until {until:%Y-%m-%d %H:%M} UTC lies in the future, where no row is; the newest "
+                f"complete window ends at {newest:%Y-%m-%d %H:%M} UTC"
+            )
+        return until
+    if known.observed_until:
+        return known.observed_until
+    row = newest_row(spec, newest)
+    if row is None:
+        raise NotApproved(
+            f"{spec.source} holds no row before {newest:%Y-%m-%d %H:%M} UTC: nothing to train on; "
+            "land the rows, or correct `source` and the column `source.time`"
+        )
+    return min(window_at(spec.window, row).end, newest)
+
+
+def _unseen(
+    known: status.Status, until: datetime, span: timedelta, episode: str | None
+) -> datetime:
+    """Return the start of the rows to recalibrate on, which end at `until`.
+
+    As much time as a retrain would calibrate and judge on, but no row that the champion was made
+    of, and of an episode none before its first breach: those are what no longer holds. It is
+    `until` where there is none; `ready` then says so.
+    """
+    champion = known.candidate(known.champion)
+    if champion is None:
+        raise NotApproved(f"{known.spec.model} has no champion to recalibrate; retrain first")
+    held_out = known.spec.calibration.share + known.spec.training.judge
+    start = max(bounds.shifted(until, -held_out * span), champion.trained_until)
+    if episode:
+        seen = (o.window_start for o in known.observations if episode.endswith(o.window.name))
+        start = max([start, *seen])
+    return min(start, until)
+
+
+def whom_to_ask(spec: ModelSpec, proposal: Proposal) -> None:
+    """Raise NotApproved if a person has to decide on a proposal and nobody may."""
+    if spec.approval.asks:
+        _whom_to_ask(spec, proposal.proposer)
+
+
+def question(
+    spec: ModelSpec, proposal: str, step: str
+) -> tuple[Decision | None, list[tuple[str, str]]]:
+    """Return the decision on a step, if there is one, and else whom to ask: (user id, name) each.
+
+    Raises
+    ------
+    NotApproved
+        If nobody may answer, or the proposal is no longer what the answer would be about.
+    """
+    ledger = Ledger.open()
+    if earlier := decided(ledger, spec, proposal, step):
+        return earlier, []
+    asked = still_stands(ledger, spec, proposal)
+    return None, _whom_to_ask(spec, asked.proposer)
+
+
+def _whom_to_ask(spec: ModelSpec, proposer: str) -> list[tuple[str, str]]:
+    users = answers.may_answer(spec, proposer)
+    if not spec.owner.users:
+        raise NotApproved(f"owner.approvers of {spec.model} is empty: nobody can approve; name one")
+    if not users:
+        raise NotApproved(
+            f"{proposer} is the only approver of {spec.model} and cannot approve what they "
+            "propose; let somebody else start it, or name another approver"
+        )
+    return users
+
+
+def decide(
+    spec: ModelSpec, proposal: str, step: str, response: Mapping[str, Any] | None
+) -> Decision:
+    """Record what a person answered to one step, or that the spec lets it pass without.
+
+    The first decision on a step stands: whoever comes later, with whatever answer, gets that one.
+    It is recorded with the evidence as the ledger has it, which is what the brief showed. Once the
+    proposal has ended, that end is returned and nothing is recorded.
+
+    Parameters
+    ----------
+    response
+        As `answers.read` takes it.
+
+    Raises
+    ------
+    tasks.ledger.chain.LedgerRefused
+        If the ledger is not as it was recorded by who might.
+    """
+    ledger = Ledger.open()
+    verification.require(ledger, spec.model)
+    known = status.read(spec, ledger)
+    if earlier := decided(ledger, spec, proposal, step) or ended(known, proposal):
+        return earlier
+    asked = proposal_of(known, proposal)
+    shown = evidence_of(known, proposal, step)
+    answer, by, comment = answers.read(spec, asked, step, response)
+    if answer == "approved":
+        why = questions.unasked(spec, ledger, proposal, step, shown, by)
+        answer, comment = ("invalid", why) if why else (answer, comment)
+    decision = Decision(
+        spec.model,
+        proposal,
+        step,
+        answer,
+        by,
+        comment,
+        shown,
+        known.decided_at(asked),
+    )
+    try:
+        decision = ledger.decide(decision)
+    except Conflict:  # somebody was first, just now
+        decision = next(d for d in ledger.decisions(spec.model) if _is_on(d, proposal, step))
+    heads.keep(spec.model, ledger)
+    return decision
+
+
+def ended(known: status.Status, proposal: str) -> Decision | None:
+    """Return the decision that ended a proposal; None if none has."""
+    ends = (d for d in known.decisions if d.proposal == proposal and d.answer in status.ENDS)
+    return next(ends, None)
+
+
+def decided(ledger: Ledger, spec: ModelSpec, proposal: str, step: str) -> Decision | None:
+    """Return the decision on a step; None while there is none."""
+    return next((d for d in ledger.decisions(spec.model) if _is_on(d, proposal, step)), None)
+
+
+def _is_on(decision: Decision, proposal: str, step: str) -> bool:
+    return (decision.proposal, decision.step) == (proposal, step)
+
+
+def evidence_of(known: status.Status, proposal: str, step: str) -> str:
+    """Return the digest of what an answer to this step is about, as the ledger has it now."""
+    asked = proposal_of(known, proposal)
+    if step != "promote":
+        return evidence.of_proposal(known.spec, asked)
+    said = [d.evidence for d in known.decisions if _is_on(d, proposal, "shadow")]
+    return evidence.of_candidate(known.spec, asked, candidate_of(known, proposal), said)
+
+
+def withdraw(spec: ModelSpec, proposal: str, by: str, reason: str) -> Decision:
+    """End a live proposal by hand.
+
+    Raises
+    ------
+    NotApproved
+        If there is no such one.
+    tasks.bounds.OutOfBounds
+        If the ledger cannot hold who withdraws it, or why.
+    """
+    bounds.name(by, "who withdraws it")
+    bounds.prose(reason)
+    ledger = Ledger.open()
+    known = status.read(spec, ledger)
+    found = [p for p in known.live if p.proposal == proposal]
+    if not found:
+        live = ", ".join(p.proposal for p in known.live) or "none"
+        raise NotApproved(f"{spec.model} has no live proposal {proposal!r}; live: {live}")
+    if not answers.visible(reason):
+        raise NotApproved(f"{proposal}: say why it is withdrawn; the reason is kept in the ledger")
+    since = known.decided_at(found[0])
+    return ledger.decide(
+        Decision(spec.model, proposal, "withdraw", "withdrawn", by, reason, "", since)
+    )
+
+
+def approved(
+    spec: ModelSpec, ledger: Ledger, proposal: str, step: str, again: str = ""
+) -> Proposal:
+    """Return the proposal, if its step was approved and nothing since speaks against it.
+
+    A refusal by the step `again` does not count: it is that step which runs once more.
+    """
+    verification.require(ledger, spec.model)
+    asked = still_stands(ledger, spec, proposal, again)
+    decision_on(ledger, spec, proposal, step)
+    return asked
+
+
+def still_stands(ledger: Ledger, spec: ModelSpec, proposal: str, again: str = "") -> Proposal:
+    """Return the proposal, if nothing refused it and the spec is the one it was made with."""
+    for decision in ledger.decisions(spec.model):
+        refused = decision.proposal == proposal and decision.answer in status.ENDS
+        if refused and decision.step != again:
+            said = f"{decision.step} was {decision.answer} by {decision.by}"
+            why = f" ({decision.comment})" if decision.comment else ""
+            raise NotApproved(f"{proposal}: {said}{why}; nothing more comes of it")
+    asked = proposal_named(ledger, spec, proposal)
+    if asked.spec_digest != spec.digest:
+        raise NotApproved(
+            f"{proposal}: the spec of {spec.model} has changed since it was proposed; withdraw it "
+            "and propose again"
+        )
+    return asked
+
+
+def decision_on(ledger: Ledger, spec: ModelSpec, proposal: str, step: str) -> Decision:
+    """Return the decision on a step. Raises NotApproved if there is none."""
+    decision = decided(ledger, spec, proposal, step)
+    if decision is None:
+        raise NotApproved(f"{proposal}: nobody has decided on {step} yet")
+    return decision
+
+
+def proposal_named(ledger: Ledger, spec: ModelSpec, proposal: str) -> Proposal:
+    return next(p for p in ledger.proposals(spec.model) if p.proposal == proposal)
+
+
+def proposal_of(known: status.Status, proposal: str) -> Proposal:
+    return next(p for p in known.proposals if p.proposal == proposal)
+
+
+def candidate_of(known: status.Status, proposal: str) -> Candidate:
+    return next(c for c in known.candidates if c.proposal == proposal)

@@ -1,0 +1,124 @@
+"""A champion that serves only a share yet, beside the version that served before it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from tasks.drift.latch import Pause, Reading, fold
+from tasks.drift.limits import critical_value
+from tasks.drift.verdict import Verdict
+from tasks.ledger.records import Candidate, Observation, TwoCandidates
+from tasks.ledger.status import REFUSALS, Status
+from tasks.promotion.paired import Pair, pairs, rise
+from tasks.spec.model import ModelSpec
+from tasks.spec.windows import windows_per_year
+
+KIND = "rollback"
+
+
+@dataclass(frozen=True)
+class Worse:
+    """A champion that is worse than an earlier one which still serves, by the latch's policy.
+
+    `proposal` is the name of the request to go back to `target`; it ends in its number. `silence`
+    says why nobody is asked yet, if so.
+    """
+
+    proposal: str
+    episode: str
+    champion: int
+    target: int
+    reason: str
+    compared: tuple[Pair, ...]
+    silence: str | None = None
+
+
+def due(known: Status, observations_of: Callable[[int], Iterable[Observation]]) -> Worse | None:
+    """Return the rollback that is asked for; None if none is, or one is live already.
+
+    What a person started by hand holds up none. Only a version with a lower number is gone back to,
+    so that two versions never take turns.
+
+    Parameters
+    ----------
+    observations_of
+        Returns what stands for the windows under a version.
+    """
+    if known.champion is None or any(p.kind == KIND and p.episode for p in known.live):
+        return None
+    reigned = [p.version for p in reversed(known.promotions) if p.version < known.champion]
+    for target in dict.fromkeys(reigned):
+        worse = _worse_than(target, known, observations_of)
+        if worse:
+            return worse
+    return None
+
+
+def _worse_than(
+    target: int, known: Status, observations_of: Callable[[int], Iterable[Observation]]
+) -> Worse | None:
+    spec, newest = known.spec, known.promotions[-1]
+    try:
+        new, old = known.candidate(newest.version), known.candidate(target)
+    except TwoCandidates:  # nobody could go back to it; whoever tries is told
+        return None
+    if new is None or old is None:
+        return None
+    since = newest.effective_from
+    both = [
+        pair
+        for pair in pairs(observations_of(new.version), observations_of(target), since)
+        if served(pair, target) or "scored_by" not in pair.new.figures
+    ]
+    judged = [(pair, reading(spec, pair, new, old)) for pair in both]
+    latch = fold(spec.model, [r for _, r in judged], refusals(known), spec.latch).now
+    if latch.state != "open" or latch.episode is None:
+        return None
+    episode = f"{latch.episode}.{KIND}"
+    turn = known.turn(episode)
+    breaches = [pair for pair, found in judged if found.verdict == "drifting"]
+    kind = "the hinge loss" if breaches[-1].labelled else "the margins"
+    reason = (
+        f"{kind} of version {new.version} breached beside version {target} in {len(breaches)} of "
+        f"{len(judged)} windows that both served"
+    )
+    compared = tuple(pair for pair, _ in judged)
+    name = f"{episode}.{turn.number}"
+    return Worse(name, episode, new.version, target, reason, compared, turn.silence)
+
+
+def served(pair: Pair, version: int | None) -> bool:
+    """Return whether production says that it let a version score rows of a window."""
+    return str(version) in pair.new.figures.get("scored_by", {}).get("versions", {})
+
+
+def reading(spec: ModelSpec, pair: Pair, new: Candidate, old: Candidate) -> Reading:
+    """Return what a window that both served says against the new version.
+
+    With labels it breaches if the hinge loss is above the old one's by what matters to the owner
+    and by more than chance shows; without, if only its own margins breach: what breaches under both
+    has changed for both, and is for a retrain.
+    """
+    if "insufficient" in (pair.new.verdict, pair.old.verdict):
+        return Reading(pair.window, new.version, "insufficient", None)
+    if pair.labelled:
+        found = rise([pair], new, old)
+        openings = spec.drift.false_alarms_per_year / windows_per_year(spec.window)
+        degrees = min(c.reference["spread"]["degrees"] for c in (new, old))
+        chance = critical_value(openings, spec.latch, 0.0, degrees, sides=1) * found.error
+        pressure = max(found.value, 0.0) / max(spec.drift.hinge_loss.effect, chance)
+    else:
+        pressure = 0.0 if pair.old.verdict == "drifting" else pair.new.pressure or 0.0
+    verdict: Verdict = "drifting" if pressure > 1 else "steady"
+    return Reading(pair.window, new.version, verdict, pressure)
+
+
+def refusals(known: Status) -> list[Pause]:
+    """Return what makes the asking for a rollback rest."""
+    mine = {p.proposal for p in known.proposals if p.kind == KIND and p.episode}
+    return [
+        Pause(d.effective_from, promotion=False)
+        for d in known.decisions
+        if d.proposal in mine and d.answer in REFUSALS
+    ]

@@ -1,0 +1,80 @@
+"""Two versions on the same windows: how much worse one of them is, and what chance shows. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from math import sqrt
+from typing import Any
+
+from tasks.ledger.records import Candidate, Observation
+from tasks.spec.windows import Window
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One window, observed under two versions by the same spec and from the same data."""
+
+    new: Observation
+    old: Observation
+
+    @property
+    def window(self) -> Window:
+        return self.new.window
+
+    @property
+    def labelled(self) -> bool:
+        """Return whether both have enough labels to compare losses."""
+        return "losses" in self.new.figures and "losses" in self.old.figures
+
+
+@dataclass(frozen=True)
+class Rise:
+    """The rise of the mean hinge loss from the old version to the new, and its standard error."""
+
+    value: float
+    error: float
+
+
+def pairs(
+    new: Iterable[Observation], old: Iterable[Observation], since: datetime
+) -> tuple[Pair, ...]:
+    """Return the windows from `since` on (event time) that both were observed on, oldest first."""
+    theirs = {_key(o): o for o in old if o.window_start >= since}
+    both = [Pair(o, theirs[_key(o)]) for o in new if _key(o) in theirs]
+    return tuple(sorted(both, key=lambda pair: pair.window))
+
+
+def _key(observation: Observation) -> tuple[Window, str, str]:
+    return observation.window, observation.spec_digest, observation.data_digest
+
+
+def rise(compared: Sequence[Pair], new: Candidate, old: Candidate) -> Rise:
+    """Return the rise over labelled windows, each weighed by the new version's labels.
+
+    A window that is hard for one is hard for the other: the difference is taken within each. Its
+    error counts independent rows, by the design effect of either reference; where both scored the
+    same rows it is too large, as it passes over that their losses go together.
+    """
+    total = sum(_rows(pair.new) for pair in compared)
+    value = error = 0.0
+    for pair in compared:
+        share = _rows(pair.new) / total
+        value += share * (pair.new.figures["hinge_loss"] - pair.old.figures["hinge_loss"])
+        error += share**2 * (_variance(pair.new, new) + _variance(pair.old, old))
+    return Rise(value, sqrt(error))
+
+
+def _variance(observation: Observation, version: Candidate) -> float:
+    """Return the variance of a window's mean hinge loss."""
+    losses, spread = observation.figures["losses"], version.reference["spread"]
+    variance = max(losses["squared_hinge"] - losses["hinge_loss"] ** 2, 0.0)
+    # More rows than a block of the reference held are not known to tell more than that block did.
+    own = min(_rows(observation), spread["rows"])
+    return float(spread["design_effects"]["hinge"] * variance / own)
+
+
+def _rows(observation: Observation) -> float:
+    losses: Mapping[str, Any] = observation.figures["losses"]
+    return float(losses["effective_rows"])

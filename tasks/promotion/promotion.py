@@ -1,0 +1,167 @@
+"""Make an approved candidate champion: compare-and-set in the ledger, and MLflow follows."""
+
+from __future__ import annotations
+
+import logging
+from functools import partial
+from typing import TYPE_CHECKING
+
+from tasks.audit import heads, verification
+from tasks.audit.verified_model import model_of
+from tasks.ledger import evidence, status
+from tasks.ledger.ledger import Conflict, Ledger
+from tasks.ledger.records import Decision, Promotion
+from tasks.promotion import shadow_wait
+from tasks.promotion.approval import NotApproved, approved, candidate_of, decision_on, evidence_of
+from tasks.spec.model import ModelSpec
+
+if TYPE_CHECKING:
+    from tasks.registry.registry import Alias
+
+_LOG = logging.getLogger(__name__)
+_ROUNDS = 50  # each ends a promotion of somebody else; to stop in between would leave a stale alias
+
+
+def promote(spec: ModelSpec, proposal: str) -> Promotion:
+    """Make the candidate champion, if it was approved and its champion still reigns.
+
+    Raises
+    ------
+    NotApproved
+        If no approval of exactly this evidence is recorded, or its shadow windows did not pass.
+    tasks.registry.registry.RegistryError
+        If the registered files are not those that were approved.
+    Conflict
+        If another version became champion meanwhile; recorded, nothing is changed.
+    tasks.ledger.chain.LedgerRefused
+        If the ledger is not as it was recorded by who might.
+    """
+    ledger = Ledger.open()
+    verification.require(ledger, spec.model, whole=True)
+    known = status.read(spec, ledger)
+    asked = approved(spec, ledger, proposal, "promote")
+    shadow_wait.require(spec, ledger, proposal)
+    candidate = candidate_of(known, proposal)
+    approval = decision_on(ledger, spec, proposal, "promote")
+    shown = evidence_of(known, proposal, "promote")
+    if approval.evidence != shown:
+        raise NotApproved(
+            f"{proposal}: {approval.by} approved evidence {evidence.short(approval.evidence)}, and "
+            f"what is there now is {evidence.short(shown)}; nothing is promoted. Propose again."
+        )
+    model_of(spec, ledger, candidate.version)  # the files, too, are those that were approved
+    since = known.effective_from(candidate.trained_until)
+    try:
+        promotion = ledger.promote(
+            spec.model,
+            proposal,
+            version=candidate.version,
+            expected=asked.champion,
+            effective_from=since,
+            by=approval.by,
+            reason=asked.reason,
+        )
+    except Conflict as conflict:
+        ledger.decide(
+            Decision(
+                spec.model,
+                proposal,
+                "promotion",
+                "superseded",
+                "ledger",
+                str(conflict),
+                shown,
+                known.decided_at(asked),
+            )
+        )
+        raise
+    settle(spec, ledger)
+    return promotion
+
+
+def settle(spec: ModelSpec, ledger: Ledger) -> None:
+    """Let MLflow follow a promotion, and keep the ledger's heads out of the ledger's reach.
+
+    The head of an earlier promotion that is not there was removed, or a crash kept it away: named
+    as a warning in the log, and put back.
+    """
+    heads.keep(spec.model, ledger)
+    follow(spec, ledger)
+    _keep_heads(spec.model, ledger)
+
+
+def _keep_heads(model: str, ledger: Ledger) -> None:
+    from tasks.registry import registry
+
+    there = heads.of_promotions(model, ledger)
+    missing = registry.keep_heads(model, there)
+    if back := [number for number in missing if number != max(there)]:
+        _LOG.warning(
+            "%s: the heads of promotions %s were not in MLflow: they are back", model, back
+        )
+
+
+def follow(spec: ModelSpec, ledger: Ledger) -> None:
+    """Let MLflow's aliases follow the ledger, whichever step asks; one request if they do.
+
+    So a crash between the two is finished by whatever runs next. What somebody changed in MLflow
+    by hand is named as a warning in the log, and put back where it can be.
+    """
+    from tasks.registry import registry
+
+    # The ledger may move on while the aliases are moved: look again until both agree.
+    for _ in range(_ROUNDS):
+        known = status.read(spec, ledger)
+        keep = partial(_keep_heads, spec.model, ledger)
+        behind = registry.point(spec.model, aliases(known), _promoted(known), keep)
+        for alias in behind:
+            if warning := _by_hand(known, alias):
+                _LOG.warning(warning)
+        if not any(alias.moved for alias in behind):
+            return
+
+
+def aliases(known: status.Status) -> dict[str, int | None]:
+    """Return where the ledger has each alias: the champion, the one before, and who waits."""
+    live = {p.proposal for p in known.live}
+    waiting = [c.version for c in known.candidates if c.proposal in live]
+    return {
+        "champion": known.champion,
+        "previous": known.promotions[-1].expected if known.promotions else None,
+        "challenger": waiting[-1] if waiting else None,
+    }
+
+
+def _promoted(known: status.Status) -> dict[str, str]:
+    """Return what the newest promotion adds to the lineage of its version."""
+    if not known.promotions:
+        return {}
+    newest = known.promotions[-1]
+    return {
+        "promotion": str(newest.number),
+        "promoted_by": newest.by,
+        "promoted_by_proposal": newest.proposal,
+        "effective_from": newest.effective_from.isoformat(),
+        "promotion_reason": newest.reason[:500],
+    }
+
+
+def _by_hand(known: status.Status, alias: Alias) -> str | None:
+    """Return what somebody did to an alias behind the ledger's back; None if nobody did."""
+    model = known.spec.model
+    if not alias.moved:
+        return (
+            f"{model} version {alias.wanted} ({alias.name}) was deleted in MLflow; go back to "
+            f"another version (DAG rollback.{model}), or retrain"
+        )
+    # It stands where the last promotion found it: that one is only now followed.
+    behind = known.promotions[-1].expected if known.promotions else None
+    if alias.name != "champion" or alias.found == behind:
+        return None
+    found = "removed" if alias.found is None else f"moved to version {alias.found}"
+    # At an earlier champion it may as well be late: several were promoted since.
+    by_hand = "" if alias.found in {p.version for p in known.promotions} else " by hand"
+    return (
+        f"{model}: the alias champion was {found} in MLflow{by_hand}; the ledger says version "
+        f"{alias.wanted}, and it is back there"
+    )

@@ -1,0 +1,120 @@
+"""A lineage as a model card in Markdown, for people. Pure.
+
+After Mitchell et al. (2019), Model Cards for Model Reporting.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from tasks.classifier import refit
+
+
+def card(record: Mapping[str, Any], artifact_digest: str) -> str:
+    """Return the model card of a candidate; holds no row."""
+    data, model = record["data"], record["model"]
+    compared = record["champion"]
+    rival = "no champion yet" if compared is None else f"version {compared}"
+    return "\n\n".join(
+        [
+            f"# {model}",
+            f"Proposed as `{record['proposal']}` ({record['reason']}) by {record['proposer']}; "
+            f"owner: {record['owner']}; compared with {rival}.",
+            "## Intended use\n\n"
+            f"Predicts `{record['label']['column']}` ({_listed(record['label']['classes'])}) from "
+            f"{_features(record['features'])}. A margin classifier: its decision value is watched "
+            "for drift, and its probabilities hold while the calibration error below does.",
+            "## Training data\n\n"
+            + _table(
+                ("rows from", "until", "rows", "accepted", "data digest"),
+                [
+                    (
+                        _moment(data["from"]),
+                        _moment(data["until"]),
+                        f"{data['rows']:,}",
+                        f"{data['accepted']:,}",
+                        f"`{data['digest']}`",
+                    )
+                ],
+            ),
+            "## How it was made\n\n" + _table(("part", "value"), _made(record)),
+            "## Metrics on the newest rows\n\n" + _metrics(record["metrics"]),
+            *_limits(record["metrics"]),
+            "## Gates\n\n" + _table(("gate", "verdict", "why"), map(_gate, record["gates"])),
+            "## Who let it pass\n\n"
+            f"`python -m tasks audit {model}` tells who approved and promoted it, and on which "
+            "evidence; a promotion is in the tags of this version too.",
+            f"Artifact digest `{artifact_digest}`. `python -m tasks reproduce {model} VERSION` "
+            "trains it again and compares.",
+        ]
+    )
+
+
+def _made(record: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
+    yield "training", _options(record["training"])
+    yield "calibration", _options(record["calibration"])
+    yield "spec", f"`{record['spec_digest']}`"
+    yield "preprocessing", f"`{record['preprocessing']['digest'][:12]}`"
+    commit = f", commit `{record['commit'][:12]}`" if record["commit"] else ""
+    yield "gatelatch", f"{record['code']}{commit}"
+    packages = record["packages"].items()
+    yield "packages", f"python {record['python']}, " + _listed(f"{n} {v}" for n, v in packages)
+
+
+def _metrics(metrics: Mapping[str, Any]) -> str:
+    ours, theirs = metrics["candidate"], metrics.get("champion") or {}
+    rows = [
+        (name.replace("_", " "), f"{value:.4g}", f"{theirs[name]:.4g}" if name in theirs else "–")
+        for name, value in ours.items()
+        if isinstance(value, int | float)
+    ]
+    judged = f"\n\n{metrics['judged_rows']:,} rows that neither fit nor calibration has seen."
+    twin = refit.told(metrics)
+    judged += f" The model was {twin}." if twin else ""
+    return _table(("metric", "candidate", "champion"), rows) + judged
+
+
+def _limits(metrics: Mapping[str, Any]) -> list[str]:
+    lines = [f"- {line}" for line in metrics.get("warnings", ())]
+    return ["\n".join(["## What it cannot promise", "", *lines])] if lines else []
+
+
+def _gate(gate: Mapping[str, Any]) -> tuple[str, str, str]:
+    where = f" ({gate['slice']})" if gate.get("slice") else ""
+    verdict = "**failed**" if gate["verdict"] == "failed" else gate["verdict"].replace("_", " ")
+    return f"{gate['name'].replace('_', ' ')}{where}", verdict, gate["reason"]
+
+
+def _features(features: Mapping[str, Any]) -> str:
+    return "; ".join(
+        f"{kind}: {_listed(f'`{n}`' for n in names)}" for kind, names in features.items()
+    )
+
+
+def _options(options: Mapping[str, Any]) -> str:
+    return _listed(
+        f"{name} {value if isinstance(value, str) else json.dumps(value)}"
+        for name, value in options.items()
+        if value is not None
+    )
+
+
+def _moment(iso: str) -> str:
+    return iso[:16].replace("T", " ").removesuffix(" 00:00")
+
+
+def _listed(words: Iterable[Any]) -> str:
+    return ", ".join(map(str, words))
+
+
+def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    # MLflow's page sets no space between columns, so the cells bring their own.
+    named = [
+        tuple(f"{cell}\N{NO-BREAK SPACE}\N{EM SPACE}" for cell in row) for row in [head, *rows]
+    ]
+    lines = [named[0], (":---",) * len(head), *named[1:]]
+    return "\n".join(
+        "| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in lines
+    )

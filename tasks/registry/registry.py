@@ -1,0 +1,301 @@
+"""MLflow as a model registry: register a candidate, load a version, point the aliases.
+
+Only this file and `tracking.py` know MLflow. It is not trusted: the files of a version are held
+against their signature and against the ledger's digest of them before anything is loaded.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tasks import formats, scratch
+from tasks.classifier import skops_file
+from tasks.registry import lineage, model_card
+from tasks.registry.tracking import RegistryError as RegistryError
+from tasks.registry.tracking import asking, connect, persist, read_model, ui, unless
+from tasks.signing import artifact, signatures
+from tasks.spec.model import ModelSpec
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+_HEAD = "gatelatch.ledger_head."  # and the number of the promotion
+_WAY_OUT = (
+    "restore its files from a backup, go back to another version (DAG rollback.{model}), or retrain"
+)
+
+
+@dataclass(frozen=True)
+class Registered:
+    """A registered version, and the digest over the files that it consists of."""
+
+    version: int
+    artifact_digest: str
+
+
+def register(
+    spec: ModelSpec,
+    run_id: str,
+    calibrated: Any,
+    record: Mapping[str, Any],
+    taken: Collection[int] = (),
+) -> Registered:
+    """Register the run's candidate, signed; it is registered once, whoever asks again.
+
+    Its lineage `record` is one of its files, and its model card the version's description. Files
+    are artifacts of the run first, then a version points to them: what was killed in between is
+    done over. Their folder is named by their digest, so no other attempt writes over them. Of two
+    who register it at once, the lower version stands. The version is that of this run alone,
+    whatever other version has an equal model.
+
+    Parameters
+    ----------
+    taken
+        Versions of other candidates. An MLflow that was emptied counts anew, and passes over them.
+    """
+    with (
+        scratch.folder() as name,
+        asking(f"run {run_id} of {spec.model} cannot be registered") as client,
+    ):
+        folder = Path(name)
+        _write(spec, run_id, calibrated, folder)
+        (folder / artifact.LINEAGE).write_text(json.dumps(record, indent=1))
+        digest = artifact.digest(folder)
+        if not set(_versions(spec.model, run_id, digest)) - set(taken):
+            (folder / artifact.SUMS).write_text(artifact.sums(folder))
+            signatures.sign(folder)
+            place = f"model/{digest[:12]}"
+            client.log_artifacts(run_id, str(folder), place)
+            card = model_card.card(record, digest)
+            client.log_text(run_id, card, "model_card.md")
+            tags = {**lineage.tags(record), "artifact_digest": digest}
+            while _create_version(spec.model, run_id, place, tags, card) in taken:
+                pass
+        versions = _versions(spec.model, run_id, digest)
+        stands = next(v for v in versions if v not in taken)
+        for double in set(versions) - {stands}:
+            with unless("RESOURCE_DOES_NOT_EXIST"):
+                client.delete_model_version(spec.model, str(double))
+    return Registered(stands, digest)
+
+
+def _write(spec: ModelSpec, run_id: str, calibrated: Any, folder: Path) -> None:
+    """Write the files of a registered model; the same candidate gives the same bytes."""
+    import mlflow
+    from mlflow.models import Model
+
+    content = skops_file.dump(calibrated)
+    started = connect().get_run(run_id).info.start_time / 1000
+    described = Model(
+        run_id=run_id,
+        utc_time_created=datetime.fromtimestamp(started, UTC).replace(tzinfo=None),
+        model_uuid=hashlib.sha256(content).hexdigest()[:32],
+    )
+    mlflow.sklearn.save_model(
+        calibrated,
+        folder,
+        mlflow_model=described,
+        serialization_format="skops",
+        skops_trusted_types=list(skops_file.TRUSTED),
+        pyfunc_predict_fn="predict_proba",
+        signature=_signature(spec),
+        pip_requirements=_requirements(),
+    )
+    (folder / artifact.MODEL).write_bytes(content)
+    described.model_size_bytes = len(content)
+    described.save(folder / "MLmodel")
+
+
+def _versions(model: str, run_id: str, digest: str) -> list[int]:
+    """Return the run's versions of these files, in order; those deleted by hand are not there."""
+    query = (
+        f"name = '{model}' and run_id = '{run_id}' "
+        f"and tags.`gatelatch.artifact_digest` = '{digest}'"
+    )
+    return sorted(int(v.version) for v in connect().search_model_versions(query))
+
+
+def _create_version(model: str, run_id: str, place: str, tags: Mapping[str, str], card: str) -> int:
+    client = connect()
+    with unless("RESOURCE_ALREADY_EXISTS"):
+        client.create_registered_model(model)
+    source = f"{client.get_run(run_id).info.artifact_uri}/{place}"
+    made = client.create_model_version(
+        model, source, run_id, tags=_named(tags), description=card, await_creation_for=0
+    )
+    return int(made.version)
+
+
+def _named(tags: Mapping[str, str]) -> dict[str, str]:
+    return {f"gatelatch.{name}": value for name, value in tags.items()}
+
+
+def _signature(spec: ModelSpec) -> Any:
+    import numpy as np
+    from mlflow.models import ModelSignature
+    from mlflow.types import ColSpec, Schema, TensorSpec
+    from mlflow.types.schema import AnyType
+
+    # MLflow takes neither a whole number nor a bool for a double, nor either for a string; what
+    # the model was trained on may be any of them, and its own first step makes them one.
+    free = (*spec.features.numeric, *spec.features.categorical)
+    columns: list[Any] = [ColSpec(AnyType(), name) for name in free]
+    columns += [ColSpec("string", name) for name in spec.features.text]
+    probabilities = TensorSpec(np.dtype("float64"), (-1, len(spec.label.classes)))
+    return ModelSignature(inputs=Schema(columns), outputs=Schema([probabilities]))
+
+
+def _requirements() -> list[str]:
+    from importlib.metadata import version
+
+    # Given, not inferred: inference takes seconds and starts a process.
+    return [f"{name}=={version(name)}" for name in ("scikit-learn", "skops", "pandas", "numpy")]
+
+
+@lru_cache(maxsize=4)
+def load(model: str, version: int, artifact_digest: str) -> Any:
+    """Return the calibrated model of a registered version, verified.
+
+    First the signature over all of its files, then their digest against `artifact_digest`, which
+    the ledger keeps; then skops, with our own list of types.
+
+    Raises
+    ------
+    RegistryError
+        If there is no such version, if a file is changed, missing or extra, if it was signed by
+        another key or not at all, or if it is another candidate, no skops file, or holds a type
+        that is not trusted. Names the file and the way out.
+    """
+    with _verified(model, version, artifact_digest) as folder:
+        return read_model((folder / artifact.MODEL).read_bytes(), artifact.MODEL)
+
+
+def lineage_of(model: str, version: int, artifact_digest: str) -> dict[str, Any]:
+    """Return the lineage of a registered version, verified like its model."""
+    with _verified(model, version, artifact_digest) as folder:
+        record = json.loads((folder / artifact.LINEAGE).read_text())
+        what = f"{artifact.LINEAGE} of {model} version {version}"
+        return dict(formats.load(what, record, {formats.LINEAGE: formats.as_it_is}))
+
+
+@contextmanager
+def _verified(model: str, version: int, artifact_digest: str) -> Iterator[Path]:
+    """Yield a private copy of a version's files, after signature and digest held."""
+    import mlflow
+
+    named = f"{model} version {version}"
+    with scratch.folder() as name:
+        way_out = _WAY_OUT.format(model=model)
+        with asking(f"{named} cannot be fetched; {way_out}") as client:
+            source = client.get_model_version_download_uri(model, str(version))
+            folder = Path(mlflow.artifacts.download_artifacts(source, dst_path=name))
+        # Not ours: MLflow leaves it where a local store was read.
+        (folder / "registered_model_meta").unlink(missing_ok=True)
+        try:
+            signatures.verify(folder)
+            artifact.require(folder, artifact_digest)
+            yield folder
+        except (signatures.SignatureRefused, artifact.WrongFiles, RegistryError) as error:
+            raise RegistryError(f"{named} is refused: {error}; {way_out}") from None
+
+
+@dataclass(frozen=True)
+class Alias:
+    """An alias that was not where the ledger has it: `found` → `wanted`; None means no version.
+
+    `moved` is False if the wanted version is not in MLflow any more.
+    """
+
+    name: str
+    found: int | None
+    wanted: int | None
+    moved: bool
+
+
+def point(
+    model: str,
+    wanted: Mapping[str, int | None],
+    promoted: Mapping[str, str] | None = None,
+    keep: Callable[[], object] | None = None,
+) -> list[Alias]:
+    """Put MLflow's aliases where they are wanted; one request if they are there already.
+
+    Returns those that were not. What is said of a promotion becomes tags of the champion, and the
+    ledger's heads are kept (`keep`), before the alias moves: whoever finishes after a crash does
+    all of it.
+    """
+    with asking(f"the aliases of {model} cannot be followed") as client:
+        aliases: Mapping[str, Any] = {}
+        with unless("RESOURCE_DOES_NOT_EXIST"):  # nothing is registered yet
+            aliases = client.get_registered_model(model).aliases
+        there = {name: int(version) for name, version in aliases.items()}
+        champion = wanted.get("champion")
+        moves = champion is not None and there.get("champion") != champion
+        if moves and keep is not None:
+            keep()
+        if promoted and moves:
+            with unless("RESOURCE_DOES_NOT_EXIST"):
+                for key, value in _named(promoted).items():
+                    persist(client.set_model_version_tag, model, str(champion), key, value)
+        return [
+            Alias(name, there.get(name), version, _move(client, model, name, version))
+            for name, version in wanted.items()
+            if there.get(name) != version
+        ]
+
+
+def _move(client: MlflowClient, model: str, name: str, version: int | None) -> bool:
+    if version is None:
+        client.delete_registered_model_alias(model, name)
+        return True
+    with unless("RESOURCE_DOES_NOT_EXIST"):
+        persist(client.set_registered_model_alias, model, name, str(version))
+        return True
+    # No alias is better than one on another version than people think.
+    with unless("RESOURCE_DOES_NOT_EXIST"):
+        client.delete_registered_model_alias(model, name)
+    return False
+
+
+def keep_heads(model: str, heads: Mapping[int, tuple[int, str]]) -> list[int]:
+    """Keep the ledger's head at each promotion with the version that it made champion.
+
+    What is there stays, so that whoever owns the ledger alone cannot write it anew unseen. Returns
+    the numbers of the promotions whose head was not there.
+    """
+    with asking(f"the heads of {model} cannot be kept") as client:
+        found = client.search_model_versions(f"name = '{model}'")
+        tags = {int(version.version): version.tags for version in found}
+        missing = []
+        for number, (version, head) in heads.items():
+            key = f"{_HEAD}{number}"
+            if key not in tags.get(version, {key: "deleted"}):
+                missing.append(number)
+                with unless("RESOURCE_DOES_NOT_EXIST"):  # deleted, just now
+                    persist(client.set_model_version_tag, model, str(version), key, head)
+        return missing
+
+
+def kept_heads(model: str) -> tuple[dict[tuple[int, int], str], set[int]]:
+    """Return each head that is kept, by promotion and version, and the versions that are there."""
+    with asking(f"the heads kept for {model} cannot be read") as client:
+        found = client.search_model_versions(f"name = '{model}'")
+        return {
+            (int(key.removeprefix(_HEAD)), int(version.version)): head
+            for version in found
+            for key, head in version.tags.items()
+            if key.startswith(_HEAD) and key.removeprefix(_HEAD).isdecimal()
+        }, {int(version.version) for version in found}
+
+
+def version_url(model: str, version: int) -> str:
+    """Return the address of a registered version in the MLflow UI."""
+    return f"{ui()}/#/models/{model}/versions/{version}"

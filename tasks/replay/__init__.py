@@ -1,0 +1,1 @@
+"""A policy played over history by the functions that the DAGs call."""

@@ -1,0 +1,367 @@
+"""A policy on trial: a spec played over history by the functions that the DAGs call.
+
+Approvals are taken as given; everything else decides as it would have: the limits, the latch, the
+gates, and labels that come late.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from itertools import product, takewhile
+from time import perf_counter
+
+import numpy as np
+
+from tasks.arrays import Floats, Ints
+from tasks.classifier.finite import NotFinite
+from tasks.classifier.spans import Tried
+from tasks.classifier.training import TrainingError
+from tasks.drift import patience
+from tasks.drift.attribution import change
+from tasks.drift.latch import Latch, Pause, Reading, breach_of, fold, windows_to_wait
+from tasks.drift.patience import Fresh
+from tasks.drift.verdict import Judgement, insufficient, judge
+from tasks.gates.declared_gates import GateResult
+from tasks.ledger.remembered import Reign, beside, changes, level
+from tasks.promotion.returning import Seen, better
+from tasks.replay.history import History
+from tasks.replay.trained_model import Candidate, Champion, train
+from tasks.spec.model import ModelSpec
+
+
+@dataclass(frozen=True)
+class Step:
+    """One window: what was measured, what it means, where the latch stood at its end.
+
+    `judgement` is of all labels that came within the history, `latch` of those that were there
+    at the window's end; `labels` are its labelled rows by class.
+    """
+
+    index: int
+    version: int
+    judgement: Judgement
+    latch: Latch
+    labels: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Retrain:
+    """What came of one proposal, made at the end of window `index`.
+
+    `version` is champion from the next window on, in place of `champion`; it is None, and `refusal`
+    says why, if the candidate did not pass. `above` names the statistics above their limit in the
+    newest window with a verdict, `causes` by how much each feature had moved the mean margin there;
+    `trained` are the places of the rows of the candidate, `tried` the spans that were fit, of which
+    the one at `taken` became the candidate, `warnings` what it cannot promise.
+    """
+
+    index: int
+    episode: str
+    version: int | None
+    refusal: str | None
+    gates: tuple[GateResult, ...]
+    above: tuple[str, ...]
+    causes: dict[str, float]
+    trained: Ints
+    champion: int = 1
+    tried: tuple[Tried, ...] = ()
+    taken: int = 0
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def untrained(self) -> bool:
+        """Return whether the rows gave no candidate, so that there was nothing to gate."""
+        return self.refusal is not None and not self.gates
+
+
+@dataclass(frozen=True)
+class Rollback:
+    """An earlier champion that was made champion again after window `index`, and why."""
+
+    index: int
+    version: int
+    target: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class Played:
+    """A spec's play over history, from the window `first` on.
+
+    `rates` holds, for each champion, accuracy, hinge loss and violation rate of all windows from
+    `first` on, shape (champions, 3, windows): also of those after its reign, NaN before it, and
+    where no label is known. `seconds` is the wall-clock time that went into training.
+    """
+
+    first: int
+    bootstrap: Candidate
+    steps: tuple[Step, ...]
+    retrains: tuple[Retrain, ...]
+    rates: Floats
+    seconds: float
+    rollbacks: tuple[Rollback, ...] = ()
+
+
+def play(
+    spec: ModelSpec,
+    history: History,
+    first: int,
+    span: timedelta,
+    advance: Callable[[], None] = lambda: None,
+) -> Played:
+    """Play a spec over the windows of a history from `first` on.
+
+    Parameters
+    ----------
+    span
+        Event time before the window `first`, on which the first champion is trained.
+    advance
+        Called after each window.
+
+    Raises
+    ------
+    TrainingError
+        If the first champion cannot be trained. Where a later one cannot, it is asked for again.
+    """
+    run = _Run(spec, history, first, span)
+    for index in range(first, len(history.windows)):
+        latch = run.observe(index)
+        if not run.go_back(index) and latch.state == "open" and run.asks(index):
+            run.retrain(index)
+        advance()
+    return run.played()
+
+
+class _Run:
+    """The running values of one play."""
+
+    def __init__(self, spec: ModelSpec, history: History, first: int, span: timedelta) -> None:
+        self.spec, self.history, self.first = spec, history, first
+        self.seconds = 0.0
+        start = history.windows[first].start
+        self.reigns: list[Reign] = []
+        self.refused: list[datetime] = []
+        self.champions: dict[int, Champion] = {}
+        self.rollbacks: list[Rollback] = []
+        self.bootstrap = self._timed(start, span, None)
+        self.steps: list[Step] = []
+        self.retrains: list[Retrain] = []
+        self.rates: list[Floats] = []
+        self.waiting: list[tuple[int, Champion]] = []
+        self._enthrone(self.bootstrap, first, start, None)
+
+    def observe(self, index: int) -> Latch:
+        """Measure and judge the window, and earlier ones whose labels came; return the latch."""
+        now = self.history.windows[index].end
+        ripe = [w for w in self.waiting if self._known(w[0], now)]
+        self.waiting = [w for w in self.waiting if w not in ripe]
+        for earlier, champion in ripe:
+            said = self._judged(champion, earlier, labelled=True)
+            self.steps[earlier - self.first] = replace(
+                self.steps[earlier - self.first],
+                judgement=said,
+                labels=self._labels(earlier, said),
+            )
+            if earlier in self.readings:
+                self.readings[earlier] = self._reading(earlier, said)
+        champion = self.champion
+        known, problem = self._known(index, now), champion.problem(index)
+        if problem is not None:
+            said = insufficient(problem)
+        else:
+            said = self._judged(champion, index, known)
+            if not known:
+                self.waiting.append((index, champion))
+        labels = self._labels(index, said) if known else {}
+        self.readings[index] = self._reading(index, said)
+        # What was before the promotion is forgotten with it, so the readings since are enough.
+        latch = fold(self.spec.model, self.readings.values(), self.pauses, self.spec.latch).now
+        self.steps.append(Step(index, champion.version, said, latch, labels))
+        return latch
+
+    def asks(self, index: int) -> bool:
+        """Return whether the open episode is asked about now, after what could not be trained."""
+        episode = self.steps[-1].latch.episode or ""
+        if self.early(index, episode):
+            return False
+        newest = reversed(self.retrains)
+        row = list(takewhile(lambda r: r.episode == episode and r.untrained, newest))
+        needed = windows_to_wait(len(row))
+        return needed is not None and (not row or index - row[0].index >= needed)
+
+    def retrain(self, index: int) -> None:
+        """Act on the open latch: train on the newest rows, and promote what passes."""
+        window = self.history.windows[index]
+        champion = self.champion
+        breach = breach_of(self.steps[-1].latch.episode or "")
+        refusal, trained = None, np.empty(0, np.int64)
+        spans: tuple[tuple[Tried, ...], int] = (), 0
+        gates: tuple[GateResult, ...] = ()
+        warnings: tuple[str, ...] = ()
+        try:
+            asked = changes(self.spec, self.reigns, breach, window.end)
+            candidate = self._timed(window.end, self.spec.training.window, champion, asked)
+        except TrainingError as error:
+            refusal = str(error)
+        else:
+            gates, trained = candidate.accepted.gates, candidate.trained
+            spans = candidate.tried, candidate.taken
+            warnings = tuple(candidate.accepted.metrics["warnings"])
+            failed = [f"{g.title} ({g.reason})" for g in gates if not g.passed]
+            refusal = "; ".join(failed) or None
+        measured = next(s for s in reversed(self.steps) if s.judgement.pressure is not None)
+        self.retrains.append(
+            Retrain(
+                index,
+                self.steps[-1].latch.episode or "",
+                None if refusal else len(self.rates) + 1,
+                refusal,
+                gates,
+                tuple(s.title for s in measured.judgement.statistics if s.pressure > 1),
+                change(champion.summary(measured.index, True), champion.reference.summary),
+                trained,
+                champion.version,
+                *spans,
+                warnings,
+            )
+        )
+        if self.retrains[-1].untrained:
+            return  # nobody refused anything, so nothing rests
+        if refusal:
+            self.pauses.append(Pause(window.end, promotion=False))
+            self.refused.append(window.end)
+        else:
+            self._enthrone(candidate, index + 1, window.end, breach)
+
+    def played(self) -> Played:
+        count = len(self.steps)
+        rates = np.stack(
+            [
+                np.pad(mine, [(0, 0), (count - mine.shape[1], 0)], constant_values=np.nan)
+                for mine in self.rates
+            ]
+        )
+        steps, retrains = tuple(self.steps), tuple(self.retrains)
+        return Played(
+            self.first, self.bootstrap, steps, retrains, rates, self.seconds, tuple(self.rollbacks)
+        )
+
+    def _enthrone(
+        self, candidate: Candidate, first: int, since: datetime, breach: datetime | None
+    ) -> None:
+        version = len(self.rates) + 1
+        self.champion = Champion(self.spec, self.history, version, candidate, first)
+        self.rates.append(self.champion.rates)
+        self._reign(since, breach)
+
+    def _reign(self, since: datetime, breach: datetime | None) -> None:
+        self.champions[self.champion.version] = self.champion
+        losses = self.champion.reference.summary.losses
+        loss = losses.hinge_loss if losses.effective_rows else None
+        self.reigns.append(Reign(self.champion.version, since, breach, loss))
+        self.readings: dict[int, Reading] = {}
+        # The first champion ends no episode, so that nothing rests after it.
+        self.pauses = [Pause(since, promotion=True)] if len(self.reigns) > 1 else []
+
+    def early(self, index: int, episode: str) -> str | None:
+        """Return why it is too early to ask about the open episode; see `patience`."""
+        breach, until = breach_of(episode), self.history.windows[index].end
+        began = changes(self.spec, self.reigns, breach, until)
+        fresh = [
+            Fresh(
+                self.history.windows[step.index],
+                step.judgement.verdict,
+                step.labels,
+                step.judgement.shows,
+            )
+            for step in self.steps
+            if self.history.windows[step.index].start >= min(began, default=until)
+        ]
+        return patience.wait(self.spec, fresh, breach)
+
+    def go_back(self, index: int) -> bool:
+        """Make an earlier champion champion again if it is shown to be the better one.
+
+        See `returning`: the monitor proposes the same.
+        """
+        window = self.history.windows[index]
+        others = beside(self.spec, self.reigns, window.start)
+        if not others:
+            return False
+        for version, seen in product(others, self._telling()):
+            other, labelled = self.champions[version], self._known(seen, window.end)
+            new, old = (self._seen(c, seen, labelled) for c in (self.champion, other))
+            why = better(self.spec, new, old)
+            if why:
+                self.rollbacks.append(Rollback(index, self.champion.version, version, why))
+                self.champion = other
+                self._reign(window.end, None)
+                return True
+        return False
+
+    def _telling(self) -> list[int]:
+        """Return the newest window, and if it has no labels the champion's newest that has them."""
+        *earlier, newest = self.steps
+        if newest.judgement.labelled:
+            return [newest.index]
+        since = self.reigns[-1].since
+        mine = (s for s in earlier if self.history.windows[s.index].start >= since)
+        labelled = [s.index for s in mine if s.judgement.labelled]
+        return [newest.index, *labelled[-1:]]
+
+    def _seen(self, champion: Champion, index: int, labelled: bool) -> Seen:
+        spread = champion.reference.spread
+        if champion.problem(index) is not None:
+            return Seen("insufficient", None, spread)
+        said = self._judged(champion, index, labelled)
+        if not said.labelled:
+            return Seen(said.verdict, None, spread)
+        losses = champion.summary(index, labelled).losses
+        told = {**losses.details, "effective_rows": losses.effective_rows}
+        return Seen(said.verdict, told, spread)
+
+    def _timed(
+        self,
+        end: datetime,
+        span: timedelta,
+        champion: Champion | None,
+        asked: tuple[datetime, ...] = (),
+    ) -> Candidate:
+        began = perf_counter()
+        try:
+            return train(self.spec, self.history, end, span, champion, asked)
+        finally:
+            self.seconds += perf_counter() - began
+
+    def _known(self, index: int, now: datetime) -> bool:
+        return self.history.windows[index].end + self.spec.label.delay <= now
+
+    def _judged(self, champion: Champion, index: int, labelled: bool) -> Judgement:
+        try:
+            window, held = self.history.windows[index], None
+            reigns = self._reigns(window.start)
+            if champion.version == reigns[-1].version:
+                held = level(self.spec, reigns, window.end)
+            before = None if held is None else self.champions[held].reference
+            return judge(champion.summary(index, labelled), champion.reference, self.spec, before)
+        except NotFinite as error:
+            return insufficient(str(error))
+
+    def _reigns(self, moment: datetime) -> list[Reign]:
+        """Return the reigns as they stood at a moment: a window whose labels come late is of it."""
+        *earlier, newest = (r for r in self.reigns if r.since <= moment)
+        refused = sum(newest.since < refusal <= moment for refusal in self.refused)
+        return [*earlier, replace(newest, refused=refused)]
+
+    def _labels(self, index: int, said: Judgement) -> dict[str, int]:
+        """Return the labelled rows of a window by class; none if it could not be measured."""
+        if not said.statistics:
+            return {}
+        label = self.history.label[self.history.rows(index)]
+        return {str(n): int((label == i).sum()) for i, n in enumerate(self.spec.label.classes)}
+
+    def _reading(self, index: int, said: Judgement) -> Reading:
+        window, version = self.history.windows[index], self.champion.version
+        return Reading(window, version, said.verdict, said.pressure)

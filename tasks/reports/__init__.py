@@ -1,0 +1,1 @@
+"""What people read: briefs, pages, tables and charts; figures only, never a row."""

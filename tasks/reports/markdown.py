@@ -1,0 +1,72 @@
+"""Tables, bars and quoted text in Markdown, and two versions' windows side by side. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+from tasks.ledger.records import Observation
+from tasks.promotion.paired import Pair
+
+_BARS = "▁▂▃▄▅▆▇█"
+
+
+def as_text(written: str) -> str:
+    """Return what a person wrote as Markdown that shows it as it is: no link, image or heading.
+
+    Examples
+    --------
+    >>> print(as_text("[see](https://elsewhere)"))
+    \\[see\\](https://elsewhere)
+    """
+    return re.sub(r"([\\`*_\[\]<>|!&~])", r"\\\1", " ".join(written.split()))
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return a Markdown table, figures to the right, unless one column says why."""
+    figures = "why" not in head
+    lines = [head, ["---", *["---:" if figures else "---"] * (len(head) - 1)], *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def beside(pairs: Iterable[Pair]) -> str:
+    """Return a table of two versions' windows: the old one's figure → the new one's."""
+    head = ("window from", "accuracy", "hinge loss", "change of its limit", "verdict", "rows")
+    rows = [
+        (
+            f"{pair.window.start:%Y-%m-%d %H:%M}".removesuffix(" 00:00"),
+            *(_both(pair, name) for name in ("accuracy", "hinge_loss")),
+            f"{_size(pair.old)} → {_size(pair.new)}",
+            f"{pair.old.verdict} → {pair.new.verdict}",
+            f"{_rows(pair.old)} → {_rows(pair.new)}",
+        )
+        for pair in pairs
+    ]
+    return table(head, rows)
+
+
+def _both(pair: Pair, name: str) -> str:
+    there, here = (o.figures.get(name) for o in (pair.old, pair.new))
+    return " → ".join("–" if value is None else f"{value:.3f}" for value in (there, here))
+
+
+def _rows(observation: Observation) -> str:
+    return f"{observation.figures.get('accepted', 0):,}"
+
+
+def _size(observation: Observation) -> str:
+    return "–" if observation.pressure is None else f"{observation.pressure:.1f} ×"
+
+
+def sparkline(pressures: Sequence[float | None]) -> str:
+    """Return one character a window: ▅ and higher is above the limit, `·` is insufficient.
+
+    Examples
+    --------
+    >>> sparkline([0.1, 0.5, None, 0.99, 1.01, 2.4])
+    '▁▃·▄▅█'
+    """
+    top = len(_BARS) - 1
+    return "".join(
+        "·" if p is None else _BARS[min(int(p / 2 * len(_BARS)), top)] for p in pressures
+    )

@@ -1,0 +1,185 @@
+"""What the approver reads before a candidate becomes champion: gates, figures, what follows."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+from tasks.classifier import refit, spans
+from tasks.ledger.records import Candidate, Proposal
+from tasks.ledger.status import Status
+from tasks.promotion.shadow import Outcome
+from tasks.reports import gate_page, recalibration_brief, retrain_brief
+from tasks.reports.markdown import as_text, beside, table
+from tasks.spec.model import ModelSpec, format_duration
+
+_SHOWN = 0.0005  # what three digits do not round to nothing
+
+
+def promotion(
+    known: Status, candidate: Candidate, run_link: str, shadow: Outcome | None = None
+) -> tuple[str, str]:
+    """Return subject and body of the request to promote; `shadow`: what its windows said."""
+    from tasks.registry import registry, tracking
+
+    spec = known.spec
+    asked = next(p for p in known.proposals if p.proposal == candidate.proposal)
+    which = f"version {candidate.version}"
+    if asked.kind == "recalibrate":
+        which += f", which is version {asked.champion} recalibrated"
+    subject = f"{spec.model}: promote {which}?"
+    since = known.effective_from(candidate.trained_until)
+    path = gate_page.page_path(spec.model, retrain_brief.slug(asked.proposal))
+    page = retrain_brief.address_of(path)
+    parts = [
+        f"**No gate of version {candidate.version} failed** ({_verdicts(candidate)}) on the newest "
+        f"{candidate.metrics['judged_rows']} rows, which neither its fit nor its calibration saw."
+        + (" There is no champion yet to compare it with." if asked.champion is None else ""),
+        *_same_file(known, candidate),
+        _compared(candidate, asked.champion),
+        table(("gate", "result", "why"), _declared(spec, candidate)),
+        f"{_others(spec, candidate)} "
+        f"[All gates, with reliability and margins of both models]({page}).",
+        *retrain_brief.of_capped(
+            candidate.metrics.get("capped", {}), candidate.metrics["judged_rows"]
+        ),
+        *(_shadow(shadow) if shadow else []),
+        *retrain_brief.listed("What it cannot promise", candidate.metrics),
+        f"{_fit(asked, candidate.metrics)} "
+        f"{recalibration_brief.learnt(candidate.metrics['calibration'])}",
+        *_learnt_from(candidate.metrics),
+        f"**If you approve:** version {candidate.version} is champion for windows from "
+        f"{since:%Y-%m-%d %H:%M} UTC on, unless the champion has changed by then. "
+        f"**If you reject, or nobody answers within {format_duration(spec.approval.timeout)}:** "
+        f"{'there is no champion still' if asked.champion is None else 'the champion stays'}.",
+        " · ".join(
+            [
+                f"[this run]({run_link})",
+                f"[MLflow run]({tracking.run_url(spec.model, candidate.run_id)})",
+                f"[version {candidate.version} in MLflow]"
+                f"({registry.version_url(spec.model, candidate.version)})",
+            ]
+        ),
+    ]
+    return subject, "\n\n".join(parts)
+
+
+def _same_file(known: Status, candidate: Candidate) -> list[str]:
+    """Return a sentence on the versions whose model is the same to the byte."""
+    ours = candidate.metrics.get("model_file")
+    equal = [
+        str(c.version)
+        for c in known.candidates
+        if ours and c.version != candidate.version and c.metrics.get("model_file") == ours
+    ]
+    if not equal:
+        return []
+    return [
+        f"**The same model file as version {', '.join(equal)}:** both decide alike, to the last "
+        f"bit. Version {candidate.version} differs in the rows it was judged on, and so in its "
+        "reference and limits."
+    ]
+
+
+def _shadow(shadow: Outcome) -> list[str]:
+    told = f"**In shadow beside the champion:** {shadow.reason}."
+    return [told, beside(shadow.compared)] if shadow.compared else [told]
+
+
+def _verdicts(candidate: Candidate) -> str:
+    counts = Counter(g["verdict"].replace("_", " ") for g in candidate.gates)
+    return ", ".join(f"{count} {verdict}" for verdict, count in counts.most_common())
+
+
+def _fit(asked: Proposal, metrics: Mapping[str, Any]) -> str:
+    if asked.kind == "recalibrate":  # the figures of the fit are the champion's
+        return f"Nothing was fit: each decision is that of version {asked.champion}."
+    share = metrics["support_vectors"] / metrics["fitted_rows"]
+    twin = refit.told(metrics)
+    return (f"**What is promoted was {twin}.** " if twin else "") + (
+        f"Fit on {metrics['fitted_rows']} rows, {metrics['support_vectors']} of them ({share:.0%}) "
+        f"support vectors; hinge loss of the judged rows − that of the fitted ones: "
+        f"{metrics['hinge_gap']:+.3f}."
+    )
+
+
+def _learnt_from(metrics: Mapping[str, Any]) -> list[str]:
+    """Return a line on the span that fit and on those that were tried beside it; none if none."""
+    if not metrics.get("span"):
+        return []
+    return [f"**Learnt from:** {as_text('; '.join(spans.told(metrics['span'])))}."]
+
+
+def _compared(candidate: Candidate, champion: int | None) -> str:
+    """Return a table of the judged rows' metrics: the candidate's and, with one, the champion's."""
+    ours: dict[str, float] = {**candidate.metrics["candidate"]}
+    ours.pop("error_rate", None)  # accuracy says it
+    theirs: Mapping[str, float] | None = candidate.metrics["champion"]
+    head = ("judged rows", f"version {candidate.version}")
+    if theirs is None:
+        return table(head, [(_words(name), f"{value:.3f}") for name, value in ours.items()])
+    rows = [
+        (_words(name), f"{value:.3f}", f"{theirs[name]:.3f}", _change(name, value - theirs[name]))
+        for name, value in ours.items()
+    ]
+    return table((*head, f"version {champion}", "change"), rows)
+
+
+def _change(name: str, change: float) -> str:
+    if abs(change) < _SHOWN:
+        return "none"
+    better = change > 0 if name == "accuracy" else change < 0
+    return f"{change:+.3f}, {'better' if better else '**worse**'}"
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")
+
+
+def _declared(spec: ModelSpec, candidate: Candidate) -> list[tuple[str, ...]]:
+    """Return what the spec asks for; every other gate only where it failed."""
+    declared = {name for name, _ in spec.gates.declared()} | recalibration_brief.GATES
+    shown = [g for g in candidate.gates if g["name"] in declared and not _of_slice(g)]
+    shown += [g for g in candidate.gates if not g["passed"] and g not in shown]
+    return [
+        (
+            _title(g),
+            "**failed**" if g["verdict"] == "failed" else g["verdict"].replace("_", " "),
+            f"{_figure(g['candidate'])} against {_figure(g['champion'])}: {as_text(g['reason'])}"
+            if g["champion"] is not None
+            else as_text(g["reason"]),
+        )
+        for g in shown
+    ]
+
+
+def _others(spec: ModelSpec, candidate: Candidate) -> str:
+    """Return a sentence on the gates that are not in the table."""
+    declared = {name for name, _ in spec.gates.declared()} | recalibration_brief.GATES
+    slices = [g for g in candidate.gates if _of_slice(g)]
+    others = [g for g in candidate.gates if g["name"] not in declared and not _of_slice(g)]
+    judged = [g for g in slices if g["verdict"] != "not_judged"]
+    said = f"{sum(g['verdict'] == 'passed' for g in others)} checks of soundness and leaks passed."
+    if judged and all(g["champion"] is not None for g in judged):
+        worst = max(judged, key=lambda g: g["candidate"] - g["champion"])
+        change = worst["candidate"] - worst["champion"]
+        said += (
+            f" Of {len(slices)} slices {len(judged)} had rows enough; the least favourable, "
+            f"{as_text(worst['slice'])}: {worst['name'].replace('_', ' ')} {change:+.3f}."
+        )
+    return said
+
+
+def _of_slice(gate: Mapping[str, Any]) -> bool:
+    return gate["slice"] is not None and gate["name"] != "per_class_recall"
+
+
+def _title(gate: Mapping[str, Any]) -> str:
+    """Return a kept gate's name as people read it, with the slice that it is about."""
+    words = str(gate["name"]).replace("_", " ")
+    return words if gate["slice"] is None else f"{words}, {as_text(gate['slice'])}"
+
+
+def _figure(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}"

@@ -1,0 +1,147 @@
+"""What the approver reads of the calibration: what no longer holds, what was learnt instead."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from tasks.drift.reliability_table import from_json
+from tasks.ledger.records import Observation, Proposal
+from tasks.reports.markdown import as_text, table
+from tasks.spec.model import ModelSpec, format_duration
+
+GATES = frozenset({"same_decisions", "better_calibrated", "brier_kept"})  # of a recalibration
+_SHOWN_CLASSES = 6
+_LEAST = 10  # rows of a tenth that is shown
+
+
+def what_failed(
+    spec: ModelSpec, proposal: Proposal, windows: Sequence[Observation]
+) -> tuple[str, list[str]]:
+    """Return subject and paragraphs of a request to recalibrate.
+
+    `windows` are the observed ones, oldest first, up to the end of the proposal's rows; the newest
+    may still wait for their labels.
+    """
+    version = proposal.champion
+    subject = f"{spec.model}: recalibrate version {version}?"
+    labelled = [o for o in windows if _table(o)]
+    held = [o.figures["calibration"] for o in labelled]
+    if proposal.episode is None:
+        said = f"**Asked for by {as_text(proposal.proposer)}**: {as_text(proposal.reason)}."
+    else:
+        subject = f"{spec.model}: the probabilities no longer hold, recalibrate version {version}?"
+        judged = [c for c in held if c["verdict"] != "insufficient"][-spec.latch.open.of :]
+        breaches = sum(c["verdict"] == "drifting" for c in judged)
+        said = (
+            f"**What version {version} of `{spec.model}` says of its own certainty no longer "
+            f"holds**: {breaches} of the last {len(judged)} labelled windows are above their limit."
+        )
+        if labelled:
+            said += f" By its margins the newest of them is {_by_margins(labelled[-1])}."
+    return subject, [said, *(_figures(held[-1]) if held else []), _proposed(spec, proposal)]
+
+
+def _table(observation: Observation) -> Mapping[str, Any] | None:
+    found: Mapping[str, Any] | None = observation.figures.get("calibration", {}).get("table")
+    return found
+
+
+def _by_margins(observation: Observation) -> str:
+    return as_text(f"{observation.verdict}: {observation.reason}".replace("_", " "))
+
+
+def _figures(held: Mapping[str, Any]) -> list[str]:
+    rows = [
+        (
+            _title(s),
+            f"{s['value']:+.3f}",
+            f"{s['effect']:.3f}",
+            f"{s['noise']:.3f}",
+            f"**{s['pressure']:.1f} ×**" if s["pressure"] > 1 else f"{s['pressure']:.1f} ×",
+        )
+        for s in nearest(held["statistics"], _SHOWN_CLASSES)
+    ]
+    head = ("change against the reference", "value", "matters from", "chance shows", "of its limit")
+    scores = [
+        (name.replace("_", " "), _figure(held.get(f"{name}_reference")), _figure(held.get(name)))
+        for name in ("brier", "calibration_error")
+    ]
+    return [
+        "The newest window with labels:",
+        table(head, rows),
+        table(("probabilities", "when accepted", "newest window"), scores),
+        table(("said on average", "happened", "rows"), _bins(held["table"])),
+    ]
+
+
+def nearest(statistics: Sequence[Mapping[str, Any]], most: int) -> list[Mapping[str, Any]]:
+    """Return those of all rows, and of classes the `most` that are nearest to their limit."""
+    classes = [s for s in statistics if s.get("of")]
+    near = sorted(classes, key=lambda s: -s["pressure"])[:most]
+    return [s for s in statistics if not s.get("of") or s in near]
+
+
+def _title(s: Mapping[str, Any]) -> str:
+    return f"{s['name']} of {as_text(s['of'])}" if s.get("of") else str(s["name"])
+
+
+def _bins(kept: Mapping[str, Any]) -> list[tuple[str, ...]]:
+    """Return mean probability, frequency and rows of each tenth of the probabilities."""
+    table = from_json(kept)
+    parts = (table.rows, table.weight, table.probability, table.happened)
+    tenths = zip(*(sums.reshape(10, -1).sum(axis=1) for sums in parts), strict=True)
+    return [
+        (f"{p / w:.1%}", f"{y / w:.1%}", f"{n:.0f}") for n, w, p, y in tenths if w and n >= _LEAST
+    ]
+
+
+def _proposed(spec: ModelSpec, proposal: Proposal) -> str:
+    judge = spec.training.judge / (spec.training.judge + spec.calibration.share)
+    again = " You will be asked again before anything is promoted."
+    return (
+        f"**Proposed:** version {proposal.champion} keeps every decision it makes; only its "
+        f"probabilities are learnt anew, by `{spec.calibration.method}`, on the labelled rows of "
+        f"{proposal.trained_from:%Y-%m-%d %H:%M} → {proposal.trained_until:%Y-%m-%d %H:%M}, the "
+        f"newest {judge:.0%} of which judge it. Nothing is fit, so it takes a fraction of a "
+        f"retrain.{again if spec.approval.promote == 'human' else ''}\n\n"
+        f"**If you reject, or nobody answers within {format_duration(spec.approval.timeout)}:** "
+        f"{_if_refused(spec, proposal)}"
+    )
+
+
+def _if_refused(spec: ModelSpec, proposal: Proposal) -> str:
+    if proposal.episode is None:
+        return "the champion stays, and the latch asks as if this had never been."
+    return (
+        "the champion stays, and you are not asked to recalibrate for "
+        f"{spec.latch.rest_told}; drift still asks."
+    )
+
+
+def learnt(parameters: Mapping[str, Any]) -> str:
+    """Return how a candidate's probabilities were learnt, and how sure the parameters are."""
+    said = f"Probabilities by `{parameters['method']}` on {parameters['rows']} rows"
+    if parameters["method"] == "temperature":
+        return f"{said}: β = {parameters['beta']:.3f} ± {parameters['beta_error']:.3f}."
+    each = {name: c for name, c in parameters["classes"].items() if c}
+    if len(each) > _SHOWN_CLASSES:
+        name = "knots" if parameters["method"] == "isotonic" else "a"
+        ends = [f"{end(c[name] for c in each.values()):.4g}" for end in (min, max)]
+        what = "levels" if name == "knots" else "a"
+        return f"{said}, a function for each of {len(each)} classes: {what} {' to '.join(ends)}."
+    if parameters["method"] == "isotonic":
+        levels = " and ".join(str(c["knots"]) for c in each.values())
+        return (
+            f"{said}: {levels} levels, {min(c['least_rows'] for c in each.values())} rows or more."
+        )
+    pairs = (
+        (f"{as_text(name)}: " if len(each) > 1 else "")
+        + f"a = {c['a']:.3f} ± {c['a_error']:.3f}, b = {c['b']:.3f} ± {c['b_error']:.3f}"
+        for name, c in each.items()
+    )
+    return f"{said}: {'; '.join(pairs)} (standard errors)."
+
+
+def _figure(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}"

@@ -1,0 +1,1 @@
+"""What the owner of a model wrote, and the grid of event time that follows from it."""

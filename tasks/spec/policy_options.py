@@ -1,0 +1,120 @@
+"""What the model spec says of a breach, of the latch, and of a candidate in shadow.
+
+Light, as the rest of the spec is.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from tasks.spec.part import Positive, Rest, SpecPart, Windows, format_duration
+
+
+class Effect(SpecPart):
+    effect: Positive = Field(description="the least change that matters")
+
+
+class CalibrationDrift(SpecPart):
+    effect: Positive = Field(
+        default=0.05,
+        description="change of the mean gap between probability and frequency (labelled)",
+    )
+    false_alarms_per_year: Positive = Field(
+        default=0.5, description="openings a year on a healthy model, beside those of the drift"
+    )
+    propose: bool = Field(
+        default=True, description="whether it proposes to recalibrate, or is only written down"
+    )
+
+
+class Drift(SpecPart):
+    false_alarms_per_year: Positive = Field(
+        default=1.0,
+        description="openings of the latch a year on a healthy model, all statistics together",
+    )
+    ks: Effect = Field(default=Effect(effect=0.10), description="Kolmogorov-Smirnov distance")
+    wasserstein: Effect = Field(
+        default=Effect(effect=0.25), description="in standard deviations of the reference"
+    )
+    margin_density: Effect = Field(
+        default=Effect(effect=0.10),
+        description="change of the share of rows with a margin in -1 … 1",
+    )
+    hinge_loss: Effect = Field(
+        default=Effect(effect=0.10), description="rise of the mean hinge loss (labelled)"
+    )
+    violation_rate: Effect = Field(
+        default=Effect(effect=0.10),
+        description="change of the share with y·f < 1 (labelled)",
+    )
+    class_loss: Effect = Field(
+        default=Effect(effect=0.20), description="rise of a class's mean hinge loss (labelled)"
+    )
+    class_recall: Effect = Field(
+        default=Effect(effect=0.10),
+        description="fall of the share of a class's rows that are decided rightly (labelled)",
+    )
+    blind_at: Annotated[float, Field(gt=1, le=1e12)] = Field(
+        default=5.0,
+        description="a statistic is blind if chance alone shows so many times its effect; if all "
+        "are, the window is `insufficient`",
+    )
+    calibration: CalibrationDrift = CalibrationDrift()
+    confirm: Literal["never", "if_labelled", "required"] = Field(
+        default="if_labelled",
+        description="whether a breach needs a risen loss: never, where labels are there, or always "
+        "(an unlabelled breach is then `insufficient`)",
+    )
+
+
+class Opening(SpecPart):
+    breaches: Windows = Field(default=2, description="breaching windows that open the latch …")
+    of: Windows = Field(default=3, description="… among this many last ones with a verdict")
+
+    @model_validator(mode="after")
+    def _reachable(self) -> Self:
+        if self.breaches > self.of:
+            raise ValueError(
+                f"`breaches` {self.breaches} exceeds `of` {self.of}, so it never opens; raise `of`"
+            )
+        return self
+
+
+class Closing(SpecPart):
+    steady: Windows = Field(default=3, description="steady windows in a row that close it …")
+    at: Annotated[float, Field(gt=0, le=1)] = Field(
+        default=0.7,
+        description="… with the change that counts below this share of its limit",
+    )
+
+
+class LatchPolicy(SpecPart):
+    open: Opening = Opening()
+    close: Closing = Closing()
+    wait: Windows = Field(
+        default=3,
+        description="windows since an episode's first breach before a retrain is proposed: some "
+        "changes pass, and the others give rows to learn from",
+    )
+    rest: Rest = Field(
+        default=2,
+        description="windows, or event time such as `14d`, without a new proposal after a "
+        "promotion or a refusal",
+    )
+
+    @property
+    def rest_told(self) -> str:
+        """Return how long it rests, in words."""
+        if not isinstance(self.rest, int):
+            return f"{format_duration(self.rest)} of event time"
+        return "1 window" if self.rest == 1 else f"{self.rest} windows"
+
+
+class Shadow(SpecPart):
+    windows: Annotated[int, Field(ge=0, le=10_000)] = Field(
+        default=0,
+        description="windows on which a candidate is scored beside the champion before anybody is "
+        "asked to promote it; 0: none",
+    )

@@ -1,0 +1,1 @@
+"""Which rows are fit to be measured, and what becomes of the others."""

@@ -1,0 +1,402 @@
+"""Labels that come days after their rows: measured at once without them, and again with them."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tasks.classifier.training import TrainingError
+from tasks.flows import asking, monitor, retrain
+from tasks.flows.late_labels import AT_MOST, due, measure_again, overdue
+from tasks.ledger import status
+from tasks.ledger.ledger import Ledger
+from tasks.ledger.records import Observation
+from tasks.promotion import approval
+from tasks.spec.model import Drift, LabelColumn, LabelSource, ModelSpec, Source, WindowGrid
+from tests.support.flow import MODEL, At, answer, beginning, day, land, rows, window
+
+LATE = MODEL.model_copy(
+    update={
+        "label": LabelColumn(
+            column="y",
+            classes=(0, 1),
+            delay=timedelta(days=2),
+            source=LabelSource(path="labels/{date}.parquet"),
+        )
+    }
+)
+SPAN = range(6, 14)
+
+
+def observed(number: int, labelled: int | None, spec: ModelSpec = LATE) -> Observation:
+    w = window(number)
+    figures = {"accepted": 300 if labelled is not None else 0}
+    figures |= {} if labelled is None else {"labelled": labelled}
+    verdict = "steady" if labelled is not None else "insufficient"
+    return Observation(
+        spec.model, 1, w.start, w.end, spec.digest, f"{number}", verdict, "", 0.5, figures
+    )
+
+
+def days(observations: Sequence[Observation]) -> list[int]:
+    return [(o.window_start - day(1)).days + 1 for o in observations]
+
+
+def test_a_window_is_due_from_the_delay_after_its_end_to_four_times_the_delay_later() -> None:
+    seen = [observed(6, labelled=0)]
+    looked = [n for n in range(6, 30) if due(LATE, seen, window(n))]
+    # The 6th ends as the 7th begins: its labels are there when the window of the 8th ends.
+    assert looked == list(range(8, 17))
+
+
+@pytest.mark.parametrize(
+    ("labelled", "again"), [(0, True), (299, True), (300, False), (None, True)]
+)
+def test_what_has_all_its_labels_is_left_alone(labelled: int | None, again: bool) -> None:
+    assert days(due(LATE, [observed(6, labelled)], window(9))) == [6] * again
+
+
+def test_the_window_of_the_run_itself_is_not_read_twice() -> None:
+    at_once = LATE.model_copy(
+        update={"label": LATE.label.model_copy(update={"delay": timedelta()})}
+    )
+    seen = [observed(n, 0) for n in (6, 7)]
+    assert days(due(at_once, seen, window(7))) == [6]
+
+
+def test_time_is_that_of_the_newest_window_and_so_an_old_run_looks_at_what_is_due_too() -> None:
+    seen = [observed(n, 0) for n in (6, 7, 12)]
+    assert days(due(LATE, seen, window(4))) == [6, 7]
+
+
+@given(st.integers(1, 90), st.integers(1, 40), st.sampled_from(["1d", "7d", "90m"]))
+def test_each_run_looks_at_a_few_windows_and_in_turn_at_all(
+    count: int, delay: int, every: str
+) -> None:
+    grid = WindowGrid.model_validate({"every": every, "start": "2026-01-01"})
+    label = LATE.label.model_copy(update={"delay": delay * grid.every})
+    spec = LATE.model_copy(update={"window": grid, "label": label})
+    seen = [
+        replace(
+            observed(1, 0),
+            window_start=grid.start + n * grid.every,
+            window_end=grid.start + (n + 1) * grid.every,
+        )
+        for n in range(count)
+    ]
+    newest = seen[-1].window.end
+    waiting = {o.window for o in seen if timedelta(0) <= newest - o.window_end - label.delay}
+    waiting = {w for w in waiting if newest - w.end - label.delay <= 4 * label.delay}
+    runs = [due(spec, seen, o.window) for o in seen[-1 : -count // AT_MOST - 2 : -1]]
+    assert all(len(run) <= AT_MOST for run in runs)
+    own = {o.window for o in seen[-1 : -count // AT_MOST - 2 : -1]}
+    assert {o.window for run in runs for o in run} >= waiting - own
+
+
+@pytest.fixture
+def at(stores: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: Any) -> At:
+    begin = beginning(tmp_path_factory.getbasetemp() / "stages", stores, monkeypatch)
+
+    def with_labels_to_come(stage: str) -> None:
+        begin(stage)
+        Path("labels").mkdir()
+
+    return with_labels_to_come
+
+
+@pytest.fixture
+def again(stores: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: Any) -> At:
+    """Begin once more, in stores of its own."""
+    stages = tmp_path_factory.getbasetemp() / "stages"
+    begin = beginning(stages, stores / "again", monkeypatch)
+
+    def with_labels_to_come(stage: str) -> None:
+        begin(stage)
+        Path("labels").mkdir()
+
+    return with_labels_to_come
+
+
+def label(number: int, share: float = 1.0, **columns: Any) -> None:
+    """Land the labels of a day, in the file of the day on which they are known."""
+    found = rows(number)
+    count = int(share * len(found["id"]))
+    table = {"id": found["id"][:count], "y": found["y"][:count], **columns}
+    pq.write_table(pa.table(table), f"labels/{day(number + 2):%Y-%m-%d}.parquet")
+
+
+def watch(number: int, spec: ModelSpec = LATE) -> Observation:
+    validated = monitor.validate(spec, window(number))
+    return monitor.judge(spec, window(number), monitor.measure(spec, window(number), validated))
+
+
+def run(number: int, spec: ModelSpec = LATE) -> list[Observation]:
+    """Do what one run of the monitor does; return the windows measured again."""
+    watch(number, spec)
+    return measure_again(spec, window(number))
+
+
+def told(spec: ModelSpec = LATE) -> list[dict[str, Any]]:
+    """Return what the status says of each window, which knows no revision."""
+    return list(status.as_json(status.read(spec, Ledger.open()))["windows"])
+
+
+def test_a_window_is_measured_at_once_and_again_when_its_labels_are_there(at: At) -> None:
+    at("bootstrapped")
+    assert [run(number) for number in (6, 7)] == [[], []]
+    label(6)
+    (again,) = run(8)
+    assert (again.window, again.revision, again.figures["labelled"]) == (window(6), 1, 300)
+    first, second = (o for o in Ledger.open().history("churn") if o.window == window(6))
+    assert (first.figures["labelled"], first.revision) == (0, 0)
+    assert "accuracy" not in first.figures
+    assert first.data_digest != second.data_digest
+    assert told()[0]["accuracy"] > 0.7
+
+
+def test_where_no_label_came_nothing_is_measured_or_written(at: At) -> None:
+    at("bootstrapped")
+    for number in SPAN:
+        assert run(number) == []
+    assert len(Ledger.open().history("churn")) == len(SPAN)
+
+
+def test_labels_of_unknown_keys_alone_are_said_once_the_delay_has_passed(at: At) -> None:
+    at("bootstrapped")
+    for number in (6, 7):
+        run(number)
+    assert overdue(LATE, window(7)) == []
+    label(6, id=[f"someone-{i}" for i in range(300)])
+    assert run(8) == []
+    (sentence,) = overdue(LATE, window(8))
+    assert f"{window(6)}: label.delay has passed" in sentence
+    assert "label.source.key" in sentence
+    assert "someone" not in sentence
+
+
+def test_labels_that_come_bit_by_bit_are_each_time_a_new_observation(at: At) -> None:
+    at("bootstrapped")
+    for number in (6, 7):
+        run(number)
+    seen = []
+    for number, share in ((8, 0.5), (9, 0.5), (10, 1.0), (11, 1.0)):
+        label(6, share)
+        seen += [(number, o.figures["labelled"]) for o in run(number) if o.window == window(6)]
+    assert seen == [(8, 150), (10, 300)]
+
+
+def test_labels_that_are_filled_into_the_rows_themselves_are_found_as_well(at: At) -> None:
+    at("bootstrapped")
+    column = LabelColumn(column="y", classes=(0, 1), delay=timedelta(days=2))
+    spec = MODEL.model_copy(update={"label": column})
+    for number in (6, 7, 8):
+        land(number, y=pa.nulls(300, pa.int64()))
+        run(number, spec)
+    land(6)
+    (again,) = run(9, spec)
+    assert (again.window, again.revision, again.figures["labelled"]) == (window(6), 1, 300)
+
+
+def test_a_label_file_that_was_broken_is_looked_at_again(at: At) -> None:
+    at("bootstrapped")
+    label(6)
+    path = Path("labels/2026-01-08.parquet")
+    whole = path.read_bytes()
+    path.write_bytes(whole[:300])
+    broken = watch(6)
+    assert "labels/2026-01-08.parquet cannot be read as parquet" in broken.reason
+    watch(7)
+    path.write_bytes(whole)
+    (again,) = run(8)
+    assert (again.verdict, again.figures["labelled"]) == ("steady", 300)
+
+
+def test_contradicting_labels_stop_the_window_by_name(at: At) -> None:
+    at("bootstrapped")
+    keys, truth = rows(6)["id"][:3], [0, 1, 1]
+    label(6, id=[*keys, *keys], y=[*truth, *truth[::-1]])
+    seen = watch(6)
+    assert seen.verdict == "insufficient"
+    assert "labels/{date}.parquet: 2 key(s) of the window" in seen.reason
+
+
+def shift(number: int) -> None:
+    """Land rows whose margins moved while the rule still holds, and the labels they will have."""
+    x, z = rows(number)["x"] + 1.5, rows(number)["z"]
+    land(number, x=x, y=None)
+    noise = np.random.default_rng(number).normal(scale=0.6, size=300)
+    pq.write_table(
+        pa.table({"id": rows(number)["id"], "y": (x + 0.5 * z + noise > 0).astype(int)}),
+        f"later-{number}.parquet",
+    )
+
+
+CONFIRM = {
+    "never": ("drifting", "drifting"),
+    "if_labelled": ("drifting", "steady"),
+    "required": ("insufficient", "steady"),
+}
+
+
+@pytest.mark.parametrize("confirm", CONFIRM)
+def test_the_policy_says_what_an_unlabelled_breach_may_do(at: At, confirm: str) -> None:
+    at("bootstrapped")
+    spec = LATE.model_copy(update={"drift": Drift.model_validate({"confirm": confirm})})
+    shift(6)
+    unlabelled = watch(6, spec)
+    run(7, spec)
+    shutil.copy("later-6.parquet", "labels/2026-01-08.parquet")
+    (labelled,) = run(8, spec)
+    assert (unlabelled.verdict, labelled.verdict) == CONFIRM[confirm]
+    if confirm == "required":
+        assert "labels are missing" in unlabelled.reason
+
+
+def test_an_episode_that_the_labels_do_not_confirm_is_over_before_anyone_is_asked(at: At) -> None:
+    at("bootstrapped")
+    for number in (6, 7):
+        shift(number)
+        run(number)
+    assert monitor.due(LATE) == "churn.v1.20260106T0000.1"
+    shutil.copy("later-6.parquet", "labels/2026-01-08.parquet")
+    run(8)
+    assert monitor.due(LATE) is None
+
+
+ORDERS: dict[str, tuple[list[int], int]] = {
+    "backwards": ([*SPAN][::-1], 7),
+    "shuffled and twice": ([9, 6, 13, 6, 11, 8, 10, 13, 7, 12, 9], 7),
+    "the newest first": ([13, *range(6, 13)], 3),
+}
+
+
+@pytest.mark.parametrize(("order", "before"), ORDERS.values(), ids=ORDERS)
+def test_any_order_of_runs_ends_as_when_the_days_went_by(
+    at: At, again: At, order: list[int], before: int
+) -> None:
+    """Labels come day by day, those of the 9th never; or all of them between two runs."""
+    at("bootstrapped")
+    for number in SPAN:
+        if number >= 8 and number != 11:
+            label(number - 2)
+        run(number)
+    as_the_days_went_by, labels = told(), Path("labels").absolute()
+    labelled = [w["labelled"] for w in as_the_days_went_by]
+    assert labelled == [300, 300, 300, 0, 300, 300, 0, 0]
+    again("bootstrapped")
+    for number in order[:before]:
+        run(number)
+    Path("labels").rmdir()
+    Path("labels").symlink_to(labels)
+    for number in order[before:]:
+        run(number)
+    assert told() == as_the_days_went_by
+
+
+def test_a_backfill_later_adds_nothing_to_what_the_days_brought(at: At) -> None:
+    at("bootstrapped")
+    for number in SPAN:
+        if number >= 8:
+            label(number - 2)
+        run(number)
+    history = Ledger.open().history("churn")
+    for number in [*SPAN][::-1]:
+        assert run(number) == []
+    assert Ledger.open().history("churn") == history
+
+
+def test_what_a_what_if_observed_is_not_measured_again(at: At) -> None:
+    at("registered")
+    for number in (11, 12):
+        validated = monitor.validate(LATE, window(number), version=2)
+        monitor.judge(LATE, window(number), monitor.measure(LATE, window(number), validated))
+    label(11)
+    assert run(13) == []
+
+
+def propose(name: str) -> None:
+    asked = approval.propose(
+        LATE,
+        name,
+        reason="manual",
+        proposer="otto",
+        training_window=timedelta(days=5),
+        until=None,
+        now=day(20),
+    )
+    asking.to_retrain(LATE, asked, "/dags/here")
+    approval.decide(LATE, name, "retrain", answer())
+
+
+def test_training_takes_the_rows_whose_labels_have_come(at: At) -> None:
+    at("bootstrapped")
+    for number in SPAN:
+        run(number)
+    propose("early")
+    with pytest.raises(TrainingError, match="0 labelled rows cannot be cut"):
+        retrain.train(LATE, "early")
+    for number in (9, 10, 11):
+        label(number)
+    trained = retrain.train(LATE, "early")
+    assert trained["rows"] == 900
+    retrain.calibrate(LATE, "early", trained["candidate_run"])
+    assert retrain.gate(LATE, "early", trained["candidate_run"])["passed"]
+    retrain.register(LATE, "early", trained["candidate_run"])
+
+
+WEIGHED = MODEL.model_copy(
+    update={"source": Source.model_validate({**MODEL.source.model_dump(), "weight": "w"})}
+)
+
+
+def test_the_losses_of_a_window_are_weighed_and_its_margins_are_not(at: At) -> None:
+    at("drifted")
+    plain = watch(9, MODEL).figures
+    right = rows(8, 300)["y"]  # any 0 and 1
+    land(9, w=np.full(300, 2.5))
+    equal = watch(9, WEIGHED).figures
+    land(9, w=right.astype(float))
+    some = watch(9, WEIGHED).figures
+    assert equal["hinge_loss"] == pytest.approx(plain["hinge_loss"])
+    assert some["hinge_loss"] != pytest.approx(plain["hinge_loss"])
+    value = {
+        name: [s["value"] for s in f["statistics"][:3]]
+        for name, f in (("plain", plain), ("equal", equal), ("some", some))
+    }
+    assert value["plain"] == value["equal"] == value["some"]
+
+
+def test_weights_that_sum_to_zero_leave_the_losses_out_and_say_so(at: At) -> None:
+    at("bootstrapped")
+    land(6, w=[0.0] * 300)
+    seen = watch(6, WEIGHED)
+    assert seen.verdict == "steady"
+    assert (seen.figures["labelled"], "accuracy" in seen.figures) == (300, False)
+    assert [s["name"] for s in seen.figures["statistics"]] == [
+        "ks",
+        "wasserstein",
+        "margin_density",
+    ]
+    (warning,) = seen.figures["warnings"]
+    assert "weights of the labelled rows sum to zero" in warning
+
+
+def test_a_row_whose_weight_is_no_weight_is_quarantined(at: At) -> None:
+    at("bootstrapped")
+    land(6, w=[None, float("nan"), -0.5, float("inf"), 0.0, *[1.0] * 295])
+    assert watch(6, WEIGHED).figures["quarantined"] == 4
+    land(6, w=["heavy"] * 300)
+    assert "on column 'w': number; the source has string" in watch(6, WEIGHED).reason
+    land(6)
+    assert "on column 'w': not in the source" in watch(6, WEIGHED).reason

@@ -1,0 +1,165 @@
+"""What MLflow's server process can know and touch, whatever it is talked into."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+
+import psutil
+import pytest
+import sqlalchemy as sa
+
+from ops import confined, doors, mlflow_process, stack
+from tests.conftest import POSTGRES
+from tests.ops.test_compose import SECRETS, SERVICES
+from tests.support.attack import Server
+from tests.support.composed import composed, make_databases
+from tests.support.served import by_compose, free_port, made_up, surround
+
+Start = Callable[[Path], AbstractContextManager[tuple[Server, int]]]
+
+
+@pytest.mark.parametrize("how", [made_up, by_compose], ids=lambda how: how.__name__)
+def test_the_server_is_confined_and_knows_no_secret_but_its_own(how: Start, tmp_path: Path) -> None:
+    with how(tmp_path) as (_, pid):
+        if not confined.unconfined():
+            # Set by confining, and by nothing else here.
+            assert "NoNewPrivs:\t1" in Path(f"/proc/{pid}/status").read_text()
+        for process in (psutil.Process(pid), *psutil.Process(pid).children(recursive=True)):
+            env = process.environ()
+            told = {name for name in env if name.startswith(("AIRFLOW__", "GATELATCH_"))}
+            assert told <= {"GATELATCH_MLFLOW_PASSWORD", "GATELATCH_MLFLOW_READER_PASSWORD"}
+            assert not any(kept in v for v in env.values() for kept in ("signing", "airflow.db"))
+
+
+CONFINED = """
+import os, socket, sys, threading
+from pathlib import Path
+folder, around, port = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
+from ops import confined
+confined.confine(folder, port, [])
+def refused(act):
+    try:
+        act()
+    except PermissionError:
+        return True
+    return False
+(folder / "mine.txt").write_text("x")
+assert (folder / "mine.txt").read_text() == "x"
+for name in ("dags", "plugins", "models", "store", "keys"):
+    assert refused(lambda: (around / name / "evil.py").write_text("x")), name
+    assert refused(lambda: (around / name / "there.txt").read_text()), name
+    assert refused(lambda: (around / name / "there.txt").unlink()), name
+    assert refused(lambda: (folder / "mine.txt").rename(around / name / "evil.py")), name
+    assert refused(lambda: os.link(folder / "mine.txt", around / name / "evil.py")), name
+    assert refused(lambda: list((around / name).iterdir())), name
+for path in ("/etc/passwd", f"/proc/{os.getppid()}/environ", str(Path.home() / ".profile")):
+    assert refused(lambda: open(path).read()) or not os.path.exists(path), path
+assert refused(lambda: os.execv("/bin/sh", ["sh", "-c", "true"]))
+assert refused(lambda: socket.create_server(("127.0.0.1", 0)))
+assert refused(lambda: socket.create_connection(("127.0.0.1", 5432), 3))
+if __import__("landlockpy").abi_version() >= 6:
+    assert refused(lambda: os.kill(os.getppid(), 0))
+socket.create_server(("127.0.0.1", port)).close()
+thread_said = []
+thread = threading.Thread(target=lambda: thread_said.append(refused(lambda: open("/etc/passwd"))))
+thread.start(); thread.join()
+assert thread_said == [True]
+print("held")
+"""
+
+
+@pytest.mark.skipif(bool(confined.unconfined()), reason=confined.unconfined())
+def test_a_confined_process_is_held_to_its_folder_by_the_kernel(tmp_path: Path) -> None:
+    surround(tmp_path)
+    (tmp_path / "mlflow").mkdir()
+    arguments = [str(tmp_path / "mlflow"), str(tmp_path), str(free_port())]
+    done = subprocess.run(
+        [sys.executable, "-c", CONFINED, *arguments],
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(stack.ROOT), "SECRET": "1"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.stdout == "held\n", done.stderr
+
+
+def test_an_older_home_goes_on_in_a_folder_of_mlflows_own(tmp_path: Path) -> None:
+    (tmp_path / "mlflow.db").write_text("tables")
+    (tmp_path / "artifacts" / "churn").mkdir(parents=True)
+    (tmp_path / "artifacts" / "churn" / "model.skops").write_text("model")
+    for _ in range(2):
+        mlflow_process.settle(tmp_path)
+        assert (tmp_path / "mlflow" / "mlflow.db").read_text() == "tables"
+        assert not (tmp_path / "mlflow.db").exists()
+        for place in (tmp_path / "artifacts", mlflow_process.artifacts(tmp_path)):
+            assert (place / "churn" / "model.skops").read_text() == "model"
+
+
+def test_the_user_names_are_what_the_compose_file_uses() -> None:
+    assert (doors.WRITER, doors.READER) == ("gatelatch", "reader")
+
+
+# --- what the compose file gives it
+
+
+def test_mlflow_shares_no_volume_and_writes_to_its_own_alone() -> None:
+    mlflow = SERVICES["mlflow"]
+    own = {volume.split(":")[0] for volume in mlflow["volumes"]}
+    others = {
+        volume.split(":")[0]
+        for name, service in SERVICES.items()
+        for volume in service.get("volumes", [])
+        if name != "mlflow"
+    }
+    assert own == {"artifacts"}
+    assert not own & others
+    assert mlflow["read_only"] is True
+    assert mlflow["cap_drop"] == ["ALL"]
+
+
+def test_each_service_gets_the_secrets_that_it_uses() -> None:
+    told = {
+        name: {s for s in SECRETS if f"<{s}>" in str(service.get("environment", ""))}
+        for name, service in SERVICES.items()
+    }
+    own = {"MLFLOW_PASSWORD", "MLFLOW_READER_PASSWORD", "MLFLOW_DB_PASSWORD"}
+    assert told["mlflow"] == own
+    assert {name for name in told if "MLFLOW_PASSWORD" in told[name]} == {
+        "init",
+        "mlflow",
+        "worker",
+    }
+    assert not {"GATELATCH_JWT_SECRET", "GATELATCH_SECRET_KEY"} & told["dag-processor"]
+    for name in ("api-server", "scheduler", "worker"):
+        assert {"GATELATCH_JWT_SECRET", "GATELATCH_SECRET_KEY"} <= told[name]
+
+
+def test_mlflows_database_user_sees_no_other_database(tmp_path: Path) -> None:
+    with composed(tmp_path, 1) as (_, env, _):
+        address = sa.make_url(env["MLFLOW_BACKEND_STORE_URI"])
+        mark = str(address.username).removeprefix("mlflow_")
+        with engine(POSTGRES.replace("/test", f"/mlflow_{mark}")) as before:
+            before.execute(sa.text("create table runs (id serial primary key)"))
+            before.commit()
+        make_databases(mark)  # of a set-up whose tables belonged to somebody else
+        with engine(address) as mlflow:
+            mlflow.execute(sa.text("insert into runs default values"))
+            rights = "select rolsuper, rolcreatedb, rolcreaterole from pg_roles where rolname = "
+            assert not any(mlflow.execute(sa.text(f"{rights}'{address.username}'")).one())
+        for name in ("airflow", "gatelatch"):
+            other = address.set(database=f"{name}_{mark}")
+            with pytest.raises(sa.exc.OperationalError, match="permission denied"), engine(other):
+                pass
+
+
+@contextmanager
+def engine(url: str | sa.URL) -> Iterator[sa.Connection]:
+    made = sa.create_engine(url)
+    with made.connect() as link:
+        yield link
+    made.dispose()

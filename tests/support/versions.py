@@ -1,0 +1,52 @@
+"""Observations and candidates in memory, for the tests that compare two versions."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from tasks.ledger.records import Candidate, Observation
+
+DAY = timedelta(days=1)
+SPREAD = {"rows": 400.0, "degrees": 10, "design_effects": {"hinge": 1.0}}
+
+
+def day(number: int) -> datetime:
+    return datetime(2026, 1, 1, tzinfo=UTC) + (number - 1) * DAY
+
+
+def seen(
+    version: int,
+    number: int,
+    loss: float | None = None,
+    verdict: str = "steady",
+    data: str = "data",
+    spec: str = "spec",
+) -> Observation:
+    """Return what a day of 400 rows says; a loss means that it is labelled, with deviation 1/2."""
+    figures: dict[str, Any] = {"accepted": 400, "labelled": 0}
+    if loss is not None and verdict != "insufficient":
+        losses = {"hinge_loss": loss, "squared_hinge": loss**2 + 0.25, "effective_rows": 400.0}
+        figures |= {"labelled": 400, "hinge_loss": loss, "accuracy": 1 - loss / 2, "losses": losses}
+    pressure = {"steady": 0.5, "drifting": 1.5, "insufficient": None}[verdict]
+    window = day(number), day(number + 1)
+    return Observation("churn", version, *window, spec, data, verdict, "why", pressure, figures)
+
+
+def candidate(version: int, until: int = 1, proposal: str = "p") -> Candidate:
+    parts: dict[str, Any] = {
+        "model": "churn",
+        "proposal": proposal,
+        "version": version,
+        "run_id": "run",
+        "artifact_digest": "files",
+        "evidence": "evidence",
+        "spec_digest": "spec",
+        "data_digest": "data",
+        "trained_until": day(until),
+        "metrics": {},
+        "gates": [],
+        "reference": {"spread": SPREAD},
+    }
+    known = Candidate.__dataclass_fields__
+    return Candidate(**{name: value for name, value in parts.items() if name in known})
