@@ -53,12 +53,13 @@ def trail() -> Trail:
 def test_a_store_of_release_0_1_is_upgraded_and_goes_on(place: Path) -> None:
     spec = spec_files.find("churn")
 
-    # It says what it said, and all of it verifies: chain, signatures, evidence, heads in MLflow.
+    # It says what it said, and verifies: chain, signatures, meaning, evidence, heads in MLflow.
     said = json.loads((place / "status.json").read_text())
     assert said == {"champion": flow.alias(), **status.as_json(status.read(spec, Ledger.open()))}
     verified = run("audit", "churn", "--verify", "--json")
     assert verified.exit_code == 0, verified.output
-    assert json.loads(verified.stdout)["not_checked"] == []
+    (unchecked,) = json.loads(verified.stdout)["not_checked"]
+    assert unchecked.startswith("whether rows after the 27. were cut off")
 
     # A window run again is the one of then; a new one is judged by the reference of then.
     before = trail()
