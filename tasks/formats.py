@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 KEY = "format"
+CODE = "code"  # in an observation's figures: the version of Gatelatch that judged; 0.1 wrote none
 UNNUMBERED = 1  # what release 0.1 wrote without a number
 FIGURES = 1  # of an observation
 METRICS = 1  # of a candidate

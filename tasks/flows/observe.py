@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tasks import formats, store
+from tasks import __version__, formats, store
 from tasks.ledger import remembered
 from tasks.ledger.ledger import Ledger
 from tasks.ledger.records import Candidate, Observation
@@ -65,6 +65,7 @@ def observation(
         pressure=judgement.pressure,
         figures={
             formats.KEY: formats.FIGURES,
+            formats.CODE: __version__,
             **counts,
             **told,
             "statistics": statistics,

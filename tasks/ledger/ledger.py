@@ -98,8 +98,8 @@ class Ledger:
             == (observation.spec_digest, observation.data_digest)
         )
         if earlier is not None and same:
-            if formats.number(earlier.figures) != formats.number(observation.figures):
-                return earlier  # another release laid its figures out; what it said stands
+            if earlier.figures.get(formats.CODE) != observation.figures.get(formats.CODE):
+                return earlier  # another release judged it, perhaps otherwise; what it said stands
             _require_same(earlier, observation, but=("revision",))
             return earlier
         revision = 0 if earlier is None else earlier.revision + 1

@@ -292,7 +292,7 @@ def as_json(status: Status) -> dict[str, Any]:
                 "pressure": o.pressure,
                 "latch": latch.state,
                 "episode": latch.episode,
-                **{name: value for name, value in o.figures.items() if name != formats.KEY},
+                **{n: v for n, v in o.figures.items() if n not in (formats.KEY, formats.CODE)},
             }
             for o, (_, latch) in zip(status.observations, status.history.steps, strict=True)
         ],

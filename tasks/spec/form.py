@@ -16,7 +16,9 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 # Options since release 0.1, each with the default that it came with, as JSON. None is ever changed.
-ADDED: Mapping[str, Any] = {}
+ADDED: Mapping[str, Any] = {
+    "drift.class_margin": {"effect": 0.5},
+}
 
 _EFFECTS = "ks wasserstein margin_density hinge_loss violation_rate class_loss class_recall"
 _GATES = (

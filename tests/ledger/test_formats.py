@@ -49,12 +49,14 @@ def test_a_row_without_a_number_is_the_same_as_one_with_the_first(ledger: Ledger
     assert ledger.add_candidate(again) == first
 
 
-def test_a_window_run_again_after_its_figures_are_laid_out_anew_keeps_what_was_said(
-    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+def test_a_window_run_again_by_another_release_that_judges_otherwise_keeps_what_was_said(
+    ledger: Ledger,
 ) -> None:
     old = ledger.observe(observation())
-    later = {1: formats.as_it_is, 2: formats.as_it_is}
-    monkeypatch.setattr(formats, "COLUMNS", {"figures": later})
-    again = observation(figures={"format": 2, "losses": []})
+    again = observation(figures={"code": "0.2.0", "losses": []}, verdict="drifting")
     assert ledger.observe(again) == old
     assert ledger.history("churn") == [old]
+    newer = ledger.observe(observation(figures={"code": "0.2.0"}, data_digest="new"))
+    assert newer.revision == 1
+    with pytest.raises(Conflict, match="differs in verdict"):
+        ledger.observe(observation(figures=newer.figures, data_digest="new", verdict="drifting"))
