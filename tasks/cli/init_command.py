@@ -6,13 +6,13 @@ from tasks.cli.console import out
 
 
 def init() -> None:
-    """Create the ledger's tables and check the stores; safe to repeat."""
+    """Create or upgrade the ledger's tables and check the stores; safe to repeat."""
     from tasks import store
     from tasks.ledger.ledger import Ledger
     from tasks.registry import tracking
     from tasks.signing import keyring
 
-    Ledger.open()
+    Ledger.prepare()
     store.write("reports/.ready", "")
     tracking.prepare()
     keyring.prepare()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from tasks import store
+from tasks import __version__, formats, store
 from tasks.flows.window_steps import Measured
 from tasks.ledger import remembered
 from tasks.ledger.ledger import Ledger
@@ -43,7 +43,8 @@ def observation(spec: ModelSpec, window: Window, measured: Measured, ledger: Led
     if measured.summary is None:
         judgement = verdict.insufficient(measured.problem or "")
     else:
-        summary = from_json(json.loads(store.read(measured.summary)))
+        path = measured.summary
+        summary = from_json(json.loads(store.read(path)), f"summary {store.url(path)}")
         champion = ledger.version(spec.model, measured.version)
         reference = _reference(spec, champion)
         level = _level(spec, ledger, window, measured.version)
@@ -78,7 +79,11 @@ def observation(spec: ModelSpec, window: Window, measured: Measured, ledger: Led
         verdict=judgement.verdict,
         reason=judgement.reason,
         pressure=judgement.pressure,
-        figures=replace(figures, statistics=statistics).to_json(),
+        figures={
+            formats.KEY: formats.FIGURES,
+            formats.CODE: __version__,
+            **replace(figures, statistics=statistics).to_json(),
+        },
     )
 
 
@@ -89,12 +94,11 @@ def reference_of(spec: ModelSpec, ledger: Ledger, version: int) -> Reference:
 
 def _reference(spec: ModelSpec, candidate: Candidate) -> Reference:
     from tasks.drift.reference import from_json
-    from tasks.drift.summary import OtherFormat
     from tasks.spec.model import SpecError
 
     try:
         return from_json(candidate.reference)
-    except OtherFormat as error:
+    except formats.OtherFormat as error:
         raise SpecError(f"{spec.model} version {candidate.version}: {error}") from None
 
 

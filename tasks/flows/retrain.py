@@ -11,6 +11,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from tasks import formats
 from tasks.audit.verified_model import champion_of
 from tasks.ledger import evidence, status
 from tasks.ledger.ledger import Ledger
@@ -209,6 +210,7 @@ def _candidate(spec: ModelSpec, asked: Proposal, run_id: str, taken: set[int]) -
     model = _accepted(spec, asked, run_id)
     record = lineage(spec, asked, rows, model, metrics.to_json(), gates, made_with())
     made = registry.register(spec, run_id, model, record, taken)
+    metrics = replace(metrics, model_file=artifact.model_digest(model))
     return Candidate(
         model=spec.model,
         proposal=asked.proposal,
@@ -218,7 +220,7 @@ def _candidate(spec: ModelSpec, asked: Proposal, run_id: str, taken: set[int]) -
         spec_digest=spec.digest,
         data_digest=rows.data_digest,
         trained_until=asked.trained_until,
-        metrics=replace(metrics, model_file=artifact.model_digest(model)).to_json(),
+        metrics={formats.KEY: formats.METRICS, **metrics.to_json()},
         gates=gates,
         reference=reference.to_json(handover.REFERENCE.get(run_id)),
     )
@@ -283,7 +285,7 @@ def _judged(
             candidate,
             champion,
             rows,
-            reference.from_json(before.reference),
+            reference.from_json(before.reference, f"reference of version {before.version}"),
             CandidateMetrics.from_json(before.metrics),
         )
     if spec.gates.scoring_time is not None:

@@ -11,9 +11,6 @@ from typing import Any
 
 from tasks.data.served_by import ScoredBy
 from tasks.drift.diagnosis import Diagnosis
-from tasks.spec.part import SpecError
-
-FORMAT = 1  # of the JSON; written from 2 on, so that a window run again says the same as before
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,12 +93,7 @@ class WindowFigures:
 
     @classmethod
     def from_json(cls, raw: Mapping[str, Any]) -> WindowFigures:
-        """Return what an observation holds. Raises SpecError if a later release wrote it."""
-        if raw.get("format", FORMAT) != FORMAT:
-            raise SpecError(
-                f"an observation has figures of format {raw['format']}, and this release reads "
-                f"{FORMAT}; install the release that wrote it, or a later one"
-            )
+        """Return what an observation holds."""
         return cls.of({f.name: raw[f.name] for f in fields(cls) if f.name in raw})
 
     @classmethod

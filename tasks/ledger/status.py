@@ -7,6 +7,7 @@ from datetime import datetime
 from itertools import takewhile
 from typing import Any, cast
 
+from tasks import formats
 from tasks.drift import patience
 from tasks.drift.advice import Seen, advise
 from tasks.drift.latch import (
@@ -294,7 +295,7 @@ def as_json(status: Status) -> dict[str, Any]:
                 "pressure": o.pressure,
                 "latch": latch.state,
                 "episode": latch.episode,
-                **o.figures,
+                **{n: v for n, v in o.figures.items() if n not in (formats.KEY, formats.CODE)},
             }
             for o, (_, latch) in zip(status.observations, status.history.steps, strict=True)
         ],

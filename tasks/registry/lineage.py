@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from tasks import formats
 from tasks.classifier import preprocessing
 from tasks.ledger.evidence import digest
 from tasks.ledger.records import Proposal
@@ -37,6 +38,7 @@ def lineage(
         `code`, `commit`, `python` and `packages`: the versions that it was trained with.
     """
     return {
+        formats.KEY: formats.LINEAGE,
         "model": spec.model,
         "owner": spec.owner.name,
         "proposal": proposal.proposal,

@@ -16,7 +16,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tasks import scratch
+from tasks import formats, scratch
 from tasks.classifier import skops_file
 from tasks.registry import lineage, model_card
 from tasks.registry.tracking import (
@@ -192,8 +192,9 @@ def load(model: str, version: int, artifact_digest: str) -> Any:
 def lineage_of(model: str, version: int, artifact_digest: str) -> dict[str, Any]:
     """Return the lineage of a registered version, verified like its model."""
     with _verified(model, version, artifact_digest) as folder:
-        record: dict[str, Any] = json.loads((folder / artifact.LINEAGE).read_text())
-        return record
+        record = json.loads((folder / artifact.LINEAGE).read_text())
+        what = f"{artifact.LINEAGE} of {model} version {version}"
+        return dict(formats.load(what, record, {formats.LINEAGE: formats.as_it_is}))
 
 
 @contextmanager
