@@ -12,7 +12,7 @@ LIMITS_ALONE: dict[str, Any] = {
     name: {"effect": 1e-9}
     for name in (
         *("ks", "wasserstein", "margin_density"),
-        *("hinge_loss", "violation_rate", "class_loss", "class_recall"),
+        *("hinge_loss", "violation_rate", "class_loss", "class_recall", "class_margin"),
     )
 } | {"blind_at": 1e12}
 

@@ -8,7 +8,7 @@ from functools import cached_property, reduce
 from math import sqrt
 
 from tasks.drift.class_spread import QUANTITIES, name_of
-from tasks.drift.statistic import Chance, Statistic, deviation_of
+from tasks.drift.statistic import FARTHEST, Chance, Statistic, deviation_of
 from tasks.drift.summary import Losses, Summary
 from tasks.spec.model import Drift
 
@@ -74,6 +74,12 @@ class Classes:
         return tuple(name for name in self.both if name not in self.judged)
 
     @property
+    def unknown(self) -> tuple[str, ...]:
+        """Return the judged classes of whose margins the reference does not know the spread."""
+        judged = self.judged.items()
+        return tuple(name for name, (_, theirs) in judged if theirs.squared_margin is None)
+
+    @property
     def alike(self) -> bool:
         """Return whether both sides have the same classes, but for those too rare to be missed."""
         return not self.absent and not set(self.new) - set(self.both)
@@ -99,8 +105,13 @@ def compared(window: Summary, reference: Summary) -> Classes:
     )
 
 
+def count(classes: Classes) -> int:
+    """Return how many statistics the judged classes have."""
+    return len(QUANTITIES) * len(classes.judged) - len(classes.unknown)
+
+
 def statistics(classes: Classes, policy: Drift, chance: Chance) -> Iterator[Statistic]:
-    """Yield the rise of each judged class's mean hinge loss, and the fall of its recall."""
+    """Yield the rise of each judged class's mean hinge loss, the fall of its recall and margin."""
     if not classes.judged:
         return
     n, m = (losses.effective_rows for losses in classes.together)
@@ -138,6 +149,18 @@ def statistics(classes: Classes, policy: Drift, chance: Chance) -> Iterator[Stat
             of=name,
             reference=recall,
         )
+        unit, lopsided = _of_margins(theirs)
+        if unit:  # unknown, or all margins are 0 and have none
+            change = (ours.mean_margin - theirs.mean_margin) / unit
+            yield Statistic.measured(
+                "class_margin",
+                max(-FARTHEST, min(change, FARTHEST)),
+                policy.class_margin.effect,
+                skewed(critical, lopsided, own, m) * standard["class_margin"],
+                policy,
+                counts="fall",
+                of=name,
+            )
 
 
 def _merged(pairs: list[Pair]) -> Pair:
@@ -171,6 +194,33 @@ def _of_losses(losses: Losses) -> tuple[float, float]:
     variance = max(1 - mean**2, 0.0)
     third = max(_TAIL / mean - 3 * mean + 2 * mean**3, 0.0)
     return unit * sqrt(variance), third / (variance * sqrt(variance)) if variance else 0.0
+
+
+def _of_margins(losses: Losses) -> tuple[float, float]:
+    """Return standard deviation of the margins of few rows, and skewness towards low ones.
+
+    With one more row as `_of_losses`. The third moment of 1 - y·f is that of the loss, as there,
+    less that of what exceeds a margin of 1, which by its first two moments is this at the least.
+    """
+    if losses.squared_margin is None:
+        return 0.0, 0.0
+    m, usual = losses.effective_rows, losses.unsigned / losses.weight
+
+    def more(total: float, wrong: float) -> float:
+        return (total / losses.weight * m + wrong) / (m + 1)
+
+    mean, second = more(losses.margin, -usual), more(losses.squared_margin, usual**2)
+    deviation = sqrt(max(second - mean**2, 0.0))
+    size = sqrt(max(1 - 2 * mean + second, 0.0))  # root mean square of 1 - y·f
+    if not deviation or not size:
+        return deviation, 0.0
+    short = (1 - mean) / size
+    loss = more(losses.hinge, 1 + usual) / size
+    squared = more(losses.squared_hinge, (1 + usual) ** 2) / size**2
+    beyond = loss - short
+    third = _TAIL * squared**2 / loss - (max(1 - squared, 0.0) ** 2 / beyond if beyond > 0 else 0.0)
+    skewness = (third - 3 * short + 2 * short**3) / (deviation / size) ** 3
+    return deviation, min(max(skewness, 0.0), sqrt(m))  # more lopsided no m values are
 
 
 def skewed(critical: float, skewness: float, n: float, m: float) -> float:

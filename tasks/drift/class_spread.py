@@ -8,7 +8,7 @@ import numpy as np
 
 from tasks.drift.summary import Losses, Summary
 
-QUANTITIES = ("class_loss", "class_recall")
+QUANTITIES = ("class_loss", "class_recall", "class_margin")
 
 
 def name_of(quantity: str, of: str) -> str:
@@ -17,7 +17,7 @@ def name_of(quantity: str, of: str) -> str:
 
 
 def class_effects(groups: Sequence[Sequence[Summary]], whole: Summary) -> dict[str, float]:
-    """Return the design effects of each class's mean loss and recall, at least 1.
+    """Return the design effects of each class's mean loss, recall and margin, at least 1.
 
     Classes fail in turn where the mean of all holds still, so theirs are not that of all rows.
     The F statistic of a one-way analysis of variance within groups, as `reference.design_effect`;
@@ -35,8 +35,8 @@ def class_effects(groups: Sequence[Sequence[Summary]], whole: Summary) -> dict[s
     return found
 
 
-def _between(group: Sequence[Losses]) -> tuple[float, float]:
-    """Return Σ n (mean - mean of all)² over the variance of a row, of loss and of recall."""
+def _between(group: Sequence[Losses]) -> list[float]:
+    """Return Σ n (mean - mean of all)² over the variance of a row, of each quantity."""
     together = group[0]
     for losses in group[1:]:
         together = together.merge(losses)
@@ -47,10 +47,11 @@ def _between(group: Sequence[Losses]) -> tuple[float, float]:
             [losses.error_rate for losses in group],
             together.error_rate * (1 - together.error_rate),
         ),
+        ([losses.mean_margin for losses in group], together.margin_variance or 0.0),
     )
     totals = []
     for means, variance in pairs:
         gaps = np.array(means) - rows @ means / rows.sum()
         # Where all rows are alike, blocks cannot differ.
         totals.append(float(rows @ gaps**2) / variance if variance > 0 else len(group) - 1.0)
-    return totals[0], totals[1]
+    return totals

@@ -42,6 +42,11 @@ def of_classes(classes: Classes) -> Iterator[str]:
         yield f"new, with fewer than {EXPECTED} rows in the reference: {listed(classes.new)}"
     if classes.unjudged:
         yield f"with fewer than {EXPECTED} labels not judged alone: {listed(classes.unjudged)}"
+    if classes.unknown:
+        yield (
+            "margins not judged, as the reference does not know their spread: "
+            f"{listed(classes.unknown)}; a retrain's will"
+        )
 
 
 def unused(window: Summary, classes: Classes, least: int) -> Iterator[str]:

@@ -14,7 +14,7 @@ from tasks.spec.model import Drift, ModelSpec
 from tasks.spec.windows import windows_per_year
 
 Counts = Literal["both", "rise", "fall"]
-_FARTHEST = 1e300  # deviations: farther is no number that JSON holds
+FARTHEST = 1e300  # deviations: farther is no number that JSON holds
 
 
 @dataclass(frozen=True)
@@ -87,12 +87,13 @@ class Shares:
 
     Without labels the three shapes have a third each. With labels, half is for losses and a tenth
     for each of the five others. The losses' half is shared equally by the mean loss, the lost level
-    where there is one, and the classes taken together; each class has its loss and its recall.
+    where there is one, and the classes taken together; `of_classes` counts the statistics of these,
+    which are the loss, the recall and, where known, the margin of each.
     """
 
     labelled: bool
     level: bool = False
-    classes: int = 0
+    of_classes: int = 0
 
     @property
     def shape(self) -> float:
@@ -100,11 +101,11 @@ class Shares:
 
     @property
     def loss(self) -> float:
-        return 1 / 2 / (1 + self.level + (self.classes > 0))
+        return 1 / 2 / (1 + self.level + (self.of_classes > 0))
 
     @property
     def of_class(self) -> float:
-        return self.loss / (2 * self.classes)
+        return self.loss / self.of_classes
 
 
 class Chance:
@@ -154,7 +155,7 @@ def shapes(
         of_distance("ks", "scores", ours, theirs, policy, chance),
         Statistic.measured(
             "wasserstein",
-            min(wasserstein(ours, theirs, accepted.grid.scores) / deviation, _FARTHEST),
+            min(wasserstein(ours, theirs, accepted.grid.scores) / deviation, FARTHEST),
             policy.wasserstein.effect,
             unit * chance.standard("mean", n, m) / deviation,
             policy,

@@ -49,7 +49,8 @@ class Distribution:
 class Losses:
     """Weighted sums over labelled rows; the rates are weighted means, of weights above zero.
 
-    `margin` sums the labelled margins, `unsigned` their sizes.
+    `margin` sums the labelled margins, `unsigned` their sizes; `squared_margin` is None where rows
+    were summed before it was kept.
     """
 
     rows: int = 0
@@ -61,6 +62,7 @@ class Losses:
     squared_hinge: float = 0.0
     violations: float = 0.0
     errors: float = 0.0
+    squared_margin: float | None = 0.0
 
     @classmethod
     def of(cls, margins: Floats, weight: Floats | None = None) -> Losses:
@@ -75,7 +77,10 @@ class Losses:
         mine = label == np.arange(classes)[:, np.newaxis]
         w = mine.astype(np.float64) if weight is None else mine * weight
         loss = hinge(margins)
-        terms = (margins, np.abs(margins), loss, loss * loss, violation(margins), error(margins))
+        terms = (
+            *(margins, np.abs(margins), loss, loss * loss),
+            *(violation(margins), error(margins), margins * margins),
+        )
         # One product sums every class: picking its rows out first would take longer.
         with np.errstate(over="ignore", invalid="ignore"):  # sums that are none are named
             sums = w @ np.stack(terms).T
@@ -87,7 +92,8 @@ class Losses:
 
     def merge(self, other: Losses) -> Losses:
         pairs = zip(vars(self).values(), vars(other).values(), strict=True)
-        return Losses(*(a + b for a, b in pairs))
+        sums: list[Any] = [None if a is None or b is None else a + b for a, b in pairs]
+        return Losses(*sums)
 
     @property
     def effective_rows(self) -> float:
@@ -101,6 +107,16 @@ class Losses:
     @property
     def hinge_variance(self) -> float:
         return max(self.squared_hinge / self.weight - self.hinge_loss**2, 0.0)
+
+    @property
+    def mean_margin(self) -> float:
+        return self.margin / self.weight
+
+    @property
+    def margin_variance(self) -> float | None:
+        if self.squared_margin is None:
+            return None
+        return max(self.squared_margin / self.weight - self.mean_margin**2, 0.0)
 
     @property
     def violation_rate(self) -> float:
@@ -135,7 +151,7 @@ class Losses:
             **self.rates,
             "error_rate": self.error_rate,
             "squared_hinge": self.squared_hinge / self.weight,
-            "margin": self.margin / self.weight,
+            "margin": self.mean_margin,
             "unsigned_margin": self.unsigned / self.weight,
             "loss_tail_ratio": self.loss_tail_ratio,
         }
@@ -229,7 +245,8 @@ def summarise(
 
 
 def _need_finite_sums(parts: Sequence[Losses]) -> None:
-    if not all(isfinite(value) for losses in parts for value in vars(losses).values()):
+    sums = (value for losses in parts for value in vars(losses).values() if value is not None)
+    if not all(map(isfinite, sums)):
         raise NotFinite(
             "the sums of squared losses or sample weights are no finite numbers; check the model's "
             "input and source.weight, and bound them with an expectation"
@@ -318,14 +335,19 @@ def from_json(raw: Mapping[str, Any]) -> Summary:
         scores=_distribution_from_json(raw["scores"], grid.scores),
         margins=_distribution_from_json(raw["margins"], grid.margins),
         inside=raw["inside"],
-        losses=Losses(**raw["losses"]),
-        classes={name: Losses(**losses) for name, losses in raw["classes"].items()},
+        losses=_losses_from_json(raw["losses"]),
+        classes={name: _losses_from_json(losses) for name, losses in raw["classes"].items()},
         features={name: Moments(**moments) for name, moments in raw["features"].items()},
         contributions=raw["contributions"],
         class_contributions=raw["class_contributions"],
         reliability=reliability_table.from_json(raw["reliability"]),
         capped=raw.get("capped", {}),  # those from before there was a cap have none
     )
+
+
+def _losses_from_json(raw: Mapping[str, Any]) -> Losses:
+    # Of no row every sum is known.
+    return Losses(**{"squared_margin": None if raw["rows"] else 0.0, **raw})
 
 
 def _bins_to_json(bins: Bins) -> dict[str, Any]:

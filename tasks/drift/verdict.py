@@ -82,7 +82,7 @@ def judge(
     before = None if level is None else compared(window, level.summary).together
     if not labelled or before is None or min(b.effective_rows for b in before) < least:
         before = level = None
-    shares = Shares(labelled, level is not None, len(classes.judged))
+    shares = Shares(labelled, level is not None, class_losses.count(classes))
     chance = Chance(reference, spec, shares)
     found = [*shapes(window, accepted, spec.drift, chance)]
     if labelled:
@@ -153,11 +153,14 @@ def _of_classes(
 ) -> Iterator[float]:
     """Yield how far each class's loss is beyond its limit, as far as the others do not win it.
 
+    A margin that fell beyond its limit stands for that, where the class's loss rose by its effect.
     What one class loses and the others win is another threshold, or are other rows under the same
     rule; no other rule.
     """
     weight = classes.together[0].weight
+    margins = {s.of: s.pressure for s in found if s.name == "class_margin"}
     for loss in (s for s in found if s.name == "class_loss"):
         share = classes.judged[loss.of or ""][0].weight / weight
         mine = share * loss.size * _OWN
-        yield min(loss.pressure, overall.size / mine if mine else 0.0)
+        margin = min(margins.get(loss.of, 0.0), loss.size / loss.effect)
+        yield min(max(loss.pressure, margin), overall.size / mine if mine else 0.0)

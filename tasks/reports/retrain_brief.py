@@ -10,6 +10,7 @@ from typing import Any
 
 from tasks import store
 from tasks.classifier import capped
+from tasks.drift.class_spread import QUANTITIES
 from tasks.drift.latch import breach_of
 from tasks.drift.reference import from_json
 from tasks.ledger.evidence import short
@@ -27,7 +28,7 @@ _LONGEST_FOLDER = 200  # characters of a proposal's name in a path
 _SHOWN_WINDOWS = 26
 _SHOWN_CLASSES = 6  # in a table's columns
 _SHOWN = 0.0005  # what three digits do not round to nothing
-_UNITS = {"wasserstein": " σ"}
+_UNITS = {"wasserstein": " σ", "class_margin": " σ"}
 _WORDS = {
     "lost_level": "hinge loss above the best earlier champion's",
     "constant": "hinge loss above the best constant's",
@@ -183,7 +184,7 @@ def _evidence(known: Status, proposal: Proposal) -> list[str]:
 
 def _shown(statistics: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     """Return those of all rows, and of classes those nearest to their limit."""
-    return recalibration_brief.nearest(statistics, 2 * _SHOWN_CLASSES)  # each has loss and recall
+    return recalibration_brief.nearest(statistics, len(QUANTITIES) * _SHOWN_CLASSES)
 
 
 def _title(s: Mapping[str, Any]) -> str:

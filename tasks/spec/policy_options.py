@@ -56,6 +56,11 @@ class Drift(SpecPart):
         default=Effect(effect=0.10),
         description="fall of the share of a class's rows that are decided rightly (labelled)",
     )
+    class_margin: Effect = Field(
+        default=Effect(effect=0.50),
+        description="fall of a class's mean margin y·f, in standard deviations of the reference's "
+        "(labelled)",
+    )
     blind_at: Annotated[float, Field(gt=1, le=1e12)] = Field(
         default=5.0,
         description="a statistic is blind if chance alone shows so many times its effect; if all "

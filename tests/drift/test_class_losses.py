@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import timedelta
 from functools import reduce
@@ -15,12 +16,13 @@ from scipy import stats
 
 from benchmarks.detection.specs import LIMITS_ALONE
 from tasks.arrays import Floats, Ints
-from tasks.drift.class_losses import OTHERS, compared
-from tasks.drift.class_spread import class_effects
+from tasks.drift.class_losses import OTHERS, compared, count
+from tasks.drift.class_spread import QUANTITIES, class_effects
 from tasks.drift.grid import Grid
 from tasks.drift.latch import Reading, fold
 from tasks.drift.reference import Reference, reference_of
-from tasks.drift.summary import Losses, Summary, merge_all, summarise
+from tasks.drift.statistic import Shares, Statistic
+from tasks.drift.summary import Losses, Summary, from_json, merge_all, summarise, to_json
 from tasks.drift.verdict import Judgement, judge
 from tasks.spec.model import ModelSpec
 from tasks.spec.windows import Window
@@ -112,13 +114,13 @@ def test_an_absent_class_leaves_the_figures_of_the_others_as_if_it_had_never_bee
     kept = label != gone
     with_it = judge(window, reference_from(of(decision, label)), spec_of())
     without = judge(window, reference_from(of(decision[kept], label[kept])), spec_of())
-    losses = ("hinge_loss", "violation_rate", "class_loss", "class_recall")
+    losses = ("hinge_loss", "violation_rate", *QUANTITIES)
     mine, theirs = (
         {s.title: s.value for s in said.statistics if s.name in losses}
         for said in (with_it, without)
     )
     assert mine == pytest.approx(theirs, rel=1e-12, abs=1e-12)
-    assert len(mine) == 2 + 2 * 3
+    assert len(mine) == 2 + 3 * 3
     assert with_it.labelled
     assert f"no label is {NAMES[gone]}, of which nothing is said" in with_it.reason
     assert "no label is" not in without.reason
@@ -207,9 +209,92 @@ def test_a_rare_class_that_fails_is_drift_though_all_rows_hold_still() -> None:
     # Enough of them to open the latch within a few windows.
     assert sum(said.verdict == "drifting" for said in turned) >= 10
     reasons = {said.reason for said in turned if said.verdict == "drifting"}
-    assert "above the limit: class_loss of yes, class_recall of yes" in reasons
+    assert "above the limit: class_loss of yes, class_recall of yes, class_margin of yes" in reasons
     healthy = [judge(rare(rng, 500), reference, policy).verdict for _ in range(20)]
     assert healthy.count("steady") >= 19
+
+
+def figure(said: Judgement, title: str) -> Statistic:
+    return next(s for s in said.statistics if s.title == title)
+
+
+def test_a_margin_falls_beyond_its_limit_where_few_losses_are_too_lopsided_to_tell() -> None:
+    rng = np.random.default_rng(13)
+    policy = spec_of(("no", "yes"))
+    reference = reference_from(*[rare(rng, 500) for _ in range(20)])
+    turned = [judge(rare(rng, 500, turned=True), reference, policy) for _ in range(40)]
+    several = [s for s in turned if "class_margin of yes" in figures(s)]
+    alone = [
+        s
+        for s in several
+        if figure(s, "class_loss of yes").pressure < 1 < figure(s, "class_margin of yes").pressure
+    ]
+    drifting = [s for s in alone if s.verdict == "drifting"]
+    assert drifting
+    for said in drifting:
+        loss = figure(said, "class_loss of yes")
+        assert loss.size > loss.effect
+        assert "class_margin of yes" in said.reason
+    for said in alone:
+        # A margin that falls by more than chance, and costs nothing that matters, is let pass.
+        if figure(said, "class_loss of yes").size < policy.drift.class_loss.effect:
+            assert said.verdict == "steady"
+
+
+def test_a_class_that_is_less_sure_and_as_right_as_ever_is_no_drift() -> None:
+    rng = np.random.default_rng(14)
+    label = np.repeat([0, 1], 400)
+
+    def block(of_yes: float) -> Summary:
+        decision = np.where(label == 1, of_yes, -4.0) + rng.normal(scale=0.4, size=800)
+        return of(decision, label, ("no", "yes"))
+
+    reference = reference_from(*[block(4.0) for _ in range(12)])
+    said = judge(block(3.0), reference, spec_of(("no", "yes")))
+    assert figure(said, "class_margin of yes").value == pytest.approx(-2.5, abs=0.3)
+    assert figure(said, "class_margin of yes").pressure > 1
+    assert figure(said, "class_margin of no").pressure < 1
+    assert said.verdict == "steady"
+    assert "class_margin of yes; the labelled loss does not confirm it" in said.reason
+
+
+def test_a_reference_that_does_not_know_the_spread_of_margins_leaves_them_unjudged_by_name() -> (
+    None
+):
+    rng = np.random.default_rng(15)
+    policy = spec_of(("no", "yes"))
+    blocks = [rows(rng, [100, 100], names=("no", "yes")) for _ in range(9)]
+
+    def old(summary: Summary) -> Summary:
+        """Return the summary as it was stored before squares of margins were kept."""
+        raw = json.loads(json.dumps(to_json(summary)))
+        for losses in (raw["losses"], *raw["classes"].values()):
+            del losses["squared_margin"]
+        return from_json(raw)
+
+    now = judge(blocks[0], reference_from(*blocks[1:]), policy)
+    assert "margins not judged" not in now.reason
+    before = reference_from(*map(old, blocks[1:]))
+    said = judge(blocks[0], before, policy)
+    names = {s.name for s in said.statistics}
+    assert {s.name for s in now.statistics} - names == {"class_margin"}
+    assert said.verdict == "steady"
+    assert "margins not judged, as the reference does not know their spread: no and yes" in (
+        said.reason
+    )
+    # A window needs no spread of its own; and what nobody judges has no part of the budget.
+    kept = judge(old(blocks[0]), reference_from(*blocks[1:]), policy)
+    assert figures(kept) == figures(now)
+    assert count(compared(blocks[0], before.summary)) == 4
+    assert figure(said, "class_loss of no").noise < figure(now, "class_loss of no").noise
+
+
+@pytest.mark.parametrize("statistics", [5, 6, 120])
+def test_the_shares_of_the_budget_add_up_to_one(statistics: int) -> None:
+    for level in (False, True):
+        shares = Shares(True, level, statistics)
+        total = 5 * shares.shape + (1 + level) * shares.loss + statistics * shares.of_class
+        assert total == pytest.approx(1)
 
 
 def test_what_one_class_loses_and_the_other_wins_is_no_drift() -> None:

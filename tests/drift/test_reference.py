@@ -31,7 +31,7 @@ from tests.conftest import CHURN
 
 GRID = Grid.even(-12.0, 12.0)
 SPEC = ModelSpec.model_validate(CHURN)
-OF_CLASSES = {f"class_{of} {name}" for of in ("loss", "recall") for name in ("no", "yes")}
+OF_CLASSES = {f"class_{of} {name}" for of in ("loss", "recall", "margin") for name in ("no", "yes")}
 QUANTITIES = {"scores", "margins", "mean", "inside", "hinge", "violations", *OF_CLASSES}
 
 
@@ -196,7 +196,7 @@ def test_a_reference_of_one_block_still_gives_limits() -> None:
     def noises(reference: Reference) -> list[float]:
         return [s.noise for s in judge(window, reference, SPEC).statistics]
 
-    assert len(noises(one)) == 11  # six of all rows, two of each class, the constant
+    assert len(noises(one)) == 13  # six of all rows, three of each class, the constant
     assert all(np.isfinite(noise) for noise in noises(one))
     assert all(a > b for a, b in zip(noises(one), noises(many), strict=True))
 

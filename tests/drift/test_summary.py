@@ -150,6 +150,38 @@ def test_a_summary_survives_json(batch: Any) -> None:
     assert_same(merge(back, summary), merge(summary, summary))
 
 
+@settings(max_examples=40, deadline=None)
+@given(st.lists(batches(), min_size=1, max_size=4))
+def test_the_spread_of_a_classs_margins_is_kept_however_windows_were_merged(
+    parts: list[Any],
+) -> None:
+    whole = merge_all([of(d, y) for d, y, *_ in parts])
+    for index, name in enumerate(CLASSES):
+        margins = np.concatenate([(d if index else -d)[y == index] for d, y, *_ in parts])
+        losses = whole.classes[name]
+        assert losses.squared_margin == pytest.approx(float(margins @ margins))
+        if len(margins):
+            assert losses.margin_variance == pytest.approx(np.var(margins), abs=1e-9)
+
+
+def test_a_summary_from_before_squares_of_margins_were_kept_does_not_know_them() -> None:
+    now = of(np.array([-2.0, 0.5, 3.0]), np.array([0, 0, -1]))
+    raw = json.loads(json.dumps(to_json(now)))
+    for losses in (raw["losses"], *raw["classes"].values()):
+        del losses["squared_margin"]
+    old = from_json(raw)
+    assert old.losses.squared_margin is None
+    assert old.losses.margin_variance is None
+    assert old.losses.details == now.losses.details
+    # Of a class without rows the sum is known: it is 0.
+    assert {n: c.squared_margin for n, c in old.classes.items()} == {"no": None, "yes": 0.0}
+    # What is known of one part only is not known of both, and stays so when it is stored again.
+    both = merge(now, old)
+    assert both.losses.squared_margin is None
+    assert both.losses.rows == 4
+    assert from_json(json.loads(json.dumps(to_json(both)))).losses == both.losses
+
+
 def test_a_summary_of_known_rows() -> None:
     decision = np.array([-2.0, -0.5, 0.5, 2.0, 9.0])
     summary = of(decision, np.array([0, 1, 1, 0, -1]))

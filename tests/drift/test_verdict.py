@@ -27,9 +27,9 @@ from tests.conftest import CHURN
 GRID = Grid.even(-12.0, 12.0)
 SHAPE = ["ks", "wasserstein", "margin_density"]
 LABELLED = ["ks_labelled", "hinge_loss", "violation_rate"]
-CLASSES = [f"class_{what} of {name}" for name in ("no", "yes") for what in ("loss", "recall")]
+CLASSES = [f"class_{s} of {n}" for n in ("no", "yes") for s in ("loss", "recall", "margin")]
 ALL = [*SHAPE, *LABELLED, *CLASSES, "constant"]
-LOSSES = ("hinge_loss", "violation_rate", "class_loss", "class_recall")
+LOSSES = ("hinge_loss", "violation_rate", "class_loss", "class_recall", "class_margin")
 TINY = {name: {"effect": 1e-9} for name in (*SHAPE, *LOSSES)}
 BLOCKS = 20
 
@@ -225,7 +225,7 @@ def labelled(shift: float, wrong: float, rows: int, known: int, **effects: float
     label[known:] = -1
     policy = {name: {"effect": effects.get(name, 0.03)} for name in TINY}
     # Classes say nothing here.
-    policy |= {name: {"effect": 9.0} for name in ("class_loss", "class_recall")}
+    policy |= {name: {"effect": 9.0} for name in ("class_loss", "class_recall", "class_margin")}
     return verdict(of(now, label), reference_from(before, signs(before)), **policy)
 
 

@@ -67,7 +67,7 @@ def test_the_drift_brief_has_each_statistic_beside_its_limit(at: At) -> None:
     at("drifted")
     body = propose()["body"]
     newest = read().observations[-1].figures
-    assert len(newest["statistics"]) == 11
+    assert len(newest["statistics"]) == 13
     assert f"300 rows: {retrain_brief.as_text(read().observations[-1].reason)}." in body
     for s in newest["statistics"]:
         told = retrain_brief._WORDS.get(s["name"], s["name"].replace("_", " "))
@@ -81,12 +81,12 @@ def test_of_many_classes_the_brief_shows_those_nearest_to_their_limit() -> None:
     classes = [
         {"name": name, "of": f"{number:02}", "pressure": number / 40}
         for number in range(40)
-        for name in ("class_loss", "class_recall")
+        for name in ("class_loss", "class_recall", "class_margin")
     ]
     shown = retrain_brief._shown([*classes, overall])
     assert shown[-1] == overall
     assert {s["of"] for s in shown[:-1]} == {"34", "35", "36", "37", "38", "39"}
-    assert len(shown) == 13
+    assert len(shown) == 19
 
 
 def test_of_the_probabilities_of_many_classes_those_nearest_to_their_limit_are_shown() -> None:
