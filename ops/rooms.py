@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ast
 import sys
-import textwrap
 import tomllib
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
@@ -19,7 +18,6 @@ PICTURE = ROOT / "docs/architecture.md", "<!-- python -m ops.rooms -->\n"
 TABLE = ROOT / "README.md", "<!-- python -m ops.rooms --table -->\n"
 END = "<!-- end -->"
 FLAT = "flat"
-_WIDTH = 36  # characters of a line in a node
 
 
 def order() -> list[str]:
@@ -76,8 +74,7 @@ def picture() -> str:
     arrows = reduced(imports(), rooms)
     lines = ["```mermaid", "flowchart TB"]
     for room in reversed(rooms):
-        label = "<br/>".join(textwrap.wrap(job(room).replace("`", ""), _WIDTH))
-        lines.append(f'  {room}["<b>{room}</b><br/>{label}"]')
+        lines.append(f'  {room}["<b>{room}</b><br/>{job(room).replace("`", "")}"]')
     for room in reversed(rooms):
         lines += [f"  {room} --> {b}" for b in sorted(arrows[room], key=rooms.index, reverse=True)]
     return "\n".join([*lines, "```", ""])

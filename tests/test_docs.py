@@ -18,10 +18,13 @@ def anchors(page: Path) -> set[str]:
 
 def test_every_relative_link_in_the_docs_leads_somewhere() -> None:
     for page in PAGES:
-        for target, anchor in re.findall(r"\]\(([^)#:]*)(?:#([^)]+))?\)", page.read_text()):
+        text = page.read_text()
+        for target, anchor in re.findall(r"\]\(([^)#:]*)(?:#([^)]+))?\)", text):
             there = page.parent / target if target else page
             assert there.exists(), f"{page.name}: {target}"
             assert not anchor or anchor in anchors(there), f"{page.name}: {target}#{anchor}"
+        for target in re.findall(r'src="([^"]+)"', text):
+            assert (page.parent / target).exists(), f"{page.name}: {target}"
 
 
 def test_every_make_target_that_the_readme_names_exists() -> None:

@@ -52,7 +52,7 @@ def promotion(
         f"**If you approve:** version {candidate.version} is champion for windows from "
         f"{since:%Y-%m-%d %H:%M} UTC on, unless the champion has changed by then. "
         f"**If you reject, or nobody answers within {format_duration(spec.approval.timeout)}:** "
-        f"{'there is no champion still' if asked.champion is None else 'the champion stays'}.",
+        f"{'there is still no champion' if asked.champion is None else 'the champion stays'}.",
         " · ".join(
             [
                 f"[this run]({run_link})",
@@ -94,12 +94,12 @@ def _verdicts(candidate: Candidate) -> str:
 
 def _fit(asked: Proposal, metrics: Mapping[str, Any]) -> str:
     if asked.kind == "recalibrate":  # the figures of the fit are the champion's
-        return f"Nothing was fit: each decision is that of version {asked.champion}."
+        return f"Nothing was fit: every decision equals that of version {asked.champion}."
     share = metrics["support_vectors"] / metrics["fitted_rows"]
     twin = refit.told(metrics)
     return (f"**What is promoted was {twin}.** " if twin else "") + (
         f"Fit on {metrics['fitted_rows']} rows, {metrics['support_vectors']} of them ({share:.0%}) "
-        f"support vectors; hinge loss of the judged rows − that of the fitted ones: "
+        f"support vectors; hinge loss of the judged rows minus that of the fitted rows: "
         f"{metrics['hinge_gap']:+.3f}."
     )
 
@@ -165,7 +165,7 @@ def _others(spec: ModelSpec, candidate: Candidate) -> str:
         worst = max(judged, key=lambda g: g["candidate"] - g["champion"])
         change = worst["candidate"] - worst["champion"]
         said += (
-            f" Of {len(slices)} slices {len(judged)} had rows enough; the least favourable, "
+            f" {len(judged)} of {len(slices)} slices had enough rows. The least favourable is "
             f"{as_text(worst['slice'])}: {worst['name'].replace('_', ' ')} {change:+.3f}."
         )
     return said
