@@ -10,7 +10,6 @@ import ast
 import sys
 import tomllib
 from collections.abc import Mapping, Sequence
-from collections.abc import Set as AbstractSet
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -53,7 +52,7 @@ def imports() -> dict[str, set[str]]:
     return found
 
 
-def reduced(direct: Mapping[str, AbstractSet[str]], rooms: Sequence[str]) -> dict[str, set[str]]:
+def reduced(direct: Mapping[str, set[str]], rooms: Sequence[str]) -> dict[str, set[str]]:
     """Return the arrows without those that others imply: a → c goes where a → b → c is.
 
     `rooms` are in order, the lowest first. An arrow that goes up is against the contract: it stays.
