@@ -6,7 +6,7 @@ APPROVE ?= ask
 # `make up` goes on with the demo's stack; `make up MODELS=dir` runs your own beside it.
 HOME_DIR := .run/$(if $(MODELS),own,demo)
 
-.PHONY: help setup demo up down status backfill test bench-speed bench-detection lint format lock clean
+.PHONY: help setup demo up down status backfill test test-fast bench-speed bench-detection lint format lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -43,13 +43,16 @@ test: $(VENV)/.ready-dev ## lint, types and every test
 	@$(MAKE) --no-print-directory lint
 	@$(BIN)/python -m pytest
 
+test-fast: $(VENV)/.ready-dev ## pure functions and the ledger alone: no Airflow, MLflow or browser
+	@OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -q -m "not slow" -n 2 --dist worksteal
+
 bench-speed: $(VENV)/.ready ## rows per second and memory of a window against the bound, and the margins against peers; ROWS="…" for other sizes
 	@$(BIN)/python -m benchmarks.speed $(ROWS)
 
 bench-detection: $(VENV)/.ready ## false alarms, delays and retrains against other detectors, in environments of their own
 	@$(BIN)/python -m benchmarks.detection $(OPTIONS)
 
-lint: $(VENV)/.ready-dev ## ruff and mypy
+lint: $(VENV)/.ready-dev ## ruff and mypy --strict
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/mypy
@@ -58,9 +61,9 @@ format: $(VENV)/.ready-dev ## let ruff rewrite the layout
 	@$(BIN)/ruff check --fix-only --quiet .
 	@$(BIN)/ruff format --quiet .
 
-lock: $(VENV)/.ready ## pin requirements*.txt anew
-	@$(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url --no-header --python-version 3.11 requirements.in -o requirements.txt
-	@$(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url --no-header --python-version 3.11 -c requirements.txt requirements-dev.in -o requirements-dev.txt
+lock: $(VENV)/.ready ## pin requirements*.txt anew, for every supported Python
+	@$(BIN)/uv pip compile --universal --quiet --generate-hashes --no-emit-index-url --no-header --python-version 3.11 requirements.in -o requirements.txt
+	@$(BIN)/uv pip compile --universal --quiet --generate-hashes --no-emit-index-url --no-header --python-version 3.11 -c requirements.txt requirements-dev.in -o requirements-dev.txt
 
 clean: ## remove what runs left behind
 	@$(BIN)/python -m ops.stack down --home .run/demo

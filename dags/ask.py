@@ -70,7 +70,8 @@ class Ask(HITLOperator):
         if len(strangers) == len(asked):
             raise AirflowFailException(f"{self.task_id}: {_UNKNOWN.format('all who may answer')}")
         self.assigned_users = [{"id": identity, "name": name} for identity, name in asked]
-        return super().execute(context)
+        answer: dict[str, str] = super().execute(context)
+        return answer
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> dict[str, str]:
         # Not Airflow's own checks of the form: they fail the task, and the answer would be lost.

@@ -85,9 +85,10 @@ def window_of(spec: ModelSpec, context: Context) -> Window:
 @contextmanager
 def final(*errors: type[Exception]) -> Iterator[None]:
     """End the task without a retry on errors that no retry mends, such as a refused ledger."""
+    ends: tuple[type[Exception], ...] = (LedgerRefused, *errors)
     try:
         yield
-    except (LedgerRefused, *errors) as error:
+    except ends as error:
         raise AirflowFailException(str(error)) from None
 
 

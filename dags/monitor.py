@@ -61,7 +61,6 @@ def make(spec: ModelSpec) -> DAG:
         version = registry.version_url(spec.model, measured["version"])
         return {**measured, "registered_version": version}
 
-    @(task if spec.label.late else task.short_circuit)
     def judge(measured: dict[str, Any]) -> dict[str, Any] | None:
         from tasks.flows import monitor
 
@@ -76,6 +75,8 @@ def make(spec: ModelSpec) -> DAG:
             print(f"{spec.model}: {advice}")
         context["ti"].xcom_push("verdict", {"verdict": seen.verdict, "reason": seen.reason})
         return None if spec.label.late else _action(spec, context)
+
+    judging = task(judge) if spec.label.late else task.short_circuit(judge)
 
     @task.short_circuit
     def relabel() -> dict[str, Any] | None:
@@ -132,11 +133,11 @@ def make(spec: ModelSpec) -> DAG:
         doc_md=__doc__,
     ) as dag:
         validated = linked(validate(), "validation_report")
-        judged = judge(linked(measure(validated), "registered_version"))
+        judged = judging(linked(measure(validated), "registered_version"))
         last = relabel() if spec.label.late else judged
         if spec.label.late:
             judged >> last
-        last >> Start(spec=spec, due=last.operator.task_id, task_id="propose")
+        last >> Start(spec=spec, due="relabel" if spec.label.late else "judge", task_id="propose")
     return dag
 
 

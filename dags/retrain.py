@@ -18,7 +18,8 @@ from dags.end import end, with_end
 from tasks import bounds
 from tasks.spec.model import ModelSpec, format_duration
 
-_FOR_EVER = timedelta(days=3650)  # event time decides: insufficient windows end a shadow
+# Event time decides: insufficient windows end a shadow.
+_FOR_EVER = timedelta(days=3650).total_seconds()
 
 
 def make(spec: ModelSpec) -> DAG:
@@ -179,9 +180,10 @@ def _reason(params: Any) -> str:
     return f"{params['reason']}, found by the backfill of {found}" if found else params["reason"]
 
 
-def _poke_interval(spec: ModelSpec) -> timedelta:
-    """Return how often the ledger is asked for shadow windows, which come once per window."""
-    return min(max(spec.window.every / 50, timedelta(seconds=15)), timedelta(minutes=10))
+def _poke_interval(spec: ModelSpec) -> float:
+    """Return the seconds between looks for shadow windows, of which each window brings one."""
+    interval = min(max(spec.window.every / 50, timedelta(seconds=15)), timedelta(minutes=10))
+    return interval.total_seconds()
 
 
 def _form(spec: ModelSpec) -> dict[str, Param]:

@@ -153,7 +153,7 @@ class _Story:
             failed = [r["dag_run_id"] for r in runs if r["state"] == "failed"]
             if failed:
                 raise DemoError(f"{MONITOR} failed: {', '.join(failed)}")
-            ended = sum(r["state"] == "success" for r in runs)
+            ended: int = sum(r["state"] == "success" for r in runs)
             advance(ended)
             return ended >= wanted
 

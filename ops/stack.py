@@ -73,9 +73,15 @@ def settings_of(
     if file.exists():
         settings = Settings(**json.loads(file.read_text()))
     else:
-        ports = [_port("AIRFLOW_PORT", 8080), _port("MLFLOW_PORT", 5000), _port("LOG_PORT", 8793)]
         models = models or ROOT / "models"
-        settings = Settings(*ports, passwords={}, jwt_secret=secrets.token_hex(64), models="")
+        settings = Settings(
+            airflow_port=_port("AIRFLOW_PORT", 8080),
+            mlflow_port=_port("MLFLOW_PORT", 5000),
+            log_port=_port("LOG_PORT", 8793),
+            passwords={},
+            jwt_secret=secrets.token_hex(64),
+            models="",
+        )
     users = dict.fromkeys([OPERATOR, APPROVER, *settings.passwords, *approvers])
     settings = replace(
         settings,

@@ -97,7 +97,8 @@ def application(database: str, root: str, writer: str, reader: str | None) -> AS
 
     from ops.doors import Doors
 
-    places.hold(registry.get_registered_artifact_repositories(), root)
+    # MLflow's hint says instances; what its registry holds makes them.
+    places.hold(registry.get_registered_artifact_repositories(), root)  # type: ignore[arg-type]
 
     @pages.before_request
     def refuse_places_outside() -> tuple[Response, int] | None:

@@ -47,16 +47,16 @@ class KeepAnswers:
         if over := await run_in_threadpool(_over, asked):
             await JSONResponse({"detail": over}, 409)(scope, receive, send)
             return
-        status, told = 0, b""
+        status, reply = 0, b""
 
         async def forward(message: Message) -> None:
-            nonlocal status, told
+            nonlocal status, reply
             if message["type"] == "http.response.start":
                 status = message["status"]
             elif message["type"] == "http.response.body":
-                told += message.get("body", b"")
+                reply += message.get("body", b"")
                 if status == 200 and not message.get("more_body"):
-                    await run_in_threadpool(_keep, asked, told)
+                    await run_in_threadpool(_keep, asked, reply)
                     await run_in_threadpool(_resume, asked)
             await send(message)
 
@@ -75,7 +75,8 @@ async def _read(receive: Receive) -> bytes | None:
     body = b""
     while True:
         message = await receive()
-        body += message.get("body", b"")
+        part: bytes = message.get("body", b"")
+        body += part
         if len(body) > _LARGEST:
             return None
         if not message.get("more_body"):

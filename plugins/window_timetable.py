@@ -34,7 +34,7 @@ class WindowTimetable(DeltaDataIntervalTimetable):
     def summary(self) -> str:
         return f"every {self.serialize()['every']} from {self._grid.start:%Y-%m-%d}"
 
-    def infer_manual_data_interval(self, *, run_after: DateTime) -> DataInterval:
+    def infer_manual_data_interval(self, run_after: DateTime) -> DataInterval:
         newest = latest_complete(self._grid, _plain(run_after))
         return DataInterval(start=instance(newest.start), end=instance(newest.end))
 
@@ -47,7 +47,9 @@ class WindowTimetable(DeltaDataIntervalTimetable):
         info = super().next_dagrun_info(
             last_automated_data_interval=last_automated_data_interval, restriction=restriction
         )
-        if info is None or (self._grid.end and info.data_interval.end > self._grid.end):
+        if info is None or info.data_interval is None:
+            return None
+        if self._grid.end and info.data_interval.end > self._grid.end:
             return None
         return DagRunInfo(
             run_after=info.run_after + self._grid.grace, data_interval=info.data_interval

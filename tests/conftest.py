@@ -14,6 +14,8 @@ import sqlalchemy as sa
 from tasks.ledger.ledger import Ledger
 from tasks.spec.model import ModelSpec
 
+pytest_plugins = ["tests.fast"]
+
 POSTGRES = "postgresql+psycopg://postgres@127.0.0.1:5432/test"
 
 CHURN: dict[str, Any] = {

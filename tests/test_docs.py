@@ -7,7 +7,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text()
-PAGES = (ROOT / "README.md", *ROOT.glob("docs/**/*.md"), *ROOT.glob("data/*.md"))
+PAGES = (*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("data/*.md"))
 
 
 def anchors(page: Path) -> set[str]:
