@@ -6,7 +6,7 @@ APPROVE ?= ask
 # `make up` goes on with the demo's stack; `make up MODELS=dir` runs your own beside it.
 HOME_DIR := .run/$(if $(MODELS),own,demo)
 
-.PHONY: help setup demo up down status backfill test test-fast bench-speed bench-detection lint format lock clean
+.PHONY: help setup demo up down status backfill pictures test test-fast bench-speed bench-detection lint format lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -38,6 +38,9 @@ status: $(VENV)/.ready ## where a model stands: MODEL=name, and MODELS=dir for y
 
 backfill: $(VENV)/.ready ## MODEL=name FROM=date TO=date: observe its windows; PROPOSE=yes asks at its end; OPTIONS="--run-backwards …"
 	@$(BIN)/python -m ops.backfill --home $(HOME_DIR) $(if $(filter yes,$(PROPOSE)),--propose) $(MODEL) $(FROM) $(TO) $(OPTIONS)
+
+pictures: $(VENV)/.ready ## draw the terminal of the README anew, after `make demo`
+	@$(BIN)/python -m ops.pictures
 
 test: $(VENV)/.ready-dev ## lint, types and every test
 	@$(MAKE) --no-print-directory lint

@@ -1,0 +1,29 @@
+"""The command `python -m tasks withdraw`: end a proposal whose run will not finish."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+from tasks.bounds import OutOfBounds
+from tasks.cli.console import Model, fail, find, out
+
+
+def withdraw(
+    model: Model,
+    proposal: Annotated[str, typer.Argument(help="as `status` names it")],
+    reason: Annotated[str, typer.Option(help="recorded in the ledger")],
+    by: Annotated[str, typer.Option(help="who withdraws it")],
+) -> None:
+    """End a live proposal whose run will not finish; the latch then rests."""
+    from tasks.ledger.chain import LedgerRefused
+    from tasks.promotion import approval
+    from tasks.signing.keyring import KeyUnusable
+
+    try:
+        approval.withdraw(find(model), proposal, by, reason)
+    except (approval.NotApproved, OutOfBounds, LedgerRefused, KeyUnusable) as error:
+        fail(error)
+    out.print(f"{escape(proposal)} is withdrawn")
