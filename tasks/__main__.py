@@ -16,7 +16,7 @@ from tasks.cli.reproduce_command import reproduce
 from tasks.cli.rollback_command import rollback
 from tasks.cli.status_command import status
 from tasks.cli.withdraw_command import withdraw
-from tasks.disk import Unusable
+from tasks.errors import GatelatchError
 
 app = typer.Typer(
     help="Gatelatch: watch margin classifiers, and change them only when a person says so.",
@@ -38,10 +38,10 @@ for command in (
 
 
 def main() -> None:
-    """Run a command; a disk that is full is said in a sentence."""
+    """Run a command; what goes wrong is said in a sentence."""
     try:
         app()
-    except Unusable as error:
+    except GatelatchError as error:
         err.print(str(error), markup=False)
         sys.exit(1)
 

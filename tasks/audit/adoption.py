@@ -10,12 +10,13 @@ from collections.abc import Sequence
 
 from tasks.audit import findings, heads
 from tasks.audit.heads import Head
+from tasks.errors import Final
 from tasks.ledger import chain
 from tasks.ledger.ledger import Ledger
 from tasks.ledger.records import Adoption
 
 
-class NotAdopted(Exception):
+class NotAdopted(Final):
     """The rows cannot be vouched for, or need not be: says why."""
 
 

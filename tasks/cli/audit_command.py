@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tasks.cli.console import Wide, err, fail, find
+from tasks.errors import GatelatchError
 
 if TYPE_CHECKING:
     from tasks.ledger import chain
@@ -47,9 +48,7 @@ def audit(
     from tasks.audit import adoption, findings, heads
     from tasks.audit import events as trails
     from tasks.cli import audit_tables
-    from tasks.ledger import chain
     from tasks.ledger.ledger import Ledger
-    from tasks.signing.keyring import KeyUnusable
 
     try:
         kept = [heads.by_hand(model, given) for given in head or []]
@@ -60,7 +59,7 @@ def audit(
         if not trail.links and not trail.rows and not head:
             find(model)
         found = findings.look(model, trail, kept) if verify or head else None
-    except (ValueError, KeyUnusable, chain.LedgerRefused, adoption.NotAdopted) as error:
+    except GatelatchError as error:
         fail(error)
     told = trails.events(trail, each_window=each_window)
     if as_json:

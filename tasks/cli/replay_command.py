@@ -17,6 +17,7 @@ from tasks.cli import draft, progress
 from tasks.cli.console import Wide, err, fail, out
 from tasks.data.guess import Guess, Kind
 from tasks.disk import whole, writing
+from tasks.errors import GatelatchError
 from tasks.spec.model import ModelSpec, SpecError, format_duration
 
 if TYPE_CHECKING:
@@ -91,7 +92,6 @@ def replay(
     """
     from tasks.classifier.training import TrainingError
     from tasks.cli import replay_tables
-    from tasks.data.window_rows import SourceError
 
     try:
         _check_outputs(as_json, plot)
@@ -115,7 +115,7 @@ def replay(
             report = replace(_play(wanted, settings, points, stage), columns=guesses)
     except TrainingError as error:  # later candidates are refused instead
         fail(f"the first champion: {error} with --first, or begin elsewhere with --from")
-    except (SpecError, SourceError) as error:
+    except GatelatchError as error:
         fail(error)
     _tell(report, as_json, plot, wide)
     for reason in report.tried.history.quarantined:

@@ -83,7 +83,7 @@ def show(report: Report, out: Console, *, wide: bool = False) -> None:
 
 def _unpromised(tried: Trial) -> Iterator[tuple[str, str]]:
     """Yield what the first champion and each promoted candidate could not promise."""
-    for line in tried.played.bootstrap.accepted.metrics["warnings"]:
+    for line in tried.played.bootstrap.accepted.metrics.warnings:
         yield "The first champion", line
     for retrain in tried.played.retrains:
         if retrain.version is not None:

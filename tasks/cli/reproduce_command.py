@@ -8,6 +8,7 @@ import typer
 
 from tasks.bounds import INTEGER
 from tasks.cli.console import Model, fail, find, out
+from tasks.errors import GatelatchError
 
 
 def reproduce(
@@ -18,14 +19,11 @@ def reproduce(
 
     Exit code 0: the same. 1: not the same. 2: cannot be told, as data or spec changed.
     """
-    from tasks.flows.reproduce import CannotReproduce
     from tasks.flows.reproduce import reproduce as again
-    from tasks.ledger.chain import LedgerRefused
-    from tasks.registry.registry import RegistryError
 
     try:
         found = again(find(model, code=2), version)
-    except (CannotReproduce, RegistryError, LedgerRefused) as error:
+    except GatelatchError as error:
         fail(error, code=2)
     if found.identical:
         out.print(f"{model} version {version} is reproduced, byte for byte")

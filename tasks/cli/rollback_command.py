@@ -8,8 +8,9 @@ from typing import Annotated
 
 import typer
 
-from tasks.bounds import INTEGER, OutOfBounds
+from tasks.bounds import INTEGER
 from tasks.cli.console import Model, fail, find, out
+from tasks.errors import GatelatchError
 
 
 def rollback(
@@ -31,11 +32,6 @@ def rollback(
     Exit code 0: it is champion. 1: nothing was changed, and the message says why.
     """
     from tasks.flows.rollback import RollbackError, by_hand, promote_back, target
-    from tasks.ledger.chain import LedgerRefused
-    from tasks.ledger.ledger import Conflict
-    from tasks.promotion.approval import NotApproved
-    from tasks.registry.registry import RegistryError
-    from tasks.signing.keyring import KeyUnusable
 
     spec = find(model)
     try:
@@ -52,15 +48,7 @@ def rollback(
             expected=champion,
         )
         done = promote_back(spec, proposal.proposal)
-    except (
-        RollbackError,
-        NotApproved,
-        Conflict,
-        RegistryError,
-        KeyUnusable,
-        OutOfBounds,
-        LedgerRefused,
-    ) as error:
+    except GatelatchError as error:
         fail(error)
     out.print(
         f"version {done.version} is champion of {model} for windows from "

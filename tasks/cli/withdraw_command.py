@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from tasks.bounds import OutOfBounds
 from tasks.cli.console import Model, fail, find, out
+from tasks.errors import GatelatchError
 
 
 def withdraw(
@@ -18,12 +18,10 @@ def withdraw(
     by: Annotated[str, typer.Option(help="who withdraws it")],
 ) -> None:
     """End a live proposal whose run will not finish; the latch then rests."""
-    from tasks.ledger.chain import LedgerRefused
     from tasks.promotion import approval
-    from tasks.signing.keyring import KeyUnusable
 
     try:
         approval.withdraw(find(model), proposal, by, reason)
-    except (approval.NotApproved, OutOfBounds, LedgerRefused, KeyUnusable) as error:
+    except GatelatchError as error:
         fail(error)
     out.print(f"{escape(proposal)} is withdrawn")

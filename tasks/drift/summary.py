@@ -17,12 +17,13 @@ from tasks.drift import reliability_table
 from tasks.drift.grid import Bins, Grid
 from tasks.drift.moments import NOTHING, Moments
 from tasks.drift.reliability_table import ReliabilityTable
+from tasks.errors import Final
 
 FORMAT = 2  # of the JSON; 1 had equal bins and squares instead of roots
 _EXACT = 2**53  # whole numbers below are exact
 
 
-class OtherFormat(ValueError):
+class OtherFormat(Final, ValueError):
     """A stored summary that was written by another version of this code."""
 
 

@@ -14,7 +14,7 @@ from tasks.data.served_by import of_version
 from tasks.flows.observe import reference_of
 from tasks.ledger.ledger import Ledger
 from tasks.promotion.promotion import follow
-from tasks.registry.tracking import RegistryError
+from tasks.registry.tracking import RegistryRefused
 from tasks.spec.model import ModelSpec, SpecError
 from tasks.spec.windows import Window
 from tasks.validation.quarantine import accepted
@@ -118,14 +118,14 @@ def _summarisers(
 ) -> tuple[dict[int, Callable[..., Summary]], dict[int, Summary | str]]:
     """Return what summarises the rows of each version, or why nothing does.
 
-    What is beside the champion never keeps its window from being measured.
+    What is wrong with a version beside the champion never keeps the window from being measured.
     """
     found: dict[int, Callable[..., Summary]] = {}
     problems: dict[int, Summary | str] = {}
     for place, one in enumerate(versions):
         try:
             found[one["version"]] = _summariser(spec, one["version"], one["logged"])
-        except (RegistryError, SpecError) as error:
+        except (RegistryRefused, SpecError) as error:
             if not place:
                 raise
             problems[one["version"]] = str(error)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from tasks import bounds
 from tasks.audit import verification
 from tasks.audit.verified_model import model_of
+from tasks.errors import Final
 from tasks.ledger import evidence, status
 from tasks.ledger.ledger import Ledger
 from tasks.ledger.records import Decision, Observation, Promotion, Proposal
@@ -19,7 +20,7 @@ from tasks.spec.model import ModelSpec
 STEP = "rollback"
 
 
-class RollbackError(Exception):
+class RollbackError(Final):
     """A rollback that cannot be done: says why, and the way out."""
 
 
@@ -51,7 +52,7 @@ def target(spec: ModelSpec, version: int | None) -> tuple[int, int]:
     ------
     RollbackError
         If there is no such earlier champion.
-    tasks.registry.registry.RegistryError
+    tasks.registry.tracking.RegistryRefused
         If its model cannot be loaded safely.
     """
     ledger = Ledger.open()
@@ -77,7 +78,7 @@ def propose(spec: ModelSpec, proposal: str) -> Proposal:
     ------
     NotDue
         If no rollback of this name is due any more.
-    tasks.registry.registry.RegistryError
+    tasks.registry.tracking.RegistryRefused
         If the target's model cannot be loaded safely.
     """
     ledger = Ledger.open()
@@ -126,7 +127,7 @@ def by_hand(
     RollbackError
         As `target`; if the champion is not `expected`; if the name is that of another proposal, or
         like the monitor's; if no reason is given.
-    tasks.registry.registry.RegistryError
+    tasks.registry.tracking.RegistryRefused
         If the target's model cannot be loaded safely.
     tasks.bounds.OutOfBounds
         If the ledger cannot hold a name, the reason or the version.

@@ -17,6 +17,7 @@ from typing import Any, TypeVar, cast
 import sqlalchemy as sa
 
 from tasks import disk
+from tasks.errors import Final
 from tasks.ledger import sealing, triggers
 from tasks.ledger.chain import Link, Seal, Trail
 from tasks.ledger.records import (
@@ -47,7 +48,7 @@ from tasks.spec.windows import Window
 _Row = TypeVar("_Row")
 
 
-class Conflict(Exception):
+class Conflict(Final):
     """The ledger says otherwise: another row stands where this one would."""
 
 

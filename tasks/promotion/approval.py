@@ -14,6 +14,7 @@ from tasks import bounds
 from tasks.audit import heads, verification
 from tasks.data.newest import newest_row
 from tasks.drift.latch import Kind, kind_of
+from tasks.errors import Final
 from tasks.ledger import evidence, status
 from tasks.ledger.ledger import Conflict, Ledger
 from tasks.ledger.records import PROPOSER as PROPOSER
@@ -23,11 +24,11 @@ from tasks.spec.model import ModelSpec
 from tasks.spec.windows import latest_complete, window_at
 
 
-class NotApproved(Exception):
+class NotApproved(Final):
     """A step was asked to act without the recorded decision that allows it."""
 
 
-class NotDue(Exception):
+class NotDue(Final):
     """The monitor asked for a proposal that the ledger does not wait for any more."""
 
 

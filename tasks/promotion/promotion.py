@@ -29,7 +29,7 @@ def promote(spec: ModelSpec, proposal: str) -> Promotion:
     ------
     NotApproved
         If no approval of exactly this evidence is recorded, or its shadow windows did not pass.
-    tasks.registry.registry.RegistryError
+    tasks.registry.tracking.RegistryRefused
         If the registered files are not those that were approved.
     Conflict
         If another version became champion meanwhile; recorded, nothing is changed.

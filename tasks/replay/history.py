@@ -16,7 +16,7 @@ from tasks.arrays import Floats, Ints, Mask
 from tasks.bounds import OutOfBounds
 from tasks.classifier.finite import wild
 from tasks.classifier.margins import error, hinge, margin, violation
-from tasks.classifier.training import Facts
+from tasks.classifier.training_rows import Facts, TrainingRows
 from tasks.data import memory
 from tasks.data.outside import Outside
 from tasks.data.window_rows import SourceError, batches
@@ -52,9 +52,14 @@ class History:
     remarks: tuple[str, ...] = ()
     quarantined: tuple[str, ...] = ()
 
-    def facts(self, places: Ints) -> Facts:
-        """Return what the gates may know of these rows; keys are not kept."""
-        return Facts(self.times, None, self.columns).at(places)
+    def training_rows(self, places: Ints) -> TrainingRows:
+        """Return labelled rows to train on; their keys are not kept."""
+        return TrainingRows(
+            frame=self.frame.iloc[places].reset_index(drop=True),
+            label=self.label[places],
+            weight=None if self.weight is None else self.weight[places],
+            facts=Facts(self.times, None, self.columns).at(places),
+        )
 
     def rows(self, index: int) -> slice:
         """Return the rows of a window."""
@@ -276,7 +281,8 @@ def _tolerant(spec: ModelSpec) -> Callable[[pa.Table, Ints], str | None]:
 def _cut(
     spec: ModelSpec, tiles: list[Window], problems: tuple[str | None, ...], table: pa.Table
 ) -> History:
-    from tasks.classifier.training import facts_of, features, labels
+    from tasks.classifier.training import features, labels
+    from tasks.classifier.training_rows import facts_of
 
     table = table.sort_by([(spec.source.time, "ascending"), (spec.source.key, "ascending")])
     batch = table.combine_chunks().to_batches()[0]

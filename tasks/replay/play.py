@@ -23,7 +23,7 @@ from tasks.drift.attribution import change
 from tasks.drift.latch import Latch, Pause, Reading, breach_of, fold, windows_to_wait
 from tasks.drift.patience import Fresh
 from tasks.drift.verdict import Judgement, insufficient, judge
-from tasks.gates.declared_gates import GateResult
+from tasks.gates.gate_result import GateResult
 from tasks.ledger.remembered import Reign, beside, changes, level
 from tasks.promotion.returning import Seen, better
 from tasks.replay.history import History
@@ -208,7 +208,7 @@ class _Run:
         else:
             gates, trained = candidate.accepted.gates, candidate.trained
             spans = candidate.tried, candidate.taken
-            warnings = tuple(candidate.accepted.metrics["warnings"])
+            warnings = candidate.accepted.metrics.warnings
             failed = [f"{g.title} ({g.reason})" for g in gates if not g.passed]
             refusal = "; ".join(failed) or None
         measured = next(s for s in reversed(self.steps) if s.judgement.pressure is not None)

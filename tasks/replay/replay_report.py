@@ -8,7 +8,6 @@ from typing import Any
 
 from tasks.data.guess import Guess
 from tasks.drift.advice import Seen, advise
-from tasks.gates import declared_gates
 from tasks.replay.play import Retrain, Step
 from tasks.replay.schedules import stride
 from tasks.replay.trial import Hindsight, Policy, Trial, frontier, hindsight
@@ -54,8 +53,8 @@ def as_json(report: Report) -> dict[str, Any]:
         "bootstrap": {
             "rows": len(trained.trained),
             "passed": trained.accepted.passed,
-            "warnings": list(trained.accepted.metrics["warnings"]),
-            "gates": [declared_gates.as_json(gate) for gate in trained.accepted.gates],
+            "warnings": list(trained.accepted.metrics.warnings),
+            "gates": [gate.to_json() for gate in trained.accepted.gates],
         },
         "advice": advice(tried),
         "windows": [_window(tried, step) for step in tried.played.steps],
@@ -131,7 +130,7 @@ def _retrain(tried: Trial, retrain: Retrain, known: Hindsight) -> dict[str, Any]
         "warnings": list(retrain.warnings),
         "above": list(retrain.above),
         "features": [{"name": name, "change": change} for name, change in retrain.causes.items()],
-        "gates": [declared_gates.as_json(gate) for gate in retrain.gates],
+        "gates": [gate.to_json() for gate in retrain.gates],
         "accuracy_old": known.old,
         "accuracy_new": known.new,
         "false_alarm": known.false_alarm,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -305,13 +305,13 @@ def _rows(rows: Mapping[str, Any] | None) -> list[str]:
     return [
         f"**The rows are there:** {counted}.",
         table(head, cells),
-        *listed("To know beforehand", rows),
+        *listed("To know beforehand", rows.get("warnings", ())),
     ]
 
 
-def listed(head: str, told: Mapping[str, Any]) -> list[str]:
-    """Return the `warnings` of rows, or of a candidate's metrics, as a list; none if none."""
-    lines = [f"- {as_text(line)}" for line in told.get("warnings", ())]
+def listed(head: str, warnings: Iterable[str]) -> list[str]:
+    """Return the warnings on rows or on a candidate as a list; none if none."""
+    lines = [f"- {as_text(line)}" for line in warnings]
     return ["\n".join([f"**{head}:**", "", *lines])] if lines else []
 
 

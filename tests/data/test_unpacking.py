@@ -16,7 +16,8 @@ import sqlalchemy as sa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks.classifier.training import TrainingError, gather
+from tasks.classifier.training import TrainingError
+from tasks.classifier.training_rows import gather
 from tasks.cli.draft import drafted
 from tasks.data import memory, unpacking
 from tasks.data.readers import SourceError
@@ -216,7 +217,7 @@ def test_rows_that_training_and_replay_cannot_hold_are_refused_before_they_are_h
 ) -> None:
     pq.write_table(rows(20_000), tmp_path / "rows.parquet")
     made = spec(source={"path": str(tmp_path / "rows.parquet")})
-    assert len(gather(made, batches(made, window(1)))[0]) == 20_000
+    assert len(gather(made, batches(made, window(1)))) == 20_000
     monkeypatch.setattr(memory, "limit", lambda: 2 * MB)
     with pytest.raises(TrainingError, match="more than the memory of this machine or container"):
         gather(made, batches(made, window(1)))

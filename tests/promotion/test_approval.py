@@ -14,7 +14,7 @@ from tasks.ledger.ledger import Ledger
 from tasks.ledger.records import Decision, Question
 from tasks.promotion import approval, promotion
 from tasks.promotion.approval import NotApproved
-from tasks.registry.registry import RegistryError
+from tasks.registry.tracking import ModelRefused
 from tasks.spec.model import Approval, Owner
 from tests.support.flow import FIRST, MODEL, At, answer, beginning, propose, read, watch, window
 
@@ -83,7 +83,7 @@ def test_an_artifact_that_was_changed_after_its_approval_is_not_promoted(at: At)
     kept = file.read_bytes()
     file.write_bytes(kept + b"0")
     try:
-        with pytest.raises(RegistryError, match=r"model\.skops"):
+        with pytest.raises(ModelRefused, match=r"model\.skops"):
             promotion.promote(MODEL, FIRST)
     finally:
         file.write_bytes(kept)  # other tests share it

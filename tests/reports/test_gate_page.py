@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from tasks.gates.acceptance import Acceptance
+from tasks.gates.contest import Contest
 from tasks.gates.curves import Figures, figures
 from tasks.ledger.records import Proposal
 from tasks.reports import gate_chart, gate_page
@@ -88,7 +89,7 @@ def test_a_picture_is_an_svg_of_both_models(draw: Callable[[Figures], str]) -> N
         (scored(np.full(50, 400.0)), scored(np.full(50, -400.0))),
     ]
     for candidate, champion in pairs:
-        svg = draw(figures(candidate, champion))
+        svg = draw(figures(Contest(candidate=candidate, champion=champion)))
         assert ElementTree.fromstring(svg).tag == "svg"
         assert "nan" not in svg
         assert ("champion" in svg) is (champion is not None)
@@ -97,7 +98,7 @@ def test_a_picture_is_an_svg_of_both_models(draw: Callable[[Figures], str]) -> N
 def test_shares_of_margins_add_up_to_one_whatever_lies_beyond() -> None:
     wide = margins(1, 5000)
     wide[7] = 1e6
-    drawn = figures(scored(wide), scored(margins(0, 5000)))
+    drawn = figures(Contest(candidate=scored(wide), champion=scored(margins(0, 5000))))
     for curve in (drawn.candidate, drawn.champion):
         assert curve is not None
         assert sum(curve.shares) == pytest.approx(1)

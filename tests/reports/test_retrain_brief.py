@@ -15,6 +15,7 @@ import pytest
 from tasks.drift.reliability_table import ReliabilityTable, to_json
 from tasks.drift.statistic import Statistic
 from tasks.flows import asking
+from tasks.gates.gate_result import GateResult
 from tasks.reports import chart, markdown, promotion_brief, recalibration_brief, retrain_brief
 from tests.support.flow import FIRST, MODEL, At, beginning, land, propose, read, rows, watch
 
@@ -153,10 +154,9 @@ def test_the_promotion_brief_has_the_declared_gates_and_a_link_to_all(at: At) ->
 def test_a_failed_gate_stands_in_the_table_though_the_spec_does_not_name_it(at: At) -> None:
     at("registered")
     candidate = read().candidates[-1]
-    failed = [{**g, "verdict": "failed", "passed": False} for g in candidate.gates[-2:]]
-    rows = promotion_brief._declared(
-        MODEL, replace(candidate, gates=[*candidate.gates[:-2], *failed])
-    )
+    gates = [GateResult.from_json(gate) for gate in candidate.gates]
+    failed = [replace(gate, verdict="failed") for gate in gates[-2:]]
+    rows = promotion_brief._declared(MODEL, [*gates[:-2], *failed])
     assert [row[:2] for row in rows[1:]] == [
         ("shared keys", "**failed**"),
         ("shared content", "**failed**"),
