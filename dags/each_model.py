@@ -53,7 +53,7 @@ def made_of(
             told = f"{type(error).__name__}: {str(error)[:500]}"
             mistakes.append(
                 f"{models_folder() / spec.model}.yaml: Airflow cannot make a DAG of it ({told}); "
-                "compare it with the README"
+                "compare it with docs/spec.md"
             )
     return made, mistakes
 

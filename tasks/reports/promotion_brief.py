@@ -51,7 +51,7 @@ def promotion(
         f"**If you approve:** version {candidate.version} is champion for windows from "
         f"{since:%Y-%m-%d %H:%M} UTC on, unless the champion has changed by then. "
         f"**If you reject, or nobody answers within {format_duration(spec.approval.timeout)}:** "
-        f"{'there is no champion still' if asked.champion is None else 'the champion stays'}.",
+        f"{'there is still no champion' if asked.champion is None else 'the champion stays'}.",
         " · ".join(
             [
                 f"[this run]({run_link})",
@@ -93,11 +93,11 @@ def _verdicts(gates: Sequence[GateResult]) -> str:
 
 def _fit(asked: Proposal, metrics: CandidateMetrics) -> str:
     if asked.kind == "recalibrate":  # the figures of the fit are the champion's
-        return f"Nothing was fit: each decision is that of version {asked.champion}."
+        return f"Nothing was fit: every decision equals that of version {asked.champion}."
     share = metrics.support_vectors / metrics.fitted_rows
     return (f"**What is promoted was {metrics.refit}.** " if metrics.refit else "") + (
         f"Fit on {metrics.fitted_rows} rows, {metrics.support_vectors} of them ({share:.0%}) "
-        f"support vectors; hinge loss of the judged rows − that of the fitted ones: "
+        f"support vectors; hinge loss of the judged rows minus that of the fitted rows: "
         f"{metrics.hinge_gap:+.3f}."
     )
 
@@ -164,7 +164,7 @@ def _others(spec: ModelSpec, gates: Sequence[GateResult]) -> str:
     if known and len(known) == len(judged):
         change, worst = max(known, key=lambda one: one[0])
         said += (
-            f" Of {len(slices)} slices {len(judged)} had rows enough; the least favourable, "
+            f" {len(judged)} of {len(slices)} slices had enough rows. The least favourable is "
             f"{as_text(worst.slice or '')}: {_words(worst.name)} {change:+.3f}."
         )
     return said

@@ -36,11 +36,11 @@ def what_failed(
         judged = [c for c in held if c.verdict != "insufficient"][-spec.latch.open.of :]
         breaches = sum(c.verdict == "drifting" for c in judged)
         said = (
-            f"**What version {version} of `{spec.model}` says of its own certainty no longer "
-            f"holds**: {breaches} of the last {len(judged)} labelled windows are above their limit."
+            f"**The probabilities of version {version} of `{spec.model}` no longer hold**: "
+            f"{breaches} of the last {len(judged)} labelled windows are above their limit."
         )
         if labelled:
-            said += f" By its margins the newest of them is {_by_margins(labelled[-1])}."
+            said += f" Judged by its margins, the newest of them is {_by_margins(labelled[-1])}."
     return subject, [said, *(_figures(held[-1]) if held else []), _proposed(spec, proposal)]
 
 
@@ -98,11 +98,11 @@ def _proposed(spec: ModelSpec, proposal: Proposal) -> str:
     judge = spec.training.judge / (spec.training.judge + spec.calibration.share)
     again = " You will be asked again before anything is promoted."
     return (
-        f"**Proposed:** version {proposal.champion} keeps every decision it makes; only its "
-        f"probabilities are learnt anew, by `{spec.calibration.method}`, on the labelled rows of "
-        f"{proposal.trained_from:%Y-%m-%d %H:%M} → {proposal.trained_until:%Y-%m-%d %H:%M}, the "
-        f"newest {judge:.0%} of which judge it. Nothing is fit, so it takes a fraction of a "
-        f"retrain.{again if spec.approval.promote == 'human' else ''}\n\n"
+        f"**Proposed:** version {proposal.champion} keeps every decision it makes. Only its "
+        f"probabilities are learnt again, with `{spec.calibration.method}`, on the labelled rows "
+        f"of {proposal.trained_from:%Y-%m-%d %H:%M} → {proposal.trained_until:%Y-%m-%d %H:%M}. The "
+        f"newest {judge:.0%} of these rows judge them. Nothing is fit, so this takes a fraction of "
+        f"a retrain's time.{again if spec.approval.promote == 'human' else ''}\n\n"
         f"**If you reject, or nobody answers within {format_duration(spec.approval.timeout)}:** "
         f"{_if_refused(spec, proposal)}"
     )
@@ -110,7 +110,7 @@ def _proposed(spec: ModelSpec, proposal: Proposal) -> str:
 
 def _if_refused(spec: ModelSpec, proposal: Proposal) -> str:
     if proposal.episode is None:
-        return "the champion stays, and the latch asks as if this had never been."
+        return "the champion stays, and the latch asks as if you had not been asked."
     return (
         "the champion stays, and you are not asked to recalibrate for "
         f"{spec.latch.rest_told}; drift still asks."

@@ -120,8 +120,8 @@ def _to_learn(known: Status, proposal: Proposal, rows: Mapping[str, Any] | None)
     if since < (breach_of(proposal.episode) or since):
         began += ", and the level from before it was not regained since"
     return [
-        f"**What there is to learn:** {began}; since then "
-        f"{sum(counts.values()):,} labelled rows to train on ({classes}), asked after "
+        f"**What there is to learn:** {began}. Since then there are "
+        f"{sum(counts.values()):,} labelled rows to train on ({classes}). You are asked after "
         f"{waited} windows."
     ]
 
@@ -242,7 +242,7 @@ def _unlabelled(numbers: WindowFigures) -> list[str]:
             "does not show in that."
         )
     else:
-        told += " What accuracy to expect is not available: its calibration is no single sigmoid."
+        told += " The accuracy to expect is not available, as the calibration is no single sigmoid."
     return [told]
 
 
@@ -255,7 +255,7 @@ def _labelled(known: Status, proposal: Proposal, numbers: WindowFigures) -> list
         for name, there in (losses.rates if losses.rows else {}).items()
     ]
     return [
-        f"With the {numbers.labelled} labels that are there:",
+        f"From the {numbers.labelled} labels so far:",
         table(("labelled rows", "when accepted", "newest window"), rows),
     ]
 
@@ -280,7 +280,7 @@ def _if_refused(spec: ModelSpec, proposal: Proposal) -> str:
     if proposal.champion is None:
         return "there is still no champion, and nothing is monitored."
     if proposal.episode is None:
-        return "the champion stays, and the latch asks as if this had never been."
+        return "the champion stays, and the latch asks as if you had not been asked."
     return (
         f"the champion stays, and the latch rests for {spec.latch.rest_told} "
         "before it may ask again."

@@ -397,3 +397,9 @@ def test_labels_of_one_class_cannot_be_replayed(models: Path) -> None:
     columns["y"][:900] = 1
     result = replay(Path(land(models, columns)))
     assert (result.exit_code, "begin elsewhere with --from" in result.stderr) == (1, True)
+
+
+def test_the_page_of_the_spec_lists_every_option_as_the_command_prints_them() -> None:
+    page = (Path(__file__).parents[2] / "docs/spec.md").read_text()
+    listed = page.partition("<!-- python -m tasks options -->\n")[2].partition("<!-- end -->")[0]
+    assert listed == run("options").stdout

@@ -70,9 +70,9 @@ def test_the_brief_says_what_is_regained_since_when_and_after_how_long(
     labelled = sum(counted["change"]["labelled"].values())
     body = asking.to_retrain(MODEL, mine, "/dags/here", counted)["body"]
     assert "**Would a retrain help?** A retrain is expected to regain " in body
-    assert "the change began with the window of 2026-01-09; since then " in body
+    assert "the change began with the window of 2026-01-09. Since then " in body
     assert f"{labelled:,} labelled rows" in body
-    assert f"asked after {waited} windows." in body
+    assert f"You are asked after {waited} windows." in body
     assert body.index("Would a retrain help") < body.index("drift.svg")
     assert "hinge loss above the best constant's" in body
     page = Path(

@@ -97,7 +97,7 @@ def test_two_windows_in_which_the_probabilities_fail_ask_to_recalibrate_and_not_
     # Of two days' training window it takes 35 %, and no row before the first breach.
     assert asked.trained_from > day(6)
     assert "recalibrate version 1?" in brief["subject"]
-    margins = "By its margins the newest of them is steady: within its limits."
+    margins = "Judged by its margins, the newest of them is steady: within its limits."
     for said in ("overconfidence", "calibration error", "keeps every decision", margins):
         assert said in brief["body"]
     assert "train `linear_svc`" not in brief["body"]

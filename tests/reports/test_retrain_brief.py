@@ -117,7 +117,7 @@ def test_the_first_brief_says_that_there_is_no_champion(at: At) -> None:
     assert "<strong><code>churn</code> has no champion yet.</strong>" in page
     page = shown("churn/boot/promotion.html")
     assert "There is no champion yet to compare it with." in page
-    assert "there is no champion still." in page
+    assert "there is still no champion." in page
 
 
 @pytest.mark.parametrize(
