@@ -55,10 +55,11 @@ bench-speed: $(VENV)/.ready ## rows per second and memory of a window against th
 bench-detection: $(VENV)/.ready ## false alarms, delays and retrains against other detectors, in environments of their own
 	@$(BIN)/python -m benchmarks.detection $(OPTIONS)
 
-lint: $(VENV)/.ready-dev ## ruff and mypy --strict
+lint: $(VENV)/.ready-dev ## ruff, mypy --strict, and that each room imports only rooms below it
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo --no-cache
 
 format: $(VENV)/.ready-dev ## let ruff rewrite the layout
 	@$(BIN)/ruff check --fix-only --quiet .
