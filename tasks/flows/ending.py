@@ -45,14 +45,14 @@ def end(spec: ModelSpec, proposal: str, by: str, why: str) -> Decision | None:
     try:
         return ledger.decide(
             Decision(
-                spec.model,
-                proposal,
-                STEP,
-                "ended",
-                by,
-                why[:_LONGEST],
-                "",
-                known.decided_at(found),
+                model=spec.model,
+                proposal=proposal,
+                step=STEP,
+                answer="ended",
+                by=by,
+                comment=why[:_LONGEST],
+                evidence="",
+                effective_from=known.decided_at(found),
             )
         )
     except Conflict:

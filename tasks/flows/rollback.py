@@ -91,17 +91,17 @@ def propose(spec: ModelSpec, proposal: str) -> Proposal:
     target(spec, found.target)
     return ledger.propose(
         Proposal(
-            spec.model,
-            proposal,
-            KIND,
-            found.reason,
-            found.episode,
-            found.champion,
-            found.compared[0].window.start,
-            found.compared[-1].window.end,
-            approval.PROPOSER,
-            spec.digest,
-            found.target,
+            model=spec.model,
+            proposal=proposal,
+            kind=KIND,
+            reason=found.reason,
+            episode=found.episode,
+            champion=found.champion,
+            trained_from=found.compared[0].window.start,
+            trained_until=found.compared[-1].window.end,
+            proposer=approval.PROPOSER,
+            spec_digest=spec.digest,
+            target=found.target,
         )
     )
 
@@ -148,14 +148,36 @@ def by_hand(
             raise RollbackError(f"the champion of {spec.model} is version {champion} by now")
         since = known.promotions[-1].effective_from
         until = known.effective_from(since)
-        asked = (KIND, reason, None, champion, since, until, by, spec.digest, wanted)
-        row = ledger.propose(Proposal(spec.model, proposal, *asked))
+        row = ledger.propose(
+            Proposal(
+                model=spec.model,
+                proposal=proposal,
+                kind=KIND,
+                reason=reason,
+                episode=None,
+                champion=champion,
+                trained_from=since,
+                trained_until=until,
+                proposer=by,
+                spec_digest=spec.digest,
+                target=wanted,
+            )
+        )
     if row is None or (row.proposer, row.kind) != (by, KIND):
         raise RollbackError(f"{proposal} is the name of another proposal; take one of your own")
     if approval.decided(ledger, spec, proposal, STEP) is None:
         shown, since = evidence.of_proposal(spec, row), row.trained_until
         ledger.decide(
-            Decision(spec.model, proposal, STEP, "approved", by, row.reason, shown, since)
+            Decision(
+                model=spec.model,
+                proposal=proposal,
+                step=STEP,
+                answer="approved",
+                by=by,
+                comment=row.reason,
+                evidence=shown,
+                effective_from=since,
+            )
         )
     return row
 

@@ -252,7 +252,14 @@ class Ledger:
                 f"champion is {_named(champion)}{who}; nothing was changed. Propose again."
             )
         row = Promotion(
-            model, len(past) + 1, proposal, version, expected, effective_from, by, reason
+            model=model,
+            number=len(past) + 1,
+            proposal=proposal,
+            version=version,
+            expected=expected,
+            effective_from=effective_from,
+            by=by,
+            reason=reason,
         )
         try:
             self._insert(PROMOTIONS, _row(row), lambda link: _still_stands(link, row))

@@ -20,7 +20,7 @@ PROPOSER = "gatelatch"  # who proposes for an episode
 POLICY = "policy"  # who approves where the spec says `automatic`
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Observation:
     """One window judged under one model version.
 
@@ -51,7 +51,7 @@ class Observation:
         return WindowFigures.from_json(self.figures)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Proposal:
     """The request to retrain or, to a `target`, to roll back. `champion`: whom it was made against.
 
@@ -71,7 +71,7 @@ class Proposal:
     target: int | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Decision:
     """What became of one step (`retrain`, `gates`, `promote`) of a proposal, on which evidence."""
 
@@ -85,7 +85,7 @@ class Decision:
     effective_from: datetime
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Question:
     """Whom a step was put to, and on which evidence: Airflow user id and name of each."""
 
@@ -96,7 +96,7 @@ class Question:
     asked: list[list[str]]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Adoption:
     """A person's word for all rows up to the `position`-th, whose head was `head`.
 
@@ -112,7 +112,7 @@ class Adoption:
     lost: list[str]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Candidate:
     """A registered version with the gates it passed and its reference."""
 
@@ -129,7 +129,7 @@ class Candidate:
     reference: Mapping[str, Any]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Promotion:
     """The `number`-th move of a model's champion, from `expected` to `version`."""
 

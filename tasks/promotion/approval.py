@@ -89,16 +89,16 @@ def propose(
         start = _unseen(known, until, span, episode)
     return ledger.propose(
         Proposal(
-            spec.model,
-            proposal,
-            action,
-            reason,
-            episode,
-            known.champion,
-            start,
-            until,
-            proposer,
-            spec.digest,
+            model=spec.model,
+            proposal=proposal,
+            kind=action,
+            reason=reason,
+            episode=episode,
+            champion=known.champion,
+            trained_from=start,
+            trained_until=until,
+            proposer=proposer,
+            spec_digest=spec.digest,
         )
     )
 
@@ -230,14 +230,14 @@ def decide(
         why = questions.unasked(spec, ledger, proposal, step, shown, by)
         answer, comment = ("invalid", why) if why else (answer, comment)
     decision = Decision(
-        spec.model,
-        proposal,
-        step,
-        answer,
-        by,
-        comment,
-        shown,
-        known.decided_at(asked),
+        model=spec.model,
+        proposal=proposal,
+        step=step,
+        answer=answer,
+        by=by,
+        comment=comment,
+        evidence=shown,
+        effective_from=known.decided_at(asked),
     )
     try:
         decision = ledger.decide(decision)
@@ -293,7 +293,16 @@ def withdraw(spec: ModelSpec, proposal: str, by: str, reason: str) -> Decision:
         raise NotApproved(f"{proposal}: say why it is withdrawn; the reason is kept in the ledger")
     since = known.decided_at(found[0])
     return ledger.decide(
-        Decision(spec.model, proposal, "withdraw", "withdrawn", by, reason, "", since)
+        Decision(
+            model=spec.model,
+            proposal=proposal,
+            step="withdraw",
+            answer="withdrawn",
+            by=by,
+            comment=reason,
+            evidence="",
+            effective_from=since,
+        )
     )
 
 

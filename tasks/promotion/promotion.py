@@ -64,14 +64,14 @@ def promote(spec: ModelSpec, proposal: str) -> Promotion:
     except Conflict as conflict:
         ledger.decide(
             Decision(
-                spec.model,
-                proposal,
-                "promotion",
-                "superseded",
-                "ledger",
-                str(conflict),
-                shown,
-                known.decided_at(asked),
+                model=spec.model,
+                proposal=proposal,
+                step="promotion",
+                answer="superseded",
+                by="ledger",
+                comment=str(conflict),
+                evidence=shown,
+                effective_from=known.decided_at(asked),
             )
         )
         raise

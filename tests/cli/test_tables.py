@@ -98,6 +98,21 @@ def assert_fits(text: str, *names: str) -> None:
     assert "…" not in text
 
 
+def seen(number: int, verdict: str, reason: str, pressure: float, figures: Any) -> Observation:
+    return Observation(
+        model="churn",
+        version=1,
+        window_start=hour(number),
+        window_end=hour(number + 1),
+        spec_digest="spec",
+        data_digest="data",
+        verdict=verdict,
+        reason=reason,
+        pressure=pressure,
+        figures=figures,
+    )
+
+
 @pytest.fixture
 def ledger(stores: Path, monkeypatch: pytest.MonkeyPatch) -> Ledger:
     """Return a ledger with long reasons, names and comments."""
@@ -108,15 +123,33 @@ def ledger(stores: Path, monkeypatch: pytest.MonkeyPatch) -> Ledger:
     move: dict[str, Any] = {"version": 1, "expected": None, "by": "ada", "reason": "bootstrap"}
     ledger.promote("churn", "boot", effective_from=hour(1), **move)
     for number, verdict in enumerate(("steady", "drifting", "drifting", "insufficient"), 1):
-        span = hour(number), hour(number + 1)
-        seen = ("churn", 1, *span, "spec", "data", verdict, ABOVE, 1.5, {"accuracy": 0.875})
-        ledger.observe(Observation(*seen))
+        ledger.observe(seen(number, verdict, ABOVE, 1.5, {"accuracy": 0.875}))
     for number, name in enumerate((EPISODE, "manual__2026-01-14T09:00:00+00:00")):
-        proposal = (name, "retrain", "again, with the rows of the desk", None, 1)
-        asked = Proposal("churn", *proposal, hour(1 + number), hour(4), "margarethe.oppen", "spec")
+        asked = Proposal(
+            model="churn",
+            proposal=name,
+            kind="retrain",
+            reason="again, with the rows of the desk",
+            episode=None,
+            champion=1,
+            trained_from=hour(1 + number),
+            trained_until=hour(4),
+            proposer="margarethe.oppen",
+            spec_digest="spec",
+        )
         ledger.propose(asked)
-    answer = ("retrain", "withdrawn", "margarethe.oppen", COMMENT, "evidence", hour(5))
-    ledger.decide(Decision("churn", EPISODE, *answer))
+    ledger.decide(
+        Decision(
+            model="churn",
+            proposal=EPISODE,
+            step="retrain",
+            answer="withdrawn",
+            by="margarethe.oppen",
+            comment=COMMENT,
+            evidence="evidence",
+            effective_from=hour(5),
+        )
+    )
     return ledger
 
 
@@ -143,8 +176,7 @@ def test_a_window_names_what_is_farthest_above_its_limit_and_wide_says_it_all(
     found = (("ks", None, 1.2, False), ("class_loss", "1", 2.5, False), ("blind", None, 3.0, True))
     names = ("name", "of", "pressure", "blind")
     figures = {"statistics": [dict(zip(names, each, strict=True)) for each in found]}
-    span = hour(5), hour(6)
-    ledger.observe(Observation("churn", 1, *span, "s", "d", "drifting", ABOVE, 2.5, figures))
+    ledger.observe(seen(5, "drifting", ABOVE, 2.5, figures))
     assert tables(printed("status", "churn"))["windows"][-1].endswith("class_loss of 1 +1")
     assert tables(printed("status", "churn", "--wide"))["windows"][-1].endswith(ABOVE)
 

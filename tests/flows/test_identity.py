@@ -173,11 +173,32 @@ def test_an_mlflow_that_was_emptied_gives_no_version_that_the_ledger_knows(
 
 def candidate(proposal: str, version: int) -> Candidate:
     digest = f"{proposal:0>64}"
-    return Candidate("churn", proposal, version, "run", digest, "", "", day(1), {}, [], {})
+    return Candidate(
+        model="churn",
+        proposal=proposal,
+        version=version,
+        run_id="run",
+        artifact_digest=digest,
+        spec_digest="",
+        data_digest="",
+        trained_until=day(1),
+        metrics={},
+        gates=[],
+        reference={},
+    )
 
 
 def promoted(proposal: str, version: int) -> Promotion:
-    return Promotion("churn", 1, proposal, version, None, day(1), "ada", "drift")
+    return Promotion(
+        model="churn",
+        number=1,
+        proposal=proposal,
+        version=version,
+        expected=None,
+        effective_from=day(1),
+        by="ada",
+        reason="drift",
+    )
 
 
 def test_a_version_that_an_older_ledger_names_twice_is_the_promoted_candidate_or_refused() -> None:

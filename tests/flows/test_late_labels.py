@@ -46,7 +46,16 @@ def observed(number: int, labelled: int | None, spec: ModelSpec = LATE) -> Obser
     figures |= {} if labelled is None else {"labelled": labelled}
     verdict = "steady" if labelled is not None else "insufficient"
     return Observation(
-        spec.model, 1, w.start, w.end, spec.digest, f"{number}", verdict, "", 0.5, figures
+        model=spec.model,
+        version=1,
+        window_start=w.start,
+        window_end=w.end,
+        spec_digest=spec.digest,
+        data_digest=f"{number}",
+        verdict=verdict,
+        reason="",
+        pressure=0.5,
+        figures=figures,
     )
 
 

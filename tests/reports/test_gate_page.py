@@ -37,7 +37,18 @@ def made() -> tuple[ModelSpec, Proposal, Acceptance]:
     champion = trained(spec, *rows(seed=2, turned=True))
     _, accepted = judged(spec, *rows(), champion)
     day = datetime(2026, 1, 1, tzinfo=UTC)
-    proposal = Proposal("churn", "<i>", "retrain", "r", None, 3, day, day, "otto", spec.digest)
+    proposal = Proposal(
+        model="churn",
+        proposal="<i>",
+        kind="retrain",
+        reason="r",
+        episode=None,
+        champion=3,
+        trained_from=day,
+        trained_until=day,
+        proposer="otto",
+        spec_digest=spec.digest,
+    )
     return spec, proposal, accepted
 
 
@@ -73,7 +84,18 @@ def test_the_json_is_what_the_page_shows(made: Any) -> None:
 
 def test_the_first_candidates_page_shows_it_alone(spec: Make) -> None:
     day = datetime(2026, 1, 1, tzinfo=UTC)
-    asked = Proposal("churn", "boot", "retrain", "r", None, None, day, day, "otto", "d")
+    asked = Proposal(
+        model="churn",
+        proposal="boot",
+        kind="retrain",
+        reason="r",
+        episode=None,
+        champion=None,
+        trained_from=day,
+        trained_until=day,
+        proposer="otto",
+        spec_digest="d",
+    )
     page = gate_page.page_html(spec(), asked, judged(spec(), *rows())[1])
     assert "No gate failed." in page
     assert "no champion yet" in page

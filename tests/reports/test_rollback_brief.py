@@ -25,7 +25,17 @@ def ui(monkeypatch: pytest.MonkeyPatch) -> None:
 def read(new: Iterable[Observation], old: Iterable[Observation], reason: str, since: int) -> str:
     state = known()
     asked = Proposal(
-        "churn", "p", canary.KIND, reason, "e", 2, day(since), day(8), "gatelatch", SPEC.digest, 1
+        model="churn",
+        proposal="p",
+        kind=canary.KIND,
+        reason=reason,
+        episode="e",
+        champion=2,
+        trained_from=day(since),
+        trained_until=day(8),
+        proposer="gatelatch",
+        spec_digest=SPEC.digest,
+        target=1,
     )
     subject, body = rollback_brief.rollback(state, asked, new, old, "/dags/here")
     assert subject == "churn: roll back version 2 to 1?"
