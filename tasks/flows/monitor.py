@@ -11,7 +11,7 @@ from typing import Any
 from tasks import bounds
 from tasks.audit import heads, verification
 from tasks.data import served_by
-from tasks.drift.latch import kind_of
+from tasks.drift.episode import Numbered
 from tasks.errors import Final
 from tasks.flows import plan, rollback
 from tasks.flows.measure import measure
@@ -139,7 +139,8 @@ def action(spec: ModelSpec, span: str = "") -> dict[str, Any] | None:
         return {"flow": "rollback", "proposal": worse.proposal, "conf": conf}
     proposal = due_after(spec, span) if span else due(spec)
     if proposal is not None:
-        kind = kind_of(proposal)
+        asked = Numbered.parse(proposal)
+        kind = "retrain" if asked is None else asked.asks
         reason = "drift" if kind == "retrain" else "calibration drift"
         conf = {"reason": reason, "action": kind, "backfill": span}
         return {"flow": "retrain", "proposal": proposal, "conf": conf}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from tasks import bounds
 from tasks.audit import verification
 from tasks.audit.verified_model import model_of
+from tasks.drift.episode import Numbered
 from tasks.errors import Final
 from tasks.ledger import evidence, status
 from tasks.ledger.ledger import Ledger
@@ -85,8 +86,8 @@ def propose(spec: ModelSpec, proposal: str) -> Proposal:
     if earlier := _named(spec, ledger, proposal):
         return earlier
     found = due(spec)
-    episode, _, number = proposal.rpartition(".")
-    if found is None or found.silence or found.episode != episode or not number.isdecimal():
+    asked = Numbered.parse(proposal)
+    if found is None or found.silence or asked is None or found.episode != asked.episode:
         raise NotDue(f"{spec.model}: no rollback named {proposal} is due any more")
     target(spec, found.target)
     return ledger.propose(

@@ -10,14 +10,13 @@ from typing import Any, cast
 from tasks import formats
 from tasks.drift import patience
 from tasks.drift.advice import Seen, advise
+from tasks.drift.episode import Episode, Numbered, breach_of
 from tasks.drift.latch import (
     History,
     Latch,
     Pause,
     Reading,
-    breach_of,
     fold,
-    kind_of,
     windows_to_wait,
 )
 from tasks.drift.patience import Fresh
@@ -76,8 +75,7 @@ class Status:
 
     def changes(self, episode: str | None, until: datetime) -> tuple[datetime, ...]:
         """Return when what an episode's retrain has to learn began; see `remembered.changes`."""
-        breach = breach_of(episode) if episode else None
-        return remembered.changes(self.spec, self.reigns(until), breach, until)
+        return remembered.changes(self.spec, self.reigns(until), breach_of(episode), until)
 
     @property
     def given_up(self) -> str | None:
@@ -111,7 +109,9 @@ class Status:
         """
         turn = self._turn
         early = turn is None or turn.silence or self.patience
-        return None if turn is None or early else f"{self.latch.episode}.{turn.number}"
+        if turn is None or early or self.latch.episode is None:
+            return None
+        return str(Numbered(episode=self.latch.episode, number=turn.number))
 
     @property
     def patience(self) -> str | None:
@@ -121,7 +121,9 @@ class Status:
         is waited for.
         """
         episode, until = self.latch.episode, self.observed_until
-        if self._turn is None or not episode or until is None or kind_of(episode) == "recalibrate":
+        if self._turn is None or not episode or until is None:
+            return None
+        if (named := Episode.parse(episode)) is None or named.asks == "recalibrate":
             return None
         began = self.changes(episode, until)
         fresh = [
@@ -129,7 +131,7 @@ class Status:
             for o in self.observations
             if o.window_start >= min(began, default=until)
         ]
-        return patience.wait(self.spec, fresh, breach_of(episode))
+        return patience.wait(self.spec, fresh, named.since)
 
     @property
     def silence(self) -> str | None:
@@ -256,8 +258,8 @@ def _shows(observation: Observation) -> bool:
 
 
 def _number(proposal: str, episode: str) -> int:
-    number = proposal.removeprefix(f"{episode}.")
-    return int(number) if number.isdecimal() else 0
+    found = Numbered.parse(proposal)
+    return found.number if found is not None and found.episode == episode else 0
 
 
 def _flow(proposal: Proposal) -> str:

@@ -13,7 +13,8 @@ from typing import Any
 from tasks import bounds
 from tasks.audit import heads, verification
 from tasks.data.newest import newest_row
-from tasks.drift.latch import Kind, kind_of
+from tasks.drift.episode import Numbered, breach_of
+from tasks.drift.latch import Kind
 from tasks.errors import Final
 from tasks.ledger import evidence, status
 from tasks.ledger.ledger import Conflict, Ledger
@@ -113,13 +114,12 @@ def _waits_for(known: status.Status, proposal: str, action: Kind) -> str:
 
     Its number may be higher than the next one: somebody else may have taken that run id.
     """
-    episode, _, number = proposal.rpartition(".")
-    due = known.due and known.due.rpartition(".")
-    if not due or due[0] != episode or kind_of(proposal) != action or not number.isdecimal():
+    asked, due = Numbered.parse(proposal), Numbered.parse(known.due)
+    if asked is None or due is None or asked.episode != due.episode or asked.asks != action:
         raise NotDue(f"{proposal}: the ledger does not wait for it any more; nobody is asked")
-    if int(number) < int(due[2]):
-        raise NotDue(f"{proposal}: this number is past; the ledger waits for {known.due}")
-    return episode
+    if asked.number < due.number:
+        raise NotDue(f"{proposal}: this number is past; the ledger waits for {due}")
+    return asked.episode
 
 
 def _until(known: status.Status, until: datetime | None, now: datetime) -> datetime:
@@ -159,7 +159,8 @@ def _unseen(
     held_out = known.spec.calibration.share + known.spec.training.judge
     start = max(bounds.shifted(until, -held_out * span), champion.trained_until)
     if episode:
-        seen = (o.window_start for o in known.observations if episode.endswith(o.window.name))
+        breach = breach_of(episode)
+        seen = (o.window_start for o in known.observations if o.window_start == breach)
         start = max([start, *seen])
     return min(start, until)
 

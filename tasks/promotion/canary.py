@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from tasks.drift.episode import Episode, Numbered
 from tasks.drift.latch import Pause, Reading, fold
 from tasks.drift.limits import critical_value
 from tasks.drift.verdict import Verdict
@@ -75,7 +76,10 @@ def _worse_than(
     latch = fold(spec.model, [r for _, r in judged], refusals(known), spec.latch).now
     if latch.state != "open" or latch.episode is None:
         return None
-    episode = f"{latch.episode}.{KIND}"
+    named = Episode.parse(latch.episode)
+    if named is None:
+        return None
+    episode = str(replace(named, asks="rollback"))
     turn = known.turn(episode)
     breaches = [pair for pair, found in judged if found.verdict == "drifting"]
     kind = "the hinge loss" if breaches[-1].labelled else "the margins"
@@ -84,7 +88,7 @@ def _worse_than(
         f"{len(judged)} windows that both served"
     )
     compared = tuple(pair for pair, _ in judged)
-    name = f"{episode}.{turn.number}"
+    name = str(Numbered(episode=episode, number=turn.number))
     return Worse(name, episode, new.version, target, reason, compared, turn.silence)
 
 

@@ -12,6 +12,7 @@ from itertools import product
 from math import sqrt
 from typing import Any, cast
 
+from tasks.drift.episode import Episode, Numbered
 from tasks.drift.latch import Reading, fold
 from tasks.drift.limits import critical_value
 from tasks.drift.reference import Spread
@@ -102,10 +103,17 @@ def due(
         why = better(spec, _seen(both[0].new, new), _seen(both[0].old, old))
         if why is None or _rests(known, newest.window):
             continue
-        episode = f"{spec.model}.v{seen.version}.{seen.window.name}.{canary.KIND}"
+        episode = str(
+            Episode(
+                model=spec.model,
+                version=seen.version,
+                asks="rollback",
+                since=seen.window.start,
+            )
+        )
         turn = known.turn(episode)
         reason = f"version {version}, measured beside version {newest.version}, is better: {why}"
-        name = f"{episode}.{turn.number}"
+        name = str(Numbered(episode=episode, number=turn.number))
         return canary.Worse(
             name, episode, newest.version, version, reason, tuple(both), turn.silence
         )

@@ -20,7 +20,8 @@ from tasks.classifier.spans import Tried
 from tasks.classifier.training import TrainingError
 from tasks.drift import patience
 from tasks.drift.attribution import change
-from tasks.drift.latch import Latch, Pause, Reading, breach_of, fold, windows_to_wait
+from tasks.drift.episode import breach_of
+from tasks.drift.latch import Latch, Pause, Reading, fold, windows_to_wait
 from tasks.drift.patience import Fresh
 from tasks.drift.verdict import Judgement, insufficient, judge
 from tasks.gates.gate_result import GateResult
@@ -195,7 +196,7 @@ class _Run:
         """Act on the open latch: train on the newest rows, and promote what passes."""
         window = self.history.windows[index]
         champion = self.champion
-        breach = breach_of(self.steps[-1].latch.episode or "")
+        breach = breach_of(self.steps[-1].latch.episode)
         refusal, trained = None, np.empty(0, np.int64)
         spans: tuple[tuple[Tried, ...], int] = (), 0
         gates: tuple[GateResult, ...] = ()

@@ -12,7 +12,7 @@ from tasks import store
 from tasks.classifier import capped
 from tasks.drift.class_spread import QUANTITIES
 from tasks.drift.diagnosis import Diagnosis
-from tasks.drift.latch import breach_of
+from tasks.drift.episode import breach_of
 from tasks.drift.reference import from_json
 from tasks.ledger.evidence import short
 from tasks.ledger.figures import Change, WindowFigures
@@ -95,7 +95,8 @@ def _what_drifted(known: Status, proposal: Proposal) -> str:
     windows = _windows(known, proposal)
     if proposal.episode is None:
         return f"**Asked for by {as_text(proposal.proposer)}**: {as_text(proposal.reason)}."
-    first = next((o for o in windows if proposal.episode.endswith(o.window.name)), windows[-1])
+    breach = breach_of(proposal.episode)
+    first = next((o for o in windows if o.window_start == breach), windows[-1])
     mine = [o for o in windows if o.version == proposal.champion]  # not those of an earlier one
     judged = [o for o in mine if o.verdict != "insufficient"][-known.spec.latch.open.of :]
     breaches = sum(o.verdict == "drifting" for o in judged)
