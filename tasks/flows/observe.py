@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from tasks import __version__, formats, store
 from tasks.flows.window_steps import Measured
 from tasks.ledger import remembered
+from tasks.ledger.figures import WindowFigures
 from tasks.ledger.ledger import Ledger
 from tasks.ledger.records import Candidate, Observation
 from tasks.spec.model import ModelSpec
@@ -29,7 +30,6 @@ def observation(spec: ModelSpec, window: Window, measured: Measured, ledger: Led
     from tasks.drift import probabilities, verdict
     from tasks.drift.explanation import explain
     from tasks.drift.summary import from_json
-    from tasks.ledger.figures import WindowFigures
 
     checked = measured.validated.checked
     figures = WindowFigures(

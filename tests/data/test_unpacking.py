@@ -230,7 +230,7 @@ def test_rows_that_training_and_replay_cannot_hold_are_refused_before_they_are_h
 def test_the_memory_that_a_process_may_take_is_the_least_of_its_limits() -> None:
     told = measured(
         """
-from tasks import memory
+from tasks.data import memory
 before = memory.limit()
 resource.setrlimit(resource.RLIMIT_AS, (before // 2, before // 2))
 print(json.dumps([before, memory.limit()]))

@@ -28,6 +28,7 @@ CALM: dict[str, Any] = {"hinge_loss": {"effect": 2}, "class_loss": {"effect": 2}
 SPEC = MODEL.model_copy(update={"drift": Drift.model_validate(CALM), "window": MODEL.window})
 EPISODE = "churn.v1.recalibrate.20260106T0000"
 FIRST = f"{EPISODE}.1"
+WAITING = {"verdict": "insufficient", "reason": "no labels", "pressure": None}
 
 
 @pytest.fixture
@@ -147,7 +148,7 @@ def test_the_brief_looks_past_the_windows_that_still_wait_for_their_labels(at: A
     propose()
     known = read()
     newest = known.observations[-1]
-    waiting = [replace(newest, figures={**newest.figures, "calibration": {}})] * 30
+    waiting = [replace(newest, figures={**newest.figures, "calibration": WAITING})] * 30
     later = replace(known, observations=[*known.observations, *waiting])
     _, body = retrain_brief.retrain(later, known.proposals[-1], "/dags/here")
     assert "2 of the last 2 labelled windows are above their limit" in body
