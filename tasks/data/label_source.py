@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from tasks.bounds import shifted
 from tasks.data import classes, csv_file
-from tasks.data.columns import Role
+from tasks.data.columns import ColumnRole
 from tasks.data.plain import matching, plain
 from tasks.data.readers import (
     BATCH_ROWS,
@@ -19,7 +19,7 @@ from tasks.data.readers import (
     unreadable,
     within_bounds,
 )
-from tasks.data.sql_table import Column, Unreadable, columns_of, read_table
+from tasks.data.sql_table import SqlColumn, UnreadableTable, columns_of, read_table
 from tasks.data.unpacking import check_keys
 from tasks.spec.model import ModelSpec
 from tasks.spec.windows import Window
@@ -98,16 +98,16 @@ def _table(spec: ModelSpec) -> Iterator[pa.RecordBatch]:
     place, columns = spec.label.source, _columns(spec)
     assert place is not None
 
-    def role(name: str) -> Role:
+    def role(name: str) -> ColumnRole:
         return "key" if name == columns[0] else "label"
 
-    def plan(table: sa.Table, link: sa.Connection) -> tuple[Any, list[Column]]:
+    def plan(table: sa.Table, link: sa.Connection) -> tuple[Any, list[SqlColumn]]:
         _require(columns, list(table.c.keys()), str(place))
         return lambda query: query, columns_of(table, columns, role)
 
     try:
         yield from read_table(place, "label.source", plan)
-    except Unreadable as error:
+    except UnreadableTable as error:
         raise SourceError(str(error)) from None
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from tasks.data import csv_file
 from tasks.data.columns import role_of
-from tasks.data.outside import Outside, Span, at_edge, span_of
+from tasks.data.outside import Outside, TimeSpan, at_edge, span_of
 from tasks.data.readers import (
     BATCH_ROWS,
     Parquet,
@@ -31,7 +31,7 @@ _DAY = timedelta(days=1)  # more than clocks differ between any two zones, or ju
 
 
 @dataclass(frozen=True)
-class Part:
+class FilePart:
     """One file: the types of its wanted columns, and what reads those of its rows."""
 
     schema: pa.Schema
@@ -40,7 +40,7 @@ class Part:
 
 def parts(
     spec: ModelSpec, window: Window, wanted: tuple[str, ...], outside: Outside | None
-) -> list[Part]:
+) -> list[FilePart]:
     """Return the files that may hold rows of a window, in the order of day and name.
 
     Each is opened to learn its types; what it holds is read later.
@@ -64,12 +64,12 @@ class _File:
     window: Window
     wanted: tuple[str, ...]
     name: str
-    span: Span
+    span: TimeSpan
     outside: Outside | None
     fs: Any
     path: str
 
-    def parquet(self) -> Part | None:
+    def parquet(self) -> FilePart | None:
         import pyarrow as pa
 
         try:
@@ -84,7 +84,7 @@ class _File:
         if not groups:
             return None
         there = [name for name in self.wanted if name in file.schema.names]
-        return Part(_part(file.schema, there), lambda: self._parquet(groups, there))
+        return FilePart(_part(file.schema, there), lambda: self._parquet(groups, there))
 
     def _parquet(self, groups: list[int], there: list[str]) -> Iterator[pa.RecordBatch]:
         import pyarrow as pa
@@ -96,14 +96,14 @@ class _File:
         except (pa.ArrowException, OSError) as error:
             raise self._unreadable("parquet", error) from None
 
-    def csv(self) -> Part | None:
+    def csv(self) -> FilePart | None:
         import pyarrow as pa
 
         if self.fs.size(self.path) == 0:
             return None
         types = {"time": pa.timestamp("us", "UTC"), "number": pa.float64()}
         fields = [(name, types.get(role_of(self.spec, name), pa.string())) for name in self.wanted]
-        return Part(pa.schema(fields), self._csv)
+        return FilePart(pa.schema(fields), self._csv)
 
     def _csv(self) -> Iterator[pa.RecordBatch]:
         import pyarrow as pa

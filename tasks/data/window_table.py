@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from tasks.data.columns import role_of
 from tasks.data.outside import Outside, at_edge, span_of
 from tasks.data.readers import SourceError
-from tasks.data.sql_table import Column, Unreadable, columns_of, read_table
+from tasks.data.sql_table import SqlColumn, UnreadableTable, columns_of, read_table
 from tasks.data.times import NoZone, from_texts, instants, zone_of
 from tasks.data.window_files import no_zone, of_window
 from tasks.spec.model import ModelSpec
@@ -39,7 +39,7 @@ def read(
     try:
         for batch in read_table(source, "source", table_read.plan):
             yield table_read.of_window(batch)
-    except Unreadable as error:
+    except UnreadableTable as error:
         raise SourceError(str(error)) from None
     except NoZone:
         raise SourceError(no_zone(spec, str(source))) from None
@@ -58,7 +58,7 @@ class _Table:
         self._edges = at_edge(spec.window, window)
         self._there: list[str] = []
 
-    def plan(self, table: sa.Table, link: sa.Connection) -> tuple[Any, list[Column]]:
+    def plan(self, table: sa.Table, link: sa.Connection) -> tuple[Any, list[SqlColumn]]:
         source = self._spec.source
         if source.time not in table.c:
             raise SourceError(f"{source} has no column {source.time!r} (source.time)")
