@@ -20,7 +20,7 @@ from benchmarks.detection.unseen.figures import Reign, accuracy, windows
 from benchmarks.detection.unseen.made import CHANGE
 from benchmarks.detection.unseen.refits import Refits
 from benchmarks.detection.unseen.streams import STREAMS
-from tasks.drift.latch import breach_of
+from tasks.drift.episode import breach_of
 from tasks.replay.trial import Trial, trial
 from tasks.reports.chart import COLOURS, tidy
 
