@@ -12,6 +12,7 @@ from tasks.audit.heads import Head
 from tasks.ledger import evidence, seals
 from tasks.ledger.chain import Trail
 from tasks.ledger.records import Candidate, Decision, Promotion, Proposal
+from tasks.registry.tracking import RegistryRefused, RegistryUnreachable
 from tasks.spec import spec_files
 from tasks.spec.model import ModelSpec, SpecError
 
@@ -66,7 +67,6 @@ def _in_registry(model: str, trail: Trail, found: Findings) -> str | None:
     if not os.environ.get("MLFLOW_TRACKING_URI"):
         found.unchecked.append("the heads in MLflow: MLFLOW_TRACKING_URI is not set")
         return None
-    from tasks.registry.tracking import RegistryRefused, RegistryUnreachable
 
     try:
         kept, there, versions = verification.in_registry(model)

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tasks import store
 from tasks.disk import Unusable
 from tasks.errors import Final
 from tasks.ledger import seals
@@ -131,7 +132,6 @@ def keep(model: str, ledger: Ledger, *, anew: bool = False) -> None:
 
     A store that cannot be written to is named in the log: what was recorded stands without it.
     """
-    from tasks import store
 
     link, made = ledger.head(model) or (None, None)
     if link is None or made is None:
@@ -149,7 +149,6 @@ def in_store(model: str) -> Head | None:
 
     A store that does not answer is named in the log: no answer of a person is lost with it.
     """
-    from tasks import store
 
     try:
         kept = store.read(_path(model)).decode(errors="replace")

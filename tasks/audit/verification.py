@@ -9,6 +9,7 @@ from tasks.audit.heads import Head
 from tasks.ledger import chain, seals
 from tasks.ledger.chain import LedgerRefused, Trail
 from tasks.ledger.ledger import Ledger
+from tasks.registry import registry
 
 # What a window costs must not grow with the past: of these the links are read, and no row.
 MANY = frozenset({"observations"})
@@ -62,7 +63,6 @@ def in_registry(model: str) -> tuple[list[Head], dict[tuple[int, int], str], set
     tasks.registry.tracking.RegistryUnreachable
         If MLflow does not answer.
     """
-    from tasks.registry import registry
 
     there, versions = registry.kept_heads(model)
     return (

@@ -5,14 +5,16 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
+from tasks.audit import verification
+from tasks.classifier import older_classes
+from tasks.classifier.training import class_names
 from tasks.ledger.ledger import Ledger
+from tasks.registry import registry
 from tasks.spec.model import ModelSpec
 
 
 def champion_of(spec: ModelSpec, ledger: Ledger, version: int) -> Any:
     """Return what `model_of` does, answering with the spec's classes if it is older than some."""
-    from tasks.classifier import older_classes
-    from tasks.classifier.training import class_names
 
     model = model_of(spec, ledger, version)
     known = classes_of(spec, ledger, version)
@@ -32,7 +34,6 @@ def classes_of(spec: ModelSpec, ledger: Ledger, version: int) -> tuple[str, ...]
 
 @lru_cache(maxsize=16)
 def _classes(model: str, version: int, artifact_digest: str) -> tuple[str, ...]:
-    from tasks.registry import registry
 
     record = registry.lineage_of(model, version, artifact_digest)
     return tuple(map(str, record["label"]["classes"]))
@@ -50,8 +51,6 @@ def model_of(spec: ModelSpec, ledger: Ledger, version: int) -> Any:
     tasks.ledger.chain.LedgerRefused
         If the ledger is not as it was recorded by who might.
     """
-    from tasks.audit import verification
-    from tasks.registry import registry
 
     verification.require(ledger, spec.model)
     digest = ledger.version(spec.model, version).artifact_digest

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from tasks.arrays import Floats, Ints
 from tasks.classifier.training import TrainingError, features, labels, weights
+from tasks.data import memory
 from tasks.spec.model import ModelSpec
 
 if TYPE_CHECKING:
@@ -70,8 +71,6 @@ def gather(spec: ModelSpec, batches: Iterable[pa.RecordBatch]) -> TrainingRows:
         If they do not fit into memory.
     """
     import pyarrow as pa
-
-    from tasks.data import memory
 
     batches = memory.held(batches, spec.model, "shorten training.window", TrainingError)
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from tasks.data.times import from_texts
+
 if TYPE_CHECKING:
     import pyarrow as pa
 
@@ -121,8 +123,6 @@ def matching(column: Any, kind: pa.DataType) -> Any:
     if t.is_string(kind):
         return as_text(column)
     if t.is_timestamp(kind) and t.is_string(column.type):
-        from tasks.data.times import from_texts
-
         return from_texts(column, "UTC")[0].cast(kind, safe=False)
     if t.is_timestamp(kind) and t.is_timestamp(column.type):
         column = column if column.type.tz is not None else column.cast(pa.timestamp("us", "UTC"))

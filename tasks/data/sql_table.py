@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tasks.data.plain import text_of
+from tasks.data.times import from_texts
 from tasks.data.unpacking import TooLarge, bounded, query_rows
 from tasks.errors import Final
 
@@ -108,8 +109,6 @@ def _times_as_text(values: list[Any]) -> pa.Array:
 
 def _parsed(values: list[Any]) -> pa.Array:
     import pyarrow as pa
-
-    from tasks.data.times import from_texts
 
     found, _ = from_texts(_times_as_text(values), "UTC")
     return found.cast(pa.timestamp("us"))

@@ -7,18 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
+from tasks.classifier.spans import Learning
 from tasks.drift import reference
 from tasks.drift.reference import Reference
+from tasks.gates.candidate_metrics import CandidateMetrics
+from tasks.gates.gate_result import GateResult
 from tasks.registry import tracking
 from tasks.registry.tracking import RegistryRefused
 from tasks.validation.checked_rows import Checked
-
-if TYPE_CHECKING:
-    from tasks.classifier.spans import Learning
-    from tasks.gates.candidate_metrics import CandidateMetrics
-    from tasks.gates.gate_result import GateResult
 
 RUN_FORMAT = 1
 T = TypeVar("T")
@@ -58,19 +56,16 @@ class RunFile(Generic[T]):
 
 
 def _learning(kept: Any) -> Learning | None:
-    from tasks.classifier.spans import Learning
 
     return Learning.from_json(kept) if kept else None
 
 
 def _gates(kept: Any) -> tuple[GateResult, ...]:
-    from tasks.gates.gate_result import GateResult
 
     return tuple(GateResult.from_json(result) for result in kept)
 
 
 def _metrics(kept: Any) -> CandidateMetrics:
-    from tasks.gates.candidate_metrics import CandidateMetrics
 
     return CandidateMetrics.from_json(kept)
 

@@ -9,7 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from tasks import store
 from tasks.audit.verified_model import classes_of, model_of
+from tasks.classifier import capped, older_classes, scoring
+from tasks.classifier.finite import NotFinite
+from tasks.classifier.training import class_names, columns, labels, weights
 from tasks.data.served_by import of_version
+from tasks.drift import scored_rows
+from tasks.drift.summary import merge, to_json
 from tasks.flows.observe import reference_of
 from tasks.flows.window_steps import Measured, Validated
 from tasks.ledger.ledger import Ledger
@@ -43,7 +48,6 @@ def measure(spec: ModelSpec, window: Window, validated: Validated) -> Measured:
 def _kept(
     spec: ModelSpec, window: Window, validated: Validated, summary: Summary | str | None
 ) -> Measured:
-    from tasks.drift.summary import to_json
 
     version, checked = validated.version, validated.checked
     measured = Measured(
@@ -85,10 +89,6 @@ def _summaries(
 ) -> dict[int, Summary | str]:
     """Return the summary of each version's rows, or why there is none; nothing without a row."""
     from threadpoolctl import threadpool_limits
-
-    from tasks.classifier.finite import NotFinite
-    from tasks.classifier.training import columns, labels, weights
-    from tasks.drift.summary import merge
 
     if not versions:
         return {}
@@ -143,8 +143,6 @@ def _summarisers(
 
 def _summariser(spec: ModelSpec, version: int, logged: bool) -> Callable[..., Summary]:
     """Return what summarises a batch of rows; logged decision values go before our own."""
-    from tasks.classifier import older_classes
-    from tasks.classifier.training import class_names
 
     ledger = Ledger.open()
     model = model_of(spec, ledger, version)
@@ -169,9 +167,6 @@ def _summarise(
     weight: Any,
 ) -> Summary:
     import numpy as np
-
-    from tasks.classifier import capped, scoring
-    from tasks.drift import scored_rows
 
     with np.errstate(over="ignore", invalid="ignore"):  # scores that overflow are named as such
         decision, weighed = scoring.score(model, columns)

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tasks import __version__, formats, store
+from tasks.drift import probabilities, verdict
+from tasks.drift import reference as references
+from tasks.drift import summary as summaries
+from tasks.drift.explanation import explain
 from tasks.flows.window_steps import Measured
 from tasks.ledger import remembered
 from tasks.ledger.figures import WindowFigures
 from tasks.ledger.ledger import Ledger
 from tasks.ledger.records import Candidate, Observation
-from tasks.spec.model import ModelSpec
+from tasks.spec.model import ModelSpec, SpecError
 from tasks.spec.windows import Window
 
 if TYPE_CHECKING:
@@ -25,12 +30,6 @@ _WEIGHTLESS = "the sample weights of the labelled rows sum to zero, so the losse
 
 def observation(spec: ModelSpec, window: Window, measured: Measured, ledger: Ledger) -> Observation:
     """Return what a measured window says under one version; nothing is written yet."""
-    import json
-
-    from tasks.drift import probabilities, verdict
-    from tasks.drift.explanation import explain
-    from tasks.drift.summary import from_json
-
     checked = measured.validated.checked
     figures = WindowFigures(
         rows=checked.rows,
@@ -44,7 +43,7 @@ def observation(spec: ModelSpec, window: Window, measured: Measured, ledger: Led
         judgement = verdict.insufficient(measured.problem or "")
     else:
         path = measured.summary
-        summary = from_json(json.loads(store.read(path)), f"summary {store.url(path)}")
+        summary = summaries.from_json(json.loads(store.read(path)), f"summary {store.url(path)}")
         champion = ledger.version(spec.model, measured.version)
         reference = _reference(spec, champion)
         level = _level(spec, ledger, window, measured.version)
@@ -93,11 +92,8 @@ def reference_of(spec: ModelSpec, ledger: Ledger, version: int) -> Reference:
 
 
 def _reference(spec: ModelSpec, candidate: Candidate) -> Reference:
-    from tasks.drift.reference import from_json
-    from tasks.spec.model import SpecError
-
     try:
-        return from_json(candidate.reference)
+        return references.from_json(candidate.reference)
     except formats.OtherFormat as error:
         raise SpecError(f"{spec.model} version {candidate.version}: {error}") from None
 

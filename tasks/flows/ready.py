@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from tasks.audit.verified_model import champion_of
+from tasks.classifier import absent, scoring, training
+from tasks.classifier.training import labels
+from tasks.flows import ending
 from tasks.flows.retrain import slices_of
 from tasks.ledger import status
 from tasks.ledger.ledger import Ledger
 from tasks.ledger.records import Proposal
-from tasks.promotion import approval
+from tasks.promotion import approval, outlook, quick_fit
 from tasks.promotion.approval import NotApproved
 from tasks.spec.model import ModelSpec
 from tasks.spec.windows import Window, stamp
@@ -46,8 +50,6 @@ def count(spec: ModelSpec, proposal: Proposal) -> dict[str, Any]:
         If the rows are not there, cannot be read, or are too few for a part; if one that learns
         holds a single class.
     """
-    from tasks.classifier import absent, training
-    from tasks.promotion import quick_fit
 
     approval.whom_to_ask(spec, proposal)
     window = Window(proposal.trained_from, proposal.trained_until)
@@ -100,10 +102,6 @@ def _outlook(
 
     Where nothing can be estimated it says why: for want of that nobody goes unasked.
     """
-    from tasks.audit.verified_model import champion_of
-    from tasks.classifier import scoring
-    from tasks.flows import ending
-    from tasks.promotion import outlook, quick_fit
 
     seen = [
         o
@@ -132,8 +130,6 @@ def _labels(
     """
     import numpy as np
     import pyarrow as pa
-
-    from tasks.classifier.training import labels
 
     times, classes = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
     for batch in checked_rows.accepted(spec, window, checked):

@@ -11,15 +11,26 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from tasks import formats
+from tasks import formats, store
 from tasks.audit.verified_model import champion_of
+from tasks.classifier import absent, calibration, calibration_fit, refit, spans, timing, training
+from tasks.classifier.training_rows import gather
+from tasks.drift import reference
+from tasks.flows import handover
+from tasks.gates import acceptance, gate_result, recalibration
+from tasks.gates.candidate_metrics import CandidateMetrics
+from tasks.gates.contest import Contender, Contest
+from tasks.gates.gate_result import GateResult
 from tasks.ledger import evidence, status
 from tasks.ledger.ledger import Ledger
 from tasks.ledger.records import Candidate, Decision, Proposal
 from tasks.promotion.approval import NotApproved, approved
 from tasks.promotion.promotion import follow
+from tasks.registry import registry, tracking
 from tasks.registry.lineage import lineage
 from tasks.registry.made_with import made_with
+from tasks.reports import gate_page, retrain_brief, validation_page
+from tasks.signing import artifact
 from tasks.spec.model import ModelSpec
 from tasks.spec.windows import Window
 from tasks.validation import checked_rows
@@ -31,7 +42,6 @@ if TYPE_CHECKING:
     from tasks.classifier.training import Slices
     from tasks.classifier.training_rows import TrainingRows
     from tasks.gates.acceptance import Acceptance
-    from tasks.gates.gate_result import GateResult
 
 
 def train(spec: ModelSpec, proposal: str) -> dict[str, Any]:
@@ -40,10 +50,6 @@ def train(spec: ModelSpec, proposal: str) -> dict[str, Any]:
     It is fit on several spans of them, and the best is taken: see `spans`. To recalibrate nothing
     is fit: the champion's pipeline is taken as it is.
     """
-    from tasks.classifier import absent, spans, training
-    from tasks.flows import handover
-    from tasks.registry import tracking
-    from tasks.reports import validation_page
 
     ledger = Ledger.open()
     asked = approved(spec, ledger, proposal, "retrain")
@@ -88,9 +94,6 @@ def train(spec: ModelSpec, proposal: str) -> dict[str, Any]:
 
 def calibrate(spec: ModelSpec, proposal: str, run_id: str) -> dict[str, Any]:
     """Learn the probabilities on the calibration slice."""
-    from tasks.classifier import calibration, training
-    from tasks.flows import handover
-    from tasks.registry import tracking
 
     asked = approved(spec, Ledger.open(), proposal, "retrain")
     rows, learning = _training_rows(spec, asked, run_id), handover.LEARNING.get(run_id)
@@ -111,10 +114,6 @@ def gate(spec: ModelSpec, proposal: str, run_id: str) -> dict[str, Any]:
 
     What is registered is not judged again: people decide on the figures that it was registered on.
     """
-    from tasks.gates import gate_result
-    from tasks.gates.gate_result import GateResult
-    from tasks.registry import tracking
-    from tasks.reports import gate_page, retrain_brief
 
     ledger = Ledger.open()
     asked = approved(spec, ledger, proposal, "retrain", again="gates")
@@ -138,7 +137,6 @@ def register(spec: ModelSpec, proposal: str, run_id: str) -> dict[str, Any]:
 
     It is fit anew on all its rows before, if the spec says so; see `refit`.
     """
-    from tasks.registry import registry
 
     ledger = Ledger.open()
     asked = approved(spec, ledger, proposal, "retrain")
@@ -162,9 +160,6 @@ def _judged_now(
     spec: ModelSpec, ledger: Ledger, asked: Proposal, run_id: str
 ) -> tuple[GateResult, ...]:
     """Judge, keep with the run what register takes from there, and return the gates' results."""
-    from tasks.classifier import calibration_fit
-    from tasks.flows import handover
-    from tasks.registry import tracking
 
     known = status.read(spec, ledger)
     learning = handover.LEARNING.get(run_id)
@@ -195,11 +190,6 @@ def _judged_now(
 
 def _candidate(spec: ModelSpec, asked: Proposal, run_id: str, taken: set[int]) -> Candidate:
     """Register what the run holds, under no version that is taken; return the row that says so."""
-    from tasks.drift import reference
-    from tasks.flows import handover
-    from tasks.gates import gate_result
-    from tasks.registry import registry
-    from tasks.signing import artifact
 
     results = handover.GATES.get(run_id)
     if not gate_result.passed(results):
@@ -228,9 +218,6 @@ def _candidate(spec: ModelSpec, asked: Proposal, run_id: str, taken: set[int]) -
 
 def _accepted(spec: ModelSpec, asked: Proposal, run_id: str) -> Any:
     """Return what is registered of a run whose gates passed: what was judged, or its refit twin."""
-    from tasks.classifier import refit
-    from tasks.flows import handover
-    from tasks.registry import tracking
 
     never = spec.training.refit == "never"
     learning = None if never else handover.LEARNING.get(run_id)
@@ -242,9 +229,6 @@ def _accepted(spec: ModelSpec, asked: Proposal, run_id: str) -> Any:
 
 def _publish(spec: ModelSpec, asked: Proposal, run_id: str, judged: Acceptance) -> None:
     """Keep the gates' page with the run, and in the store for the Airflow UI."""
-    from tasks import store
-    from tasks.registry import tracking
-    from tasks.reports import gate_page, retrain_brief
 
     page = gate_page.page_html(spec, asked, judged)
     tracking.put_page(run_id, "gates", page)
@@ -262,12 +246,6 @@ def _judged(
     learning: Learning | None,
 ) -> Acceptance:
     """Return how the run's calibrated model does beside the champion."""
-    from tasks.classifier import timing, training
-    from tasks.drift import reference
-    from tasks.gates import acceptance, recalibration
-    from tasks.gates.candidate_metrics import CandidateMetrics
-    from tasks.gates.contest import Contender, Contest
-    from tasks.registry import tracking
 
     rows = _training_rows(spec, asked, run_id)
     candidate = Contender(model=tracking.get_model(run_id, "calibrated"), spec_digest=spec.digest)
@@ -303,13 +281,11 @@ def _interval(proposal: Proposal) -> Window:
 
 
 def _training_rows(spec: ModelSpec, asked: Proposal, run_id: str) -> TrainingRows:
-    from tasks.flows import handover
 
     return _gather(spec, asked, handover.ROWS.get(run_id))
 
 
 def _gather(spec: ModelSpec, asked: Proposal, checked: Checked) -> TrainingRows:
-    from tasks.classifier.training_rows import gather
 
     return gather(spec, checked_rows.accepted(spec, _interval(asked), checked))
 
@@ -329,7 +305,6 @@ def slices_of(
     times, label
         Of the rows, oldest first: microseconds since 1970, and index of the class, shape (n,).
     """
-    from tasks.classifier import spans, training
 
     if asked.kind == "recalibrate":
         share = {"calibrate": spec.calibration.share, "judge": spec.training.judge}

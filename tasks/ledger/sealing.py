@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from tasks.ledger import chain, seals
 from tasks.ledger.chain import LedgerRefused, Link, Seal, Trail
 from tasks.ledger.tables import ADOPTIONS, CHAIN, META, PROMOTIONS, SEALS
+from tasks.signing.keyring import KeyUnusable
 
 
 def append(link: sa.Connection, table: sa.Table, row: Mapping[str, Any]) -> None:
@@ -26,7 +27,6 @@ def append(link: sa.Connection, table: sa.Table, row: Mapping[str, Any]) -> None
     tasks.signing.keyring.KeyUnusable
         If there is no key to sign or verify with, or none that may write this row.
     """
-    from tasks.signing.keyring import KeyUnusable
 
     model = row["model"]
     writing = sa.insert(table).values(**row).returning(table.c.id)

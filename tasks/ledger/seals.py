@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal
 
 from tasks.ledger.chain import Link, Row, Seal, Trail, named
 from tasks.ledger.records import POLICY
+from tasks.signing import keyring, signatures
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
@@ -40,7 +41,6 @@ def trusted() -> Trusted:
     tasks.signing.keyring.KeyUnusable
         If one is missing or no key.
     """
-    from tasks.signing import keyring
 
     found: dict[str, Signer] = {}
     for key in keyring.public_of_answers().values():
@@ -58,7 +58,6 @@ def seal(model: str, link: Link) -> Seal:
     tasks.signing.keyring.KeyUnusable
         If there is none.
     """
-    from tasks.signing import keyring, signatures
 
     key = keyring.writing()
     made = key.sign(statement(model, link.position, link.digest), signatures.ecdsa())
@@ -74,8 +73,6 @@ def statement(model: str, position: int, digest: str) -> bytes:
 def holds(model: str, position: int, digest: str, made: Seal, keys: Trusted) -> bool:
     """Return whether a trusted key made this seal over this link."""
     from cryptography.exceptions import InvalidSignature
-
-    from tasks.signing import signatures
 
     if made.position != position or made.signer not in keys:
         return False

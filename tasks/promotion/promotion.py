@@ -13,6 +13,7 @@ from tasks.ledger.ledger import Conflict, Ledger
 from tasks.ledger.records import Decision, Promotion
 from tasks.promotion import shadow_wait
 from tasks.promotion.approval import NotApproved, approved, candidate_of, decision_on, evidence_of
+from tasks.registry import registry
 from tasks.spec.model import ModelSpec
 
 if TYPE_CHECKING:
@@ -91,7 +92,6 @@ def settle(spec: ModelSpec, ledger: Ledger) -> None:
 
 
 def _keep_heads(model: str, ledger: Ledger) -> None:
-    from tasks.registry import registry
 
     there = heads.of_promotions(model, ledger)
     missing = registry.keep_heads(model, there)
@@ -107,7 +107,6 @@ def follow(spec: ModelSpec, ledger: Ledger) -> None:
     So a crash between the two is finished by whatever runs next. What somebody changed in MLflow
     by hand is named as a warning in the log, and put back where it can be.
     """
-    from tasks.registry import registry
 
     # The ledger may move on while the aliases are moved: look again until both agree.
     for _ in range(_ROUNDS):

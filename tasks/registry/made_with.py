@@ -9,13 +9,14 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from tasks import __version__
+
 _PACKAGES = ("numpy", "pandas", "pyarrow", "scikit-learn", "scipy", "skops")
 
 
 @cache
 def made_with() -> dict[str, Any]:
     """Return `code`, `commit` (None if this is no git checkout), `python` and `packages`."""
-    from tasks import __version__
 
     return {
         "code": __version__,

@@ -16,12 +16,16 @@ from tasks.arrays import Floats, Ints, Mask
 from tasks.bounds import OutOfBounds
 from tasks.classifier.finite import wild
 from tasks.classifier.margins import error, hinge, margin, violation
-from tasks.classifier.training_rows import Facts, TrainingRows
+from tasks.classifier.training import features, labels
+from tasks.classifier.training_rows import Facts, TrainingRows, facts_of
 from tasks.data import memory
 from tasks.data.outside import Outside
 from tasks.data.window_rows import SourceError, batches
 from tasks.spec.model import ModelSpec, Validation, format_duration
 from tasks.spec.windows import Window, stamp, whole_windows, window_at, windows_within
+from tasks.validation.checked_window import validate
+from tasks.validation.rules import rules_of
+from tasks.validation.suite import Suite, frame_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -208,8 +212,6 @@ def _bad_rows(
     """Return the places of the rows that the monitor would quarantine, and a reason in a line."""
     import pyarrow as pa
 
-    from tasks.validation.checked_window import validate
-
     bad: list[Ints] = [np.empty(0, np.int64)]
     strict = {
         # What stops a window is looked at window by window.
@@ -260,8 +262,6 @@ def _problems(
 
 def _tolerant(spec: ModelSpec) -> Callable[[pa.Table, Ints], str | None]:
     """Return what judges the expectations that only a share of a window's rows must meet."""
-    from tasks.validation.rules import rules_of
-    from tasks.validation.suite import Suite, frame_of
 
     rules = [rule for rule in rules_of(spec) if rule.mostly < 1]
     if not rules:
@@ -279,8 +279,6 @@ def _tolerant(spec: ModelSpec) -> Callable[[pa.Table, Ints], str | None]:
 def _cut(
     spec: ModelSpec, tiles: list[Window], problems: tuple[str | None, ...], table: pa.Table
 ) -> History:
-    from tasks.classifier.training import features, labels
-    from tasks.classifier.training_rows import facts_of
 
     table = table.sort_by([(spec.source.time, "ascending"), (spec.source.key, "ascending")])
     batch = table.combine_chunks().to_batches()[0]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from tasks import __version__
+
 
 def render(template: str, **values: Any) -> str:
     """Return the page, which ends with the version of this code; every value is escaped.
@@ -12,8 +14,6 @@ def render(template: str, **values: Any) -> str:
     Raises UndefinedError if the page needs another value.
     """
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    from tasks import __version__
 
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent / "templates"),

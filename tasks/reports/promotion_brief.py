@@ -10,6 +10,7 @@ from tasks.gates.gate_result import GateResult
 from tasks.ledger.records import Candidate, Proposal
 from tasks.ledger.status import Status
 from tasks.promotion.shadow import Outcome
+from tasks.registry import registry, tracking
 from tasks.reports import gate_page, recalibration_brief, retrain_brief
 from tasks.reports.markdown import as_text, beside, table
 from tasks.spec.gate_options import MORE_IS_BETTER
@@ -22,7 +23,6 @@ def promotion(
     known: Status, candidate: Candidate, run_link: str, shadow: Outcome | None = None
 ) -> tuple[str, str]:
     """Return subject and body of the request to promote; `shadow`: what its windows said."""
-    from tasks.registry import registry, tracking
 
     spec = known.spec
     asked = next(p for p in known.proposals if p.proposal == candidate.proposal)

@@ -19,6 +19,7 @@ from tasks.ledger.figures import Change, WindowFigures
 from tasks.ledger.records import Observation, Proposal
 from tasks.ledger.status import Status
 from tasks.promotion import outlook
+from tasks.registry import registry
 from tasks.reports import chart, recalibration_brief
 from tasks.reports.markdown import as_text, sparkline, table
 from tasks.reports.page import render
@@ -325,7 +326,6 @@ def _rarest(counts: Mapping[str, int]) -> str:
 
 def links(known: Status, proposal: Proposal, run_link: str) -> str:
     """Return the line of links that ends a brief."""
-    from tasks.registry import registry
 
     parts = [f"Owner {as_text(known.spec.owner.name)}"]
     parts.append(f"proposed by {as_text(proposal.proposer)}, who cannot approve it")
