@@ -9,6 +9,7 @@ from typing import Any, cast
 
 from tasks.drift import patience
 from tasks.drift.advice import Seen, advise
+from tasks.drift.catalogue import SHAPES
 from tasks.drift.latch import (
     History,
     Latch,
@@ -20,7 +21,7 @@ from tasks.drift.latch import (
     windows_to_wait,
 )
 from tasks.drift.patience import Fresh
-from tasks.drift.verdict import SHAPES, Verdict
+from tasks.drift.verdict import Verdict
 from tasks.ledger import remembered
 from tasks.ledger.ledger import Ledger
 from tasks.ledger.records import ENDED as ENDED
