@@ -79,4 +79,4 @@ def words(name: str) -> str:
 def unit(name: str) -> str:
     """Return what stands behind a value: the sign of a unit that is not a plain number."""
     kind = _BY_NAME.get(name)
-    return " σ" if kind is not None and kind.unit == "σ" else ""
+    return "" if kind is None or kind.unit in ("share", "loss") else f" {kind.unit}"

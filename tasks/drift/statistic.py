@@ -15,7 +15,7 @@ from tasks.spec.model import Drift, ModelSpec
 from tasks.spec.windows import windows_per_year
 
 Counts = Literal["both", "rise", "fall"]
-Unit = Literal["share", "loss", "σ"]
+Unit = Literal["share", "loss", "σ", "√σ"]
 Measure: TypeAlias = Callable[["Kind", Summary, Summary, Drift, "Chance"], "Statistic"]
 FARTHEST = 1e300  # deviations: farther is no number that JSON holds
 
@@ -91,7 +91,8 @@ class Kind:
     Parameters
     ----------
     unit
-        What its value is in: `share`, `loss`, or `σ` for standard deviations of the reference.
+        What its value is in: `share`, `loss`, or `σ` for standard deviations of the reference and
+        `√σ` for their roots.
     quantity
         Whose design effect widens its noise (`Spread.design_effects`).
     rows

@@ -60,7 +60,7 @@ def measured(window: Summary) -> dict[str, list[Statistic]]:
 def test_a_row_of_the_table_says_all_of_a_statistic(kind: Kind) -> None:
     assert kind.unit in get_args(Unit)
     assert kind.name in words(kind.name).replace(" ", "_") or kind.words
-    assert unit(kind.name) == (" σ" if kind.unit == "σ" else "")
+    assert unit(kind.name) == ("" if kind.unit in ("share", "loss") else f" {kind.unit}")
     assert (kind.measure is not None) == (kind.rows == "all")
     assert kind.part == "rest" or kind.rows != "all"
     field = Drift.model_fields[kind.option]
