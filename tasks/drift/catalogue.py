@@ -6,6 +6,7 @@ A statistic of all rows is added by a row here with its `measure`, and by its op
 
 from __future__ import annotations
 
+from tasks.drift.energy import of_energy
 from tasks.drift.statistic import Kind, Shares, of_inside, of_moved, of_scores
 from tasks.spec.model import Drift
 
@@ -34,6 +35,7 @@ KINDS = (
     Kind("ks", "share", "scores", "all", "ks", measure=of_scores),
     Kind("wasserstein", "σ", "mean", "all", "wasserstein", measure=of_moved),
     Kind("margin_density", "share", "inside", "all", "margin_density", measure=of_inside),
+    Kind("energy", "√σ", "scores", "all", "energy", measure=of_energy),
     KS_LABELLED,
     HINGE_LOSS,
     VIOLATION_RATE,
