@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -65,6 +65,26 @@ def _patterns(
     while day <= last.astimezone(zone).date():
         yield path.replace("{date}", day.isoformat()), day
         day += timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class Part:
+    """Some of a window's rows: the types of the wanted columns, and what reads those of its rows.
+
+    A table, of which there is one part, tells its types with its rows.
+    """
+
+    schema: pa.Schema | None
+    read: Callable[[], Iterator[pa.RecordBatch]]
+
+
+def require(columns: list[str], there: list[str], where: str) -> None:
+    """Raise SourceError unless a source of labels has their key and their column."""
+    for option, name in zip(("key", "column"), columns, strict=True):
+        if name not in there:
+            raise SourceError(
+                f"{where} has no column {name!r} (label.source.{option}); it has: {listed(there)}"
+            )
 
 
 @dataclass(frozen=True)

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from tasks.bounds import shifted
 from tasks.data import csv_file
 from tasks.data.columns import role_of
 from tasks.data.outside import Outside, Span, at_edge, span_of
 from tasks.data.readers import (
     BATCH_ROWS,
     Parquet,
+    Part,
     SourceError,
     files,
     listed,
     parquet,
     read_parquet,
+    require,
     unreadable,
 )
 from tasks.data.times import NoZone, from_texts, instants, is_time, zone_of
@@ -28,14 +31,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _DAY = timedelta(days=1)  # more than clocks differ between any two zones, or jump in one
-
-
-@dataclass(frozen=True)
-class Part:
-    """One file: the types of its wanted columns, and what reads those of its rows."""
-
-    schema: pa.Schema
-    read: Callable[[], Iterator[pa.RecordBatch]]
 
 
 def parts(
@@ -56,6 +51,40 @@ def parts(
         part = reader.csv() if csv_file.is_csv(path) else reader.parquet()
         found += [part] if part is not None else []
     return found
+
+
+def labels(
+    spec: ModelSpec, window: Window, columns: list[str]
+) -> Iterator[tuple[str, pa.RecordBatch]]:
+    """Yield batches of key and label, and what file each is from."""
+    place = spec.label.source
+    assert place is not None
+    last = shifted(window.end, spec.label.delay)
+    for name in files(place, "label.source", window.start, last, spec.window.timezone):
+        for batch in _labels_of(window, name, columns):
+            yield name, batch
+
+
+def _labels_of(window: Window, name: str, columns: list[str]) -> Iterator[pa.RecordBatch]:
+    import fsspec
+    import pyarrow as pa
+
+    fs, path = fsspec.core.url_to_fs(name)
+    kind = "csv" if csv_file.is_csv(path) else "parquet"
+
+    def wanted(there: list[str]) -> list[str]:
+        require(columns, there, name)
+        return columns
+
+    try:
+        if kind == "csv":
+            yield from csv_file.read_texts(fs, path, wanted, BATCH_ROWS)
+        elif (file := parquet(fs, path, name)) is not None:
+            wanted(file.schema.names)
+            for batch in read_parquet(fs, path, file.groups(None), columns):
+                yield batch.select(columns)
+    except (pa.ArrowException, OSError) as error:
+        raise unreadable(name, kind, error, f"run the window {window} again") from None
 
 
 @dataclass(frozen=True)

@@ -88,6 +88,11 @@ class Place(SpecPart):
             raise ValueError("`table` needs `database`: the name of an environment variable")
         return self
 
+    @property
+    def kind(self) -> str:
+        """Return the option that says where the rows are: what reads them goes by it."""
+        return "path" if self.path is not None else "table"
+
     def __str__(self) -> str:
         return self.path or f"table {self.table}"
 
