@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
 from tasks.bounds import shifted
@@ -40,11 +40,26 @@ def parts(
 
     Each is opened to learn its types; what it holds is read later.
     """
+    last = window.end - timedelta(microseconds=1)
+    names = files(spec.source, "source", window.start, last, spec.window.timezone)
+    return parts_of(names, spec, window, wanted, outside)
+
+
+def parts_of(
+    names: Mapping[str, date | None],
+    spec: ModelSpec,
+    window: Window,
+    wanted: tuple[str, ...],
+    outside: Outside | None,
+) -> list[Part]:
+    """Return those of the named files that may hold rows of a window, in their order.
+
+    A file is named by its URL; beside it stands its day, if it has one.
+    """
     import fsspec
 
-    last = window.end - timedelta(microseconds=1)
     found = []
-    for name, day in files(spec.source, "source", window.start, last, spec.window.timezone).items():
+    for name, day in names.items():
         fs, path = fsspec.core.url_to_fs(name)
         span = span_of(spec.window, day)
         reader = _File(spec, window, wanted, name, span, outside, fs, path)
@@ -61,11 +76,12 @@ def labels(
     assert place is not None
     last = shifted(window.end, spec.label.delay)
     for name in files(place, "label.source", window.start, last, spec.window.timezone):
-        for batch in _labels_of(window, name, columns):
+        for batch in labels_of(window, name, columns):
             yield name, batch
 
 
-def _labels_of(window: Window, name: str, columns: list[str]) -> Iterator[pa.RecordBatch]:
+def labels_of(window: Window, name: str, columns: list[str]) -> Iterator[pa.RecordBatch]:
+    """Yield batches of key and label of one file."""
     import fsspec
     import pyarrow as pa
 
