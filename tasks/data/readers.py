@@ -111,7 +111,18 @@ def parquet(fs: Any, path: str, name: str) -> Parquet | None:
     (fragment,) = data.get_fragments()
     if not fragment.metadata.num_rows:
         return None
-    return Parquet(name, data.schema, fragment)
+    return Parquet(name, _without_views(data.schema), fragment)
+
+
+def _without_views(schema: pa.Schema) -> pa.Schema:
+    """Return a schema with texts for views of them, which Arrow reads and cannot filter."""
+    import pyarrow as pa
+
+    plain = {pa.string_view(): pa.string(), pa.binary_view(): pa.binary()}
+    for place, field in enumerate(schema):
+        if field.type in plain:
+            schema = schema.set(place, field.with_type(plain[field.type]))
+    return schema
 
 
 def read_parquet(
@@ -144,9 +155,12 @@ def _decoded(fs: Any, path: str, groups: list[int], columns: list[str]) -> Itera
         sizes = Groups(file, columns, dictionary_of)
         for group in groups:
             rows = sizes.rows_at_once(group)
-            yield from file.iter_batches(
+            for batch in file.iter_batches(
                 rows, row_groups=[group], columns=columns, use_threads=False
-            )
+            ):
+                schema = batch.schema
+                plain = _without_views(schema)
+                yield batch if plain is schema else batch.cast(plain)
 
 
 @contextmanager
