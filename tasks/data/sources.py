@@ -1,4 +1,4 @@
-"""What reads a place: files, a SQL table. The one list of readers, by the option that names it.
+"""What reads a place: the one list of readers, by the option that says where rows are.
 
 A reader is added by a module with these two functions, a line here, and its option in `Place`.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Protocol
 
-from tasks.data import window_files, window_table
+from tasks.data import delta_table, window_files, window_table
 from tasks.data.outside import Outside
 from tasks.data.readers import Part
 from tasks.spec.model import ModelSpec, Place
@@ -39,7 +39,11 @@ class Reader(Protocol):
         """
 
 
-READERS: Mapping[str, Reader] = {"path": window_files, "table": window_table}
+READERS: Mapping[str, Reader] = {
+    "path": window_files,
+    "table": window_table,
+    "delta": delta_table,
+}
 
 
 def reader_of(place: Place) -> Reader:
