@@ -6,7 +6,7 @@ APPROVE ?= ask
 # `make up` goes on with the demo's stack; `make up MODELS=dir` runs your own beside it.
 HOME_DIR := .run/$(if $(MODELS),own,demo)
 
-.PHONY: help setup demo up down status backfill test test-fast bench-speed bench-detection lint format lock clean
+.PHONY: help setup demo up down status backfill pictures test test-fast bench-speed bench-detection lint format lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -39,6 +39,9 @@ status: $(VENV)/.ready ## where a model stands: MODEL=name, and MODELS=dir for y
 backfill: $(VENV)/.ready ## MODEL=name FROM=date TO=date: observe its windows; PROPOSE=yes asks at its end; OPTIONS="--run-backwards …"
 	@$(BIN)/python -m ops.backfill --home $(HOME_DIR) $(if $(filter yes,$(PROPOSE)),--propose) $(MODEL) $(FROM) $(TO) $(OPTIONS)
 
+pictures: $(VENV)/.ready ## draw the terminal of the README anew, after `make demo`
+	@$(BIN)/python -m ops.pictures
+
 test: $(VENV)/.ready-dev ## lint, types and every test
 	@$(MAKE) --no-print-directory lint
 	@$(BIN)/python -m pytest
@@ -52,10 +55,11 @@ bench-speed: $(VENV)/.ready ## rows per second and memory of a window against th
 bench-detection: $(VENV)/.ready ## false alarms, delays and retrains against other detectors, in environments of their own
 	@$(BIN)/python -m benchmarks.detection $(OPTIONS)
 
-lint: $(VENV)/.ready-dev ## ruff and mypy --strict
+lint: $(VENV)/.ready-dev ## ruff, mypy --strict, and that each room imports only rooms below it
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo --no-cache
 
 format: $(VENV)/.ready-dev ## let ruff rewrite the layout
 	@$(BIN)/ruff check --fix-only --quiet .

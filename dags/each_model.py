@@ -7,17 +7,21 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
-from airflow.sdk import DAG, Context
-from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+from airflow.sdk import DAG, Context, ExceptionRetryPolicy, RetryAction, RetryRule
+from airflow.sdk.exceptions import AirflowSkipException
 
-from tasks.bounds import OutOfBounds, moment
-from tasks.ledger.chain import LedgerRefused
+from tasks.bounds import moment
+from tasks.errors import Final
 from tasks.spec.model import ModelSpec
 from tasks.spec.spec_files import load_all, models_folder
 from tasks.spec.windows import Window, latest_complete, window_at
 
-# 10, 20, 40, 80 s: what a store or server needs to come back. What is final is not tried again.
+# 10, 20, 40, 80 s, at least: what a store or server needs to come back. What is final is not tried
+# again: see docs/decisions/023-errors-have-two-kinds.md.
 DEFAULTS = {
+    "retry_policy": ExceptionRetryPolicy(
+        [RetryRule(Final, RetryAction.FAIL, reason="another attempt would end in the same way")]
+    ),
     "retries": 4,
     "retry_delay": timedelta(seconds=10),
     "retry_exponential_backoff": 2,
@@ -49,7 +53,7 @@ def made_of(
             told = f"{type(error).__name__}: {str(error)[:500]}"
             mistakes.append(
                 f"{models_folder() / spec.model}.yaml: Airflow cannot make a DAG of it ({told}); "
-                "compare it with the README"
+                "compare it with docs/spec.md"
             )
     return made, mistakes
 
@@ -61,15 +65,14 @@ def window_of(spec: ModelSpec, context: Context) -> Window:
 
     Raises
     ------
-    AirflowFailException
+    tasks.bounds.OutOfBounds
         If the form names no moment.
     ValueError
         If the data interval is not a window of the spec's grid.
     """
     named = context["params"]["window"]
     if named:
-        with final(OutOfBounds):
-            return window_at(spec.window, moment(named, "window"))
+        return window_at(spec.window, moment(named, "window"))
     run = context["dag_run"]
     if run.data_interval_start is None or run.data_interval_start == run.data_interval_end:
         return latest_complete(spec.window, run.run_after)  # not the clock: a retry would move on
@@ -80,16 +83,6 @@ def window_of(spec: ModelSpec, context: Context) -> Window:
             f"is no window of {spec.model}; the window there is {window}"
         )
     return window
-
-
-@contextmanager
-def final(*errors: type[Exception]) -> Iterator[None]:
-    """End the task without a retry on errors that no retry mends, such as a refused ledger."""
-    ends: tuple[type[Exception], ...] = (LedgerRefused, *errors)
-    try:
-        yield
-    except ends as error:
-        raise AirflowFailException(str(error)) from None
 
 
 @contextmanager

@@ -13,8 +13,7 @@ from typing import Any
 from airflow.sdk import Context, get_current_context, task
 from airflow.sdk.exceptions import AirflowFailException
 
-from dags.each_model import final
-from tasks.ledger.chain import LedgerRefused
+from tasks.errors import Final
 from tasks.spec.model import ModelSpec
 
 
@@ -23,14 +22,13 @@ def with_end(spec: ModelSpec) -> Callable[[Context], None]:
 
     def say(context: Context) -> None:
         from tasks.flows import ending
-        from tasks.signing.keyring import KeyUnusable
 
         run = context["dag_run"]
         why = ending.reason(context["ti"].task_id, context.get("exception"))
         try:
             ending.end(spec, run.run_id, run.dag_id, why)
             print(f"{run.run_id}: {ending.told(spec, run.run_id)}")
-        except (LedgerRefused, KeyUnusable) as error:
+        except Final as error:
             # The DAG processor says this of a killed process, and has no key; the task `end` has.
             print(error)
 
@@ -46,8 +44,7 @@ def end(spec: ModelSpec, last: Any) -> Any:
 
         context = get_current_context()
         run = context["dag_run"]
-        with final():
-            ending.end(spec, run.run_id, run.dag_id, "a step failed; its log in Airflow says why")
+        ending.end(spec, run.run_id, run.dag_id, "a step failed; its log in Airflow says why")
         raise AirflowFailException(f"{run.run_id}: {ending.told(spec, run.run_id)}")
 
     return last >> ended()

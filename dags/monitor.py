@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import DAG, Context, Param, get_current_context, task
 from window_timetable import WindowTimetable
 
-from dags.each_model import DEFAULTS, each_model, final, linked, window_of
+from dags.each_model import DEFAULTS, each_model, linked, window_of
 from dags.start import Start
 from tasks import bounds
 from tasks.spec.model import ModelSpec
@@ -30,46 +30,50 @@ if TYPE_CHECKING:
 
 def make(spec: ModelSpec) -> DAG:
     @task
-    def validate() -> dict[str, Any]:
+    def validate() -> dict[str, Any] | None:
         from tasks.flows import monitor
         from tasks.reports import retrain_brief
 
         context = get_current_context()
         params = context["params"]
-        with final(bounds.OutOfBounds):  # before anything is measured that nobody could act on
-            if params["model_version"] is not None:
-                bounds.version(params["model_version"])
-            if params["propose"]:
-                monitor.span_of(spec, params["propose"])
-        found = monitor.validate(spec, window_of(spec, context), version=params["model_version"])
-        for told in ("problem", "remark"):
-            if found.get(told):
-                print(found[told])
-        if "report" in found:
-            found["validation_report"] = retrain_brief.address_of(found["report"])
-        return found
+        # before anything is measured that nobody could act on
+        if params["model_version"] is not None:
+            bounds.version(params["model_version"])
+        if params["propose"]:
+            monitor.span_of(spec, params["propose"])
+        window = window_of(spec, context)
+        try:
+            validated = monitor.validate(spec, window, version=params["model_version"])
+        except monitor.NoChampion as said:
+            print(said)
+            return None
+        for remark in (validated.problem, validated.remark):
+            if remark:
+                print(remark)
+        report = retrain_brief.address_of(validated.report)
+        return {**validated.to_json(), "validation_report": report}
 
     @task
-    def measure(validated: dict[str, Any]) -> dict[str, Any]:
-        from tasks.flows import monitor
+    def measure(validated: dict[str, Any] | None) -> dict[str, Any] | None:
+        from tasks.flows.measure import measure
+        from tasks.flows.window_steps import Validated
         from tasks.registry import registry
 
-        if validated["version"] is None:
-            return validated
-        with final():
-            measured = monitor.measure(spec, window_of(spec, get_current_context()), validated)
-        version = registry.version_url(spec.model, measured["version"])
-        return {**measured, "registered_version": version}
+        if validated is None:
+            return None
+        window = window_of(spec, get_current_context())
+        measured = measure(spec, window, Validated.from_json(validated))
+        version = registry.version_url(spec.model, measured.version)
+        return {**measured.to_json(), "registered_version": version}
 
-    def judge(measured: dict[str, Any]) -> dict[str, Any] | None:
+    def judge(measured: dict[str, Any] | None) -> dict[str, Any] | None:
         from tasks.flows import monitor
+        from tasks.flows.window_steps import Measured
 
         context = get_current_context()
-        if measured["version"] is None:
-            print(measured["problem"])
+        if measured is None:  # a window before the first champion, as `validate` says
             return None if spec.label.late else _action(spec, context)
-        with final():
-            seen = monitor.judge(spec, window_of(spec, context), measured)
+        seen = monitor.judge(spec, window_of(spec, context), Measured.from_json(measured))
         print(_line(seen))
         if (advice := monitor.advice(spec)) is not None:
             print(f"{spec.model}: {advice}")
@@ -85,9 +89,8 @@ def make(spec: ModelSpec) -> DAG:
         context = get_current_context()
         if context["params"]["model_version"] is not None:
             return None
-        with final():
-            for seen in late_labels.measure_again(spec, window_of(spec, context)):
-                print(f"{_line(seen)}; revision {seen.revision}")
+        for seen in late_labels.measure_again(spec, window_of(spec, context)):
+            print(f"{_line(seen)}; revision {seen.revision}")
         for sentence in late_labels.overdue(spec, window_of(spec, context)):
             print(sentence)
         return _action(spec, context)
@@ -156,10 +159,9 @@ def _action(spec: ModelSpec, context: Context) -> dict[str, Any] | None:
     advises = context["dag_run"].run_type == "backfill" and not params["propose"]
     if params["model_version"] is not None or advises:
         return None
-    with final():
-        for sentence in ending.notice(spec, partial(_run, context["ti"]), datetime.now(UTC)):
-            print(sentence)
-        due = monitor.action(spec, params["propose"] or "")
+    for sentence in ending.notice(spec, partial(_run, context["ti"]), datetime.now(UTC)):
+        print(sentence)
+    due = monitor.action(spec, params["propose"] or "")
     for told in ("silence", "waits"):
         if due and told in due:
             print(due[told])

@@ -13,7 +13,7 @@ from airflow.sdk import DAG, Param, PokeReturnValue, get_current_context, task
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from dags.ask import ask
-from dags.each_model import DEFAULTS, by_monitor, each_model, final, linked, run_link, skipped
+from dags.each_model import DEFAULTS, by_monitor, each_model, linked, run_link, skipped
 from dags.end import end, with_end
 from tasks import bounds
 from tasks.spec.model import ModelSpec, format_duration
@@ -25,15 +25,13 @@ _FOR_EVER = timedelta(days=3650).total_seconds()
 def make(spec: ModelSpec) -> DAG:
     @task(task_id="propose")
     def propose() -> dict[str, Any]:
-        from tasks.classifier.training import TrainingError
         from tasks.flows import asking, ready
         from tasks.promotion import approval
 
         context = get_current_context()
         run, params = context["dag_run"], context["params"]
         until = params["until"]
-        refused = (approval.NotApproved, TrainingError, bounds.OutOfBounds)
-        with final(*refused), skipped(approval.NotDue):
+        with skipped(approval.NotDue):
             proposal = approval.propose(
                 spec,
                 run.run_id,
@@ -55,8 +53,7 @@ def make(spec: ModelSpec) -> DAG:
         from tasks.promotion import approval
 
         # A person's answer is in the ledger by now; what finds none there is no answer.
-        with final():
-            decision = approval.decide(spec, get_current_context()["dag_run"].run_id, step, None)
+        decision = approval.decide(spec, get_current_context()["dag_run"].run_id, step, None)
         said = f"{step}: {decision.answer} by {decision.by}. {decision.comment}"
         print(said)
         if decision.answer == "ended":
@@ -65,30 +62,24 @@ def make(spec: ModelSpec) -> DAG:
 
     @task
     def train() -> dict[str, Any]:
-        from tasks.classifier.training import TrainingError
         from tasks.flows import retrain
-        from tasks.promotion import approval
+        from tasks.reports import retrain_brief
 
-        with final(approval.NotApproved, TrainingError):
-            trained = retrain.train(spec, get_current_context()["dag_run"].run_id)
-        return {**trained, "validation_report": brief.address_of(trained["report"])}
+        trained = retrain.train(spec, get_current_context()["dag_run"].run_id)
+        return {**trained, "validation_report": retrain_brief.address_of(trained["report"])}
 
     @task
     def calibrate(candidate_run: str) -> dict[str, Any]:
-        from tasks.classifier.training import TrainingError
         from tasks.flows import retrain
-        from tasks.promotion import approval
 
-        with final(approval.NotApproved, TrainingError):
-            return retrain.calibrate(spec, get_current_context()["dag_run"].run_id, candidate_run)
+        return retrain.calibrate(spec, get_current_context()["dag_run"].run_id, candidate_run)
 
     @task.short_circuit
     def gate(candidate_run: str) -> dict[str, Any] | None:
         from tasks.flows import retrain
 
         context = get_current_context()
-        with final():
-            judged = retrain.gate(spec, context["dag_run"].run_id, candidate_run)
+        judged = retrain.gate(spec, context["dag_run"].run_id, candidate_run)
         context["ti"].xcom_push("gates", judged["gates"])
         for name, result in judged["gates"].items():
             print(f"{name}: {result}")
@@ -98,12 +89,10 @@ def make(spec: ModelSpec) -> DAG:
     @task
     def register(candidate_run: str) -> dict[str, Any]:
         from tasks.flows import asking, retrain
-        from tasks.ledger.ledger import Conflict
 
         context = get_current_context()
         proposal = context["dag_run"].run_id
-        with final(Conflict):
-            registered = retrain.register(spec, proposal, candidate_run)
+        registered = retrain.register(spec, proposal, candidate_run)
         if spec.shadow.windows:  # what is asked includes what these will say
             return registered
         return {**registered, **asking.to_promote(spec, proposal, run_link(context))}
@@ -111,12 +100,11 @@ def make(spec: ModelSpec) -> DAG:
     @task.sensor(mode="reschedule", poke_interval=_poke_interval(spec), timeout=_FOR_EVER)
     def shadow() -> PokeReturnValue:
         from tasks.flows import asking
-        from tasks.promotion import approval, shadow_wait
+        from tasks.promotion import shadow_wait
 
         context = get_current_context()
         proposal = context["dag_run"].run_id
-        with final(approval.NotApproved):
-            outcome = shadow_wait.look(spec, proposal)
+        outcome = shadow_wait.look(spec, proposal)
         print(f"{outcome.answer}: {outcome.reason}")
         if outcome.answer == "waiting":
             return PokeReturnValue(is_done=False)
@@ -127,12 +115,10 @@ def make(spec: ModelSpec) -> DAG:
 
     @task
     def promote() -> dict[str, Any]:
-        from tasks.ledger.ledger import Conflict
-        from tasks.promotion import approval, promotion
+        from tasks.promotion import promotion
         from tasks.registry import registry
 
-        with final(Conflict, approval.NotApproved):
-            done = promotion.promote(spec, get_current_context()["dag_run"].run_id)
+        done = promotion.promote(spec, get_current_context()["dag_run"].run_id)
         print(f"version {done.version} is champion for windows from {done.effective_from} on")
         return {
             "version": done.version,

@@ -13,7 +13,7 @@ from airflow.sdk import DAG, Param, get_current_context, task
 from airflow.sdk.exceptions import AirflowSkipException
 
 from dags.ask import ask
-from dags.each_model import DEFAULTS, by_monitor, each_model, final, linked, run_link, skipped
+from dags.each_model import DEFAULTS, by_monitor, each_model, linked, run_link, skipped
 from dags.end import end, with_end
 from tasks import bounds
 from tasks.spec.model import ModelSpec
@@ -24,13 +24,10 @@ def make(spec: ModelSpec) -> DAG:
     def verify() -> dict[str, Any]:
         from tasks.flows import rollback
         from tasks.promotion import approval
-        from tasks.registry.registry import RegistryError
-        from tasks.signing.keyring import KeyUnusable
 
         context = get_current_context()
         run, params = context["dag_run"], context["params"]
-        refused = (rollback.RollbackError, RegistryError, KeyUnusable, bounds.OutOfBounds)
-        with final(*refused), skipped(approval.NotDue):
+        with skipped(approval.NotDue):
             if by_monitor(spec, context):
                 proposal = rollback.propose(spec, run.run_id)
             else:
@@ -46,18 +43,15 @@ def make(spec: ModelSpec) -> DAG:
     @task
     def promote_back() -> dict[str, Any]:
         from tasks.flows import rollback
-        from tasks.ledger.ledger import Conflict
         from tasks.promotion import approval
         from tasks.registry import registry
 
         run = get_current_context()["dag_run"].run_id
         # A person's answer is in the ledger by now; what finds none there is no answer.
-        with final():
-            decision = approval.decide(spec, run, rollback.STEP, None)
+        decision = approval.decide(spec, run, rollback.STEP, None)
         if decision.answer != "approved":
             raise AirflowSkipException(f"{decision.answer} by {decision.by}. {decision.comment}")
-        with final(Conflict, approval.NotApproved):
-            done = rollback.promote_back(spec, run)
+        done = rollback.promote_back(spec, run)
         print(f"version {done.version} is champion for windows from {done.effective_from} on")
         return {
             "version": done.version,

@@ -43,9 +43,13 @@ class Start(TriggerDagRunOperator):
         super().execute(context)
 
     def _free(self, ti: Any, proposal: str) -> str:
-        episode, _, number = proposal.rpartition(".")
-        for k in range(int(number), int(number) + _MOST):
-            name = f"{episode}.{k}"
+        from tasks.drift.episode import Numbered
+
+        first = Numbered.parse(proposal)
+        if first is None:
+            raise AirflowFailException(f"{proposal} is no name of a proposal for an episode")
+        for k in range(first.number, first.number + _MOST):
+            name = str(Numbered(episode=first.episode, number=k))
             runs = {"dag_id": self.trigger_dag_id, "run_ids": [name]}
             # In this order: a run that another monitor starts just now must not look like one
             # that is over.

@@ -1,3 +1,3 @@
 """Everything that the DAGs do, as plain Python. Nothing here imports Airflow or a DAG."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"  # the one place: pyproject.toml, --version, lineage and pages read it

@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, timedelta
 
+from tasks.errors import Final
+
 EARLIEST, LATEST = datetime(1700, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 LONGEST = timedelta(days=36525)  # a hundred years
 SHORTEST = timedelta(minutes=1)
@@ -32,7 +34,7 @@ UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 NOT_IN_PROSE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 
 
-class OutOfBounds(ValueError):
+class OutOfBounds(Final, ValueError):
     """An input that cannot be used: says what is wrong with it, and what to write."""
 
 

@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
+from tasks.errors import Retryable
+
 if TYPE_CHECKING:
     import sqlalchemy as sa
 
 
-class Unusable(Exception):
+class Unusable(Retryable):
     """A place that cannot be used now: names it and the way out. Running again may help."""
 
 

@@ -101,11 +101,18 @@ def url(request: Any, tmp_path: Any) -> Iterator[str]:
 
 
 @contextmanager
+def database_in_postgres(kind: str, driver: str) -> Iterator[str]:
+    """Yield the address of an empty database in PostgreSQL, dropped in the end."""
+    name = f"{kind}_{uuid4().hex}"
+    with _in_postgres("database", name, "with (force)"):
+        yield f"postgresql+{driver}://postgres@127.0.0.1:5432/{name}"
+
+
+@contextmanager
 def mlflow_in_postgres() -> Iterator[str]:
     """Yield the address of an empty MLflow store in PostgreSQL, dropped in the end."""
-    name = f"mlflow_{uuid4().hex}"
-    with _in_postgres("database", name, "with (force)"):
-        yield f"postgresql+psycopg2://postgres@127.0.0.1:5432/{name}"
+    with database_in_postgres("mlflow", "psycopg2") as url:
+        yield url
 
 
 @pytest.fixture

@@ -53,6 +53,7 @@ LISTED = {
     "data/test_proofs": LONG,
     "ledger/test_race": PROCESS,
     "promotion/test_race_follow": MLFLOW,
+    "registry/test_leaving": MLFLOW,
     "registry/test_registry": MLFLOW,
     "drift/test_reliability_table::test_tables_merge_in_any_order_and_grouping": LONG,
     "replay/test_play": LONG,

@@ -21,16 +21,17 @@ from tasks import disk, scratch, store
 from tasks.disk import Unusable
 from tasks.ledger.ledger import Ledger
 from tasks.registry import tracking
-from tasks.registry.tracking import RegistryError
+from tasks.registry.tracking import RegistryRefused
 from tasks.signing import keyring
 from tests.support.peak import measured
 
 _SMALL = """
 import signal
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-from tasks import disk, signing_keys, store
+from tasks import disk, store
+from tasks.signing import keyring
 from tasks.disk import Unusable
-import tasks.keys, duckdb
+import tasks.data.keys, duckdb
 resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}))
 try:
     {code}
@@ -220,17 +221,17 @@ def test_what_the_ledger_says_of_a_statement_is_left_as_it_is(ledger: Ledger) ->
 
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT])
 def test_mlflow_says_of_a_full_disk_what_it_is_and_not_that_the_model_is_bad(code: int) -> None:
-    from mlflow.exceptions import MlflowException
+    from mlflow.exceptions import RESOURCE_DOES_NOT_EXIST, MlflowException
 
     what = "churn version 1 cannot be fetched"
-    wrapped = MlflowException("please ensure that the path is correct")
+    wrapped = MlflowException("please ensure that the path is correct", RESOURCE_DOES_NOT_EXIST)
     wrapped.__cause__ = OSError(code, os.strerror(code))
-    explained = tracking._explained(f"{what}; restore its files")
+    explained = tracking._explained(what, "restore its files")
     with pytest.raises(Unusable, match=f"^{what}: (no space|the disk quota)"), explained:
         raise wrapped
     wrapped.__cause__ = None
-    explained = tracking._explained(f"{what}; restore its files")
-    with pytest.raises(RegistryError, match="restore its files"), explained:
+    explained = tracking._explained(what, "restore its files")
+    with pytest.raises(RegistryRefused, match="restore its files"), explained:
         raise wrapped
 
 
@@ -244,7 +245,7 @@ def test_what_steps_hand_over_and_does_not_fit_into_the_temporary_folder_is_name
     settings = {k: v for k, v in os.environ.items() if k.startswith(("GATELATCH_", "MLFLOW_"))}
     told = told_with_files_of_at_most(
         100_000,
-        f"from tasks import tracking; tracking.get_json({run!r}, 'rows')",
+        f"from tasks.registry import tracking; tracking.get_json({run!r}, 'rows')",
         stores,
         TMPDIR=str(stores / "tmp"),
         **settings,
@@ -258,7 +259,7 @@ def test_a_key_that_does_not_fit_leaves_nothing_and_what_a_killed_process_left_i
 ) -> None:
     key = tmp_path / "keys" / "signing.pem"
     told = told_with_files_of_at_most(
-        10, "signing_keys.prepare()", tmp_path, GATELATCH_SIGNING_KEY=str(key)
+        10, "keyring.prepare()", tmp_path, GATELATCH_SIGNING_KEY=str(key)
     )
     assert told.startswith(f"the signing key {key} cannot be written: ")
     assert files(key.parent) == []

@@ -111,7 +111,7 @@ def validate(_: int) -> None:
     model = spec()
     window = window_at(model.window, START + DAY)
     result = timed(lambda: monitor.validate(model, window))
-    Path("validated.json").write_text(json.dumps(result))
+    Path("validated.json").write_text(json.dumps(result.to_json()))
 
 
 def digest(_: int) -> None:
@@ -123,19 +123,20 @@ def digest(_: int) -> None:
     model = spec()
     window = window_at(model.window, START + DAY)
     found = timed(lambda: window_rows.digest_of(model, window))
-    assert found == json.loads(Path("validated.json").read_text())["data_digest"]
+    assert found == json.loads(Path("validated.json").read_text())["checked"]["data_digest"]
 
 
 def measure(_: int) -> None:
-    from tasks.flows import monitor
+    from tasks.flows.measure import measure
+    from tasks.flows.window_steps import Validated
     from tasks.spec.windows import window_at
 
     preloaded.load()  # as Airflow's scheduler has, before it forks a task
     model = spec()
     window = window_at(model.window, START + DAY)
-    validated = json.loads(Path("validated.json").read_text())
-    result = timed(lambda: monitor.measure(model, window, validated))
-    Path("measured.json").write_text(json.dumps(result))
+    validated = Validated.from_json(json.loads(Path("validated.json").read_text()))
+    result = timed(lambda: measure(model, window, validated))
+    Path("measured.json").write_text(json.dumps(result.to_json()))
 
 
 def judge(_: int) -> None:
@@ -143,12 +144,13 @@ def judge(_: int) -> None:
     from tasks import store
     from tasks.drift import summary, verdict
     from tasks.flows import monitor, observe
+    from tasks.flows.window_steps import Measured
     from tasks.ledger.ledger import Ledger
     from tasks.spec.windows import window_at
 
     model = spec()
-    measured = json.loads(Path("measured.json").read_text())
-    window = summary.from_json(json.loads(store.read(measured["summary"])))
+    measured = Measured.from_json(json.loads(Path("measured.json").read_text()))
+    window = summary.from_json(json.loads(store.read(measured.summary or "")))
     reference = observe.reference_of(model, Ledger.open(), 1)
     first = verdict.judge(window, reference, model)  # solves and keeps the critical values
     timed(lambda: verdict.judge(window, reference, model))

@@ -10,12 +10,13 @@ from collections.abc import Sequence
 
 from tasks.audit import findings, heads
 from tasks.audit.heads import Head
+from tasks.errors import Final
 from tasks.ledger import chain
 from tasks.ledger.ledger import Ledger
 from tasks.ledger.records import Adoption
 
 
-class NotAdopted(Exception):
+class NotAdopted(Final):
     """The rows cannot be vouched for, or need not be: says why."""
 
 
@@ -45,7 +46,16 @@ def adopt(ledger: Ledger, model: str, by: str, reason: str, given: Sequence[Head
     digests = {link.digest for link in trail.links}
     lost = sorted({head.digest for head in found.kept} - digests)
     newest = trail.links[-1]
-    ledger.adopt(Adoption(model, newest.position, newest.digest, by, reason, lost))
+    ledger.adopt(
+        Adoption(
+            model=model,
+            position=newest.position,
+            head=newest.digest,
+            by=by,
+            reason=reason,
+            lost=lost,
+        )
+    )
     heads.keep(model, ledger, anew=True)
     given_up = f", {len(lost)} kept heads are given up" if lost else ""
     return (

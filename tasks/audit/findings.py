@@ -66,11 +66,11 @@ def _in_registry(model: str, trail: Trail, found: Findings) -> str | None:
     if not os.environ.get("MLFLOW_TRACKING_URI"):
         found.unchecked.append("the heads in MLflow: MLFLOW_TRACKING_URI is not set")
         return None
-    from tasks.registry.tracking import RegistryError
+    from tasks.registry.tracking import RegistryRefused, RegistryUnreachable
 
     try:
         kept, there, versions = verification.in_registry(model)
-    except RegistryError as error:
+    except (RegistryRefused, RegistryUnreachable) as error:
         found.unchecked.append(f"the heads in MLflow: {error}")
         return None
     found.kept += kept

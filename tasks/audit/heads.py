@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tasks.disk import Unusable
+from tasks.errors import Final
 from tasks.ledger import seals
 from tasks.ledger.chain import Link, Seal, Trail
 
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
 
 SCHEMA = "gatelatch.head/1"
 _LOG = logging.getLogger(__name__)
+
+
+class NoHead(Final):
+    """What a person names as a kept head is none: says what was named."""
 
 
 @dataclass(frozen=True)
@@ -156,7 +161,7 @@ def by_hand(model: str, given: str) -> Head:
 
     Raises
     ------
-    ValueError
+    NoHead
         If it is neither.
     """
     if re.fullmatch("[0-9a-f]{64}", given):
@@ -164,9 +169,9 @@ def by_hand(model: str, given: str) -> Head:
     try:
         head = from_text(model, Path(given).read_text(), f"in {given}")
     except (OSError, UnicodeDecodeError) as error:
-        raise ValueError(f"{given} is neither a digest nor a file with a head: {error}") from None
+        raise NoHead(f"{given} is neither a digest nor a file with a head: {error}") from None
     if head.seal is None and not re.fullmatch("[0-9a-f]{64}", head.digest):
-        raise ValueError(f"{given} holds no head of {model}")
+        raise NoHead(f"{given} holds no head of {model}")
     return head
 
 

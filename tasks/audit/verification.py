@@ -59,7 +59,7 @@ def in_registry(model: str) -> tuple[list[Head], dict[tuple[int, int], str], set
 
     Raises
     ------
-    tasks.registry.registry.RegistryError
+    tasks.registry.tracking.RegistryUnreachable
         If MLflow does not answer.
     """
     from tasks.registry import registry

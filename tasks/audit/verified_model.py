@@ -45,7 +45,7 @@ def model_of(spec: ModelSpec, ledger: Ledger, version: int) -> Any:
     ------
     tasks.spec.model.SpecError
         If the ledger knows no such version.
-    tasks.registry.registry.RegistryError
+    tasks.registry.tracking.RegistryRefused
         If what the registry holds is not what the ledger accepted, or is not there.
     tasks.ledger.chain.LedgerRefused
         If the ledger is not as it was recorded by who might.

@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 
 from tasks.arrays import Floats
+from tasks.errors import Final
 
 LARGEST = 1e150  # so that squares can be summed
 
 
-class NotFinite(ValueError):
+class NotFinite(Final, ValueError):
     """Decision values that are no numbers: too large an input, or a broken log of margins."""
 
 

@@ -7,21 +7,40 @@ the rows that calibrated and judged.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from dataclasses import asdict, dataclass
+from typing import Any
 
-from tasks.arrays import Ints
 from tasks.classifier import calibration, scoring, training
 from tasks.classifier.finite import NotFinite, need_finite
 from tasks.classifier.training import Slices, TrainingError
+from tasks.classifier.training_rows import TrainingRows
 from tasks.spec.model import ModelSpec
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 _WAY_OUT = "propose again with newer rows, or set training.refit: never"
 
 
-def refit(spec: ModelSpec, judged: Any, frame: pd.DataFrame, label: Ints, cut: Slices) -> Any:
+@dataclass(frozen=True, kw_only=True)
+class Refit:
+    """Of how many rows the registered model is, and of how many its twin that was judged."""
+
+    rows: int
+    judged_fit: int
+
+    def to_json(self) -> dict[str, int]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, kept: Mapping[str, int]) -> Refit:
+        return cls(rows=kept["rows"], judged_fit=kept["judged_fit"])
+
+    def __str__(self) -> str:
+        return (
+            f"refit on all {self.rows:,} rows after the gates: what was judged is its twin of "
+            f"{self.judged_fit:,} rows"
+        )
+
+
+def refit(spec: ModelSpec, judged: Any, rows: TrainingRows, cut: Slices) -> Any:
     """Return the calibrated model of all rows from the first that fit the judged one on.
 
     Its probabilities are what the calibrating rows taught of the judged fit, which had not seen
@@ -31,8 +50,8 @@ def refit(spec: ModelSpec, judged: Any, frame: pd.DataFrame, label: Ints, cut: S
     ----------
     judged
         The fitted pipeline that was judged, without probabilities.
-    frame, label
-        All rows of the training window, oldest first.
+    rows
+        All rows of the training window.
 
     Raises
     ------
@@ -41,35 +60,20 @@ def refit(spec: ModelSpec, judged: Any, frame: pd.DataFrame, label: Ints, cut: S
         place, as what the spec asks for was not made. That it stopped before it converged is a
         warning, as of any fit.
     """
-    rows = slice(cut.fit.start, cut.judge.stop)
+    whole = rows.at(slice(cut.fit.start, cut.judge.stop))
     try:
-        fitted = training.fit(spec, frame[rows], label[rows])
-        need_finite(scoring.decide(fitted, frame[rows]))
+        fitted = training.fit(spec, whole.frame, whole.label)
+        need_finite(scoring.decide(fitted, whole.frame))
     except (TrainingError, NotFinite) as error:
         raise TrainingError(
             f"the accepted candidate cannot be refit: {error}; {_WAY_OUT}"
         ) from None
-    learns = cut.calibrate
-    method = spec.calibration.method
-    return calibration.learn(judged, frame[learns], label[learns], method, onto=fitted)
+    learns, method = rows.at(cut.calibrate), spec.calibration.method
+    return calibration.learn(judged, learns.frame, learns.label, method, onto=fitted)
 
 
-def figures(spec: ModelSpec, cut: Slices) -> dict[str, int] | None:
+def refit_of(spec: ModelSpec, cut: Slices) -> Refit | None:
     """Return of how many rows the refit and its judged twin are; None if nothing is refit."""
     if spec.training.refit == "never":
         return None
-    return {
-        "rows": cut.judge.stop - cut.fit.start,
-        "judged_fit": cut.fit.stop - cut.fit.start,
-    }
-
-
-def told(metrics: Mapping[str, Any]) -> str | None:
-    """Return in a sentence what of a candidate's metrics is of its twin; None if all is its own."""
-    found = metrics.get("refit")
-    if found is None:
-        return None
-    return (
-        f"refit on all {found['rows']:,} rows after the gates: what was judged is its twin of "
-        f"{found['judged_fit']:,} rows"
-    )
+    return Refit(rows=cut.judge.stop - cut.fit.start, judged_fit=cut.fit.stop - cut.fit.start)

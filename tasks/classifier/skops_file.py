@@ -12,6 +12,8 @@ import json
 from typing import Any
 from zipfile import ZIP_DEFLATED, BadZipFile, ZipFile, ZipInfo
 
+from tasks.errors import Final
+
 # Beyond scikit-learn's public types, which skops trusts itself. The one function caps numbers.
 TRUSTED = (
     "sklearn.calibration._CalibratedClassifier",
@@ -24,7 +26,7 @@ TRUSTED = (
 _SCHEMA = "schema.json"
 
 
-class ModelFileError(Exception):
+class ModelFileError(Final):
     """Bytes that are no skops file, or that hold a type which is not trusted."""
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -18,11 +18,9 @@ from tasks.arrays import Ints
 from tasks.classifier import scoring, training
 from tasks.classifier.margins import hinge, margin
 from tasks.classifier.training import Slices
+from tasks.classifier.training_rows import TrainingRows
 from tasks.spec.model import ModelSpec
 from tasks.spec.windows import Window, stamp
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 ALL, RECENT, CHANGE, BREACH = "all rows", "the newer half", "since the change", "since the breach"
 SECOND = 5  # rows of a second class in what calibrates, and in what judges
@@ -116,51 +114,70 @@ def chosen(tried: Sequence[Tried]) -> int:
     return min(known)[1]
 
 
-@dataclass(frozen=True)
-class Fit:
-    """The best of what was fit: the pipeline, what each span came to, and the slices of the best.
+@dataclass(frozen=True, kw_only=True)
+class Learning:
+    """From which rows a candidate learnt: what each span came to, and the slices of the best.
 
-    `taken` is its place among those tried.
+    `taken` is its place among those tried; `fit`, `calibrate` and `judge` are the first rows of its
+    slices, `since` as `training.Slices` has it.
     """
 
-    pipeline: Any
     tried: tuple[Tried, ...]
     taken: int
-    cut: Slices
+    fit: int
+    calibrate: int
+    judge: int
+    since: int
+
+    def cut(self, rows: int) -> Slices:
+        """Return its slices of so many rows."""
+        return Slices(
+            slice(self.fit, self.calibrate),
+            slice(self.calibrate, self.judge),
+            slice(self.judge, rows),
+            self.since,
+        )
 
     @property
-    def figures(self) -> dict[str, Any]:
-        """Return what is kept of it, ready for JSON."""
-        return {
-            "tried": [asdict(t) for t in self.tried],
-            "taken": self.taken,
-            "fit": self.cut.fit.start,
-            "calibrate": self.cut.calibrate.start,
-            "judge": self.cut.judge.start,
-            "since": self.cut.since,
-        }
+    def told(self) -> list[str]:
+        """Return a line for people on each span that was tried: its rows, and how it did."""
+        lines = []
+        for place, one in enumerate(self.tried):
+            did = one.problem if one.loss is None else f"hinge loss {one.loss:.3f}"
+            mark = ", taken" if place == self.taken and len(self.tried) > 1 else ""
+            lines.append(f"{one.name}, {one.rows:,} rows: {did}{mark}")
+        return lines
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as the run and the ledger keep it."""
+        return asdict(self) | {"tried": [asdict(one) for one in self.tried]}
+
+    @classmethod
+    def from_json(cls, kept: Mapping[str, Any]) -> Learning:
+        """Return what `to_json` gave."""
+        tried = tuple(Tried(**one) for one in kept["tried"])
+        places = ("taken", "fit", "calibrate", "judge", "since")
+        return cls(tried=tried, **{name: kept[name] for name in places})
 
 
-def fit(
-    spec: ModelSpec,
-    frame: pd.DataFrame,
-    label: Ints,
-    times: Ints,
-    window: Window,
-    changes: Sequence[datetime],
-) -> Fit:
+@dataclass(frozen=True, kw_only=True)
+class Fit:
+    """The best of what was fit: the pipeline, its slices, and what it learnt from."""
+
+    pipeline: Any
+    cut: Slices
+    learning: Learning
+
+
+def fit(spec: ModelSpec, rows: TrainingRows, window: Window, changes: Sequence[datetime]) -> Fit:
     """Fit on each span, and return the best of them.
-
-    Parameters
-    ----------
-    frame, label, times
-        All labelled rows of the training window, oldest first.
 
     Raises
     ------
     TrainingError
         If none can be fit: why the longest cannot.
     """
+    frame, label, times = rows.frame, rows.label, rows.facts.time
     cut = cut_of(spec, times, label, changes)
     training.need_enough_to_calibrate(spec, label[cut.calibrate])
     spans = spans_of(times, cut, window, changes)
@@ -180,21 +197,13 @@ def fit(
     if not found:
         raise training.TrainingError(tried[0].problem)
     best = chosen(tried)
-    return Fit(found[best], tuple(tried), best, of(cut, spans[best]))
-
-
-def kept(rows: int, figures: Mapping[str, Any]) -> Slices:
-    """Return the slices of so many rows of which `Fit.figures` were kept."""
-    first, middle, last = (figures[part] for part in ("fit", "calibrate", "judge"))
-    parts = slice(first, middle), slice(middle, last), slice(last, rows)
-    return Slices(*parts, figures["since"])
-
-
-def told(figures: Mapping[str, Any]) -> list[str]:
-    """Return a line for people on each span that was tried: its rows, and how it did."""
-    lines = []
-    for place, one in enumerate(figures["tried"]):
-        did = f"hinge loss {one['loss']:.3f}" if one["problem"] is None else one["problem"]
-        mark = ", taken" if place == figures["taken"] and len(figures["tried"]) > 1 else ""
-        lines.append(f"{one['name']}, {one['rows']:,} rows: {did}{mark}")
-    return lines
+    taken = of(cut, spans[best])
+    learning = Learning(
+        tried=tuple(tried),
+        taken=best,
+        fit=taken.fit.start,
+        calibrate=taken.calibrate.start,
+        judge=taken.judge.start,
+        since=taken.since,
+    )
+    return Fit(pipeline=found[best], cut=taken, learning=learning)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +13,7 @@ from tasks.classifier import absent
 from tasks.classifier.encoding import encoder, mute
 from tasks.classifier.finite import LARGEST
 from tasks.classifier.linear import Rows
+from tasks.errors import Final
 from tasks.spec.model import ModelSpec
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 ISOTONIC_ROWS = 1000
 
 
-class TrainingError(Exception):
+class TrainingError(Final):
     """Rows a model cannot be trained on: says why, and the way out."""
 
 
@@ -40,24 +40,6 @@ class Slices:
     calibrate: slice
     judge: slice
     since: int = 0
-
-
-@dataclass(frozen=True)
-class Facts:
-    """What is known of rows beside their features: no model sees it, gates do.
-
-    `time` is microseconds since 1970, UTC, shape (n,); `key` names rows, shape (n,), None if not
-    known; `columns` are those that `gates.slices.over` names, each of shape (n,).
-    """
-
-    time: Ints
-    key: NDArray[Any] | None
-    columns: Mapping[str, NDArray[Any]]
-
-    def at(self, rows: Any) -> Facts:
-        """Return the facts of some rows: a slice, a mask, or places."""
-        key = None if self.key is None else self.key[rows]
-        return Facts(self.time[rows], key, {n: values[rows] for n, values in self.columns.items()})
 
 
 def slices(rows: int, *, calibrate: float, judge: float, since: int = 0) -> Slices:
@@ -154,61 +136,6 @@ def weights(spec: ModelSpec, batch: pa.RecordBatch) -> Floats | None:
         return None
     column = batch.column(spec.source.weight)
     return np.asarray(column.to_numpy(zero_copy_only=False), dtype=np.float64)
-
-
-def gather(
-    spec: ModelSpec, batches: Iterable[pa.RecordBatch]
-) -> tuple[pd.DataFrame, Ints, Floats | None]:
-    """Return features, labels and weights of all labelled rows, ordered by time, then by key."""
-    frame, label, weight, _ = gather_all(spec, batches)
-    return frame, label, weight
-
-
-def gather_all(
-    spec: ModelSpec, batches: Iterable[pa.RecordBatch]
-) -> tuple[pd.DataFrame, Ints, Floats | None, Facts]:
-    """Return what `gather` does, and the facts of the same rows.
-
-    Raises
-    ------
-    TrainingError
-        If they do not fit into memory.
-    """
-    import pyarrow as pa
-
-    from tasks.data import memory
-
-    batches = memory.held(batches, spec.model, "shorten training.window", TrainingError)
-
-    # A label that some files do not have yet, or have as a float, is still one column.
-    tables = [pa.Table.from_batches([batch]) for batch in batches]
-    table = pa.concat_tables(tables, promote_options="permissive")
-    table = table.sort_by([(spec.source.time, "ascending"), (spec.source.key, "ascending")])
-    batch = table.combine_chunks().to_batches()[0]
-    label, weight = labels(spec, batch), weights(spec, batch)
-    known = label >= 0
-    frame = features(spec, batch)[known].reset_index(drop=True)
-    facts = facts_of(spec, batch).at(known)
-    return frame, label[known], None if weight is None else weight[known], facts
-
-
-def facts_of(spec: ModelSpec, batch: pa.RecordBatch) -> Facts:
-    """Return the facts of a batch; a slice column that it does not have is left out."""
-    import pyarrow as pa
-
-    def column(name: str) -> NDArray[Any]:
-        values = batch.column(name)
-        if pa.types.is_dictionary(values.type):
-            values = values.cast(values.type.value_type)
-        return np.asarray(values.to_numpy(zero_copy_only=False))
-
-    time = batch.column(spec.source.time).cast(pa.timestamp("us"), safe=False).cast(pa.int64())
-    there = [name for name in spec.gates.slices.columns if name in batch.schema.names]
-    return Facts(
-        time.to_numpy(zero_copy_only=False),
-        column(spec.source.key),
-        {name: column(name) for name in there},
-    )
 
 
 def fit(spec: ModelSpec, frame: pd.DataFrame, label: Ints) -> Pipeline:

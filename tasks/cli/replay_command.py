@@ -11,23 +11,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 from zoneinfo import ZoneInfo
 
 import typer
-from rich.console import Console
-from rich.markup import escape
 
 from tasks import bounds
-from tasks.classifier.training import TrainingError
 from tasks.cli import draft, progress
+from tasks.cli.console import Wide, err, fail, out
 from tasks.data.guess import Guess, Kind
-from tasks.data.window_rows import SourceError
 from tasks.disk import whole, writing
+from tasks.errors import GatelatchError
 from tasks.spec.model import ModelSpec, SpecError, format_duration
 
 if TYPE_CHECKING:
     from tasks.replay.history import History
     from tasks.replay.replay_report import Report
     from tasks.replay.trial import Stage
-
-err = Console(stderr=True, soft_wrap=True, highlight=False)
 
 
 def replay(
@@ -86,6 +82,7 @@ def replay(
     plot: Annotated[
         Path | None, typer.Option(help="draw the play to this .svg, .png or .pdf")
     ] = None,
+    wide: Wide = False,
 ) -> None:
     """Put a policy on trial: play a spec over its history, against other ways to retrain.
 
@@ -93,6 +90,9 @@ def replay(
 
     python -m tasks replay --data FILE --time COLUMN --label COLUMN --window 7d
     """
+    from tasks.classifier.training import TrainingError
+    from tasks.cli import replay_tables
+
     try:
         _check_outputs(as_json, plot)
         if data is None:
@@ -106,17 +106,18 @@ def replay(
         spec = draft.checked(raw, " ".join(["replay", *(f"--set {text}" for text in sets or [])]))
         points = [(point, _swept(raw, point)) for point in draft.grid(sweeps or [])]
         if guesses:
-            _tell_columns(guesses, raw["label"])
+            replay_tables.show_columns(guesses, raw["label"])
         if show_spec:
             print(draft.as_yaml(raw), end="")
             return
         wanted = _Wanted(spec, since, until, first, every or [4, 8, 13], oracle)
         with progress.bars(err) as stage, progress.unconverged() as stopped:
             report = replace(_play(wanted, settings, points, stage), columns=guesses)
-    except (SpecError, SourceError, TrainingError) as error:
-        err.print(_explained(error), markup=False)
-        raise typer.Exit(1) from None
-    _tell(report, as_json, plot)
+    except TrainingError as error:  # later candidates are refused instead
+        fail(f"the first champion: {error} with --first, or begin elsewhere with --from")
+    except GatelatchError as error:
+        fail(error)
+    _tell(report, as_json, plot, wide)
     for reason in report.tried.history.quarantined:
         err.print(f"rows left out, as the monitor would quarantine them: {reason}", markup=False)
     if stopped:
@@ -124,26 +125,6 @@ def replay(
             f"{len(stopped)} fits stopped before they converged; they converge sooner with a "
             "smaller training.regularisation, or training.estimator: sgd_hinge"
         )
-
-
-def _tell_columns(guesses: list[Guess], label: Mapping[str, Any]) -> None:
-    from rich.table import Table
-
-    table = Table("column", "taken as", "because", box=None)
-    for found in guesses:
-        style = "yellow" if found.kind == "left out" else ""
-        table.add_row(
-            escape(found.column or "(no name)"), found.kind, escape(found.why), style=style
-        )
-    table.add_row(escape(label["column"]), "label", f"{len(label['classes'])} classes")
-    err.print(table)
-    err.print("to change it: --as COLUMN=numeric, categorical or text; --ignore COLUMN\n")
-
-
-def _explained(error: Exception) -> str:
-    if isinstance(error, TrainingError):  # later candidates are refused instead
-        return f"the first champion: {error} with --first, or begin elsewhere with --from"
-    return str(error)
 
 
 def _check_outputs(as_json: str | None, plot: Path | None) -> None:
@@ -252,11 +233,11 @@ def _play(
     return Report(tried, others, swept, settings)
 
 
-def _tell(report: Report, as_json: str | None, plot: Path | None) -> None:
+def _tell(report: Report, as_json: str | None, plot: Path | None, wide: bool) -> None:
+    from tasks.cli import replay_tables
     from tasks.replay import replay_report
 
-    out = err if as_json == "-" else Console(soft_wrap=True)
-    replay_report.show(report, out)
+    replay_tables.show(report, err if as_json == "-" else out, wide=wide)
     if as_json is not None:
         text = json.dumps(replay_report.as_json(report), indent=1, allow_nan=False) + "\n"
         if as_json == "-":

@@ -7,19 +7,14 @@ from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
-from tasks.bounds import INTEGER, OutOfBounds
-from tasks.ledger.chain import LedgerRefused
-from tasks.ledger.ledger import Conflict
-from tasks.spec import spec_files
-from tasks.spec.model import SpecError
-
-err = Console(stderr=True, soft_wrap=True, highlight=False)
+from tasks.bounds import INTEGER
+from tasks.cli.console import Model, fail, find, out
+from tasks.errors import GatelatchError
 
 
 def rollback(
-    model: Annotated[str, typer.Argument(help="name of a model in the models folder")],
+    model: Model,
     reason: Annotated[str, typer.Option(help="recorded in the ledger")],
     version: Annotated[
         int | None,
@@ -37,12 +32,9 @@ def rollback(
     Exit code 0: it is champion. 1: nothing was changed, and the message says why.
     """
     from tasks.flows.rollback import RollbackError, by_hand, promote_back, target
-    from tasks.promotion.approval import NotApproved
-    from tasks.registry.registry import RegistryError
-    from tasks.signing.keyring import KeyUnusable
 
+    spec = find(model)
     try:
-        spec = spec_files.find(model)
         champion, earlier = target(spec, version)
         if not (yes or _confirmed(model, champion, earlier)):
             raise RollbackError("not confirmed, nothing was changed; --yes does not ask")
@@ -56,22 +48,13 @@ def rollback(
             expected=champion,
         )
         done = promote_back(spec, proposal.proposal)
-    except (
-        SpecError,
-        RollbackError,
-        NotApproved,
-        Conflict,
-        RegistryError,
-        KeyUnusable,
-        OutOfBounds,
-        LedgerRefused,
-    ) as error:
-        err.print(str(error), markup=False)
-        raise typer.Exit(1) from None
-    typer.echo(
+    except GatelatchError as error:
+        fail(error)
+    out.print(
         f"version {done.version} is champion of {model} for windows from "
         f"{done.effective_from:%Y-%m-%d %H:%M} UTC on; let production score with it\n"
-        f"what comes of it: python -m tasks status {model}"
+        f"what comes of it: python -m tasks status {model}",
+        markup=False,
     )
 
 

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 from tasks.data.unpacking import BATCH_ROWS as BATCH_ROWS
 from tasks.data.unpacking import Groups, TooLarge, bounded, check_footer
+from tasks.errors import Retryable
 from tasks.spec.model import Place
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ _PAGE_BYTES = 1 << 18
 _LISTED = 50
 
 
-class SourceError(Exception):
+class SourceError(Retryable):
     """A source that cannot be read: names the file or table, and the way out."""
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -41,6 +42,26 @@ def of_version(spec: ModelSpec, batch: pa.RecordBatch, version: int | None) -> p
     return batch if mine.all() else batch.filter(pa.array(mine))
 
 
+@dataclass(frozen=True, kw_only=True)
+class ScoredBy:
+    """How many rows each version scored, how many further versions did, and how many name none."""
+
+    versions: Mapping[int, int]
+    others: int
+    none: int
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it ready for JSON, where keys are texts."""
+        named = {str(version): rows for version, rows in self.versions.items()}
+        return {"versions": named, "others": self.others, "none": self.none}
+
+    @classmethod
+    def from_json(cls, raw: Mapping[str, Any]) -> ScoredBy:
+        """Return what `to_json` wrote."""
+        named = {int(version): rows for version, rows in raw["versions"].items()}
+        return cls(versions=named, others=raw["others"], none=raw["none"])
+
+
 class Count:
     """How many rows each version scored; fed by a stream."""
 
@@ -65,18 +86,18 @@ class Count:
             else:
                 self._others += int(rows)
 
-    def figures(self) -> dict[str, Any]:
-        """Return JSON-ready rows by version, of further versions, and of none."""
-        named = {str(version): rows for version, rows in sorted(self._named.items())}
-        return {"versions": named, "others": self._others, "none": self._unnamed}
+    def scored_by(self) -> ScoredBy:
+        """Return what was counted so far."""
+        named = dict(sorted(self._named.items()))
+        return ScoredBy(versions=named, others=self._others, none=self._unnamed)
 
 
-def unknown(figures: dict[str, Any], known: Iterable[int]) -> str | None:
+def unknown(scored_by: ScoredBy, known: Iterable[int]) -> str | None:
     """Return a sentence on rows that no version of the ledger scored; None if there are none."""
-    ours = {str(version) for version in known}
-    strange = {v: rows for v, rows in figures["versions"].items() if v not in ours}
+    ours = set(known)
+    strange = {v: rows for v, rows in scored_by.versions.items() if v not in ours}
     parts = [f"{rows:,} by version {version}" for version, rows in strange.items()]
-    parts += [f"{figures['others']:,} by still others"] if figures["others"] else []
+    parts += [f"{scored_by.others:,} by still others"] if scored_by.others else []
     told = [f"rows were scored {', '.join(parts)}, unknown to the ledger"] if parts else []
-    told += [f"{figures['none']:,} rows name no version"] if figures["none"] else []
+    told += [f"{scored_by.none:,} rows name no version"] if scored_by.none else []
     return f"{'; '.join(told)}: they are not measured" if told else None

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from tasks.data.plain import text_of
 from tasks.data.unpacking import TooLarge, bounded, query_rows
+from tasks.errors import Final
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -29,7 +30,7 @@ class Column:
     kind: str
 
 
-class Unreadable(Exception):
+class Unreadable(Final):
     """A table that cannot be read; says why."""
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from tasks.errors import Final
+
 if TYPE_CHECKING:
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -25,7 +27,7 @@ _WIDTHS = {"BOOLEAN": 1, "INT32": 4, "FLOAT": 4, "INT64": 8, "DOUBLE": 8, "INT96
 _ONCE = {"PLAIN_DICTIONARY", "RLE_DICTIONARY"}  # encodings that write a value once and repeat it
 
 
-class TooLarge(Exception):
+class TooLarge(Final):
     """Rows that unpack to more than honest rows do: names the column, and the way out."""
 
 

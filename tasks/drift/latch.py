@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Literal
 
 from tasks.bounds import shifted
+from tasks.drift.episode import Episode
 from tasks.drift.verdict import Verdict
 from tasks.spec.model import LatchPolicy
 from tasks.spec.windows import Window
@@ -55,25 +56,6 @@ class History:
 
     steps: tuple[tuple[Reading, Latch], ...]
     now: Latch
-
-
-def kind_of(name: str) -> Kind:
-    """Return what an episode, or a proposal for one, asks for: `retrain` or `recalibrate`."""
-    return "recalibrate" if ".recalibrate." in name else "retrain"
-
-
-def breach_of(episode: str) -> datetime | None:
-    """Return the start of an episode's first breaching window; None if the name holds none.
-
-    Examples
-    --------
-    >>> breach_of("churn.v1.20260112T0000").isoformat()
-    '2026-01-12T00:00:00+00:00'
-    """
-    try:
-        return datetime.strptime(episode.rpartition(".")[2], "%Y%m%dT%H%M").replace(tzinfo=UTC)
-    except ValueError:
-        return None
 
 
 def windows_to_wait(ends: int) -> int | None:
@@ -135,7 +117,7 @@ class _Machine:
 
     def __init__(self, model: str, policy: LatchPolicy, kind: Kind) -> None:
         self.model = model
-        self.asks = "" if kind == "retrain" else f"{kind}."
+        self.kind: Kind = kind
         self.policy = policy
         self.recent: deque[Reading] = deque(maxlen=policy.open.of)
         self.calm = 0
@@ -161,7 +143,14 @@ class _Machine:
         if self.episode is None:
             if len(breaches) >= self.policy.open.breaches and not self._rests(reading.window.end):
                 first = breaches[0]
-                self.episode = f"{self.model}.v{first.version}.{self.asks}{first.window.name}"
+                self.episode = str(
+                    Episode(
+                        model=self.model,
+                        version=first.version,
+                        asks=self.kind,
+                        since=first.window.start,
+                    )
+                )
         elif self.calm >= self.policy.close.steady:
             self._forget()
 

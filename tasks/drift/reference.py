@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from tasks import formats
 from tasks.arrays import Floats
 from tasks.drift import summary
 from tasks.drift.class_spread import class_effects, name_of
@@ -262,10 +263,12 @@ def to_json(reference: Reference) -> dict[str, Any]:
     }
 
 
-def from_json(raw: Mapping[str, Any]) -> Reference:
-    """Return the reference that `to_json` wrote. Raises OtherFormat if other code wrote it."""
-    if raw.get("format") != summary.FORMAT:
-        raise summary.OtherFormat(summary.other_format("reference", raw))
+def from_json(raw: Mapping[str, Any], what: str = "reference") -> Reference:
+    """Return the reference that `to_json` wrote. Raises formats.OtherFormat, which names `what`."""
+    return formats.load(what, raw, {summary.FORMAT: _read}, summary.OLDER)
+
+
+def _read(raw: Mapping[str, Any]) -> Reference:
     return Reference(
         summary.from_json(raw["summary"]),
         Spread(**raw["spread"]),

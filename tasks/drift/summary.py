@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from tasks import formats
 from tasks.arrays import Floats, Ints
 from tasks.classifier.finite import NotFinite, need_finite
 from tasks.classifier.margins import confidence, error, hinge, labelled, margin, violation
@@ -19,11 +20,8 @@ from tasks.drift.moments import NOTHING, Moments
 from tasks.drift.reliability_table import ReliabilityTable
 
 FORMAT = 2  # of the JSON; 1 had equal bins and squares instead of roots
+OLDER = "run the window again, and retrain a model whose reference is of another format"
 _EXACT = 2**53  # whole numbers below are exact
-
-
-class OtherFormat(ValueError):
-    """A stored summary that was written by another version of this code."""
 
 
 @dataclass(frozen=True)
@@ -316,18 +314,12 @@ def to_json(summary: Summary) -> dict[str, Any]:
     }
 
 
-def other_format(what: str, raw: Mapping[str, Any]) -> str:
-    """Return the sentence about what was stored by other code."""
-    return (
-        f"the stored {what} has the format {raw.get('format', 1)}, and this code reads format "
-        f"{FORMAT}; run the window again, and retrain a model whose reference is of another format"
-    )
+def from_json(raw: Mapping[str, Any], what: str = "summary") -> Summary:
+    """Return the summary that `to_json` wrote. Raises formats.OtherFormat, which names `what`."""
+    return formats.load(what, raw, {FORMAT: _read}, OLDER)
 
 
-def from_json(raw: Mapping[str, Any]) -> Summary:
-    """Return the summary that `to_json` wrote. Raises OtherFormat if other code wrote it."""
-    if raw.get("format") != FORMAT:
-        raise OtherFormat(other_format("summary", raw))
+def _read(raw: Mapping[str, Any]) -> Summary:
     kinds = (_bins_from_json(raw["grid"][kind]) for kind in ("scores", "margins"))
     grid = Grid(*kinds)
     return Summary(

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Literal
 
+from tasks.errors import GatelatchError
 from tasks.ledger import status
 from tasks.ledger.ledger import Conflict, Ledger
 from tasks.ledger.records import Decision, Proposal
@@ -44,14 +45,14 @@ def end(spec: ModelSpec, proposal: str, by: str, why: str) -> Decision | None:
     try:
         return ledger.decide(
             Decision(
-                spec.model,
-                proposal,
-                STEP,
-                "ended",
-                by,
-                why[:_LONGEST],
-                "",
-                known.decided_at(found),
+                model=spec.model,
+                proposal=proposal,
+                step=STEP,
+                answer="ended",
+                by=by,
+                comment=why[:_LONGEST],
+                evidence="",
+                effective_from=known.decided_at(found),
             )
         )
     except Conflict:
@@ -74,7 +75,8 @@ def reason(step: str, error: BaseException | str | None) -> str:
     Only our own errors are quoted: the text of another may hold a row.
     """
     told = type(error).__name__ if isinstance(error, BaseException) else "an error"
-    if type(error).__module__.startswith(("tasks.", "airflow.sdk.exceptions")) and str(error):
+    airflows = type(error).__module__ == "airflow.sdk.exceptions"
+    if (airflows or isinstance(error, GatelatchError)) and str(error):
         return f"{step}: {error}"
     return f"{step} failed with {told}; its log in Airflow says more"
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from tasks.bounds import shifted
 from tasks.data.window_rows import digest_of
 from tasks.flows import monitor
+from tasks.flows.measure import measure
 from tasks.ledger.ledger import Ledger
 from tasks.ledger.records import Observation
 from tasks.spec.model import ModelSpec
@@ -44,8 +45,8 @@ def due(spec: ModelSpec, observations: Iterable[Observation], window: Window) ->
 
 def _lacks_labels(observation: Observation) -> bool:
     # A window that could not be measured has no labels either: theirs may be the file that broke.
-    figures = observation.figures
-    return bool(figures.get("labelled", -1) < figures["accepted"])
+    numbers = observation.numbers
+    return numbers.labelled is None or numbers.labelled < numbers.accepted
 
 
 def _number(spec: ModelSpec, window: Window) -> int:
@@ -59,13 +60,13 @@ def measure_again(spec: ModelSpec, window: Window) -> list[Observation]:
     -------
     Their new observations, each of which now stands for its window.
     """
-    ledger = Ledger.open()
-    return [
-        monitor.judge(spec, seen.window, monitor.measure(spec, seen.window, validated))
-        for seen in due(spec, ledger.observations(spec.model), window)
-        if digest_of(spec, seen.window) != seen.data_digest
-        for validated in [monitor.validate(spec, seen.window)]
-    ]
+    measured_again = []
+    for seen in due(spec, Ledger.open().observations(spec.model), window):
+        if digest_of(spec, seen.window) == seen.data_digest:
+            continue
+        measured = measure(spec, seen.window, monitor.validate(spec, seen.window))
+        measured_again.append(monitor.judge(spec, seen.window, measured))
+    return measured_again
 
 
 def overdue(spec: ModelSpec, window: Window) -> list[str]:
@@ -75,5 +76,5 @@ def overdue(spec: ModelSpec, window: Window) -> list[str]:
         f"{seen.window}: label.delay has passed, and {where} has a label of none of its rows; land "
         "them, or compare the keys there (label.source.key) with those of the rows (source.key)"
         for seen in due(spec, Ledger.open().observations(spec.model), window)
-        if seen.figures.get("labelled") == 0
+        if seen.numbers.labelled == 0
     ]

@@ -5,19 +5,19 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from functools import partial
-from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from tasks import store
 from tasks.audit.verified_model import classes_of, model_of
 from tasks.data.served_by import of_version
 from tasks.flows.observe import reference_of
+from tasks.flows.window_steps import Measured, Validated
 from tasks.ledger.ledger import Ledger
 from tasks.promotion.promotion import follow
-from tasks.registry.tracking import RegistryError
+from tasks.registry.tracking import RegistryRefused
 from tasks.spec.model import ModelSpec, SpecError
 from tasks.spec.windows import Window
-from tasks.validation.quarantine import accepted
+from tasks.validation.checked_rows import accepted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,39 +27,45 @@ if TYPE_CHECKING:
     from tasks.drift.summary import Summary
 
 
-def measure(spec: ModelSpec, window: Window, validated: dict[str, Any]) -> dict[str, Any]:
+def measure(spec: ModelSpec, window: Window, validated: Validated) -> Measured:
     """Summarise the window under its version and those beside it, and keep that in the store.
 
     The rows are read once, whatever the number of versions.
     """
-    versions = [validated, *validated["beside"]]
-    found = _summaries(spec, window, [v for v in versions if not v["problem"]])
+    versions = [validated, *validated.beside]
+    found = _summaries(spec, window, [v for v in versions if not v.problem])
     if found:
         follow(spec, Ledger.open())
-    first, *others = (_kept(spec, window, v, found.get(v["version"])) for v in versions)
-    return {**first, "beside": others}
+    own, *beside = (_kept(spec, window, v, found.get(v.version)) for v in versions)
+    return replace(own, beside=tuple(beside))
 
 
 def _kept(
-    spec: ModelSpec, window: Window, validated: dict[str, Any], summary: Summary | str | None
-) -> dict[str, Any]:
+    spec: ModelSpec, window: Window, validated: Validated, summary: Summary | str | None
+) -> Measured:
     from tasks.drift.summary import to_json
 
-    version = validated["version"]
+    version, checked = validated.version, validated.checked
+    measured = Measured(
+        validated=replace(validated, beside=()),
+        summary=None,
+        problem=validated.problem,
+        warnings=checked.warnings,
+    )
     if isinstance(summary, str):
-        return {**validated, "problem": summary, "summary": None}
+        return replace(measured, problem=summary)
     if summary is None:
-        problem = validated["problem"] or (
-            f"none of the {validated['accepted']:,} accepted rows was scored by version {version}, "
+        problem = validated.problem or (
+            f"none of the {checked.accepted:,} accepted rows was scored by version {version}, "
             f"says {spec.source.version_column!r} (source.version_column); let production score "
             f"with it, or roll it back"
         )
-        return {**validated, "problem": problem, "summary": None}
+        return replace(measured, problem=problem)
     path = f"summaries/{spec.model}/v{version}/{window.name}-"
-    path += f"{spec.digest}-{validated['data_digest']}.json"
+    path += f"{spec.digest}-{checked.data_digest}.json"
     store.write(path, json.dumps(to_json(summary), separators=(",", ":")))
-    told = _unknown(spec, version)
-    return {**validated, "warnings": [*validated["warnings"], *told], "summary": path}
+    warnings = (*checked.warnings, *_unknown(spec, version))
+    return replace(measured, summary=path, warnings=warnings)
 
 
 def _unknown(spec: ModelSpec, version: int) -> list[str]:
@@ -75,7 +81,7 @@ def _unknown(spec: ModelSpec, version: int) -> list[str]:
 
 
 def _summaries(
-    spec: ModelSpec, window: Window, versions: list[dict[str, Any]]
+    spec: ModelSpec, window: Window, versions: list[Validated]
 ) -> dict[int, Summary | str]:
     """Return the summary of each version's rows, or why there is none; nothing without a row."""
     from threadpoolctl import threadpool_limits
@@ -87,15 +93,18 @@ def _summaries(
     if not versions:
         return {}
     summarise, found = _summarisers(spec, versions)
+    groups: dict[int | None, list[int]] = {}
+    for one in versions:
+        groups.setdefault(one.rows_of, []).append(one.version)
     # The other core reads ahead; threads of BLAS that wait for it by spinning only take it away.
     with threadpool_limits(1, "blas"):
-        for batch in accepted(spec, window, versions[0]):
-            for rows_of, group in groupby(versions, key=lambda v: v["rows_of"]):
+        for batch in accepted(spec, window, versions[0].checked):
+            for rows_of, group in groups.items():
                 rows = of_version(spec, batch, rows_of)
                 if not rows.num_rows:
                     continue
                 read = columns(spec, rows), labels(spec, rows), weights(spec, rows)
-                for version in (v["version"] for v in group):
+                for version in group:
                     earlier = found.get(version)
                     if isinstance(earlier, str):
                         continue
@@ -105,7 +114,7 @@ def _summaries(
                     except NotFinite as error:
                         found[version] = f"version {version}: {error}, then run the window again"
                     except (KeyError, ValueError) as error:  # such as a feature of an older spec
-                        if version == versions[0]["version"]:
+                        if version == versions[0].version:
                             raise
                         found[version] = (
                             f"version {version} cannot score it: {type(error).__name__}"
@@ -114,21 +123,21 @@ def _summaries(
 
 
 def _summarisers(
-    spec: ModelSpec, versions: list[dict[str, Any]]
+    spec: ModelSpec, versions: list[Validated]
 ) -> tuple[dict[int, Callable[..., Summary]], dict[int, Summary | str]]:
     """Return what summarises the rows of each version, or why nothing does.
 
-    What is beside the champion never keeps its window from being measured.
+    What is wrong with a version beside the champion never keeps the window from being measured.
     """
     found: dict[int, Callable[..., Summary]] = {}
     problems: dict[int, Summary | str] = {}
     for place, one in enumerate(versions):
         try:
-            found[one["version"]] = _summariser(spec, one["version"], one["logged"])
-        except (RegistryError, SpecError) as error:
+            found[one.version] = _summariser(spec, one.version, one.logged)
+        except (RegistryRefused, SpecError) as error:
             if not place:
                 raise
-            problems[one["version"]] = str(error)
+            problems[one.version] = str(error)
     return found, problems
 
 

@@ -1,107 +1,104 @@
 """What the monitor DAG does with one window: validate → measure → judge.
 
-Each step returns a small JSON-ready dict for the next; rows and summaries stay in the store.
+What each step hands to the next is in `window_steps`; rows and summaries stay in the store.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from tasks import bounds
 from tasks.audit import heads, verification
 from tasks.data import served_by
-from tasks.data.readers import SourceChanged as SourceChanged
-from tasks.drift.latch import kind_of
-from tasks.flows import rollback
-from tasks.flows.measure import measure as measure
+from tasks.drift.episode import Numbered
+from tasks.errors import Final
+from tasks.flows import plan, rollback
+from tasks.flows.measure import measure
 from tasks.flows.observe import constants_of, observation, reigns_at
+from tasks.flows.window_steps import Measured, Validated
 from tasks.ledger import remembered, status
 from tasks.ledger.ledger import Ledger
 from tasks.ledger.records import Observation, champion_at
 from tasks.promotion import shadow
+from tasks.reports import validation_page
 from tasks.spec.model import ModelSpec, SpecError
 from tasks.spec.windows import Window, window_at, windows_within
-from tasks.validation.quarantine import check_rows
+from tasks.validation.checked_rows import check
 
 
-def validate(spec: ModelSpec, window: Window, *, version: int | None = None) -> dict[str, Any]:
-    """Validate a window's rows, quarantine the bad ones, write the report.
+class NoChampion(Final):
+    """There is nothing to measure a window with: it lies before the first champion."""
 
-    Returns
-    -------
-    `version` the window is to be measured with (None: there was no champion), `problem` (why it
-    cannot be measured, or None), counts, `data_digest`, `warnings`, and paths in the store;
-    `rows_of` the version whose rows count (None: all), and whether their margins may be `logged`
-    ones. `beside`: the same for each further version: candidates in shadow, and versions that
-    scored rows of this window. With a `version` (what if) there is none. `remark` names rows that
-    no known version scored.
+
+def validate(spec: ModelSpec, window: Window, *, version: int | None = None) -> Validated:
+    """Check a window's rows, put the bad ones in quarantine, write the report.
+
+    They are checked for the window's champion and for each version that is measured beside it:
+    candidates in shadow, earlier champions, and versions that scored rows of this window. With a
+    `version` (what if) they are checked for that one alone.
+
+    Raises
+    ------
+    NoChampion
+        If no `version` is given, and the window had no champion.
     """
     ledger = Ledger.open()
     period = champion_at(ledger.promotions(spec.model), window.start)
     champion = period.version if period else None
-    what_if = version is not None
-    asked = champion if version is None else version
-    if asked is None:
-        return {"version": None, "problem": no_champion(spec, window)}
-    constants = constants_of(spec, ledger, asked)
-    checked = check_rows(spec, window, constants, asked)
-    served = _served(spec, checked)
+    own = champion if version is None else version
+    if own is None:
+        raise NoChampion(
+            f"{spec.model} had no champion for {window}; train the first one: trigger "
+            f"retrain.{spec.model} with reason 'bootstrap', then run this window again"
+        )
+    constants = constants_of(spec, ledger, own)
+    checked = check(spec, window, constants)
     known = {c.version for c in ledger.candidates(spec.model)}
-    beside = {}
-    for other in sorted(known & _beside(spec, window, served) - {champion}) if not what_if else ():
+    served = plan.serving(spec, checked.scored_by)
+    others = known & _beside(spec, ledger, window, served) if version is None else set()
+    planned = plan.Plan(
+        window=window,
+        champion=champion,
+        version=own,
+        beside=tuple(sorted(others - {champion})),
+        served=served,
+    )
+    found = {own: checked}
+    for other in planned.beside:
         try:
             theirs = constants_of(spec, ledger, other)
         except SpecError:  # a reference that nobody can read: no way back to it
             continue
         # What was constant for the champion need not have been for another version.
-        beside[other] = (
-            checked if theirs == constants else check_rows(spec, window, theirs, other, page=False)
+        found[other] = checked if theirs == constants else check(spec, window, theirs)
+    report = validation_page.publish(spec, window, checked, own)
+    mine, *beside = (
+        Validated(
+            version=v,
+            rows_of=planned.rows_of(v),
+            logged=planned.logged(v),
+            checked=rows,
+            report=report,
         )
-    if "scored_by" in checked:
-        checked["remark"] = served_by.unknown(checked["scored_by"], known)
-    told = {
-        v: {"version": v, **_rows_of(spec, v, champion, served), **found}
-        for v, found in {asked: checked, **beside}.items()
-    }
-    others = [told[v] for v in beside]
-    return {**told[asked], "what_if": what_if, "beside": others}
-
-
-def _beside(spec: ModelSpec, window: Window, served: set[int]) -> set[int]:
-    ledger = Ledger.open()
-    earlier = remembered.beside(spec, reigns_at(spec, ledger, window.start), window.start)
-    if not spec.shadow.windows:
-        return served | set(earlier)
-    return served | set(earlier) | shadow.watched(status.read(spec, ledger), window)
-
-
-def _served(spec: ModelSpec, checked: dict[str, Any]) -> set[int]:
-    """Return the versions that scored enough of a window's rows to be measured on their own."""
-    if spec.source.version_column is None:
-        return set()
-    rows = checked["scored_by"]["versions"].items()
-    return {int(version) for version, count in rows if count >= spec.window.min_rows}
-
-
-def _rows_of(
-    spec: ModelSpec, version: int, champion: int | None, served: set[int]
-) -> dict[str, Any]:
-    """Return whose rows a version is measured on: its own if it has any, else the champion's."""
-    if spec.source.version_column is None:
-        return {"rows_of": None, "logged": version == champion}
-    own = version == champion or version in served
-    return {"rows_of": version if own else champion, "logged": own}
-
-
-def no_champion(spec: ModelSpec, window: Window) -> str:
-    """Return the sentence for a window before the first champion."""
-    return (
-        f"{spec.model} had no champion for {window}; train the first one: trigger "
-        f"retrain.{spec.model} with reason 'bootstrap', then run this window again"
+        for v, rows in found.items()
     )
+    scored = checked.scored_by
+    remark = None if scored is None else served_by.unknown(scored, known)
+    return replace(mine, what_if=version is not None, remark=remark, beside=tuple(beside))
 
 
-def judge(spec: ModelSpec, window: Window, measured: dict[str, Any]) -> Observation:
+def _beside(
+    spec: ModelSpec, ledger: Ledger, window: Window, served: frozenset[int] | None
+) -> set[int]:
+    earlier = remembered.beside(spec, reigns_at(spec, ledger, window.start), window.start)
+    shadowed = (
+        shadow.watched(status.read(spec, ledger), window) if spec.shadow.windows else frozenset()
+    )
+    return {*(served or ()), *earlier, *shadowed}
+
+
+def judge(spec: ModelSpec, window: Window, measured: Measured) -> Observation:
     """Hold each summary against its version's reference and append the observations.
 
     Returns the one of the window's own version. If the champion of the window changed since it was
@@ -109,13 +106,13 @@ def judge(spec: ModelSpec, window: Window, measured: dict[str, Any]) -> Observat
     """
     ledger = Ledger.open()
     verification.require(ledger, spec.model)
-    if not measured["what_if"]:
+    if not measured.validated.what_if:
         champion = champion_at(ledger.promotions(spec.model), window.start)
-        if champion is not None and champion.version != measured["version"]:
+        if champion is not None and champion.version != measured.version:
             measured = measure(spec, window, validate(spec, window))
     # The window's own version comes last: whoever sees it breach, in a run at the same time, also
     # sees how those beside it did, and goes back to one of them rather than retrain.
-    for other in measured["beside"]:
+    for other in measured.beside:
         ledger.observe(observation(spec, window, other, ledger))
     seen = ledger.observe(observation(spec, window, measured, ledger))
     heads.keep(spec.model, ledger)
@@ -142,7 +139,8 @@ def action(spec: ModelSpec, span: str = "") -> dict[str, Any] | None:
         return {"flow": "rollback", "proposal": worse.proposal, "conf": conf}
     proposal = due_after(spec, span) if span else due(spec)
     if proposal is not None:
-        kind = kind_of(proposal)
+        asked = Numbered.parse(proposal)
+        kind = "retrain" if asked is None else asked.asks
         reason = "drift" if kind == "retrain" else "calibration drift"
         conf = {"reason": reason, "action": kind, "backfill": span}
         return {"flow": "retrain", "proposal": proposal, "conf": conf}

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from tasks import store
+from tasks import __version__, formats, store
+from tasks.flows.window_steps import Measured
 from tasks.ledger import remembered
+from tasks.ledger.figures import WindowFigures
 from tasks.ledger.ledger import Ledger
 from tasks.ledger.records import Candidate, Observation
 from tasks.spec.model import ModelSpec
@@ -20,9 +23,7 @@ if TYPE_CHECKING:
 _WEIGHTLESS = "the sample weights of the labelled rows sum to zero, so the losses are not compared"
 
 
-def observation(
-    spec: ModelSpec, window: Window, measured: dict[str, Any], ledger: Ledger
-) -> Observation:
+def observation(spec: ModelSpec, window: Window, measured: Measured, ledger: Ledger) -> Observation:
     """Return what a measured window says under one version; nothing is written yet."""
     import json
 
@@ -30,39 +31,59 @@ def observation(
     from tasks.drift.explanation import explain
     from tasks.drift.summary import from_json
 
-    kept = ("rows", "accepted", "quarantined", "warnings", "scored_by")
-    counts = {name: measured[name] for name in kept if name in measured}
-    told: dict[str, Any] = {}
-    if measured["problem"]:
-        judgement = verdict.insufficient(measured["problem"])
+    checked = measured.validated.checked
+    figures = WindowFigures(
+        rows=checked.rows,
+        accepted=checked.accepted,
+        quarantined=checked.quarantined,
+        warnings=measured.warnings,
+        scored_by=checked.scored_by,
+        report=measured.validated.report,
+    )
+    if measured.summary is None:
+        judgement = verdict.insufficient(measured.problem or "")
     else:
-        summary = from_json(json.loads(store.read(measured["summary"])))
-        champion = ledger.version(spec.model, measured["version"])
+        path = measured.summary
+        summary = from_json(json.loads(store.read(path)), f"summary {store.url(path)}")
+        champion = ledger.version(spec.model, measured.version)
         reference = _reference(spec, champion)
-        level = _level(spec, ledger, window, measured["version"])
+        level = _level(spec, ledger, window, measured.version)
         judgement = verdict.judge(summary, reference, spec, level)
-        told = explain(summary, reference, judgement, champion.metrics["hinge_gap"])
-        if summary.losses.effective_rows:
-            told |= summary.losses.rates
-        elif summary.labelled:
-            counts["warnings"] = [*counts["warnings"], _WEIGHTLESS]
-        counts["labelled"] = summary.labelled
-        counts["labels"] = {name: losses.rows for name, losses in summary.classes.items()}
-        counts["accepted"] = summary.rows  # of this version, where rows say which scored them
         held = probabilities.judge(summary, reference, spec)
-        told["calibration"] = probabilities.figures(summary, reference, held)
-    statistics = [s.as_json() for s in judgement.statistics]
+        weighed = bool(summary.losses.effective_rows)
+        explained = {
+            **explain(summary, reference, judgement, champion.metrics["hinge_gap"]),
+            **(summary.losses.rates if weighed else {}),
+            "calibration": probabilities.figures(summary, reference, held),
+        }
+        weightless = (_WEIGHTLESS,) if summary.labelled and not weighed else ()
+        figures = replace(
+            WindowFigures.of(explained),
+            rows=figures.rows,
+            accepted=summary.rows,  # of this version, where rows say which scored them
+            quarantined=figures.quarantined,
+            warnings=(*measured.warnings, *weightless),
+            scored_by=figures.scored_by,
+            labelled=summary.labelled,
+            labels={name: losses.rows for name, losses in summary.classes.items()},
+            report=figures.report,
+        )
+    statistics = tuple(s.as_json() for s in judgement.statistics)
     return Observation(
         model=spec.model,
-        version=measured["version"],
+        version=measured.version,
         window_start=window.start,
         window_end=window.end,
         spec_digest=spec.digest,
-        data_digest=measured.get("seen_digest", measured["data_digest"]),
+        data_digest=checked.seen_digest,
         verdict=judgement.verdict,
         reason=judgement.reason,
         pressure=judgement.pressure,
-        figures={**counts, **told, "statistics": statistics, "report": measured["report"]},
+        figures={
+            formats.KEY: formats.FIGURES,
+            formats.CODE: __version__,
+            **replace(figures, statistics=statistics).to_json(),
+        },
     )
 
 
@@ -73,12 +94,11 @@ def reference_of(spec: ModelSpec, ledger: Ledger, version: int) -> Reference:
 
 def _reference(spec: ModelSpec, candidate: Candidate) -> Reference:
     from tasks.drift.reference import from_json
-    from tasks.drift.summary import OtherFormat
     from tasks.spec.model import SpecError
 
     try:
         return from_json(candidate.reference)
-    except OtherFormat as error:
+    except formats.OtherFormat as error:
         raise SpecError(f"{spec.model} version {candidate.version}: {error}") from None
 
 

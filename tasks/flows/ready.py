@@ -12,7 +12,7 @@ from tasks.promotion import approval
 from tasks.promotion.approval import NotApproved
 from tasks.spec.model import ModelSpec
 from tasks.spec.windows import Window, stamp
-from tasks.validation import quarantine
+from tasks.validation import checked_rows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from tasks.classifier.training import Slices
     from tasks.promotion.outlook import Outlook
     from tasks.promotion.quick_fit import Newest
+    from tasks.validation.checked_rows import Checked
 
 PARTS = ("fit", "calibrate", "judge")
 
@@ -55,9 +56,9 @@ def count(spec: ModelSpec, proposal: Proposal) -> dict[str, Any]:
             f"{spec.model} version {proposal.champion} was made of rows until "
             f"{window.end:%Y-%m-%d %H:%M} UTC, and none are newer: nothing to recalibrate on yet"
         )
-    checked = quarantine.check_rows(spec, window, {}, page=False)
-    if checked["problem"]:
-        raise training.TrainingError(f"{spec.model} {window}: {checked['problem']}")
+    checked = checked_rows.check(spec, window, {})
+    if checked.problem:
+        raise training.TrainingError(f"{spec.model} {window}: {checked.problem}")
     ledger = Ledger.open()
     known = status.read(spec, ledger)
     retrains = proposal.kind == "retrain" and proposal.champion is not None
@@ -77,11 +78,11 @@ def count(spec: ModelSpec, proposal: Proposal) -> dict[str, Any]:
         told["outlook"] = expected.as_json()
     return {
         **told,
-        "rows": checked["rows"],
-        "quarantined": checked["quarantined"],
+        "rows": checked.rows,
+        "quarantined": checked.quarantined,
         "labelled": len(label),
         **{part: _by_class(spec, label[getattr(slices, part)]) for part in PARTS},
-        "warnings": [*checked["warnings"], *absent.warnings(spec, label, slices)],
+        "warnings": [*checked.warnings, *absent.warnings(spec, label, slices)],
     }
 
 
@@ -123,7 +124,7 @@ def _outlook(
 
 
 def _labels(
-    spec: ModelSpec, window: Window, checked: dict[str, Any], newest: Newest | None
+    spec: ModelSpec, window: Window, checked: Checked, newest: Newest | None
 ) -> tuple[Ints, Ints]:
     """Return the classes and times of the labelled rows in order of time; shape (n,) each.
 
@@ -135,7 +136,7 @@ def _labels(
     from tasks.classifier.training import labels
 
     times, classes = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
-    for batch in quarantine.accepted(spec, window, checked):
+    for batch in checked_rows.accepted(spec, window, checked):
         label = labels(spec, batch)
         time = batch.column(spec.source.time).cast(pa.timestamp("us"), safe=False).cast(pa.int64())
         moments = time.to_numpy(zero_copy_only=False)

@@ -9,19 +9,22 @@ from typing import Any
 import numpy as np
 
 from tasks.audit.verified_model import champion_of, model_of
-from tasks.classifier import refit, skops_file, spans, training
+from tasks.classifier import refit, skops_file, training
 from tasks.classifier.calibration import learn
+from tasks.classifier.training_rows import gather
+from tasks.errors import Final
+from tasks.gates.candidate_metrics import CandidateMetrics
 from tasks.ledger.ledger import Ledger
 from tasks.registry import registry
 from tasks.registry.made_with import made_with
 from tasks.spec.model import ModelSpec
 from tasks.spec.windows import Window
-from tasks.validation import quarantine
+from tasks.validation import checked_rows
 
 _TOLERANCE = 1e-9
 
 
-class CannotReproduce(Exception):
+class CannotReproduce(Final):
     """Something that the candidate was made of is no longer there: says which, by digest."""
 
 
@@ -51,7 +54,7 @@ def reproduce(spec: ModelSpec, version: int) -> Reproduction:
         If spec or data are no longer those of the lineage.
     tasks.spec.model.SpecError
         If the ledger knows no such version.
-    tasks.registry.registry.RegistryError
+    tasks.registry.tracking.RegistryRefused
         If the version cannot be loaded.
     """
     ledger = Ledger.open()
@@ -64,33 +67,35 @@ def reproduce(spec: ModelSpec, version: int) -> Reproduction:
         )
     data = record["data"]
     window = Window(datetime.fromisoformat(data["from"]), datetime.fromisoformat(data["until"]))
-    rows = quarantine.check_rows(spec, window, {})
-    if rows["data_digest"] != data["digest"]:
+    rows = checked_rows.check(spec, window, {})
+    if rows.data_digest != data["digest"]:
         raise CannotReproduce(
             f"{spec.model} version {version} was trained on the data {data['digest']} of {window}, "
-            f"and the data there is {rows['data_digest']} now"
-            + (f" ({rows['problem']})" if rows["problem"] else "")
+            f"and the data there is {rows.data_digest} now"
+            + (f" ({rows.problem})" if rows.problem else "")
         )
-    frame, label, *_ = training.gather_all(spec, quarantine.accepted(spec, window, rows))
-    share = {"calibrate": spec.calibration.share, "judge": spec.training.judge}
+    taught = gather(spec, checked_rows.accepted(spec, window, rows))
     asked = next(p for p in ledger.proposals(spec.model) if p.proposal == candidate.proposal)
-    if asked.kind == "recalibrate" and asked.champion is not None:
-        cut = training.unfitted_slices(len(label), **share)
-        fitted = champion_of(spec, ledger, asked.champion).estimator.estimator
+    learning = CandidateMetrics.from_json(candidate.metrics).learning
+    if learning is None:
+        share = {"calibrate": spec.calibration.share, "judge": spec.training.judge}
+        cut = training.unfitted_slices(len(taught), **share)
+        fitted = champion_of(spec, ledger, asked.champion or 0).estimator.estimator
     else:
-        cut = spans.kept(len(label), candidate.metrics["span"])
-        fitted = training.fit(spec, frame[cut.fit], label[cut.fit])
-    if asked.kind == "retrain" and spec.training.refit == "accepted":
-        ours = refit.refit(spec, fitted, frame, label, cut)
+        cut = learning.cut(len(taught))
+        fits = taught.at(cut.fit)
+        fitted = training.fit(spec, fits.frame, fits.label)
+    if learning is not None and spec.training.refit == "accepted":
+        ours = refit.refit(spec, fitted, taught, cut)
     else:
-        ours = learn(fitted, frame[cut.calibrate], label[cut.calibrate], spec.calibration.method)
+        learns = taught.at(cut.calibrate)
+        ours = learn(fitted, learns.frame, learns.label, spec.calibration.method)
+    judged = taught.frame[cut.judge]
     theirs = model_of(spec, ledger, version)
     return Reproduction(
         identical=skops_file.dump(ours) == skops_file.dump(theirs),
         coefficients=_distance(_coefficients(ours), _coefficients(theirs)),
-        probabilities=_distance(
-            ours.predict_proba(frame[cut.judge]), theirs.predict_proba(frame[cut.judge])
-        ),
+        probabilities=_distance(ours.predict_proba(judged), theirs.predict_proba(judged)),
         packages=_changed(record),
     )
 

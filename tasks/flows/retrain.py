@@ -7,27 +7,31 @@ again after a crash.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from tasks import formats
 from tasks.audit.verified_model import champion_of
 from tasks.ledger import evidence, status
 from tasks.ledger.ledger import Ledger
 from tasks.ledger.records import Candidate, Decision, Proposal
-from tasks.promotion.approval import NotApproved, approved, proposal_named
+from tasks.promotion.approval import NotApproved, approved
 from tasks.promotion.promotion import follow
 from tasks.registry.lineage import lineage
 from tasks.registry.made_with import made_with
 from tasks.spec.model import ModelSpec
 from tasks.spec.windows import Window
-from tasks.validation import quarantine
+from tasks.validation import checked_rows
+from tasks.validation.checked_rows import Checked
 
 if TYPE_CHECKING:
-    import pandas as pd
-
-    from tasks.arrays import Floats, Ints
-    from tasks.classifier.training import Facts, Slices
+    from tasks.arrays import Ints
+    from tasks.classifier.spans import Learning
+    from tasks.classifier.training import Slices
+    from tasks.classifier.training_rows import TrainingRows
     from tasks.gates.acceptance import Acceptance
+    from tasks.gates.gate_result import GateResult
 
 
 def train(spec: ModelSpec, proposal: str) -> dict[str, Any]:
@@ -37,29 +41,31 @@ def train(spec: ModelSpec, proposal: str) -> dict[str, Any]:
     is fit: the champion's pipeline is taken as it is.
     """
     from tasks.classifier import absent, spans, training
+    from tasks.flows import handover
     from tasks.registry import tracking
+    from tasks.reports import validation_page
 
     ledger = Ledger.open()
     asked = approved(spec, ledger, proposal, "retrain")
-    rows = quarantine.check_rows(spec, _interval(asked), {})
-    if rows["problem"]:
-        raise training.TrainingError(f"{spec.model} {_interval(asked)}: {rows['problem']}")
-    frame, label, _, facts = _gather(spec, asked, rows)
-    span: dict[str, Any] = {}
+    checked = checked_rows.check(spec, _interval(asked), {})
+    report = validation_page.publish(spec, _interval(asked), checked)
+    if checked.problem:
+        raise training.TrainingError(f"{spec.model} {_interval(asked)}: {checked.problem}")
+    rows = _gather(spec, asked, checked)
+    learning: Learning | None = None
     if asked.kind == "recalibrate":
-        cut = slices_of(spec, asked, facts.time, label, ())
-        training.need_enough_to_calibrate(spec, label[cut.calibrate])
+        cut = slices_of(spec, asked, rows.facts.time, rows.label, ())
+        training.need_enough_to_calibrate(spec, rows.label[cut.calibrate])
         fitted = champion_of(spec, ledger, asked.champion or 0).estimator.estimator
     else:
-        changes = changes_of(spec, ledger, asked)
-        found = spans.fit(spec, frame, label, facts.time, _interval(asked), changes)
-        fitted, span, cut = found.pipeline, found.figures, found.cut
-        for line in spans.told(span):
+        best = spans.fit(spec, rows, _interval(asked), changes_of(spec, ledger, asked))
+        fitted, learning, cut = best.pipeline, best.learning, best.cut
+        for line in learning.told:
             print(line)
     tags = {
         "kind": asked.kind,
         "spec_digest": spec.digest,
-        "data_digest": rows["data_digest"],
+        "data_digest": checked.data_digest,
         "trained_from": asked.trained_from.isoformat(),
         "trained_until": asked.trained_until.isoformat(),
         "champion": str(asked.champion or ""),
@@ -69,32 +75,35 @@ def train(spec: ModelSpec, proposal: str) -> dict[str, Any]:
     }
     run_id = tracking.start(spec.model, proposal, tags)
     tracking.put_model(run_id, "fitted", fitted)
-    tracking.put_json(run_id, "rows", rows)
-    tracking.put_json(run_id, "span", span)
+    handover.ROWS.put(run_id, checked)
+    handover.LEARNING.put(run_id, learning)
     return {
         "candidate_run": run_id,
-        "rows": len(label),
-        "warnings": [*rows["warnings"], *absent.warnings(spec, label, cut)],
-        "report": rows["report"],
+        "rows": len(rows),
+        "warnings": [*checked.warnings, *absent.warnings(spec, rows.label, cut)],
+        "report": report,
         "mlflow_run": tracking.run_url(spec.model, run_id),
     }
 
 
 def calibrate(spec: ModelSpec, proposal: str, run_id: str) -> dict[str, Any]:
     """Learn the probabilities on the calibration slice."""
-    from tasks.classifier import calibration, spans, training
+    from tasks.classifier import calibration, training
+    from tasks.flows import handover
     from tasks.registry import tracking
 
     asked = approved(spec, Ledger.open(), proposal, "retrain")
-    frame, label, _, facts = _training_rows(spec, proposal, run_id)
-    span = tracking.get_json(run_id, "span")
-    parts = spans.kept(len(label), span) if span else slices_of(spec, asked, facts.time, label, ())
-    cut = parts.calibrate
-    training.need_enough_to_calibrate(spec, label[cut])
+    rows, learning = _training_rows(spec, asked, run_id), handover.LEARNING.get(run_id)
+    if learning is None:
+        cut = slices_of(spec, asked, rows.facts.time, rows.label, ())
+    else:
+        cut = learning.cut(len(rows))
+    learns = rows.at(cut.calibrate)
+    training.need_enough_to_calibrate(spec, learns.label)
     fitted = tracking.get_model(run_id, "fitted")
-    calibrated = calibration.learn(fitted, frame[cut], label[cut], spec.calibration.method)
+    calibrated = calibration.learn(fitted, learns.frame, learns.label, spec.calibration.method)
     tracking.put_model(run_id, "calibrated", calibrated)
-    return {"rows": cut.stop - cut.start, "mlflow_run": tracking.run_url(spec.model, run_id)}
+    return {"rows": len(learns), "mlflow_run": tracking.run_url(spec.model, run_id)}
 
 
 def gate(spec: ModelSpec, proposal: str, run_id: str) -> dict[str, Any]:
@@ -102,18 +111,21 @@ def gate(spec: ModelSpec, proposal: str, run_id: str) -> dict[str, Any]:
 
     What is registered is not judged again: people decide on the figures that it was registered on.
     """
-    from tasks.gates import declared_gates
+    from tasks.gates import gate_result
+    from tasks.gates.gate_result import GateResult
     from tasks.registry import tracking
     from tasks.reports import gate_page, retrain_brief
 
     ledger = Ledger.open()
     asked = approved(spec, ledger, proposal, "retrain", again="gates")
-    there = _registered(ledger, asked)
-    results = _judged_now(spec, ledger, asked, run_id) if there is None else there.gates
-    read = [declared_gates.from_json(result) for result in results]
+    registered = _registered(ledger, asked)
+    if registered is None:
+        results = _judged_now(spec, ledger, asked, run_id)
+    else:
+        results = tuple(GateResult.from_json(result) for result in registered.gates)
     return {
-        "passed": declared_gates.passed(read),
-        "gates": {r.title: f"{r.verdict}: {r.reason}" for r in read},
+        "passed": gate_result.passed(results),
+        "gates": {r.title: f"{r.verdict}: {r.reason}" for r in results},
         "gate_page": retrain_brief.address_of(
             gate_page.page_path(spec.model, retrain_brief.slug(proposal))
         ),
@@ -130,14 +142,14 @@ def register(spec: ModelSpec, proposal: str, run_id: str) -> dict[str, Any]:
 
     ledger = Ledger.open()
     asked = approved(spec, ledger, proposal, "retrain")
-    there = _registered(ledger, asked)
-    if there is None:
+    registered = _registered(ledger, asked)
+    if registered is None:
         taken = {c.version for c in ledger.candidates(spec.model)}
-        there = ledger.add_candidate(_candidate(spec, asked, run_id, taken))
+        registered = ledger.add_candidate(_candidate(spec, asked, run_id, taken))
     follow(spec, ledger)
     return {
-        "version": there.version,
-        "registered_version": registry.version_url(spec.model, there.version),
+        "version": registered.version,
+        "registered_version": registry.version_url(spec.model, registered.version),
     }
 
 
@@ -148,95 +160,93 @@ def _registered(ledger: Ledger, asked: Proposal) -> Candidate | None:
 
 def _judged_now(
     spec: ModelSpec, ledger: Ledger, asked: Proposal, run_id: str
-) -> list[Mapping[str, Any]]:
+) -> tuple[GateResult, ...]:
     """Judge, keep with the run what register takes from there, and return the gates' results."""
     from tasks.classifier import calibration_fit
-    from tasks.drift import reference
-    from tasks.gates.declared_gates import as_json
+    from tasks.flows import handover
     from tasks.registry import tracking
 
     known = status.read(spec, ledger)
-    frame, label, weight, facts = _training_rows(spec, asked.proposal, run_id)
-    calibrated = tracking.get_model(run_id, "calibrated")
-    champion = None if asked.champion is None else champion_of(spec, ledger, asked.champion)
-    span = tracking.get_json(run_id, "span")
-    judged = _judged(
-        spec, known, asked, (calibrated, champion), (frame, label, weight, facts), span
-    )
-    figures: list[Mapping[str, Any]] = [as_json(r) for r in judged.gates]
-    tracking.put_json(run_id, "gates", figures)
-    _publish(spec, asked, run_id, judged, span)
-    tracking.put_json(run_id, "reference", reference.to_json(judged.reference))
-    tracking.put_json(run_id, "metrics", {**judged.metrics, **({"span": span} if span else {})})
-    learnt = calibration_fit.metrics(judged.metrics["calibration"])
-    tracking.log_metrics(run_id, {**judged.metrics["candidate"], **learnt})
+    learning = handover.LEARNING.get(run_id)
+    judged = _judged(spec, ledger, known, asked, run_id, learning)
+    judged = replace(judged, metrics=replace(judged.metrics, learning=learning))
+    handover.GATES.put(run_id, judged.gates)
+    _publish(spec, asked, run_id, judged)
+    handover.REFERENCE.put(run_id, judged.reference)
+    handover.METRICS.put(run_id, judged.metrics)
+    learnt = calibration_fit.metrics(judged.metrics.calibration)
+    tracking.log_metrics(run_id, {**judged.metrics.candidate, **learnt})
     if not judged.passed:
         failed = "; ".join(f"{r.title} ({r.reason})" for r in judged.gates if not r.passed)
-        since = known.decided_at(asked)
         ledger.decide(
             Decision(
-                spec.model,
-                asked.proposal,
-                "gates",
-                "failed",
-                "gates",
-                failed,
-                evidence.digest(figures),
-                since,
+                model=spec.model,
+                proposal=asked.proposal,
+                step="gates",
+                answer="failed",
+                by="gates",
+                comment=failed,
+                evidence=evidence.digest([result.to_json() for result in judged.gates]),
+                effective_from=known.decided_at(asked),
             )
         )
-    return figures
+    return judged.gates
 
 
 def _candidate(spec: ModelSpec, asked: Proposal, run_id: str, taken: set[int]) -> Candidate:
     """Register what the run holds, under no version that is taken; return the row that says so."""
-    from tasks.registry import registry, tracking
+    from tasks.drift import reference
+    from tasks.flows import handover
+    from tasks.gates import gate_result
+    from tasks.registry import registry
     from tasks.signing import artifact
 
-    gates = tracking.get_json(run_id, "gates")
-    if not all(g["passed"] for g in gates):
+    results = handover.GATES.get(run_id)
+    if not gate_result.passed(results):
         raise NotApproved(f"{asked.proposal}: the gates did not pass; nothing is registered")
-    rows = tracking.get_json(run_id, "rows")
-    metrics = tracking.get_json(run_id, "metrics")
+    gates: list[Mapping[str, Any]] = [result.to_json() for result in results]
+    rows = handover.ROWS.get(run_id)
+    metrics = handover.METRICS.get(run_id)
     model = _accepted(spec, asked, run_id)
-    record = lineage(spec, asked, rows, model, metrics, gates, made_with())
+    record = lineage(spec, asked, rows, model, metrics.to_json(), gates, made_with())
     made = registry.register(spec, run_id, model, record, taken)
+    metrics = replace(metrics, model_file=artifact.model_digest(model))
     return Candidate(
-        spec.model,
-        asked.proposal,
-        made.version,
-        run_id,
-        made.artifact_digest,
-        spec.digest,
-        rows["data_digest"],
-        asked.trained_until,
-        {**metrics, "model_file": artifact.model_digest(model)},
-        gates,
-        tracking.get_json(run_id, "reference"),
+        model=spec.model,
+        proposal=asked.proposal,
+        version=made.version,
+        run_id=run_id,
+        artifact_digest=made.artifact_digest,
+        spec_digest=spec.digest,
+        data_digest=rows.data_digest,
+        trained_until=asked.trained_until,
+        metrics={formats.KEY: formats.METRICS, **metrics.to_json()},
+        gates=gates,
+        reference=reference.to_json(handover.REFERENCE.get(run_id)),
     )
 
 
 def _accepted(spec: ModelSpec, asked: Proposal, run_id: str) -> Any:
     """Return what is registered of a run whose gates passed: what was judged, or its refit twin."""
-    from tasks.classifier import refit, spans
+    from tasks.classifier import refit
+    from tasks.flows import handover
     from tasks.registry import tracking
 
-    if asked.kind == "recalibrate" or spec.training.refit == "never":
+    never = spec.training.refit == "never"
+    learning = None if never else handover.LEARNING.get(run_id)
+    if learning is None:
         return tracking.get_model(run_id, "calibrated")
-    frame, label, *_ = _training_rows(spec, asked.proposal, run_id)
-    cut = spans.kept(len(label), tracking.get_json(run_id, "span"))
-    return refit.refit(spec, tracking.get_model(run_id, "fitted"), frame, label, cut)
+    rows, fitted = _training_rows(spec, asked, run_id), tracking.get_model(run_id, "fitted")
+    return refit.refit(spec, fitted, rows, learning.cut(len(rows)))
 
 
-def _publish(
-    spec: ModelSpec, asked: Proposal, run_id: str, judged: Acceptance, span: Mapping[str, Any]
-) -> None:
+def _publish(spec: ModelSpec, asked: Proposal, run_id: str, judged: Acceptance) -> None:
     """Keep the gates' page with the run, and in the store for the Airflow UI."""
     from tasks import store
     from tasks.registry import tracking
     from tasks.reports import gate_page, retrain_brief
 
-    page = gate_page.page_html(spec, asked, judged, span)
+    page = gate_page.page_html(spec, asked, judged)
     tracking.put_page(run_id, "gates", page)
     tracking.put_json(run_id, "gate_page", gate_page.page_json(judged))
     path = gate_page.page_path(spec.model, retrain_brief.slug(asked.proposal))
@@ -245,66 +255,63 @@ def _publish(
 
 def _judged(
     spec: ModelSpec,
+    ledger: Ledger,
     known: status.Status,
     asked: Proposal,
-    models: tuple[Any, Any | None],
-    rows: tuple[pd.DataFrame, Ints, Floats | None, Facts],
-    span: Mapping[str, Any],
+    run_id: str,
+    learning: Learning | None,
 ) -> Acceptance:
-    from tasks.classifier import spans, timing
+    """Return how the run's calibrated model does beside the champion."""
+    from tasks.classifier import timing, training
     from tasks.drift import reference
     from tasks.gates import acceptance, recalibration
+    from tasks.gates.candidate_metrics import CandidateMetrics
+    from tasks.gates.contest import Contender, Contest
+    from tasks.registry import tracking
 
-    (candidate, champion), (frame, label, weight, facts) = models, rows
-    before = known.candidate(asked.champion)
-    if asked.kind == "recalibrate" and before is not None:
+    rows = _training_rows(spec, asked, run_id)
+    candidate = Contender(model=tracking.get_model(run_id, "calibrated"), spec_digest=spec.digest)
+    before, champion = known.candidate(asked.champion), None
+    if asked.champion is not None:
+        champion = Contender(
+            model=champion_of(spec, ledger, asked.champion),
+            spec_digest=None if before is None else before.spec_digest,
+        )
+    if learning is None:
+        if before is None or champion is None:
+            raise training.TrainingError(f"{asked.proposal}: no champion to recalibrate")
         return recalibration.judge(
             spec,
             candidate,
             champion,
-            frame,
-            label,
-            reference.from_json(before.reference),
-            before.metrics,
-            weight,
-            facts=facts,
+            rows,
+            reference.from_json(before.reference, f"reference of version {before.version}"),
+            CandidateMetrics.from_json(before.metrics),
         )
-    return acceptance.judge(
-        spec,
-        candidate,
-        champion,
-        frame,
-        label,
-        spans.kept(len(label), span),
-        asked.trained_until - asked.trained_from,
-        weight,
-        facts=facts,
-        champion_spec=None if before is None else before.spec_digest,
-        seconds=None
-        if spec.gates.scoring_time is None
-        else timing.seconds_per_row(candidate, champion, frame),
-    )
+    if spec.gates.scoring_time is not None:
+        rival = None if champion is None else champion.model
+        ours, theirs = timing.seconds_per_row(candidate.model, rival, rows.frame)
+        candidate = replace(candidate, seconds=ours)
+        champion = None if champion is None else replace(champion, seconds=theirs)
+    contest = Contest(candidate=candidate, champion=champion)
+    span = asked.trained_until - asked.trained_from
+    return acceptance.judge(spec, contest, rows, learning.cut(len(rows)), span)
 
 
 def _interval(proposal: Proposal) -> Window:
     return Window(proposal.trained_from, proposal.trained_until)
 
 
-def _training_rows(
-    spec: ModelSpec, proposal: str, run_id: str
-) -> tuple[pd.DataFrame, Ints, Floats | None, Facts]:
-    from tasks.registry import tracking
+def _training_rows(spec: ModelSpec, asked: Proposal, run_id: str) -> TrainingRows:
+    from tasks.flows import handover
 
-    asked = proposal_named(Ledger.open(), spec, proposal)
-    return _gather(spec, asked, tracking.get_json(run_id, "rows"))
+    return _gather(spec, asked, handover.ROWS.get(run_id))
 
 
-def _gather(
-    spec: ModelSpec, asked: Proposal, rows: dict[str, Any]
-) -> tuple[pd.DataFrame, Ints, Floats | None, Facts]:
-    from tasks.classifier.training import gather_all
+def _gather(spec: ModelSpec, asked: Proposal, checked: Checked) -> TrainingRows:
+    from tasks.classifier.training_rows import gather
 
-    return gather_all(spec, quarantine.accepted(spec, _interval(asked), rows))
+    return gather(spec, checked_rows.accepted(spec, _interval(asked), checked))
 
 
 def changes_of(spec: ModelSpec, ledger: Ledger, asked: Proposal) -> tuple[datetime, ...]:

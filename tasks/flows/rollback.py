@@ -5,6 +5,8 @@ from __future__ import annotations
 from tasks import bounds
 from tasks.audit import verification
 from tasks.audit.verified_model import model_of
+from tasks.drift.episode import Numbered
+from tasks.errors import Final
 from tasks.ledger import evidence, status
 from tasks.ledger.ledger import Ledger
 from tasks.ledger.records import Decision, Observation, Promotion, Proposal
@@ -19,7 +21,7 @@ from tasks.spec.model import ModelSpec
 STEP = "rollback"
 
 
-class RollbackError(Exception):
+class RollbackError(Final):
     """A rollback that cannot be done: says why, and the way out."""
 
 
@@ -51,7 +53,7 @@ def target(spec: ModelSpec, version: int | None) -> tuple[int, int]:
     ------
     RollbackError
         If there is no such earlier champion.
-    tasks.registry.registry.RegistryError
+    tasks.registry.tracking.RegistryRefused
         If its model cannot be loaded safely.
     """
     ledger = Ledger.open()
@@ -77,30 +79,30 @@ def propose(spec: ModelSpec, proposal: str) -> Proposal:
     ------
     NotDue
         If no rollback of this name is due any more.
-    tasks.registry.registry.RegistryError
+    tasks.registry.tracking.RegistryRefused
         If the target's model cannot be loaded safely.
     """
     ledger = Ledger.open()
     if earlier := _named(spec, ledger, proposal):
         return earlier
     found = due(spec)
-    episode, _, number = proposal.rpartition(".")
-    if found is None or found.silence or found.episode != episode or not number.isdecimal():
+    asked = Numbered.parse(proposal)
+    if found is None or found.silence or asked is None or found.episode != asked.episode:
         raise NotDue(f"{spec.model}: no rollback named {proposal} is due any more")
     target(spec, found.target)
     return ledger.propose(
         Proposal(
-            spec.model,
-            proposal,
-            KIND,
-            found.reason,
-            found.episode,
-            found.champion,
-            found.compared[0].window.start,
-            found.compared[-1].window.end,
-            approval.PROPOSER,
-            spec.digest,
-            found.target,
+            model=spec.model,
+            proposal=proposal,
+            kind=KIND,
+            reason=found.reason,
+            episode=found.episode,
+            champion=found.champion,
+            trained_from=found.compared[0].window.start,
+            trained_until=found.compared[-1].window.end,
+            proposer=approval.PROPOSER,
+            spec_digest=spec.digest,
+            target=found.target,
         )
     )
 
@@ -126,7 +128,7 @@ def by_hand(
     RollbackError
         As `target`; if the champion is not `expected`; if the name is that of another proposal, or
         like the monitor's; if no reason is given.
-    tasks.registry.registry.RegistryError
+    tasks.registry.tracking.RegistryRefused
         If the target's model cannot be loaded safely.
     tasks.bounds.OutOfBounds
         If the ledger cannot hold a name, the reason or the version.
@@ -147,14 +149,36 @@ def by_hand(
             raise RollbackError(f"the champion of {spec.model} is version {champion} by now")
         since = known.promotions[-1].effective_from
         until = known.effective_from(since)
-        asked = (KIND, reason, None, champion, since, until, by, spec.digest, wanted)
-        row = ledger.propose(Proposal(spec.model, proposal, *asked))
+        row = ledger.propose(
+            Proposal(
+                model=spec.model,
+                proposal=proposal,
+                kind=KIND,
+                reason=reason,
+                episode=None,
+                champion=champion,
+                trained_from=since,
+                trained_until=until,
+                proposer=by,
+                spec_digest=spec.digest,
+                target=wanted,
+            )
+        )
     if row is None or (row.proposer, row.kind) != (by, KIND):
         raise RollbackError(f"{proposal} is the name of another proposal; take one of your own")
     if approval.decided(ledger, spec, proposal, STEP) is None:
         shown, since = evidence.of_proposal(spec, row), row.trained_until
         ledger.decide(
-            Decision(spec.model, proposal, STEP, "approved", by, row.reason, shown, since)
+            Decision(
+                model=spec.model,
+                proposal=proposal,
+                step=STEP,
+                answer="approved",
+                by=by,
+                comment=row.reason,
+                evidence=shown,
+                effective_from=since,
+            )
         )
     return row
 

@@ -2,49 +2,72 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import partial
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from tasks.arrays import Floats, Ints
-from tasks.classifier import absent, calibration, capped, refit, scoring, training
+from tasks.classifier import absent, calibration, capped, refit, scoring
 from tasks.classifier.calibration_fit import parameters
 from tasks.classifier.finite import NotFinite, need_finite
 from tasks.classifier.margins import confidence, hinge, margin
-from tasks.classifier.training import TrainingError, class_names
+from tasks.classifier.training import Slices, TrainingError, class_names
+from tasks.classifier.training_rows import TrainingRows
 from tasks.drift import scored_rows
 from tasks.drift.grid import Grid
 from tasks.drift.reference import Reference, reference_of
-from tasks.gates import checks, declared_gates
+from tasks.gates import every_gate, gate_result
+from tasks.gates.candidate_metrics import CandidateMetrics
+from tasks.gates.contest import Contender, Contest
 from tasks.gates.curves import Figures, figures
-from tasks.gates.declared_gates import GateResult
+from tasks.gates.gate_result import GateResult
 from tasks.gates.losses import Scored, rates
 from tasks.spec.model import ModelSpec
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 _LEAST_BLOCKS = 8
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Acceptance:
     """The gates' results, figures behind them, the candidate's reference, and what is drawn."""
 
     gates: tuple[GateResult, ...]
-    metrics: Mapping[str, Any]
+    metrics: CandidateMetrics
     reference: Reference
     figures: Figures
 
     @property
     def passed(self) -> bool:
-        return declared_gates.passed(self.gates)
+        return gate_result.passed(self.gates)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Heard:
+    """A contest on the rows of a training window, once both models have scored them.
+
+    `decision` and `inputs` are what `scoring.score` says of the candidate on all rows; `answers`
+    are both models' on the rows that judge. A champion that cannot score those has none, and
+    `unanswered` says why.
+    """
+
+    spec: ModelSpec
+    contest: Contest[Contender]
+    rows: TrainingRows
+    cut: Slices
+    decision: Floats
+    inputs: Any
+    answers: Contest[Scored]
+    unanswered: GateResult | None
+
+    @property
+    def fitted(self) -> Floats:
+        """Return the candidate's labelled margins of the rows that it was fit on."""
+        return margin(self.decision[self.cut.fit], self.rows.label[self.cut.fit])
 
 
 @contextmanager
@@ -59,104 +82,129 @@ def trainable() -> Iterator[None]:
 @trainable()
 def judge(
     spec: ModelSpec,
-    candidate: Any,
-    champion: Any | None,
-    frame: pd.DataFrame,
-    label: Ints,
-    cut: training.Slices,
+    contest: Contest[Contender],
+    rows: TrainingRows,
+    cut: Slices,
     span: timedelta,
-    weight: Floats | None = None,
-    *,
-    facts: training.Facts | None = None,
-    champion_spec: str | None = None,
-    seconds: tuple[float, float | None] | None = None,
 ) -> Acceptance:
     """Judge a calibrated candidate on the newest rows of its training window.
 
     Parameters
     ----------
-    champion
-        The model it would replace, None at the bootstrap.
-    frame, label
-        All rows of the training window, oldest first.
+    contest
+        The candidate, and the model it would replace.
+    rows
+        All rows of the training window. Their weights weigh the reference's losses; the gates count
+        rows.
     cut
         Which of them the candidate was fit on, which calibrated it, and which judge it.
     span
         The event time that all rows cover.
-    weight
-        Their sample weights, which weigh the reference's losses; the gates count rows.
-    facts
-        Their times, keys and slice columns; gates that need one which is not given say so.
-    champion_spec
-        Digest of the spec that the champion was trained with, if known.
-    seconds
-        What scoring a row took candidate and champion, if measured.
 
     Raises
     ------
     TrainingError
         If the candidate's decision values, or the sums of its losses, are no finite numbers.
     """
-    rows, truth = frame[cut.judge], label[cut.judge]
-    decision, inputs = scoring.score(candidate, frame)
-    need_finite(decision)
-    ours = _answers(candidate, decision[cut.judge], truth)
-    theirs, unanswered = None, []
-    if champion is not None:
-        try:
-            before = scoring.decide(champion, rows)
-            need_finite(before)
-            theirs = _answers(champion, before, truth)
-        except Exception as error:  # such as a feature that the spec no longer reads
-            unanswered = [_unanswered(error)]
-    fitted = margin(decision[cut.fit], label[cut.fit])
-    known = checks.Known(facts, champion_spec, seconds)
-    results = [
-        *unanswered,
-        *checks.compared(spec, ours, theirs, rows, known.at(cut.judge)),
-        *checks.sound(spec, (candidate, champion), (ours, theirs), fitted, known),
-        *checks.unleaked(spec, frame, label, cut, known),
-    ]
-    metrics = {
-        "judged_rows": len(truth),
-        "capped": capped.beyond(candidate, rows),
-        "candidate": rates(ours, spec.gates.costs),
-        "champion": None if theirs is None else rates(theirs, spec.gates.costs),
-        "calibration": parameters(candidate, decision[cut.calibrate], class_names(spec)),
-        "hinge_gap": float(hinge(ours.margins).mean() - hinge(fitted).mean()),
-        "support_vectors": int((fitted <= 1).sum()),
-        "fitted_rows": len(fitted),
-        "refit": refit.figures(spec, cut),
-        "warnings": absent.warnings(spec, label, cut),
-    }
-    held_out = slice(cut.calibrate.start, cut.judge.stop)
-    windows = max(round(span / spec.window.every), _LEAST_BLOCKS)
-    held = decision[held_out]
-    grid = Grid.around(confidence(held), margin(held, label[held_out]))
-    score = partial(scored_rows.summarise_rows, spec, grid)
-    blocks = [
-        [
-            score(
-                candidate,
-                frame[a:b],
-                label[a:b],
-                decision[a:b],
-                inputs[a:b],
-                None if weight is None else weight[a:b],
-            )
-            for a, b in pairwise(_edges(group, len(label) / windows))
-        ]
-        for group in _regimes(cut)
-    ]
+    heard = hear(spec, contest, rows, cut)
     return Acceptance(
-        tuple(results),
-        metrics,
-        reference_of(blocks, 1, calibration.sigmoid(candidate)),
-        figures(ours, theirs),
+        gates=results(heard),
+        metrics=metrics(heard),
+        reference=reference(heard, span),
+        figures=figures(heard.answers),
     )
 
 
-def _answers(model: Any, decision: Floats, truth: Ints) -> Scored:
+def hear(spec: ModelSpec, contest: Contest[Contender], rows: TrainingRows, cut: Slices) -> Heard:
+    """Let the candidate score all rows, and the champion those that judge."""
+    judged, champion = rows.at(cut.judge), contest.champion
+    decision, inputs = scoring.score(contest.candidate.model, rows.frame)
+    need_finite(decision)
+    ours = answers(contest.candidate.model, decision[cut.judge], judged.label)
+    theirs, unanswered = None, None
+    if champion is not None:
+        try:
+            before = scoring.decide(champion.model, judged.frame)
+            need_finite(before)
+            theirs = answers(champion.model, before, judged.label)
+        except Exception as error:  # such as a feature that the spec no longer reads
+            unanswered = _unanswered(error)
+    return Heard(
+        spec=spec,
+        contest=contest,
+        rows=rows,
+        cut=cut,
+        decision=decision,
+        inputs=inputs,
+        answers=Contest(candidate=ours, champion=theirs),
+        unanswered=unanswered,
+    )
+
+
+def results(heard: Heard) -> tuple[GateResult, ...]:
+    """Return the result of every gate."""
+    spec, cut = heard.spec, heard.cut
+    return (
+        *([] if heard.unanswered is None else [heard.unanswered]),
+        *every_gate.compared(spec, heard.answers, heard.rows.at(cut.judge)),
+        *every_gate.sound(spec, heard.contest, heard.answers, heard.fitted),
+        *every_gate.unleaked(spec, heard.rows, cut),
+    )
+
+
+def metrics(heard: Heard) -> CandidateMetrics:
+    """Return the figures behind the gates."""
+    spec, rows, cut = heard.spec, heard.rows, heard.cut
+    model, fitted = heard.contest.candidate.model, heard.fitted
+    both = heard.answers.map(lambda scored: rates(scored, spec.gates.costs))
+    return CandidateMetrics(
+        judged_rows=len(heard.answers.candidate.truth),
+        capped=capped.beyond(model, rows.frame[cut.judge]),
+        candidate=both.candidate,
+        champion=both.champion,
+        calibration=parameters(model, heard.decision[cut.calibrate], class_names(spec)),
+        hinge_gap=float(hinge(heard.answers.candidate.margins).mean() - hinge(fitted).mean()),
+        support_vectors=int((fitted <= 1).sum()),
+        fitted_rows=len(fitted),
+        refit=refit.refit_of(spec, cut),
+        warnings=tuple(absent.warnings(spec, rows.label, cut)),
+    )
+
+
+def reference(heard: Heard, span: timedelta) -> Reference:
+    """Return the reference of the candidate: its summary of the rows that the fit did not see.
+
+    Its spread is that of blocks as long as a window, eight of them at the least.
+    """
+    spec, rows, cut = heard.spec, heard.rows, heard.cut
+    model, decision, inputs = heard.contest.candidate.model, heard.decision, heard.inputs
+    held_out = _held_out(cut)
+    held = decision[held_out]
+    grid = Grid.around(confidence(held), margin(held, rows.label[held_out]))
+    windows = max(round(span / spec.window.every), _LEAST_BLOCKS)
+    blocks = []
+    for group in _regimes(cut):
+        summaries = []
+        for first, last in pairwise(_edges(group, len(rows) / windows)):
+            block = rows.at(slice(first, last))
+            summaries.append(
+                scored_rows.summarise_rows(
+                    spec,
+                    grid,
+                    model,
+                    block.frame,
+                    block.label,
+                    decision[first:last],
+                    inputs[first:last],
+                    block.weight,
+                )
+            )
+        blocks.append(summaries)
+    return reference_of(blocks, 1, calibration.sigmoid(model))
+
+
+def answers(model: Any, decision: Floats, truth: Ints) -> Scored:
+    """Return what a model with these decision values says of rows."""
     return Scored(decision, calibration.probabilities(model, decision), truth)
 
 
@@ -168,11 +216,14 @@ def _unanswered(error: Exception) -> GateResult:
     return GateResult("champion_answers", "failed", why)
 
 
-def _regimes(cut: training.Slices) -> list[slice]:
+def _held_out(cut: Slices) -> slice:
+    return slice(cut.calibrate.start, cut.judge.stop)
+
+
+def _regimes(cut: Slices) -> list[slice]:
     """Return the rows whose blocks are alike: before the change, fit since then, and held out."""
     old, fresh = slice(0, cut.since), slice(cut.since, cut.calibrate.start)
-    held_out = slice(cut.calibrate.start, cut.judge.stop)
-    return [group for group in (old, fresh, held_out) if group.stop > group.start]
+    return [group for group in (old, fresh, _held_out(cut)) if group.stop > group.start]
 
 
 def _edges(group: slice, size: float) -> Ints:

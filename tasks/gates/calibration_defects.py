@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from tasks.arrays import Ints
-from tasks.gates.declared_gates import GateResult, verdict
+from tasks.gates.contest import Contest
+from tasks.gates.gate_result import GateResult, verdict
 from tasks.gates.losses import Scored
 
 
@@ -26,24 +27,18 @@ class Learnt:
     classes: Ints
 
 
-def calibration_slope(
-    candidate: Learnt, champion: Learnt | None, classes: Sequence[str]
-) -> list[GateResult]:
-    """Return whether larger margins mean larger probabilities, at least where the champion's do.
-
-    `champion` is None at the bootstrap.
-    """
+def calibration_slope(learnt: Contest[Learnt], classes: Sequence[str]) -> list[GateResult]:
+    """Return whether larger margins mean larger probabilities, at least where the champion's do."""
 
     def found(learnt: Learnt) -> _Found:
         wrong = np.zeros(len(classes) if len(classes) > 2 else 1, dtype=bool)
         wrong[learnt.classes if len(learnt.slopes) > 1 else ...] = np.array(learnt.slopes) <= 0
         return _Found(wrong.tolist(), min(learnt.slopes))
 
-    slopes = candidate.slopes
+    slopes = learnt.candidate.slopes
     return _shared(
         "calibration_slope",
-        found(candidate),
-        None if champion is None else found(champion),
+        learnt.map(found),
         classes,
         sound="a larger margin means a larger probability",
         defect=f"a larger margin means no larger probability, slope {min(slopes):.3g}",
@@ -53,32 +48,25 @@ def calibration_slope(
 
 
 def ranking_kept(
-    answers: tuple[Scored, Scored | None],
-    learnt: tuple[Learnt, Learnt | None],
-    classes: Sequence[str],
+    answers: Contest[Scored], learnt: Contest[Learnt], classes: Sequence[str]
 ) -> list[GateResult]:
     """Return whether probabilities rank rows as scores do, at least where the champion's do.
 
     Of two classes no row may change its place; ties are fine. Of more, probabilities are made to
     sum to 1, which moves rows a little: each class's rank correlation must be positive.
-
-    Parameters
-    ----------
-    answers, learnt
-        Of candidate and champion; None at the bootstrap.
     """
-    candidate, champion = answers
-    ours = _ranked(candidate, learnt[0])
+    candidate, champion = answers.candidate, answers.champion
+    ours = _ranked(candidate, learnt.candidate)
     theirs = None
-    if champion is not None and learnt[1] is not None:
-        theirs = _ranked(champion, learnt[1])
+    if champion is not None and learnt.champion is not None:
+        theirs = _ranked(champion, learnt.champion)
+    found = Contest(candidate=ours, champion=theirs)
     defect = "probabilities do not rank rows as scores do"
     if candidate.decision.ndim == 1:
         defect = f"{ours.figure:g} neighbours by score stand the other way round by probability"
     return _shared(
         "ranking_kept",
-        ours,
-        theirs,
+        found,
         classes,
         sound="probabilities rank rows as scores do",
         defect=defect,
@@ -112,8 +100,7 @@ def _ranked(scored: Scored, learnt: Learnt) -> _Found:
 
 def _shared(
     name: str,
-    ours: _Found,
-    theirs: _Found | None,
+    found: Contest[_Found],
     classes: Sequence[str],
     *,
     sound: str,
@@ -121,6 +108,7 @@ def _shared(
     remedy: str,
 ) -> list[GateResult]:
     """Return a failure where the candidate has a defect that the champion has not."""
+    ours, theirs = found.candidate, found.champion
     known = [False] * len(ours.wrong) if theirs is None else theirs.wrong
     pairs = list(zip(ours.wrong, known, strict=True))
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tasks.arrays import Floats
+from tasks.gates.contest import Contest
 from tasks.gates.losses import Scored
 
 _BINS = 48
@@ -35,14 +36,17 @@ class Figures:
     champion: Curve | None
 
 
-def figures(candidate: Scored, champion: Scored | None) -> Figures:
+def figures(answers: Contest[Scored]) -> Figures:
     """Return the figures of both models on the same rows."""
-    both = [scored for scored in (candidate, champion) if scored is not None]
-    ends = [np.quantile(scored.margins, [_TAIL, 1 - _TAIL]) for scored in both]
+    ends = [
+        np.quantile(scored.margins, [_TAIL, 1 - _TAIL])
+        for scored in (answers.candidate, answers.champion)
+        if scored is not None
+    ]
     low, high = min(-1.0, *(e[0] for e in ends)), max(2.0, *(e[1] for e in ends))
     edges: Floats = np.linspace(low, high, _BINS + 1)
-    curves = [_curve(scored, edges) for scored in both]
-    return Figures(tuple(edges.tolist()), curves[0], curves[1] if champion is not None else None)
+    curves = answers.map(lambda scored: _curve(scored, edges))
+    return Figures(tuple(edges.tolist()), curves.candidate, curves.champion)
 
 
 def _curve(scored: Scored, edges: Floats) -> Curve:

@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tasks.arrays import Ints
-from tasks.gates.declared_gates import GateResult, verdict
+from tasks.gates.gate_result import GateResult, verdict
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from tasks.classifier.training import Facts, Slices
+    from tasks.classifier.training import Slices
+    from tasks.classifier.training_rows import Facts
 
 _ENOUGH = 20  # rows of each class: a useless feature separates 20 from 20 once in 7e10
 _REPEATED = 0.01  # share of twins within the fit, from where on content names no row
@@ -81,7 +82,7 @@ def _separating(
             yield str(name)
 
 
-def shared_keys(facts: Facts | None, cut: Slices) -> list[GateResult]:
+def shared_keys(facts: Facts, cut: Slices) -> list[GateResult]:
     """Return whether no judged row has the name of a fitted one.
 
     A key names a row where no two fitted rows have the same; else key and time do together, as a
@@ -90,7 +91,7 @@ def shared_keys(facts: Facts | None, cut: Slices) -> list[GateResult]:
     import pandas as pd
 
     name = "shared_keys"
-    if facts is None or facts.key is None:
+    if facts.key is None:
         return [GateResult(name, "not_judged", "the keys of the rows were not given")]
     keys = pd.util.hash_array(facts.key, categorize=False)
     if len(np.unique(keys[cut.fit])) < len(keys[cut.fit]):

@@ -10,11 +10,12 @@ import numpy as np
 
 from tasks.arrays import Floats, Ints
 from tasks.classifier.margins import error, hinge, margin, violation
+from tasks.errors import Final
 from tasks.gates.equal_mass import Reliability, reliability
 from tasks.spec.gate_options import Costs
 
 
-class NotComputable(Exception):
+class NotComputable(Final):
     """A gate cannot be computed, and says why."""
 
 

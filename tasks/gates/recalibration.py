@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tasks.arrays import Floats, Ints
+from tasks.arrays import Floats
 from tasks.classifier import absent, calibration, capped, scoring, training
 from tasks.classifier.calibration_fit import parameters
 from tasks.classifier.finite import need_finite
 from tasks.classifier.training import class_names
+from tasks.classifier.training_rows import TrainingRows
 from tasks.drift.reference import Reference
 from tasks.drift.reliability_table import ReliabilityTable
-from tasks.gates import checks, declared_gates
-from tasks.gates.acceptance import Acceptance, trainable
+from tasks.gates import declared_gates, every_gate
+from tasks.gates.acceptance import Acceptance, answers, trainable
+from tasks.gates.candidate_metrics import CandidateMetrics
+from tasks.gates.contest import Contender, Contest
 from tasks.gates.curves import figures
-from tasks.gates.declared_gates import GateResult, verdict
+from tasks.gates.gate_result import GateResult, verdict
 from tasks.gates.losses import Scored, rates
 from tasks.spec.gate_options import Gate
 from tasks.spec.model import Gates, ModelSpec
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 _WANTED = Gates(
     calibration_error=Gate(better_than="champion"),
@@ -32,21 +30,16 @@ _WANTED = Gates(
 )
 _NAMES = {"calibration_error": "better_calibrated", "brier": "brier_kept"}
 _OF_THE_FIT = ("hinge_gap", "support_vectors", "support_vector_share", "scoring_time")
-_KEPT = ("hinge_gap", "support_vectors", "fitted_rows")
 
 
 @trainable()
 def judge(
     spec: ModelSpec,
-    candidate: Any,
-    champion: Any,
-    frame: pd.DataFrame,
-    label: Ints,
-    accepted: Reference,
-    metrics: Mapping[str, Any],
-    weight: Floats | None = None,
-    *,
-    facts: training.Facts | None = None,
+    candidate: Contender,
+    champion: Contender,
+    rows: TrainingRows,
+    reference: Reference,
+    metrics: CandidateMetrics,
 ) -> Acceptance:
     """Judge the champion's decision function under a new calibration, on the newest rows.
 
@@ -57,49 +50,53 @@ def judge(
 
     Parameters
     ----------
-    frame, label
-        The rows to calibrate and to judge on, oldest first; the champion has seen none of them.
-    accepted, metrics
-        The champion's reference, and the metrics that it was accepted with.
-    weight
-        Sample weights, which weigh the reference's reliability; the gates count rows.
-    facts
-        Times, keys and slice columns of the rows.
+    rows
+        Those to calibrate and to judge on; the champion has seen none of them. Their weights weigh
+        the reference's reliability; the gates count rows.
+    reference, metrics
+        The champion's, and the metrics that it was accepted with.
     """
     cut = training.unfitted_slices(
-        len(label), calibrate=spec.calibration.share, judge=spec.training.judge
+        len(rows), calibrate=spec.calibration.share, judge=spec.training.judge
     )
-    rows, truth = frame[cut.judge], label[cut.judge]
-    decision = scoring.decide(candidate, frame)
+    judged, classes = rows.at(cut.judge), class_names(spec)
+    decision = scoring.decide(candidate.model, rows.frame)
     need_finite(decision)
-    chance = calibration.probabilities(candidate, decision)
-    ours = Scored(decision[cut.judge], chance[cut.judge], truth)
-    before = scoring.decide(champion, rows)
-    theirs = Scored(before, calibration.probabilities(champion, before), truth)
+    before = scoring.decide(champion.model, judged.frame)
+    both = Contest(
+        candidate=answers(candidate.model, decision[cut.judge], judged.label),
+        champion=answers(champion.model, before, judged.label),
+    )
     bounds = spec.model_copy(update={"gates": _bounds(spec.gates)})
-    known = checks.Known(facts, spec.digest)
-    results = (
-        _same(ours.decision, theirs.decision),
-        *_better(ours, theirs, class_names(spec), spec.training.seed),
-        *checks.compared(bounds, ours, theirs, rows, known.at(cut.judge)),
-        *checks.sound(bounds, (candidate, champion), (ours, theirs), np.empty(0), known),
+    contest = Contest(candidate=candidate, champion=champion)
+    means = both.map(lambda scored: rates(scored, spec.gates.costs))
+    chance = calibration.probabilities(candidate.model, decision)
+    table = ReliabilityTable.of(chance, rows.label, rows.weight, classes)
+    return Acceptance(
+        gates=(
+            _same(both.candidate.decision, before),
+            *_better(both, classes, spec.training.seed),
+            *every_gate.compared(bounds, both, judged),
+            *every_gate.sound(bounds, contest, both, np.empty(0)),
+        ),
+        metrics=CandidateMetrics(
+            judged_rows=len(judged),
+            capped=capped.beyond(candidate.model, judged.frame),
+            candidate=means.candidate,
+            champion=means.champion,
+            calibration=parameters(candidate.model, decision[cut.calibrate], classes),
+            hinge_gap=metrics.hinge_gap,
+            support_vectors=metrics.support_vectors,
+            fitted_rows=metrics.fitted_rows,
+            warnings=tuple(absent.warnings(spec, rows.label, cut, absent.learnt(candidate.model))),
+        ),
+        reference=replace(
+            reference,
+            summary=replace(reference.summary, reliability=table),
+            sigmoid=calibration.sigmoid(candidate.model),
+        ),
+        figures=figures(both),
     )
-    found = {
-        "judged_rows": len(truth),
-        "capped": capped.beyond(candidate, rows),
-        "candidate": rates(ours, spec.gates.costs),
-        "champion": rates(theirs, spec.gates.costs),
-        "calibration": parameters(candidate, decision[cut.calibrate], class_names(spec)),
-        **{name: metrics[name] for name in _KEPT},
-        "warnings": absent.warnings(spec, label, cut, absent.learnt(candidate)),
-    }
-    table = ReliabilityTable.of(chance, label, weight, class_names(spec))
-    reference = replace(
-        accepted,
-        summary=replace(accepted.summary, reliability=table),
-        sigmoid=calibration.sigmoid(candidate),
-    )
-    return Acceptance(results, found, reference, figures(ours, theirs))
 
 
 def _bounds(declared: Gates) -> Gates:
@@ -109,10 +106,10 @@ def _bounds(declared: Gates) -> Gates:
 
 
 def _better(
-    ours: Scored, theirs: Scored, classes: tuple[str, ...], seed: int
+    answers: Contest[Scored], classes: tuple[str, ...], seed: int
 ) -> tuple[GateResult, ...]:
     """Return whether probabilities are nearer to frequencies, and the Brier score no worse."""
-    results = declared_gates.judge(_WANTED, ours, theirs, classes, seed=seed)
+    results = declared_gates.judge(_WANTED, answers, classes, seed=seed)
     return tuple(replace(result, name=_NAMES[result.name]) for result in results)
 
 

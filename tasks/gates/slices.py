@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from tasks.arrays import Floats
 from tasks.gates.bootstrap import Blocks
-from tasks.gates.declared_gates import NO_CHAMPION, GateResult, guarded, verdict
+from tasks.gates.contest import Contest
+from tasks.gates.gate_result import NO_CHAMPION, GateResult, guarded, verdict
 from tasks.gates.losses import NotComputable, Scored, loss
 from tasks.spec.gate_options import Gates, SliceOver, SlicePolicy
 
@@ -35,8 +36,7 @@ class Slice:
 
 def judge(
     gates: Gates,
-    candidate: Scored,
-    champion: Scored | None,
+    answers: Contest[Scored],
     classes: Sequence[str],
     categorical: Columns,
     columns: Columns,
@@ -47,6 +47,10 @@ def judge(
 
     Parameters
     ----------
+    answers
+        What both say of the judged rows.
+    classes
+        Names in the order of their index.
     categorical
         The categorical features of the judged rows, each of shape (n,).
     columns
@@ -56,7 +60,8 @@ def judge(
     found: list[Slice] = []
     results: list[GateResult] = []
     if policy.standard:
-        found += [Slice(f"class {n}", candidate.truth == i) for i, n in enumerate(classes)]
+        truth = answers.candidate.truth
+        found += [Slice(f"class {n}", truth == i) for i, n in enumerate(classes)]
         for name, values in categorical.items():
             found += _of_values(name, values, policy)
     for over in policy.over:
@@ -69,7 +74,7 @@ def judge(
             replace(failure, slice=over.column) for failure in guarded(policy.metric, declared)
         ]
     unique = list({s.name: s for s in found}.values())
-    return [*results, *guarded("slices", lambda: _judged(gates, candidate, champion, unique, seed))]
+    return [*results, *guarded("slices", lambda: _judged(gates, answers, unique, seed))]
 
 
 def _declared(over: SliceOver, columns: Columns, policy: SlicePolicy) -> list[Slice]:
@@ -124,27 +129,27 @@ def _as_text(values: NDArray[Any]) -> NDArray[Any]:
 
 
 def _judged(
-    gates: Gates, candidate: Scored, champion: Scored | None, found: list[Slice], seed: int
+    gates: Gates, answers: Contest[Scored], found: list[Slice], seed: int
 ) -> list[GateResult]:
     policy = gates.slices
-    ours = loss(policy.metric, candidate, gates.costs)
-    theirs = None if champion is None else loss(policy.metric, champion, gates.costs)
+    losses = answers.map(lambda scored: loss(policy.metric, scored, gates.costs))
     enough = sum(bool(s.rows.sum() >= policy.min_rows) for s in found)
     confidence = 1 - (1 - policy.confidence) / max(enough, 1)
-    blocks = None if theirs is None else Blocks.for_series(ours - theirs, seed)
-    return [_one(policy, s, ours, theirs, blocks, confidence) for s in found]
+    blocks = None
+    if losses.champion is not None:
+        blocks = Blocks.for_series(losses.candidate - losses.champion, seed)
+    return [_one(policy, part, losses, blocks, confidence) for part in found]
 
 
 def _one(
     policy: SlicePolicy,
     part: Slice,
-    ours: Floats,
-    theirs: Floats | None,
+    losses: Contest[Floats],
     blocks: Blocks | None,
     confidence: float,
 ) -> GateResult:
-    count = int(part.rows.sum())
-    name, where = policy.metric, {"slice": part.name, "rows": count}
+    name, count = policy.metric, int(part.rows.sum())
+    ours, theirs = losses.candidate, losses.champion
     if count < policy.min_rows:
         reason = f"too few rows: {count}, at least {policy.min_rows} for a verdict"
         return GateResult(name, "not_judged", reason, slice=part.name, rows=count)
@@ -163,5 +168,5 @@ def _one(
             "; give the fit more of its rows (training.window), or accept it "
             "(gates.slices.not_worse_by)"
         )
-    champions = float(theirs[part.rows].mean())
-    return GateResult(name, verdict(ok), reason, mean, champions, low, high, **where)  # type: ignore[arg-type]
+    before = float(theirs[part.rows].mean())
+    return GateResult(name, verdict(ok), reason, mean, before, low, high, part.name, count)

@@ -10,7 +10,8 @@ import numpy as np
 from tasks.arrays import Floats
 from tasks.classifier.margins import hinge
 from tasks.drift.constant import least_hinge
-from tasks.gates.declared_gates import NO_CHAMPION, GateResult, bounded, verdict
+from tasks.gates.contest import Contest
+from tasks.gates.gate_result import NO_CHAMPION, GateResult, bounded, verdict
 from tasks.gates.losses import LOSSES, NotComputable, Scored
 from tasks.spec.gate_options import Gates
 
@@ -39,9 +40,9 @@ def judged_classes(scored: Scored, classes: Sequence[str]) -> list[GateResult]:
     return [GateResult("judged_classes", verdict(len(there) > 1), reason, float(len(there)))]
 
 
-def another_model(candidate: Scored, champion: Scored | None) -> list[GateResult]:
+def another_model(answers: Contest[Scored]) -> list[GateResult]:
     """Return whether the candidate says anything else than the champion."""
-    name = "another_model"
+    name, candidate, champion = "another_model", answers.candidate, answers.champion
     if champion is None:
         return [GateResult(name, "passed", NO_CHAMPION)]
     same = np.array_equal(candidate.decision, champion.decision) and np.array_equal(
@@ -53,7 +54,7 @@ def another_model(candidate: Scored, champion: Scored | None) -> list[GateResult
     return [GateResult(name, verdict(not same), reason)]
 
 
-def trivial(candidate: Scored, champion: Scored | None) -> list[GateResult]:
+def trivial(answers: Contest[Scored]) -> list[GateResult]:
     """Return whether the candidate beats the best constant in anything: losses or decisions.
 
     The best constant's hinge loss is `constant.least_hinge`; its decisions are wrong in 1 - p of
@@ -63,6 +64,7 @@ def trivial(candidate: Scored, champion: Scored | None) -> list[GateResult]:
 
     A recalibrated champion decides as it did, so this is no reason against it.
     """
+    candidate, champion = answers.candidate, answers.champion
     name, rows = "trivial", np.bincount(candidate.truth)
     there, classes = rows > 0, int(np.count_nonzero(rows))
     if classes < 2:
@@ -112,25 +114,28 @@ def bounds(gates: Gates, candidate: Scored, fitted: Floats) -> list[GateResult]:
     return [bounded(name, figures[name], gate) for name, gate in asked]
 
 
-def scoring_time(gates: Gates, seconds: tuple[float, float | None] | None) -> list[GateResult]:
-    """Return the verdict on the time for 1 000 rows of candidate and champion, where declared.
+def scoring_time(
+    gates: Gates, *, candidate: float | None, champion: float | None
+) -> list[GateResult]:
+    """Return the verdict on the time for 1 000 rows, where declared.
 
     Parameters
     ----------
-    seconds
-        Both, measured side by side; None where nothing was measured, as in a replay.
+    candidate, champion
+        Seconds a row, measured side by side. None of the candidate where nothing was measured, as
+        in a replay; None of the champion where there is none.
     """
     gate, name = gates.scoring_time, "scoring_time"
     if gate is None or gate.at_most is None:
         return []
-    if seconds is None:
+    if candidate is None:
         return [GateResult(name, "not_judged", "not measured in a replay")]
-    ours, theirs = (None if s is None else 1000 * s for s in seconds)
-    if theirs is None:
+    ours = 1000 * candidate
+    if champion is None:
         return [GateResult(name, "passed", NO_CHAMPION, ours)]
-    if not theirs > 0:
+    if not champion > 0:
         raise NotComputable("the champion took no time")
-    assert ours is not None
+    theirs = 1000 * champion
     reason = f"{ours / theirs:.2f} times the champion's, at most {gate.at_most:g}; ms a 1 000 rows"
     ok = ours <= gate.at_most * theirs
     if not ok:
@@ -138,9 +143,9 @@ def scoring_time(gates: Gates, seconds: tuple[float, float | None] | None) -> li
     return [GateResult(name, verdict(ok), reason, ours, theirs)]
 
 
-def preprocessing(ours: Preprocessing, theirs: Preprocessing | None) -> list[GateResult]:
+def preprocessing(prepared: Contest[Preprocessing]) -> list[GateResult]:
     """Return whether features are prepared as the champion's are, or why not."""
-    name = "preprocessing"
+    name, ours, theirs = "preprocessing", prepared.candidate, prepared.champion
     if theirs is None:
         return [GateResult(name, "passed", f"{NO_CHAMPION}; digest {ours.whole}")]
     if ours.whole == theirs.whole:

@@ -14,10 +14,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from tasks.errors import Final
+
 Row = Mapping[str, Any]  # every stored column, `id` included
 
 
-class LedgerRefused(Exception):
+class LedgerRefused(Final):
     """The ledger is not as it was recorded, or not by who might: names the row and the way out."""
 
     def __init__(self, model: str, fault: str) -> None:

@@ -13,6 +13,7 @@ from dataclasses import asdict, fields
 from typing import Any
 
 from tasks.ledger.records import Candidate, Proposal
+from tasks.spec import form
 from tasks.spec.model import ModelSpec
 
 _SHORT = 12
@@ -42,7 +43,7 @@ def of_candidate(
 def _policy(spec: ModelSpec) -> dict[str, Any]:
     return {
         "spec": spec.digest,
-        "approval": spec.approval.model_dump(mode="json"),
+        "approval": form.canonical(spec)["approval"],
         "approvers": spec.owner.approvers,
     }
 

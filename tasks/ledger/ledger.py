@@ -16,8 +16,9 @@ from typing import Any, TypeVar, cast
 
 import sqlalchemy as sa
 
-from tasks import disk
-from tasks.ledger import sealing, triggers
+from tasks import disk, formats
+from tasks.errors import Final
+from tasks.ledger import migrations, sealing, triggers
 from tasks.ledger.chain import Link, Seal, Trail
 from tasks.ledger.records import (
     ENDS,
@@ -36,7 +37,6 @@ from tasks.ledger.tables import (
     ADOPTIONS,
     CANDIDATES,
     DECISIONS,
-    META,
     OBSERVATIONS,
     PROMOTIONS,
     PROPOSALS,
@@ -47,7 +47,7 @@ from tasks.spec.windows import Window
 _Row = TypeVar("_Row")
 
 
-class Conflict(Exception):
+class Conflict(Final):
     """The ledger says otherwise: another row stands where this one would."""
 
 
@@ -66,12 +66,27 @@ class Ledger:
 
     @classmethod
     def open(cls) -> Ledger:
-        """Return the ledger that GATELATCH_LEDGER names, with its tables in place."""
-        return _opened(os.environ.get("GATELATCH_LEDGER") or "sqlite:///.run/ledger.db")
+        """Return the ledger that GATELATCH_LEDGER names, with its tables in place.
+
+        Raises
+        ------
+        tasks.ledger.migrations.OtherSchema
+            If another release wrote it.
+        """
+        return _opened(_url())
+
+    @classmethod
+    def prepare(cls) -> None:
+        """Bring the ledger that GATELATCH_LEDGER names to today's schema, from none as well."""
+        ledger = cls(_url())
+        try:
+            ledger.create()
+        finally:
+            ledger._engine.dispose()
 
     def create(self) -> None:
-        """Create what is missing of the tables, and of the triggers that keep them append-only."""
-        triggers.create(self._engine, META)
+        """Create or upgrade the tables, and the triggers that keep them append-only."""
+        migrations.upgrade(self._engine)
 
     def observe(self, observation: Observation) -> Observation:
         """Append an observation; the same data and spec under the same key must say the same.
@@ -84,6 +99,8 @@ class Ledger:
             == (observation.spec_digest, observation.data_digest)
         )
         if earlier is not None and same:
+            if earlier.figures.get(formats.CODE) != observation.figures.get(formats.CODE):
+                return earlier  # another release judged it, perhaps otherwise; what it said stands
             _require_same(earlier, observation, but=("revision",))
             return earlier
         revision = 0 if earlier is None else earlier.revision + 1
@@ -235,7 +252,14 @@ class Ledger:
                 f"champion is {_named(champion)}{who}; nothing was changed. Propose again."
             )
         row = Promotion(
-            model, len(past) + 1, proposal, version, expected, effective_from, by, reason
+            model=model,
+            number=len(past) + 1,
+            proposal=proposal,
+            version=version,
+            expected=expected,
+            effective_from=effective_from,
+            by=by,
+            reason=reason,
         )
         try:
             self._insert(PROMOTIONS, _row(row), lambda link: _still_stands(link, row))
@@ -325,14 +349,23 @@ class Ledger:
     def _all(self, query: sa.Select[Any], kind: type[_Row]) -> list[_Row]:
         names = [f.name for f in fields(cast(Any, kind))]
         with self._engine.connect() as link:
-            return [kind(**{n: row[n] for n in names}) for row in link.execute(query).mappings()]
+            found = link.execute(query).mappings()
+            return [kind(**{n: _loaded(kind, row, n) for n in names}) for row in found]
 
 
 @cache
 def _opened(url: str) -> Ledger:
     ledger = Ledger(url)
-    ledger.create()
+    try:
+        migrations.require(ledger._engine)
+    except BaseException:
+        ledger._engine.dispose()
+        raise
     return ledger
+
+
+def _url() -> str:
+    return os.environ.get("GATELATCH_LEDGER") or "sqlite:///.run/ledger.db"
 
 
 def _is_new(link: sa.Connection, candidate: Candidate) -> None:
@@ -376,6 +409,14 @@ def _row(record: Any) -> dict[str, Any]:
     return {f.name: getattr(record, f.name) for f in fields(record)}
 
 
+def _loaded(kind: type[Any], row: sa.RowMapping, name: str) -> Any:
+    """Return a stored value. Raises formats.OtherFormat, which names its row."""
+    if name not in formats.COLUMNS:
+        return row[name]
+    what = f"{name} of {kind.__name__.lower()} {row['id']} of {row['model']}"
+    return formats.load(what, row[name], formats.COLUMNS[name])
+
+
 def _require_same(earlier: Any, later: Any, but: tuple[str, ...]) -> None:
     names = [f.name for f in fields(earlier) if f.name not in but]
     differ = [n for n in names if _plain(getattr(earlier, n)) != _plain(getattr(later, n))]
@@ -389,6 +430,8 @@ def _require_same(earlier: Any, later: Any, but: tuple[str, ...]) -> None:
 def _plain(value: Any) -> Any:
     if isinstance(value, datetime):
         return value.astimezone(UTC)
+    if isinstance(value, dict):
+        value = {formats.KEY: formats.UNNUMBERED, **value}
     if isinstance(value, dict | list | tuple):
         return json.dumps(value, sort_keys=True, default=str)
     return value

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tasks.spec.part import SpecError
 from tasks.spec.windows import Window
+
+if TYPE_CHECKING:
+    from tasks.ledger.figures import WindowFigures
 
 REFUSALS = ("rejected", "no_answer", "failed", "superseded", "withdrawn")
 ENDED = ("ended", "invalid")  # nobody refused: its run died, or what was answered does not count
@@ -17,9 +20,12 @@ PROPOSER = "gatelatch"  # who proposes for an episode
 POLICY = "policy"  # who approves where the spec says `automatic`
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Observation:
-    """One window judged under one model version. `figures` holds counts, statistics, limits."""
+    """One window judged under one model version.
+
+    `figures` are as the ledger holds them; `numbers` gives them their types.
+    """
 
     model: str
     version: int
@@ -37,8 +43,15 @@ class Observation:
     def window(self) -> Window:
         return Window(self.window_start, self.window_end)
 
+    @property
+    def numbers(self) -> WindowFigures:
+        """Return the figures: counts, losses, statistics with their limits, what explains them."""
+        from tasks.ledger.figures import WindowFigures  # arrays, which no DAG needs to be parsed
 
-@dataclass(frozen=True)
+        return WindowFigures.from_json(self.figures)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Proposal:
     """The request to retrain or, to a `target`, to roll back. `champion`: whom it was made against.
 
@@ -58,7 +71,7 @@ class Proposal:
     target: int | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Decision:
     """What became of one step (`retrain`, `gates`, `promote`) of a proposal, on which evidence."""
 
@@ -72,7 +85,7 @@ class Decision:
     effective_from: datetime
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Question:
     """Whom a step was put to, and on which evidence: Airflow user id and name of each."""
 
@@ -83,7 +96,7 @@ class Question:
     asked: list[list[str]]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Adoption:
     """A person's word for all rows up to the `position`-th, whose head was `head`.
 
@@ -99,7 +112,7 @@ class Adoption:
     lost: list[str]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Candidate:
     """A registered version with the gates it passed and its reference."""
 
@@ -116,7 +129,7 @@ class Candidate:
     reference: Mapping[str, Any]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Promotion:
     """The `number`-th move of a model's champion, from `expected` to `version`."""
 

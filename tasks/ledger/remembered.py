@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from tasks.bounds import shifted
-from tasks.drift.latch import breach_of
+from tasks.drift.episode import breach_of
 from tasks.ledger.records import (
     Candidate,
     Decision,

@@ -7,17 +7,17 @@ from datetime import datetime
 from itertools import takewhile
 from typing import Any, cast
 
+from tasks import formats
 from tasks.drift import patience
 from tasks.drift.advice import Seen, advise
 from tasks.drift.catalogue import SHAPES
+from tasks.drift.episode import Episode, Numbered, breach_of
 from tasks.drift.latch import (
     History,
     Latch,
     Pause,
     Reading,
-    breach_of,
     fold,
-    kind_of,
     windows_to_wait,
 )
 from tasks.drift.patience import Fresh
@@ -76,8 +76,7 @@ class Status:
 
     def changes(self, episode: str | None, until: datetime) -> tuple[datetime, ...]:
         """Return when what an episode's retrain has to learn began; see `remembered.changes`."""
-        breach = breach_of(episode) if episode else None
-        return remembered.changes(self.spec, self.reigns(until), breach, until)
+        return remembered.changes(self.spec, self.reigns(until), breach_of(episode), until)
 
     @property
     def given_up(self) -> str | None:
@@ -111,7 +110,9 @@ class Status:
         """
         turn = self._turn
         early = turn is None or turn.silence or self.patience
-        return None if turn is None or early else f"{self.latch.episode}.{turn.number}"
+        if turn is None or early or self.latch.episode is None:
+            return None
+        return str(Numbered(episode=self.latch.episode, number=turn.number))
 
     @property
     def patience(self) -> str | None:
@@ -121,15 +122,17 @@ class Status:
         is waited for.
         """
         episode, until = self.latch.episode, self.observed_until
-        if self._turn is None or not episode or until is None or kind_of(episode) == "recalibrate":
+        if self._turn is None or not episode or until is None:
+            return None
+        if (named := Episode.parse(episode)) is None or named.asks == "recalibrate":
             return None
         began = self.changes(episode, until)
         fresh = [
-            Fresh(o.window, cast(Verdict, o.verdict), o.figures.get("labels", {}), _shows(o))
+            Fresh(o.window, cast(Verdict, o.verdict), o.numbers.labels or {}, _shows(o))
             for o in self.observations
             if o.window_start >= min(began, default=until)
         ]
-        return patience.wait(self.spec, fresh, breach_of(episode))
+        return patience.wait(self.spec, fresh, named.since)
 
     @property
     def silence(self) -> str | None:
@@ -214,9 +217,9 @@ def read(spec: ModelSpec, ledger: Ledger) -> Status:
         Reading(o.window, o.version, cast(Verdict, o.verdict), o.pressure) for o in observations
     ]
     held = [
-        Reading(o.window, o.version, said["verdict"], said["pressure"])
+        Reading(o.window, o.version, cast(Verdict, said.verdict), said.pressure)
         for o in observations
-        if (said := o.figures.get("calibration")) is not None
+        if (said := o.numbers.calibration) is not None
     ]
     # The first champion ends no episode, so that nothing rests after it.
     promoted = [Pause(p.effective_from, promotion=True) for p in promotions[1:]]
@@ -241,20 +244,23 @@ def read(spec: ModelSpec, ledger: Ledger) -> Status:
 
 
 def _seen(observation: Observation) -> Seen:
-    told = observation.figures
-    rows, labelled = (int(told.get(name) or 0) for name in ("accepted", "labelled"))
-    statistics = told.get("statistics", ())
-    return Seen(observation.verdict, observation.reason, rows, labelled, statistics)
+    numbers = observation.numbers
+    return Seen(
+        observation.verdict,
+        observation.reason,
+        numbers.accepted,
+        numbers.labelled or 0,
+        numbers.statistics,
+    )
 
 
 def _shows(observation: Observation) -> bool:
-    found = observation.figures.get("statistics", ())
-    return any(s["pressure"] > 1 for s in found if s["name"] in SHAPES)
+    return any(s["pressure"] > 1 for s in observation.numbers.statistics if s["name"] in SHAPES)
 
 
 def _number(proposal: str, episode: str) -> int:
-    number = proposal.removeprefix(f"{episode}.")
-    return int(number) if number.isdecimal() else 0
+    found = Numbered.parse(proposal)
+    return found.number if found is not None and found.episode == episode else 0
 
 
 def _flow(proposal: Proposal) -> str:
@@ -292,7 +298,7 @@ def as_json(status: Status) -> dict[str, Any]:
                 "pressure": o.pressure,
                 "latch": latch.state,
                 "episode": latch.episode,
-                **o.figures,
+                **{n: v for n, v in o.figures.items() if n not in (formats.KEY, formats.CODE)},
             }
             for o, (_, latch) in zip(status.observations, status.history.steps, strict=True)
         ],

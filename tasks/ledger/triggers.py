@@ -32,20 +32,19 @@ begin select raise(abort, '{_REFUSAL}: {{table}} has this row already'); end
 """
 
 
-def create(engine: sa.Engine, tables: sa.MetaData) -> None:
-    """Create what is missing of the tables and their triggers; safe among many processes."""
-    with engine.connect() as link:
-        if _ddl(tables, link.dialect).keys() <= _found(link):
-            return  # most often; and whoever may only read and insert needs no more
-    with engine.begin() as link:
-        alone(link, "tables")
-        tables.create_all(link)
-        found = _found(link)
-        if link.dialect.name == "postgresql":
-            link.exec_driver_sql(_POSTGRESQL_FUNCTION)
-        for name, ddl in _ddl(tables, link.dialect).items():
-            if name not in found:
-                link.exec_driver_sql(ddl)
+def protected(link: sa.Connection, tables: sa.MetaData) -> bool:
+    """Return whether every table has its triggers."""
+    return _ddl(tables, link.dialect).keys() <= _found(link)
+
+
+def protect(link: sa.Connection, tables: sa.MetaData) -> None:
+    """Create what is missing of the tables' triggers."""
+    found = _found(link)
+    if link.dialect.name == "postgresql":
+        link.exec_driver_sql(_POSTGRESQL_FUNCTION)
+    for name, ddl in _ddl(tables, link.dialect).items():
+        if name not in found:
+            link.exec_driver_sql(ddl)
 
 
 def alone(link: sa.Connection, what: str) -> None:

@@ -13,7 +13,9 @@ from typing import Any
 from tasks import bounds
 from tasks.audit import heads, verification
 from tasks.data.newest import newest_row
-from tasks.drift.latch import Kind, kind_of
+from tasks.drift.episode import Numbered, breach_of
+from tasks.drift.latch import Kind
+from tasks.errors import Final
 from tasks.ledger import evidence, status
 from tasks.ledger.ledger import Conflict, Ledger
 from tasks.ledger.records import PROPOSER as PROPOSER
@@ -23,11 +25,11 @@ from tasks.spec.model import ModelSpec
 from tasks.spec.windows import latest_complete, window_at
 
 
-class NotApproved(Exception):
+class NotApproved(Final):
     """A step was asked to act without the recorded decision that allows it."""
 
 
-class NotDue(Exception):
+class NotDue(Final):
     """The monitor asked for a proposal that the ledger does not wait for any more."""
 
 
@@ -88,16 +90,16 @@ def propose(
         start = _unseen(known, until, span, episode)
     return ledger.propose(
         Proposal(
-            spec.model,
-            proposal,
-            action,
-            reason,
-            episode,
-            known.champion,
-            start,
-            until,
-            proposer,
-            spec.digest,
+            model=spec.model,
+            proposal=proposal,
+            kind=action,
+            reason=reason,
+            episode=episode,
+            champion=known.champion,
+            trained_from=start,
+            trained_until=until,
+            proposer=proposer,
+            spec_digest=spec.digest,
         )
     )
 
@@ -112,13 +114,12 @@ def _waits_for(known: status.Status, proposal: str, action: Kind) -> str:
 
     Its number may be higher than the next one: somebody else may have taken that run id.
     """
-    episode, _, number = proposal.rpartition(".")
-    due = known.due and known.due.rpartition(".")
-    if not due or due[0] != episode or kind_of(proposal) != action or not number.isdecimal():
+    asked, due = Numbered.parse(proposal), Numbered.parse(known.due)
+    if asked is None or due is None or asked.episode != due.episode or asked.asks != action:
         raise NotDue(f"{proposal}: the ledger does not wait for it any more; nobody is asked")
-    if int(number) < int(due[2]):
-        raise NotDue(f"{proposal}: this number is past; the ledger waits for {known.due}")
-    return episode
+    if asked.number < due.number:
+        raise NotDue(f"{proposal}: this number is past; the ledger waits for {due}")
+    return asked.episode
 
 
 def _until(known: status.Status, until: datetime | None, now: datetime) -> datetime:
@@ -158,7 +159,8 @@ def _unseen(
     held_out = known.spec.calibration.share + known.spec.training.judge
     start = max(bounds.shifted(until, -held_out * span), champion.trained_until)
     if episode:
-        seen = (o.window_start for o in known.observations if episode.endswith(o.window.name))
+        breach = breach_of(episode)
+        seen = (o.window_start for o in known.observations if o.window_start == breach)
         start = max([start, *seen])
     return min(start, until)
 
@@ -229,14 +231,14 @@ def decide(
         why = questions.unasked(spec, ledger, proposal, step, shown, by)
         answer, comment = ("invalid", why) if why else (answer, comment)
     decision = Decision(
-        spec.model,
-        proposal,
-        step,
-        answer,
-        by,
-        comment,
-        shown,
-        known.decided_at(asked),
+        model=spec.model,
+        proposal=proposal,
+        step=step,
+        answer=answer,
+        by=by,
+        comment=comment,
+        evidence=shown,
+        effective_from=known.decided_at(asked),
     )
     try:
         decision = ledger.decide(decision)
@@ -292,7 +294,16 @@ def withdraw(spec: ModelSpec, proposal: str, by: str, reason: str) -> Decision:
         raise NotApproved(f"{proposal}: say why it is withdrawn; the reason is kept in the ledger")
     since = known.decided_at(found[0])
     return ledger.decide(
-        Decision(spec.model, proposal, "withdraw", "withdrawn", by, reason, "", since)
+        Decision(
+            model=spec.model,
+            proposal=proposal,
+            step="withdraw",
+            answer="withdrawn",
+            by=by,
+            comment=reason,
+            evidence="",
+            effective_from=since,
+        )
     )
 
 

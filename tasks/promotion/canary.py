@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from tasks.drift.episode import Episode, Numbered
 from tasks.drift.latch import Pause, Reading, fold
 from tasks.drift.limits import critical_value
 from tasks.drift.verdict import Verdict
@@ -69,13 +70,16 @@ def _worse_than(
     both = [
         pair
         for pair in pairs(observations_of(new.version), observations_of(target), since)
-        if served(pair, target) or "scored_by" not in pair.new.figures
+        if served(pair, target) or pair.new.numbers.scored_by is None
     ]
     judged = [(pair, reading(spec, pair, new, old)) for pair in both]
     latch = fold(spec.model, [r for _, r in judged], refusals(known), spec.latch).now
     if latch.state != "open" or latch.episode is None:
         return None
-    episode = f"{latch.episode}.{KIND}"
+    named = Episode.parse(latch.episode)
+    if named is None:
+        return None
+    episode = str(replace(named, asks="rollback"))
     turn = known.turn(episode)
     breaches = [pair for pair, found in judged if found.verdict == "drifting"]
     kind = "the hinge loss" if breaches[-1].labelled else "the margins"
@@ -84,13 +88,14 @@ def _worse_than(
         f"{len(judged)} windows that both served"
     )
     compared = tuple(pair for pair, _ in judged)
-    name = f"{episode}.{turn.number}"
+    name = str(Numbered(episode=episode, number=turn.number))
     return Worse(name, episode, new.version, target, reason, compared, turn.silence)
 
 
 def served(pair: Pair, version: int | None) -> bool:
     """Return whether production says that it let a version score rows of a window."""
-    return str(version) in pair.new.figures.get("scored_by", {}).get("versions", {})
+    scored_by = pair.new.numbers.scored_by
+    return scored_by is not None and version in scored_by.versions
 
 
 def reading(spec: ModelSpec, pair: Pair, new: Candidate, old: Candidate) -> Reading:

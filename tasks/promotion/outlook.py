@@ -106,6 +106,6 @@ def _points(low: float, high: float) -> str:
 
 def diagnosis(windows: Iterable[Observation]) -> str | None:
     """Return what the newest measured window shows that a retrain does not mend, by name."""
-    measured = [o for o in windows if o.figures.get("statistics")]
-    there = {d["name"] for d in measured[-1].figures["diagnoses"]} if measured else set()
+    measured = [o for o in windows if o.numbers.statistics]
+    there = {d.name for d in measured[-1].numbers.diagnoses or ()} if measured else set()
     return next((name for name in (*_REPAIRS, _NOISE) if name in there), None)

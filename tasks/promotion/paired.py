@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from math import sqrt
-from typing import Any
 
 from tasks.ledger.records import Candidate, Observation
 from tasks.spec.windows import Window
@@ -26,7 +25,7 @@ class Pair:
     @property
     def labelled(self) -> bool:
         """Return whether both have enough labels to compare losses."""
-        return "losses" in self.new.figures and "losses" in self.old.figures
+        return all(o.numbers.losses is not None for o in (self.new, self.old))
 
 
 @dataclass(frozen=True)
@@ -61,14 +60,14 @@ def rise(compared: Sequence[Pair], new: Candidate, old: Candidate) -> Rise:
     value = error = 0.0
     for pair in compared:
         share = _rows(pair.new) / total
-        value += share * (pair.new.figures["hinge_loss"] - pair.old.figures["hinge_loss"])
+        value += share * (_losses(pair.new)["hinge_loss"] - _losses(pair.old)["hinge_loss"])
         error += share**2 * (_variance(pair.new, new) + _variance(pair.old, old))
     return Rise(value, sqrt(error))
 
 
 def _variance(observation: Observation, version: Candidate) -> float:
     """Return the variance of a window's mean hinge loss."""
-    losses, spread = observation.figures["losses"], version.reference["spread"]
+    losses, spread = _losses(observation), version.reference["spread"]
     variance = max(losses["squared_hinge"] - losses["hinge_loss"] ** 2, 0.0)
     # More rows than a block of the reference held are not known to tell more than that block did.
     own = min(_rows(observation), spread["rows"])
@@ -76,5 +75,8 @@ def _variance(observation: Observation, version: Candidate) -> float:
 
 
 def _rows(observation: Observation) -> float:
-    losses: Mapping[str, Any] = observation.figures["losses"]
-    return float(losses["effective_rows"])
+    return _losses(observation)["effective_rows"]
+
+
+def _losses(observation: Observation) -> Mapping[str, float]:
+    return observation.numbers.losses or {}

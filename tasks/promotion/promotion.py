@@ -29,7 +29,7 @@ def promote(spec: ModelSpec, proposal: str) -> Promotion:
     ------
     NotApproved
         If no approval of exactly this evidence is recorded, or its shadow windows did not pass.
-    tasks.registry.registry.RegistryError
+    tasks.registry.tracking.RegistryRefused
         If the registered files are not those that were approved.
     Conflict
         If another version became champion meanwhile; recorded, nothing is changed.
@@ -64,14 +64,14 @@ def promote(spec: ModelSpec, proposal: str) -> Promotion:
     except Conflict as conflict:
         ledger.decide(
             Decision(
-                spec.model,
-                proposal,
-                "promotion",
-                "superseded",
-                "ledger",
-                str(conflict),
-                shown,
-                known.decided_at(asked),
+                model=spec.model,
+                proposal=proposal,
+                step="promotion",
+                answer="superseded",
+                by="ledger",
+                comment=str(conflict),
+                evidence=shown,
+                effective_from=known.decided_at(asked),
             )
         )
         raise

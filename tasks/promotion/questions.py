@@ -21,7 +21,9 @@ def ask(spec: ModelSpec, ledger: Ledger, proposal: str, step: str) -> Question:
     else:
         users = [list(user) for user in answers.may_answer(spec, asked.proposer)]
     shown = evidence_on(spec, ledger, asked, step)
-    return ledger.ask(Question(spec.model, proposal, step, shown, users))
+    return ledger.ask(
+        Question(model=spec.model, proposal=proposal, step=step, evidence=shown, asked=users)
+    )
 
 
 def evidence_on(spec: ModelSpec, ledger: Ledger, asked: Proposal, step: str) -> str:

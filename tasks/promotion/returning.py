@@ -12,6 +12,7 @@ from itertools import product
 from math import sqrt
 from typing import Any, cast
 
+from tasks.drift.episode import Episode, Numbered
 from tasks.drift.latch import Reading, fold
 from tasks.drift.limits import critical_value
 from tasks.drift.reference import Spread
@@ -102,10 +103,17 @@ def due(
         why = better(spec, _seen(both[0].new, new), _seen(both[0].old, old))
         if why is None or _rests(known, newest.window):
             continue
-        episode = f"{spec.model}.v{seen.version}.{seen.window.name}.{canary.KIND}"
+        episode = str(
+            Episode(
+                model=spec.model,
+                version=seen.version,
+                asks="rollback",
+                since=seen.window.start,
+            )
+        )
         turn = known.turn(episode)
         reason = f"version {version}, measured beside version {newest.version}, is better: {why}"
-        name = f"{episode}.{turn.number}"
+        name = str(Numbered(episode=episode, number=turn.number))
         return canary.Worse(
             name, episode, newest.version, version, reason, tuple(both), turn.silence
         )
@@ -116,8 +124,8 @@ def _telling(known: Status) -> list[Observation]:
     """Return the newest window, and if it has no labels the champion's newest that has them."""
     *earlier, newest = known.observations
     since = known.promotions[-1].effective_from
-    mine = [o for o in earlier if o.window_start >= since and "losses" in o.figures]
-    return [newest] if "losses" in newest.figures else [newest, *mine[-1:]]
+    mine = [o for o in earlier if o.window_start >= since and o.numbers.losses]
+    return [newest] if newest.numbers.losses else [newest, *mine[-1:]]
 
 
 def _candidate(known: Status, version: int) -> Candidate | None:
@@ -130,7 +138,7 @@ def _candidate(known: Status, version: int) -> Candidate | None:
 def _seen(observation: Observation, version: Candidate) -> Seen:
     return Seen(
         cast(Verdict, observation.verdict),
-        observation.figures.get("losses"),
+        observation.numbers.losses,
         Spread(**version.reference["spread"]),
     )
 

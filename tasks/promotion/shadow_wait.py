@@ -32,14 +32,14 @@ def look(spec: ModelSpec, proposal: str) -> Outcome:
         compared = [asdict(pair) for pair in seen.compared]
         earlier = ledger.decide(
             Decision(
-                spec.model,
-                proposal,
-                STEP,
-                seen.answer,
-                STEP,
-                seen.reason,
-                evidence.digest(compared),
-                known.decided_at(asked),
+                model=spec.model,
+                proposal=proposal,
+                step=STEP,
+                answer=seen.answer,
+                by=STEP,
+                comment=seen.reason,
+                evidence=evidence.digest(compared),
+                effective_from=known.decided_at(asked),
             )
         )
     if earlier is None:

@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from tasks.classifier import refit
+from tasks.classifier.refit import Refit
 
 
 def card(record: Mapping[str, Any], artifact_digest: str) -> str:
@@ -71,8 +71,8 @@ def _metrics(metrics: Mapping[str, Any]) -> str:
         if isinstance(value, int | float)
     ]
     judged = f"\n\n{metrics['judged_rows']:,} rows that neither fit nor calibration has seen."
-    twin = refit.told(metrics)
-    judged += f" The model was {twin}." if twin else ""
+    if metrics.get("refit"):
+        judged += f" The model was {Refit.from_json(metrics['refit'])}."
     return _table(("metric", "candidate", "champion"), rows) + judged
 
 

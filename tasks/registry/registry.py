@@ -16,11 +16,18 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tasks import scratch
+from tasks import formats, scratch
 from tasks.classifier import skops_file
 from tasks.registry import lineage, model_card
-from tasks.registry.tracking import RegistryError as RegistryError
-from tasks.registry.tracking import asking, connect, persist, read_model, ui, unless
+from tasks.registry.tracking import (
+    ModelRefused,
+    asking,
+    connect,
+    persist,
+    read_model,
+    ui,
+    unless,
+)
 from tasks.signing import artifact, signatures
 from tasks.spec.model import ModelSpec
 
@@ -169,10 +176,14 @@ def load(model: str, version: int, artifact_digest: str) -> Any:
 
     Raises
     ------
-    RegistryError
-        If there is no such version, if a file is changed, missing or extra, if it was signed by
-        another key or not at all, or if it is another candidate, no skops file, or holds a type
-        that is not trusted. Names the file and the way out.
+    ModelRefused
+        If a file is changed, missing or extra, if it was signed by another key or not at all, or if
+        it is another candidate, no skops file, or holds a type that is not trusted. Names the file
+        and the way out.
+    RegistryRefused
+        If there is no such version.
+    RegistryUnreachable
+        If MLflow does not answer.
     """
     with _verified(model, version, artifact_digest) as folder:
         return read_model((folder / artifact.MODEL).read_bytes(), artifact.MODEL)
@@ -181,8 +192,9 @@ def load(model: str, version: int, artifact_digest: str) -> Any:
 def lineage_of(model: str, version: int, artifact_digest: str) -> dict[str, Any]:
     """Return the lineage of a registered version, verified like its model."""
     with _verified(model, version, artifact_digest) as folder:
-        record: dict[str, Any] = json.loads((folder / artifact.LINEAGE).read_text())
-        return record
+        record = json.loads((folder / artifact.LINEAGE).read_text())
+        what = f"{artifact.LINEAGE} of {model} version {version}"
+        return dict(formats.load(what, record, {formats.LINEAGE: formats.as_it_is}))
 
 
 @contextmanager
@@ -193,7 +205,7 @@ def _verified(model: str, version: int, artifact_digest: str) -> Iterator[Path]:
     named = f"{model} version {version}"
     with scratch.folder() as name:
         way_out = _WAY_OUT.format(model=model)
-        with asking(f"{named} cannot be fetched; {way_out}") as client:
+        with asking(f"{named} cannot be fetched", way_out) as client:
             source = client.get_model_version_download_uri(model, str(version))
             folder = Path(mlflow.artifacts.download_artifacts(source, dst_path=name))
         # Not ours: MLflow leaves it where a local store was read.
@@ -202,8 +214,8 @@ def _verified(model: str, version: int, artifact_digest: str) -> Iterator[Path]:
             signatures.verify(folder)
             artifact.require(folder, artifact_digest)
             yield folder
-        except (signatures.SignatureRefused, artifact.WrongFiles, RegistryError) as error:
-            raise RegistryError(f"{named} is refused: {error}; {way_out}") from None
+        except (signatures.SignatureRefused, artifact.WrongFiles, ModelRefused) as error:
+            raise ModelRefused(f"{named} is refused: {error}; {way_out}") from None
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from tenacity import retry, retry_if_exception, stop_after_attempt
 from tasks import scratch
 from tasks.classifier import skops_file
 from tasks.disk import Unusable, refusal
+from tasks.errors import Final, Retryable
 from tasks.signing import signatures
 
 if TYPE_CHECKING:
@@ -27,11 +28,22 @@ if TYPE_CHECKING:
 
 _SECONDS = 5
 _LOGIN = "is the login in MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD the right one?"
-_PROBE = 1 << 20
+_ANEW = "clear the run's train task, which makes all of it anew"
+_WAIT = (
+    "start it, or wait until it is back: a step of a DAG is tried again by itself, a command is not"
+)
 
 
-class RegistryError(Exception):
-    """The registry does not hold what is asked for, or what it holds must not be loaded."""
+class RegistryUnreachable(Retryable):
+    """Nobody answers for MLflow, or not with anything that can be used: start it, or wait."""
+
+
+class RegistryRefused(Final):
+    """MLflow answers, and what is asked for is not there, or wants another login."""
+
+
+class ModelRefused(RegistryRefused):
+    """What is there must not be loaded: another key, another file, an unknown type."""
 
 
 @cache
@@ -63,14 +75,29 @@ def _knock(uri: str) -> None:
 
 
 @contextmanager
-def asking(what: str) -> Iterator[MlflowClient]:
-    """Yield the client; what goes wrong with MLflow or its stores is a RegistryError on `what`."""
-    with _explained(what):
+def asking(what: str, way_out: str = "") -> Iterator[MlflowClient]:
+    """Yield the client; what goes wrong with MLflow or its stores is an error that names `what`.
+
+    Parameters
+    ----------
+    way_out
+        What people do if MLflow does not hold what is asked for.
+
+    Raises
+    ------
+    RegistryUnreachable
+        If MLflow or a store of its own does not answer.
+    RegistryRefused
+        If it answers, and holds no such thing, or refuses the login.
+    tasks.disk.Unusable
+        If a disk is full.
+    """
+    with _explained(what, way_out):
         yield connect()
 
 
 @contextmanager
-def _explained(what: str) -> Iterator[None]:
+def _explained(what: str, way_out: str = "") -> Iterator[None]:
     from mlflow.exceptions import MlflowException
     from sqlalchemy.exc import SQLAlchemyError
 
@@ -82,21 +109,35 @@ def _explained(what: str) -> Iterator[None]:
         if told := refusal(error):
             (reason, remedy), where = told, "where MLflow keeps its database or artifacts"
             raise Unusable(
-                f"{what.partition(';')[0]}: {reason} {where}, or in the temporary folder (TMPDIR); "
-                f"{remedy}, then run this again"
+                f"{what}: {reason} {where}, or in the temporary folder (TMPDIR); {remedy}, then "
+                "run this again"
             ) from None
         lines = str(error).splitlines() or [type(error).__name__]
         reason = next((line for line in lines if "Error) " in line), lines[0])[:300]
-        way_out = f"; {_LOGIN}" if _refused(error) else ""
-        raise RegistryError(f"{what}; MLflow says: {reason}{way_out}") from None
+        if _login_refused(error):
+            raise RegistryRefused(f"{what}; MLflow says: {reason}; {_LOGIN}") from None
+        if _absent(error):
+            remedy = f"; {way_out}" if way_out else ""
+            raise RegistryRefused(f"{what}{remedy}; MLflow says: {reason}") from None
+        raise RegistryUnreachable(f"{what}: MLflow does not answer ({reason}); {_WAIT}") from None
 
 
-def _refused(error: Exception) -> bool:
+def _login_refused(error: Exception) -> bool:
     """Return whether a server wants another login than it was given."""
     answer = getattr(error, "response", None)  # of a file's transfer; other requests have a code
     return getattr(answer, "status_code", None) in (401, 403) or getattr(
         error, "error_code", None
     ) in ("UNAUTHENTICATED", "PERMISSION_DENIED")
+
+
+def _absent(error: Exception) -> bool:
+    """Return whether MLflow's answer is that it does not hold what is asked for."""
+    if isinstance(error, FileNotFoundError):
+        return True
+    if getattr(error, "error_code", None) in ("RESOURCE_DOES_NOT_EXIST", "NOT_FOUND"):
+        return True
+    # Of what failed while files were fetched there is the text alone.
+    return any(sign in str(error) for sign in ("No such artifact", "404 Client Error"))
 
 
 @contextmanager
@@ -172,7 +213,7 @@ def put_model(run_id: str, name: str, model: Any) -> None:
 
 
 def get_model(run_id: str, name: str) -> Any:
-    """Return a model that an earlier step handed over. Raises RegistryError if it was swapped."""
+    """Return a model that an earlier step handed over. Raises ModelRefused if it was swapped."""
     return read_model(_get(run_id, f"{name}.skops"), f"{name}.skops")
 
 
@@ -187,7 +228,7 @@ def put_page(run_id: str, name: str, page: str) -> None:
 
 
 def get_json(run_id: str, name: str) -> Any:
-    """Return what `put_json` kept. Raises RegistryError if it was changed."""
+    """Return what `put_json` kept. Raises ModelRefused if it was changed."""
     return json.loads(_get(run_id, f"{name}.json"))
 
 
@@ -203,22 +244,22 @@ def _put(run_id: str, name: str, content: bytes) -> None:
 
 
 def _get(run_id: str, name: str) -> bytes:
-    with scratch.folder() as folder:
-        try:
-            with asking(f"{name} of run {run_id} cannot be fetched") as client:
-                content, seal = (
-                    Path(client.download_artifacts(run_id, f"work/{part}", folder)).read_bytes()
-                    for part in (name, f"{name}.sig")
-                )
-        except RegistryError:
-            # MLflow keeps it to itself if what it downloads does not fit.
-            Path(folder, "probe").write_bytes(bytes(_PROBE))
-            raise
+    from mlflow.artifacts import download_artifacts
+
+    with (
+        scratch.folder() as folder,
+        asking(f"{name} of run {run_id} cannot be fetched", _ANEW) as client,
+    ):
+        # Not the client's own way to a run's files: it calls whatever goes wrong a wrong path.
+        place = f"{client.get_run(run_id).info.artifact_uri}/work"
+        content, seal = (
+            Path(download_artifacts(f"{place}/{part}", dst_path=folder)).read_bytes()
+            for part in (name, f"{name}.sig")
+        )
     try:
         signatures.check(content, f"{run_id}/{name}", seal)
     except signatures.SignatureRefused as error:
-        way_out = "clear the run's train task, which makes all of it anew"
-        raise RegistryError(f"{error}; {way_out}") from None
+        raise ModelRefused(f"{error}; {_ANEW}") from None
     return content
 
 
@@ -232,11 +273,11 @@ def log_metrics(run_id: str, metrics: Mapping[str, float]) -> None:
 
 
 def read_model(content: bytes, name: str) -> Any:
-    """Return the model of a skops file. Raises RegistryError."""
+    """Return the model of a skops file. Raises ModelRefused."""
     try:
         return skops_file.load(content, name)
     except skops_file.ModelFileError as error:
-        raise RegistryError(str(error)) from None
+        raise ModelRefused(str(error)) from None
 
 
 def run_url(model: str, run_id: str) -> str:

@@ -16,7 +16,7 @@ from tasks.arrays import Floats, Ints, Mask
 from tasks.bounds import OutOfBounds
 from tasks.classifier.finite import wild
 from tasks.classifier.margins import error, hinge, margin, violation
-from tasks.classifier.training import Facts
+from tasks.classifier.training_rows import Facts, TrainingRows
 from tasks.data import memory
 from tasks.data.outside import Outside
 from tasks.data.window_rows import SourceError, batches
@@ -52,9 +52,14 @@ class History:
     remarks: tuple[str, ...] = ()
     quarantined: tuple[str, ...] = ()
 
-    def facts(self, places: Ints) -> Facts:
-        """Return what the gates may know of these rows; keys are not kept."""
-        return Facts(self.times, None, self.columns).at(places)
+    def training_rows(self, places: Ints) -> TrainingRows:
+        """Return labelled rows to train on; their keys are not kept."""
+        return TrainingRows(
+            frame=self.frame.iloc[places].reset_index(drop=True),
+            label=self.label[places],
+            weight=None if self.weight is None else self.weight[places],
+            facts=Facts(self.times, None, self.columns).at(places),
+        )
 
     def rows(self, index: int) -> slice:
         """Return the rows of a window."""
@@ -255,20 +260,18 @@ def _problems(
 
 def _tolerant(spec: ModelSpec) -> Callable[[pa.Table, Ints], str | None]:
     """Return what judges the expectations that only a share of a window's rows must meet."""
-    from tasks.validation.checked_window import _frame
-    from tasks.validation.expectations import rules_of, suite_of
+    from tasks.validation.rules import rules_of
+    from tasks.validation.suite import Suite, frame_of
 
     rules = [rule for rule in rules_of(spec) if rule.mostly < 1]
     if not rules:
         return lambda table, rows: None
-    suite = suite_of(rules)
+    suite = Suite(rules)
 
     def judge(table: pa.Table, rows: Ints) -> str | None:
-        for rule in rules:
-            rule.judged = rule.failed = 0
-        suite(_frame(table.take(rows)))
-        said = [text for check, text in (rule.found() for rule in rules) if not check.passed]
-        return said[0] if said else None
+        found = {f.rule: f.tally for f in suite.run(frame_of(table.take(rows)))}
+        checks = (rule.check(found[rule]) for rule in rules)
+        return next((check.text for check in checks if not check.passed), None)
 
     return judge
 
@@ -276,7 +279,8 @@ def _tolerant(spec: ModelSpec) -> Callable[[pa.Table, Ints], str | None]:
 def _cut(
     spec: ModelSpec, tiles: list[Window], problems: tuple[str | None, ...], table: pa.Table
 ) -> History:
-    from tasks.classifier.training import facts_of, features, labels
+    from tasks.classifier.training import features, labels
+    from tasks.classifier.training_rows import facts_of
 
     table = table.sort_by([(spec.source.time, "ascending"), (spec.source.key, "ascending")])
     batch = table.combine_chunks().to_batches()[0]

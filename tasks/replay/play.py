@@ -20,10 +20,11 @@ from tasks.classifier.spans import Tried
 from tasks.classifier.training import TrainingError
 from tasks.drift import patience
 from tasks.drift.attribution import change
-from tasks.drift.latch import Latch, Pause, Reading, breach_of, fold, windows_to_wait
+from tasks.drift.episode import breach_of
+from tasks.drift.latch import Latch, Pause, Reading, fold, windows_to_wait
 from tasks.drift.patience import Fresh
 from tasks.drift.verdict import Judgement, insufficient, judge
-from tasks.gates.declared_gates import GateResult
+from tasks.gates.gate_result import GateResult
 from tasks.ledger.remembered import Reign, beside, changes, level
 from tasks.promotion.returning import Seen, better
 from tasks.replay.history import History
@@ -195,7 +196,7 @@ class _Run:
         """Act on the open latch: train on the newest rows, and promote what passes."""
         window = self.history.windows[index]
         champion = self.champion
-        breach = breach_of(self.steps[-1].latch.episode or "")
+        breach = breach_of(self.steps[-1].latch.episode)
         refusal, trained = None, np.empty(0, np.int64)
         spans: tuple[tuple[Tried, ...], int] = (), 0
         gates: tuple[GateResult, ...] = ()
@@ -208,7 +209,7 @@ class _Run:
         else:
             gates, trained = candidate.accepted.gates, candidate.trained
             spans = candidate.tried, candidate.taken
-            warnings = tuple(candidate.accepted.metrics["warnings"])
+            warnings = candidate.accepted.metrics.warnings
             failed = [f"{g.title} ({g.reason})" for g in gates if not g.passed]
             refusal = "; ".join(failed) or None
         measured = next(s for s in reversed(self.steps) if s.judgement.pressure is not None)

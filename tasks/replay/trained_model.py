@@ -17,6 +17,7 @@ from tasks.drift import scored_rows
 from tasks.drift.summary import Summary
 from tasks.gates import acceptance
 from tasks.gates.acceptance import Acceptance
+from tasks.gates.contest import Contender, Contest
 from tasks.replay.history import History
 from tasks.spec.model import ModelSpec
 from tasks.spec.windows import Window
@@ -87,27 +88,19 @@ def train(
         If these are too few rows, or lack a class.
     """
     places = history.labelled(end - span, end, spec.label.delay)
-    frame, label = history.frame.iloc[places].reset_index(drop=True), history.label[places]
-    window = Window(end - span, end)
-    fitted = spans.fit(spec, frame, label, history.times[places], window, changes)
-    learns = fitted.cut.calibrate
-    model = calibration.learn(
-        fitted.pipeline, frame[learns], label[learns], spec.calibration.method
+    rows = history.training_rows(places)
+    fitted = spans.fit(spec, rows, Window(end - span, end), changes)
+    learns, cut = rows.at(fitted.cut.calibrate), fitted.cut
+    model = calibration.learn(fitted.pipeline, learns.frame, learns.label, spec.calibration.method)
+    contest = Contest(
+        candidate=Contender(model=model, spec_digest=spec.digest),
+        champion=None if champion is None else Contender(model=champion.model),
     )
-    accepted = acceptance.judge(
-        spec,
-        model,
-        None if champion is None else champion.model,
-        frame,
-        label,
-        fitted.cut,
-        span,
-        None if history.weight is None else history.weight[places],
-        facts=history.facts(places),
-    )
+    accepted = acceptance.judge(spec, contest, rows, cut, span)
     if accepted.passed and spec.training.refit == "accepted":
-        model = refit.refit(spec, fitted.pipeline, frame, label, fitted.cut)
-    return Candidate(model, accepted, places, fitted.tried, fitted.taken)
+        model = refit.refit(spec, fitted.pipeline, rows, cut)
+    learning = fitted.learning
+    return Candidate(model, accepted, places, learning.tried, learning.taken)
 
 
 class Champion:

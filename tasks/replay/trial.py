@@ -98,12 +98,8 @@ def trial(
     rates = played.rates[reigns, :, range(len(reigns))].T
     promoted = tuple(r.index + 1 - first for r in played.retrains if r.version is not None)
     used = [played.bootstrap.trained, *(r.trained for r in played.retrains)]
-    used += [
-        np.arange(rows.start, rows.stop)
-        for step in played.steps
-        for rows in [history.rows(step.index)]
-        if step.judgement.labelled
-    ]
+    judged = (history.rows(step.index) for step in played.steps if step.judgement.labelled)
+    used += [np.arange(rows.start, rows.stop) for rows in judged]
     pairs = zip(played.retrains, hindsight(played), strict=True)
     last = {retrain.episode: known.false_alarm for retrain, known in pairs}
     alarms = sum(alarm is True for alarm in last.values())

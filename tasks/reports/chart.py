@@ -19,7 +19,7 @@ def of_windows(windows: Sequence[Observation]) -> str:
     from matplotlib import rc_context
     from matplotlib.figure import Figure
 
-    labelled = any("accuracy" in o.figures for o in windows)
+    labelled = any(o.numbers.accuracy is not None for o in windows)
     # Airflow shows images 300 pixels wide: small figure, few words.
     figure = Figure(figsize=(4.6, 3.0 if labelled else 2.0), layout="constrained")
     panels: Any = figure.subplots(2 if labelled else 1, 1, sharex=True, squeeze=False)[:, 0]
@@ -45,7 +45,8 @@ def _draw_pressure(axes: Axes, windows: Sequence[Observation]) -> None:
 
 
 def _draw_accuracy(axes: Axes, windows: Sequence[Observation]) -> None:
-    points = [(i, o.figures["accuracy"]) for i, o in enumerate(windows) if "accuracy" in o.figures]
+    accuracies = [o.numbers.accuracy for o in windows]
+    points = [(i, accuracy) for i, accuracy in enumerate(accuracies) if accuracy is not None]
     axes.plot(*zip(*points, strict=True), color="#3b5b92", marker="o", markersize=3)
     axes.set_title("accuracy", fontsize=9, loc="left")
     tidy(axes)

@@ -35,7 +35,8 @@ def beside(pairs: Iterable[Pair]) -> str:
     rows = [
         (
             f"{pair.window.start:%Y-%m-%d %H:%M}".removesuffix(" 00:00"),
-            *(_both(pair, name) for name in ("accuracy", "hinge_loss")),
+            _both(pair.old.numbers.accuracy, pair.new.numbers.accuracy),
+            _both(pair.old.numbers.hinge_loss, pair.new.numbers.hinge_loss),
             f"{_size(pair.old)} → {_size(pair.new)}",
             f"{pair.old.verdict} → {pair.new.verdict}",
             f"{_rows(pair.old)} → {_rows(pair.new)}",
@@ -45,13 +46,12 @@ def beside(pairs: Iterable[Pair]) -> str:
     return table(head, rows)
 
 
-def _both(pair: Pair, name: str) -> str:
-    there, here = (o.figures.get(name) for o in (pair.old, pair.new))
-    return " → ".join("–" if value is None else f"{value:.3f}" for value in (there, here))
+def _both(old: float | None, new: float | None) -> str:
+    return " → ".join("–" if value is None else f"{value:.3f}" for value in (old, new))
 
 
 def _rows(observation: Observation) -> str:
-    return f"{observation.figures.get('accepted', 0):,}"
+    return f"{observation.numbers.accepted:,}"
 
 
 def _size(observation: Observation) -> str:

@@ -7,8 +7,13 @@ from typing import Any
 
 
 def render(template: str, **values: Any) -> str:
-    """Return the page; every value is escaped. Raises UndefinedError if the page needs another."""
+    """Return the page, which ends with the version of this code; every value is escaped.
+
+    Raises UndefinedError if the page needs another value.
+    """
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    from tasks import __version__
 
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent / "templates"),
@@ -17,4 +22,4 @@ def render(template: str, **values: Any) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    return environment.get_template(template).render(**values)
+    return environment.get_template(template).render(**values, gatelatch=__version__)

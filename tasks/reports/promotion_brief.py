@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
 
-from tasks.classifier import refit, spans
+from tasks.gates.candidate_metrics import CandidateMetrics
+from tasks.gates.gate_result import GateResult
 from tasks.ledger.records import Candidate, Proposal
 from tasks.ledger.status import Status
 from tasks.promotion.shadow import Outcome
 from tasks.reports import gate_page, recalibration_brief, retrain_brief
 from tasks.reports.markdown import as_text, beside, table
+from tasks.spec.gate_options import MORE_IS_BETTER
 from tasks.spec.model import ModelSpec, format_duration
 
 _SHOWN = 0.0005  # what three digits do not round to nothing
@@ -32,27 +33,25 @@ def promotion(
     since = known.effective_from(candidate.trained_until)
     path = gate_page.page_path(spec.model, retrain_brief.slug(asked.proposal))
     page = retrain_brief.address_of(path)
+    metrics = CandidateMetrics.from_json(candidate.metrics)
+    gates = [GateResult.from_json(gate) for gate in candidate.gates]
     parts = [
-        f"**No gate of version {candidate.version} failed** ({_verdicts(candidate)}) on the newest "
-        f"{candidate.metrics['judged_rows']} rows, which neither its fit nor its calibration saw."
+        f"**No gate of version {candidate.version} failed** ({_verdicts(gates)}) on the newest "
+        f"{metrics.judged_rows} rows, which neither its fit nor its calibration saw."
         + (" There is no champion yet to compare it with." if asked.champion is None else ""),
         *_same_file(known, candidate),
-        _compared(candidate, asked.champion),
-        table(("gate", "result", "why"), _declared(spec, candidate)),
-        f"{_others(spec, candidate)} "
-        f"[All gates, with reliability and margins of both models]({page}).",
-        *retrain_brief.of_capped(
-            candidate.metrics.get("capped", {}), candidate.metrics["judged_rows"]
-        ),
+        _compared(metrics, candidate.version, asked.champion),
+        table(("gate", "result", "why"), _declared(spec, gates)),
+        f"{_others(spec, gates)} [All gates, with reliability and margins of both models]({page}).",
+        *retrain_brief.of_capped(metrics.capped, metrics.judged_rows),
         *(_shadow(shadow) if shadow else []),
-        *retrain_brief.listed("What it cannot promise", candidate.metrics),
-        f"{_fit(asked, candidate.metrics)} "
-        f"{recalibration_brief.learnt(candidate.metrics['calibration'])}",
-        *_learnt_from(candidate.metrics),
+        *retrain_brief.listed("What it cannot promise", metrics.warnings),
+        f"{_fit(asked, metrics)} {recalibration_brief.learnt(metrics.calibration)}",
+        *_learnt_from(metrics),
         f"**If you approve:** version {candidate.version} is champion for windows from "
         f"{since:%Y-%m-%d %H:%M} UTC on, unless the champion has changed by then. "
         f"**If you reject, or nobody answers within {format_duration(spec.approval.timeout)}:** "
-        f"{'there is no champion still' if asked.champion is None else 'the champion stays'}.",
+        f"{'there is still no champion' if asked.champion is None else 'the champion stays'}.",
         " · ".join(
             [
                 f"[this run]({run_link})",
@@ -87,36 +86,35 @@ def _shadow(shadow: Outcome) -> list[str]:
     return [told, beside(shadow.compared)] if shadow.compared else [told]
 
 
-def _verdicts(candidate: Candidate) -> str:
-    counts = Counter(g["verdict"].replace("_", " ") for g in candidate.gates)
+def _verdicts(gates: Sequence[GateResult]) -> str:
+    counts = Counter(gate.verdict.replace("_", " ") for gate in gates)
     return ", ".join(f"{count} {verdict}" for verdict, count in counts.most_common())
 
 
-def _fit(asked: Proposal, metrics: Mapping[str, Any]) -> str:
+def _fit(asked: Proposal, metrics: CandidateMetrics) -> str:
     if asked.kind == "recalibrate":  # the figures of the fit are the champion's
-        return f"Nothing was fit: each decision is that of version {asked.champion}."
-    share = metrics["support_vectors"] / metrics["fitted_rows"]
-    twin = refit.told(metrics)
-    return (f"**What is promoted was {twin}.** " if twin else "") + (
-        f"Fit on {metrics['fitted_rows']} rows, {metrics['support_vectors']} of them ({share:.0%}) "
-        f"support vectors; hinge loss of the judged rows − that of the fitted ones: "
-        f"{metrics['hinge_gap']:+.3f}."
+        return f"Nothing was fit: every decision equals that of version {asked.champion}."
+    share = metrics.support_vectors / metrics.fitted_rows
+    return (f"**What is promoted was {metrics.refit}.** " if metrics.refit else "") + (
+        f"Fit on {metrics.fitted_rows} rows, {metrics.support_vectors} of them ({share:.0%}) "
+        f"support vectors; hinge loss of the judged rows minus that of the fitted rows: "
+        f"{metrics.hinge_gap:+.3f}."
     )
 
 
-def _learnt_from(metrics: Mapping[str, Any]) -> list[str]:
+def _learnt_from(metrics: CandidateMetrics) -> list[str]:
     """Return a line on the span that fit and on those that were tried beside it; none if none."""
-    if not metrics.get("span"):
+    if metrics.learning is None:
         return []
-    return [f"**Learnt from:** {as_text('; '.join(spans.told(metrics['span'])))}."]
+    return [f"**Learnt from:** {as_text('; '.join(metrics.learning.told))}."]
 
 
-def _compared(candidate: Candidate, champion: int | None) -> str:
+def _compared(metrics: CandidateMetrics, version: int, champion: int | None) -> str:
     """Return a table of the judged rows' metrics: the candidate's and, with one, the champion's."""
-    ours: dict[str, float] = {**candidate.metrics["candidate"]}
-    ours.pop("error_rate", None)  # accuracy says it
-    theirs: Mapping[str, float] | None = candidate.metrics["champion"]
-    head = ("judged rows", f"version {candidate.version}")
+    # Accuracy says what the error rate does.
+    ours = {name: value for name, value in metrics.candidate.items() if name != "error_rate"}
+    theirs: Mapping[str, float] | None = metrics.champion
+    head = ("judged rows", f"version {version}")
     if theirs is None:
         return table(head, [(_words(name), f"{value:.3f}") for name, value in ours.items()])
     rows = [
@@ -129,7 +127,7 @@ def _compared(candidate: Candidate, champion: int | None) -> str:
 def _change(name: str, change: float) -> str:
     if abs(change) < _SHOWN:
         return "none"
-    better = change > 0 if name == "accuracy" else change < 0
+    better = change > 0 if name in MORE_IS_BETTER else change < 0
     return f"{change:+.3f}, {'better' if better else '**worse**'}"
 
 
@@ -137,48 +135,49 @@ def _words(name: str) -> str:
     return name.replace("_", " ")
 
 
-def _declared(spec: ModelSpec, candidate: Candidate) -> list[tuple[str, ...]]:
+def _declared(spec: ModelSpec, gates: Sequence[GateResult]) -> list[tuple[str, ...]]:
     """Return what the spec asks for; every other gate only where it failed."""
-    declared = {name for name, _ in spec.gates.declared()} | recalibration_brief.GATES
-    shown = [g for g in candidate.gates if g["name"] in declared and not _of_slice(g)]
-    shown += [g for g in candidate.gates if not g["passed"] and g not in shown]
+    declared = _names(spec)
+    shown = [g for g in gates if g.name in declared and not g.of_subgroup]
+    shown += [g for g in gates if not g.passed and g not in shown]
     return [
         (
-            _title(g),
-            "**failed**" if g["verdict"] == "failed" else g["verdict"].replace("_", " "),
-            f"{_figure(g['candidate'])} against {_figure(g['champion'])}: {as_text(g['reason'])}"
-            if g["champion"] is not None
-            else as_text(g["reason"]),
+            as_text(gate.title),
+            "**failed**" if gate.verdict == "failed" else gate.verdict.replace("_", " "),
+            f"{_figure(gate.candidate)} against {_figure(gate.champion)}: {as_text(gate.reason)}"
+            if gate.champion is not None
+            else as_text(gate.reason),
         )
-        for g in shown
+        for gate in shown
     ]
 
 
-def _others(spec: ModelSpec, candidate: Candidate) -> str:
+def _others(spec: ModelSpec, gates: Sequence[GateResult]) -> str:
     """Return a sentence on the gates that are not in the table."""
-    declared = {name for name, _ in spec.gates.declared()} | recalibration_brief.GATES
-    slices = [g for g in candidate.gates if _of_slice(g)]
-    others = [g for g in candidate.gates if g["name"] not in declared and not _of_slice(g)]
-    judged = [g for g in slices if g["verdict"] != "not_judged"]
-    said = f"{sum(g['verdict'] == 'passed' for g in others)} checks of soundness and leaks passed."
-    if judged and all(g["champion"] is not None for g in judged):
-        worst = max(judged, key=lambda g: g["candidate"] - g["champion"])
-        change = worst["candidate"] - worst["champion"]
+    declared = _names(spec)
+    slices = [g for g in gates if g.of_subgroup]
+    others = [g for g in gates if g.name not in declared and not g.of_subgroup]
+    judged = [g for g in slices if g.verdict != "not_judged"]
+    said = f"{sum(g.verdict == 'passed' for g in others)} checks of soundness and leaks passed."
+    changes = [(_gap(gate), gate) for gate in judged]
+    known = [(gap, gate) for gap, gate in changes if gap is not None]
+    if known and len(known) == len(judged):
+        change, worst = max(known, key=lambda one: one[0])
         said += (
-            f" Of {len(slices)} slices {len(judged)} had rows enough; the least favourable, "
-            f"{as_text(worst['slice'])}: {worst['name'].replace('_', ' ')} {change:+.3f}."
+            f" {len(judged)} of {len(slices)} slices had enough rows. The least favourable is "
+            f"{as_text(worst.slice or '')}: {_words(worst.name)} {change:+.3f}."
         )
     return said
 
 
-def _of_slice(gate: Mapping[str, Any]) -> bool:
-    return gate["slice"] is not None and gate["name"] != "per_class_recall"
+def _gap(gate: GateResult) -> float | None:
+    if gate.candidate is None or gate.champion is None:
+        return None
+    return gate.candidate - gate.champion
 
 
-def _title(gate: Mapping[str, Any]) -> str:
-    """Return a kept gate's name as people read it, with the slice that it is about."""
-    words = str(gate["name"]).replace("_", " ")
-    return words if gate["slice"] is None else f"{words}, {as_text(gate['slice'])}"
+def _names(spec: ModelSpec) -> set[str]:
+    return {name for name, _ in spec.gates.declared()} | recalibration_brief.GATES
 
 
 def _figure(value: float | None) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tasks.drift.reliability_table import from_json
+from tasks.ledger.figures import HeldProbabilities
 from tasks.ledger.records import Observation, Proposal
 from tasks.reports.markdown import as_text, table
 from tasks.spec.model import ModelSpec, format_duration
@@ -25,33 +26,29 @@ def what_failed(
     """
     version = proposal.champion
     subject = f"{spec.model}: recalibrate version {version}?"
-    labelled = [o for o in windows if _table(o)]
-    held = [o.figures["calibration"] for o in labelled]
+    found = [(o, o.numbers.calibration) for o in windows]
+    labelled = [o for o, said in found if said and said.table]
+    held = [said for _, said in found if said and said.table]
     if proposal.episode is None:
         said = f"**Asked for by {as_text(proposal.proposer)}**: {as_text(proposal.reason)}."
     else:
         subject = f"{spec.model}: the probabilities no longer hold, recalibrate version {version}?"
-        judged = [c for c in held if c["verdict"] != "insufficient"][-spec.latch.open.of :]
-        breaches = sum(c["verdict"] == "drifting" for c in judged)
+        judged = [c for c in held if c.verdict != "insufficient"][-spec.latch.open.of :]
+        breaches = sum(c.verdict == "drifting" for c in judged)
         said = (
-            f"**What version {version} of `{spec.model}` says of its own certainty no longer "
-            f"holds**: {breaches} of the last {len(judged)} labelled windows are above their limit."
+            f"**The probabilities of version {version} of `{spec.model}` no longer hold**: "
+            f"{breaches} of the last {len(judged)} labelled windows are above their limit."
         )
         if labelled:
-            said += f" By its margins the newest of them is {_by_margins(labelled[-1])}."
+            said += f" Judged by its margins, the newest of them is {_by_margins(labelled[-1])}."
     return subject, [said, *(_figures(held[-1]) if held else []), _proposed(spec, proposal)]
-
-
-def _table(observation: Observation) -> Mapping[str, Any] | None:
-    found: Mapping[str, Any] | None = observation.figures.get("calibration", {}).get("table")
-    return found
 
 
 def _by_margins(observation: Observation) -> str:
     return as_text(f"{observation.verdict}: {observation.reason}".replace("_", " "))
 
 
-def _figures(held: Mapping[str, Any]) -> list[str]:
+def _figures(held: HeldProbabilities) -> list[str]:
     rows = [
         (
             _title(s),
@@ -60,18 +57,19 @@ def _figures(held: Mapping[str, Any]) -> list[str]:
             f"{s['noise']:.3f}",
             f"**{s['pressure']:.1f} ×**" if s["pressure"] > 1 else f"{s['pressure']:.1f} ×",
         )
-        for s in nearest(held["statistics"], _SHOWN_CLASSES)
+        for s in nearest(held.statistics, _SHOWN_CLASSES)
     ]
     head = ("change against the reference", "value", "matters from", "chance shows", "of its limit")
+    errors = _figure(held.calibration_error_reference), _figure(held.calibration_error)
     scores = [
-        (name.replace("_", " "), _figure(held.get(f"{name}_reference")), _figure(held.get(name)))
-        for name in ("brier", "calibration_error")
+        ("brier", _figure(held.brier_reference), _figure(held.brier)),
+        ("calibration error", *errors),
     ]
     return [
         "The newest window with labels:",
         table(head, rows),
         table(("probabilities", "when accepted", "newest window"), scores),
-        table(("said on average", "happened", "rows"), _bins(held["table"])),
+        table(("said on average", "happened", "rows"), _bins(held.table or {})),
     ]
 
 
@@ -100,11 +98,11 @@ def _proposed(spec: ModelSpec, proposal: Proposal) -> str:
     judge = spec.training.judge / (spec.training.judge + spec.calibration.share)
     again = " You will be asked again before anything is promoted."
     return (
-        f"**Proposed:** version {proposal.champion} keeps every decision it makes; only its "
-        f"probabilities are learnt anew, by `{spec.calibration.method}`, on the labelled rows of "
-        f"{proposal.trained_from:%Y-%m-%d %H:%M} → {proposal.trained_until:%Y-%m-%d %H:%M}, the "
-        f"newest {judge:.0%} of which judge it. Nothing is fit, so it takes a fraction of a "
-        f"retrain.{again if spec.approval.promote == 'human' else ''}\n\n"
+        f"**Proposed:** version {proposal.champion} keeps every decision it makes. Only its "
+        f"probabilities are learnt again, with `{spec.calibration.method}`, on the labelled rows "
+        f"of {proposal.trained_from:%Y-%m-%d %H:%M} → {proposal.trained_until:%Y-%m-%d %H:%M}. The "
+        f"newest {judge:.0%} of these rows judge them. Nothing is fit, so this takes a fraction of "
+        f"a retrain's time.{again if spec.approval.promote == 'human' else ''}\n\n"
         f"**If you reject, or nobody answers within {format_duration(spec.approval.timeout)}:** "
         f"{_if_refused(spec, proposal)}"
     )
@@ -112,7 +110,7 @@ def _proposed(spec: ModelSpec, proposal: Proposal) -> str:
 
 def _if_refused(spec: ModelSpec, proposal: Proposal) -> str:
     if proposal.episode is None:
-        return "the champion stays, and the latch asks as if this had never been."
+        return "the champion stays, and the latch asks as if you had not been asked."
     return (
         "the champion stays, and you are not asked to recalibrate for "
         f"{spec.latch.rest_told}; drift still asks."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -12,9 +12,11 @@ from tasks import store
 from tasks.classifier import capped
 from tasks.drift.catalogue import unit, words
 from tasks.drift.class_spread import QUANTITIES
-from tasks.drift.latch import breach_of
+from tasks.drift.diagnosis import Diagnosis
+from tasks.drift.episode import breach_of
 from tasks.drift.reference import from_json
 from tasks.ledger.evidence import short
+from tasks.ledger.figures import Change, WindowFigures
 from tasks.ledger.records import Observation, Proposal
 from tasks.ledger.status import Status
 from tasks.promotion import outlook
@@ -89,7 +91,8 @@ def _what_drifted(known: Status, proposal: Proposal) -> str:
     windows = _windows(known, proposal)
     if proposal.episode is None:
         return f"**Asked for by {as_text(proposal.proposer)}**: {as_text(proposal.reason)}."
-    first = next((o for o in windows if proposal.episode.endswith(o.window.name)), windows[-1])
+    breach = breach_of(proposal.episode)
+    first = next((o for o in windows if o.window_start == breach), windows[-1])
     mine = [o for o in windows if o.version == proposal.champion]  # not those of an earlier one
     judged = [o for o in mine if o.verdict != "insufficient"][-known.spec.latch.open.of :]
     breaches = sum(o.verdict == "drifting" for o in judged)
@@ -114,8 +117,8 @@ def _to_learn(known: Status, proposal: Proposal, rows: Mapping[str, Any] | None)
     if since < (breach_of(proposal.episode) or since):
         began += ", and the level from before it was not regained since"
     return [
-        f"**What there is to learn:** {began}; since then "
-        f"{sum(counts.values()):,} labelled rows to train on ({classes}), asked after "
+        f"**What there is to learn:** {began}. Since then there are "
+        f"{sum(counts.values()):,} labelled rows to train on ({classes}). You are asked after "
         f"{waited} windows."
     ]
 
@@ -143,10 +146,11 @@ def _seen(known: Status, proposal: Proposal) -> list[Observation]:
 
 def _evidence(known: Status, proposal: Proposal) -> list[str]:
     windows = _windows(known, proposal)
-    judged = [o for o in windows if o.figures["statistics"]]
+    judged = [o for o in windows if o.numbers.statistics]
     if not judged:
         return ["No window has been measured yet."]
     newest = judged[-1]
+    numbers = newest.numbers
     path = f"{known.spec.model}/{slug(proposal.proposal)}/drift.svg"
     store.write(f"reports/{path}", chart.of_windows(windows))
     rows = [
@@ -157,23 +161,22 @@ def _evidence(known: Status, proposal: Proposal) -> list[str]:
             f"{s['noise']:.3f}",
             f"**{s['pressure']:.1f} ×**" if s["pressure"] > 1 else _within(s),
         )
-        for s in _shown(newest.figures["statistics"])
+        for s in _shown(numbers.statistics)
     ]
     head = ("change against the reference", "value", "matters from", "chance shows", "of its limit")
     return [
-        *_repairs(newest.figures["diagnoses"]),
+        *_repairs(numbers.diagnoses or ()),
         f"![Change against its limit, window by window]({REPORTS}/{path})",
         f"`{sparkline([o.pressure for o in windows])}` the last {len(windows)} windows, "
         "▅ and higher is above the limit",
-        f"Newest window {_days(newest.window)}, {newest.figures['accepted']} rows: "
-        f"{as_text(newest.reason)}.",
+        f"Newest window {_days(newest.window)}, {numbers.accepted} rows: {as_text(newest.reason)}.",
         table(head, rows),
-        _moved(newest.figures),
-        *of_capped(newest.figures.get("capped", {}), newest.figures["accepted"]),
+        _moved(numbers),
+        *of_capped(numbers.capped or {}, numbers.accepted),
         *(
-            _labelled(known, proposal, newest)
-            if "losses" in newest.figures
-            else _unlabelled(newest)
+            _labelled(known, proposal, numbers)
+            if numbers.losses is not None
+            else _unlabelled(numbers)
         ),
     ]
 
@@ -192,11 +195,11 @@ def _within(s: Mapping[str, Any]) -> str:
     return "blind" if s.get("blind") else f"{s['pressure']:.1f} ×"
 
 
-def _repairs(diagnoses: Sequence[Mapping[str, str]]) -> list[str]:
+def _repairs(diagnoses: Sequence[Diagnosis]) -> list[str]:
     """Return what may be broken, before anything else: a retrain would learn it."""
     found: dict[tuple[str, str], list[str]] = {}
     for d in diagnoses:
-        found.setdefault((d["name"], d["advice"]), []).append(as_text(d["finding"]))
+        found.setdefault((d.name, d.advice), []).append(as_text(d.finding))
     return [
         f"**Before you retrain, {name.replace('_', ' ')}:** {'; '.join(findings)}. "
         f"*What to do: {as_text(advice)}.*"
@@ -204,14 +207,14 @@ def _repairs(diagnoses: Sequence[Mapping[str, str]]) -> list[str]:
     ]
 
 
-def _moved(figures: Mapping[str, Any]) -> str:
-    moved = figures["moved"]
-    if not _parts(moved):
+def _moved(numbers: WindowFigures) -> str:
+    moved = numbers.moved
+    if moved is None or not _parts(moved):
         return "Nothing tells which features moved the margins."
-    told = f"**The mean score moved by {moved['total']:+.3f}:** {_parts(moved)}."
-    for name, change in figures.get("moved_by_class", {}).items():
+    told = f"**The mean score moved by {moved.total:+.3f}:** {_parts(moved)}."
+    for name, change in (numbers.moved_by_class or {}).items():
         if _parts(change):
-            told += f" Margins of class {as_text(name)}: {change['total']:+.3f} ({_parts(change)})."
+            told += f" Margins of class {as_text(name)}: {change.total:+.3f} ({_parts(change)})."
     return told
 
 
@@ -221,14 +224,14 @@ def of_capped(found: Mapping[str, float], rows: int) -> list[str]:
     return [f"**Far outside of what the fit saw:** {said}."] if said else []
 
 
-def _parts(moved: Mapping[str, Any]) -> str:
-    named = [*moved["features"].items(), ("all others", moved["rest"])]
+def _parts(moved: Change) -> str:
+    named = [*moved.features.items(), ("all others", moved.rest)]
     return ", ".join(f"{as_text(n)} {value:+.3f}" for n, value in named if abs(value) >= _SHOWN)
 
 
-def _unlabelled(newest: Observation) -> list[str]:
+def _unlabelled(numbers: WindowFigures) -> list[str]:
     told = "**No labels yet for this window:** nothing confirms that decisions got worse."
-    expected = newest.figures.get("expected")
+    expected = numbers.expected
     if expected:
         told += (
             f" If the champion's probabilities still hold, accuracy is {expected['accuracy']:.3f} "
@@ -236,20 +239,20 @@ def _unlabelled(newest: Observation) -> list[str]:
             "does not show in that."
         )
     else:
-        told += " What accuracy to expect is not available: its calibration is no single sigmoid."
+        told += " The accuracy to expect is not available, as the calibration is no single sigmoid."
     return [told]
 
 
-def _labelled(known: Status, proposal: Proposal, newest: Observation) -> list[str]:
+def _labelled(known: Status, proposal: Proposal, numbers: WindowFigures) -> list[str]:
     candidate = known.candidate(proposal.champion)
     assert candidate is not None  # what drifts was promoted, so it was registered
     losses = from_json(candidate.reference).summary.losses
     rows = [
-        (name.replace("_", " "), f"{there:.3f}", f"{newest.figures[name]:.3f}")
+        (name.replace("_", " "), f"{there:.3f}", f"{(numbers.losses or {})[name]:.3f}")
         for name, there in (losses.rates if losses.rows else {}).items()
     ]
     return [
-        f"With the {newest.figures['labelled']} labels that are there:",
+        f"From the {numbers.labelled} labels so far:",
         table(("labelled rows", "when accepted", "newest window"), rows),
     ]
 
@@ -274,7 +277,7 @@ def _if_refused(spec: ModelSpec, proposal: Proposal) -> str:
     if proposal.champion is None:
         return "there is still no champion, and nothing is monitored."
     if proposal.episode is None:
-        return "the champion stays, and the latch asks as if this had never been."
+        return "the champion stays, and the latch asks as if you had not been asked."
     return (
         f"the champion stays, and the latch rests for {spec.latch.rest_told} "
         "before it may ask again."
@@ -301,13 +304,13 @@ def _rows(rows: Mapping[str, Any] | None) -> list[str]:
     return [
         f"**The rows are there:** {counted}.",
         table(head, cells),
-        *listed("To know beforehand", rows),
+        *listed("To know beforehand", rows.get("warnings", ())),
     ]
 
 
-def listed(head: str, told: Mapping[str, Any]) -> list[str]:
-    """Return the `warnings` of rows, or of a candidate's metrics, as a list; none if none."""
-    lines = [f"- {as_text(line)}" for line in told.get("warnings", ())]
+def listed(head: str, warnings: Iterable[str]) -> list[str]:
+    """Return the warnings on rows or on a candidate as a list; none if none."""
+    lines = [f"- {as_text(line)}" for line in warnings]
     return ["\n".join([f"**{head}:**", "", *lines])] if lines else []
 
 
@@ -328,7 +331,8 @@ def links(known: Status, proposal: Proposal, run_link: str) -> str:
         parts.append(f"[version {proposal.champion} in MLflow]({address})")
     windows = _windows(known, proposal)
     if windows:
-        parts.append(f"[data report]({address_of(windows[-1].figures['report'])})")
+        report = windows[-1].numbers.report or ""
+        parts.append(f"[data report]({address_of(report)})")
     return " · ".join(parts)
 
 

@@ -52,7 +52,7 @@ def rollback(
 def _served(model: str, proposal: Proposal) -> list[str]:
     return [
         f"**Version {proposal.champion} of `{model}` is worse than version {proposal.target}**, "
-        f"which still serves a share: {as_text(proposal.reason)}.",
+        f"which still serves some rows: {as_text(proposal.reason)}.",
         f"Each version on the rows that it scored, version {proposal.target} → "
         f"{proposal.champion}:",
     ]
@@ -64,8 +64,8 @@ def _returned(known: Status, proposal: Proposal) -> list[str]:
     reigned = f", champion from {reigns[-1]:%Y-%m-%d} on," if reigns else ""
     return [
         f"**Version {proposal.target} of `{known.spec.model}`{reigned} is better again than "
-        f"version {proposal.champion}**, as if what version {proposal.champion} was trained for "
-        f"were over: {as_text(proposal.reason)}.",
+        f"version {proposal.champion}**. What version {proposal.champion} was trained for seems to "
+        f"be over: {as_text(proposal.reason)}.",
         f"Version {proposal.target} serves no row: it was measured beside version "
         f"{proposal.champion}, both on the same rows. Version {proposal.target} → "
         f"{proposal.champion}:",

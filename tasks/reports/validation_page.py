@@ -4,21 +4,34 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tasks import store
 from tasks.reports.page import render
 
 if TYPE_CHECKING:
     from tasks.spec.model import ModelSpec
     from tasks.spec.windows import Window
-    from tasks.validation.checked_window import Validation
-    from tasks.validation.expectations import Check
+    from tasks.validation.checked_rows import Checked
+    from tasks.validation.checked_window import WindowOutcome
+    from tasks.validation.rules import Check
 
 _GRAVITY = ("stop", "quarantine", "warn")
+
+
+def publish(
+    spec: ModelSpec, window: Window, checked: Checked, model_version: int | None = None
+) -> str:
+    """Keep the page in the store; return its address there."""
+    digest = checked.data_digest
+    address = f"reports/{spec.model}/{window.name}/validation-{digest}.html"
+    page = report_html(spec, window, checked, model_version=model_version, data_digest=digest)
+    store.write(address, page)
+    return address
 
 
 def report_html(
     spec: ModelSpec,
     window: Window,
-    validation: Validation,
+    validation: WindowOutcome,
     *,
     model_version: int | None,
     data_digest: str,

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tasks.classifier import skops_file
+from tasks.errors import Final
 
 MODEL = "model.skops"
 LINEAGE = "lineage.json"
@@ -24,7 +25,7 @@ _KNOWN = {
 }
 
 
-class WrongFiles(Exception):
+class WrongFiles(Final):
     """A folder that is not the model that was accepted: names the file."""
 
 

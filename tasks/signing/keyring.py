@@ -19,11 +19,12 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from tasks import disk
+from tasks.errors import Final
 
 _MAKING = 60  # seconds, after which nobody makes that key any more
 
 
-class KeyUnusable(Exception):
+class KeyUnusable(Final):
     """A key file is missing or no key: names the file, the variable and the way out."""
 
 

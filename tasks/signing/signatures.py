@@ -9,11 +9,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from tasks.errors import Final
 from tasks.signing import keyring
 from tasks.signing.artifact import SIGNATURE, files
 
 
-class SignatureRefused(Exception):
+class SignatureRefused(Final):
     """What was signed is not what is there: names the file."""
 
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from tasks.spec.part import Count, Finite, Label, NotNegative, Positive, Rate, SpecPart, Text
 
 Metric = Literal["error_rate", "hinge_loss", "violation_rate", "brier", "cost"]
 Costs = tuple[tuple[NotNegative, ...], ...]
+# Of these metrics more is better, of all others less; one result for each class.
+MORE_IS_BETTER = frozenset({"accuracy", "per_class_recall"})
+BY_CLASS = frozenset({"per_class_recall"})
 # Facts about the candidate alone: nothing of the champion's to be better than.
 _BOUNDS = ("hinge_gap", "support_vectors", "support_vector_share", "scoring_time")
 
@@ -134,17 +137,18 @@ class Gates(SpecPart):
             raise ValueError("takes `at_most` alone: it is no comparison of losses")
         return value
 
-    @field_validator("per_class_recall")
+    @field_validator("*")
     @classmethod
-    def _recall(cls, value: Gate | None) -> Gate | None:
-        if value is not None and value.at_most is not None:
+    def _rising(cls, value: Any, info: ValidationInfo) -> Any:
+        rising = info.field_name in MORE_IS_BETTER
+        if rising and isinstance(value, Gate) and value.at_most is not None:
             raise ValueError("more is better: give `at_least` in place of `at_most`")
         return value
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
         for name, gate in self.declared():
-            if gate.at_least is not None and name != "per_class_recall":
+            if gate.at_least is not None and name not in MORE_IS_BETTER:
                 raise ValueError(f"{name}: less is better: give `at_most` in place of `at_least`")
         if self.costs is None and (self.cost is not None or self.slices.metric == "cost"):
             raise ValueError("`cost` needs `costs`: one row for each true class")

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo, available_timezones
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from tasks import bounds
+from tasks.spec import form
 from tasks.spec.gate_options import Gate as Gate
 from tasks.spec.gate_options import Gates as Gates
 from tasks.spec.part import (
@@ -424,8 +425,11 @@ class ModelSpec(SpecPart):
 
     @property
     def digest(self) -> str:
-        """Return 12 hex digits over the canonical form; equal for equal meaning, not layout."""
-        canonical = json.dumps(self.model_dump(mode="json"), sort_keys=True)
+        """Return 12 hex digits over the canonical form; equal for equal meaning, not layout.
+
+        They stay the same in a release that adds options; see `form`.
+        """
+        canonical = json.dumps(form.canonical(self), sort_keys=True)
         return hashlib.sha256(canonical.encode()).hexdigest()[:12]
 
     @property

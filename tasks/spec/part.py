@@ -19,11 +19,12 @@ from pydantic import (
 )
 
 from tasks import bounds
+from tasks.errors import Final
 
 _BACK = 10_000  # windows that the latch looks back on at the most
 
 
-class SpecError(ValueError):
+class SpecError(Final, ValueError):
     """A model spec that cannot be used: names file, each YAML path, the value and the remedy."""
 
 

@@ -52,7 +52,7 @@ def _load(path: Path) -> ModelSpec:
             raise SpecError(_listed(path, [f"  {line}" for line in error.mistakes])) from None
         raise SpecError(f"{path}: {error}") from None
     if not isinstance(raw, dict):
-        raise SpecError(f"{path}: expected a mapping with `model:`, `source:` …; see the README")
+        raise SpecError(f"{path}: expected a mapping with `model:`, `source:` …; see docs/spec.md")
     spec = checked(raw, str(path))
     if spec.model != path.stem:
         raise SpecError(
@@ -84,7 +84,7 @@ def _listed(origin: object, lines: list[str]) -> str:
 
 def _unforeseen(path: Path, error: Exception) -> str:
     kind = type(error).__name__
-    return f"{path}: cannot be used ({kind}: {str(error)[:200]}); compare it with the README"
+    return f"{path}: cannot be used ({kind}: {str(error)[:200]}); compare it with docs/spec.md"
 
 
 def _printable(text: str) -> str:
@@ -186,7 +186,7 @@ def _locate(loc: tuple[Any, ...]) -> tuple[type[BaseModel] | None, Any]:
 
 
 def options() -> Iterator[tuple[str, str, str]]:
-    """Yield (YAML path, default, meaning) of every option, for the reference in the README."""
+    """Yield (YAML path, default, meaning) of every option, for the reference in docs/spec.md."""
     yield from _options(ModelSpec, "")
 
 

@@ -16,6 +16,7 @@ from typing import Any
 import yaml
 
 from tasks import bounds
+from tasks.errors import Final
 
 BYTES = 128 * 1024
 VALUES = 20_000  # aliases counted as what they stand for
@@ -27,7 +28,7 @@ _TAGS |= {f"tag:yaml.org,2002:{kind}" for kind in ("timestamp", "seq", "map", "m
 _TEXT, _MERGE = "tag:yaml.org,2002:str", "tag:yaml.org,2002:merge"
 
 
-class Unreadable(ValueError):
+class Unreadable(Final, ValueError):
     """A text that is no usable YAML: one line per mistake, with YAML path or line."""
 
     def __init__(self, *mistakes: str, at_path: bool = False) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,32 +11,27 @@ import numpy as np
 
 from tasks.arrays import Mask
 from tasks.data.classes import Strangers
-from tasks.data.keys import comparable, repeats
+from tasks.data.keys import repeats
 from tasks.data.proofs import Column
 from tasks.data.unpacking import BATCH_BYTES
 from tasks.spec.model import ModelSpec
 from tasks.spec.windows import Window
-from tasks.validation.expectations import (
-    Check,
-    Finding,
-    Rule,
-    check_expectations,
-    finding,
-    rules_of,
-    suite_of,
-)
+from tasks.validation.expectations import check_expectations
+from tasks.validation.rules import Check, Rule, Tally, rules_of
+from tasks.validation.schema_checks import check_schema, type_of
+from tasks.validation.suite import RuleFailures, Suite, frame_of
+from tasks.validation.table_checks import check_constant, check_freshness, check_share, check_volume
 
 if TYPE_CHECKING:
-    import pandas as pd
     import pyarrow as pa
 
 # A run of the suite costs some 8 ms per expectation, whatever the rows: small batches are joined.
 CHUNK_ROWS = 65_536
 
 
-@dataclass(frozen=True)
-class Validation:
-    """The outcome for a window; `problem` says why it cannot be measured, None if it can.
+@dataclass(frozen=True, kw_only=True)
+class WindowOutcome:
+    """What a window's checks found; `problem` says why it cannot be measured, None if it can.
 
     A broken table ends the stream at once: `rows` is then what was read so far, `accepted` 0.
     """
@@ -58,93 +52,176 @@ def validate(
     repeated: pa.Array,
     constants: Mapping[str, float],
     quarantine: Callable[[pa.Table], None],
-) -> Validation:
-    """Judge a window's rows, in constant memory.
+) -> WindowOutcome:
+    """Judge a window's rows, in constant memory; see `WindowCheck` for what is given.
 
     Parameters
     ----------
     batches
         The window's rows, with whatever of `spec.columns` the source has.
-    repeated
-        Keys that occur more than once, from `repeated_keys`; the first row of each is kept.
-    constants
-        Numeric features that were constant in the champion's reference, with their value.
-    quarantine
-        Receives bad rows: their columns, `_row` (position in the stream, from 0) and `_reason`.
 
     Raises
     ------
     SpecError
         If an expectation of the spec cannot be used.
     """
+    check_expectations(spec)
+    check = WindowCheck(spec, window, repeated=repeated, constants=constants, quarantine=quarantine)
+    for chunk in _chunks(batches):
+        check.add(chunk)
+        if check.broken:
+            break
+        del chunk  # before the next one is gathered
+    return check.outcome()
+
+
+class WindowCheck:
+    """Judges a window chunk by chunk; holds counts, and of the keys the repeated ones alone.
+
+    Parameters
+    ----------
+    repeated
+        Keys that occur more than once, from `repeated_keys`; the first row of each is kept.
+    constants
+        Numeric features that were constant in the champion's reference, with their value.
+    quarantine
+        Receives bad rows: their columns, `_row` (position in the stream, from 0) and `_reason`.
+    """
+
+    def __init__(
+        self,
+        spec: ModelSpec,
+        window: Window,
+        *,
+        repeated: pa.Array,
+        constants: Mapping[str, float],
+        quarantine: Callable[[pa.Table], None],
+    ) -> None:
+        self._spec, self._window = spec, window
+        self._repeated, self._quarantine = repeated, quarantine
+        self._rules = rules_of(spec)
+        self._suite = Suite(self._rules)
+        key = spec.source.key
+        self._unique = Rule("expect_column_values_to_be_unique", key, "the first row per key")
+        self._tallies = dict.fromkeys([*self._rules, self._unique], Tally())
+        self._constants = {n: constants[n] for n in spec.features.numeric if n in constants}
+        self._differ = dict.fromkeys(self._constants, 0)
+        self._strangers = Strangers()
+        self._schema: list[Check] = []
+        self._key_type: pa.DataType | None = None
+        self._keys_seen: set[Any] = set()
+        self._newest: datetime | None = None
+        self._rows = self._bad_rows = 0
+        self.broken = False
+
+    def add(self, chunk: pa.Table) -> None:
+        """Judge the next rows; once the window is `broken`, further ones make no difference."""
+        first, self._rows = self._rows, self._rows + chunk.num_rows
+        if self._key_type in (None, "null"):
+            self._key_type = type_of(chunk, self._spec.source.key)
+        self._schema = check_schema(self._spec, chunk, self._key_type)
+        self.broken = any(check.effect == "stop" and not check.passed for check in self._schema)
+        if self.broken:
+            return
+        failures = self._judge(chunk)
+        self.broken = any(tally.error for tally in self._tallies.values())
+        if self.broken:
+            return
+        failures.append(self._repeats(chunk))
+        bad = np.logical_or.reduce([f.mask for f in failures])
+        if bad.any():
+            self._bad_rows += int(bad.sum())
+            self._quarantine(_with_reasons(chunk, first, bad, failures))
+        self._add_accepted(chunk, ~bad)
+
+    def outcome(self) -> WindowOutcome:
+        """Return what came of all rows so far."""
+        if self.broken:
+            judged = [r for r in self._rules if self._tallies[r] != Tally()]
+            return self._outcome([*self._schema, *self._row_checks(judged)], accepted=0)
+        accepted = self._rows - self._bad_rows
+        checks = [
+            *self._schema,
+            check_share(self._spec, self._rows, self._bad_rows, self._main_reason()),
+            *self._row_checks([*self._rules, self._unique]),
+            *(check_constant(self._spec, name, n) for name, n in self._differ.items()),
+            check_volume(self._spec, accepted),
+            check_freshness(self._spec, self._window, self._newest),
+        ]
+        return self._outcome(checks, accepted)
+
+    def _judge(self, chunk: pa.Table) -> list[RuleFailures]:
+        """Count what each rule says of a chunk; return the failures that quarantine a row."""
+        columns = {name: Column(chunk.column(name)) for name in chunk.column_names}
+        doubtful = []
+        for rule in self._rules:
+            column = columns.get(rule.column)
+            if column is not None and column.proves(rule.expectation, rule.arguments):
+                self._tallies[rule] += Tally(judged=chunk.num_rows)
+            else:
+                doubtful.append(rule)
+        failures = self._suite.run(frame_of(chunk), doubtful) if doubtful else []
+        for found in failures:
+            self._tallies[found.rule] += found.tally
+            if self._of_labels(found.rule) and found.mask.any():
+                labels = chunk.column(self._spec.label.column)
+                self._strangers.count(_where(labels, found.mask))
+        return [found for found in failures if found.rule.mostly == 1]
+
+    def _repeats(self, chunk: pa.Table) -> RuleFailures:
+        keys = chunk.column(self._spec.source.key)
+        again = repeats(keys, self._key_type, self._repeated, self._keys_seen)
+        tally = Tally(chunk.num_rows, int(again.sum()))
+        self._tallies[self._unique] += tally
+        return RuleFailures(rule=self._unique, tally=tally, mask=again)
+
+    def _add_accepted(self, chunk: pa.Table, accepted: Mask) -> None:
+        import pyarrow as pa
+
+        for name, value in self._constants.items():
+            values = chunk.column(name).cast(pa.float64(), safe=False).to_numpy()[accepted]
+            self._differ[name] += int((~np.isclose(values, value, rtol=1e-9, atol=0)).sum())
+        self._newest = _newest(chunk.column(self._spec.source.time), accepted, self._newest)
+
+    def _of_labels(self, rule: Rule) -> bool:
+        """Return whether a rule is that labels are classes of the spec."""
+        name = "expect_column_values_to_be_in_set"
+        wanted = ("derived", self._spec.label.column, name)
+        return (rule.origin, rule.column, rule.expectation) == wanted
+
+    def _seen(self, rule: Rule) -> str | None:
+        """Return what is known of the rows that fail a rule, beside their number."""
+        return self._strangers.told if self._strangers.rows and self._of_labels(rule) else None
+
+    def _row_checks(self, rules: Iterable[Rule]) -> list[Check]:
+        return [rule.check(self._tallies[rule], self._seen(rule)) for rule in rules]
+
+    def _main_reason(self) -> str:
+        strict = [rule for rule in self._tallies if rule.mostly == 1]
+        worst = max(strict, key=lambda rule: self._tallies[rule].failed)
+        seen = self._seen(worst)
+        return str(worst) if seen is None else f"{worst} ({seen})"
+
+    def _outcome(self, checks: list[Check], accepted: int) -> WindowOutcome:
+        failed = [check for check in checks if not check.passed]
+        stops = (f"{c.text}, then run the window again" for c in failed if c.effect == "stop")
+        warnings = [c.text for c in failed if c.effect == "warn"]
+        if self._strangers.rows and not self.broken:
+            warnings.append(self._strangers.told)
+        return WindowOutcome(
+            rows=self._rows,
+            accepted=accepted,
+            quarantined=self._bad_rows,
+            checks=tuple(checks),
+            problem=next(stops, None),
+            warnings=tuple(warnings),
+        )
+
+
+def _where(values: pa.ChunkedArray, mask: Mask) -> pa.ChunkedArray:
     import pyarrow as pa
 
-    check_expectations(spec)
-    rules = rules_of(spec)
-    judge = suite_of(rules)
-    unique = Rule("expect_column_values_to_be_unique", spec.source.key, "the first row per key")
-    strangers = Strangers()
-    alive = dict.fromkeys((n for n in spec.features.numeric if n in constants), 0)
-    seen: set[Any] = set()
-    key_type: pa.DataType | None = None
-    newest: datetime | None = None
-    rows = bad_rows = 0
-    schema: list[Finding] = []
-    for table in _chunks(batches):
-        start, rows = rows, rows + table.num_rows
-        key_type = _type(table, spec.source.key) if key_type in (None, "null") else key_type
-        schema = _schema_findings(spec, table, key_type)
-        broken = any(check.effect == "stop" and not check.passed for check, _ in schema)
-        if not broken:
-            doubtful = _doubtful(rules, table)
-            judged = judge(_frame(table), doubtful) if doubtful else []
-            failures = [(rule, mask) for rule, mask in judged if rule.mostly == 1]
-        if broken or any(rule.error for rule in rules):
-            found = [*schema, *(rule.found() for rule in rules if rule.judged or rule.error)]
-            return _outcome(found, rows, 0, bad_rows)
-        again = repeats(table.column(spec.source.key), key_type, repeated, seen)
-        unique.count(table.num_rows, again)
-        for rule, mask in failures:
-            if _of_labels(spec, rule) and mask.any():
-                strangers.count(table.column(spec.label.column).filter(pa.array(mask)))
-                rule.told = strangers.told
-        failures.append((unique, again))
-        bad = np.logical_or.reduce([mask for _, mask in failures])
-        if bad.any():
-            bad_rows += int(bad.sum())
-            quarantine(_with_reasons(table, start, bad, failures))
-        for name in alive:
-            values = table.column(name).cast(pa.float64(), safe=False).to_numpy()[~bad]
-            alive[name] += int((~np.isclose(values, constants[name], rtol=1e-9, atol=0)).sum())
-        newest = _newest(table.column(spec.source.time), ~bad, newest)
-        del table  # before the next one is gathered
-    found = [*schema, *(rule.found() for rule in (*rules, unique))]
-    found[len(schema) : len(schema)] = [_share(spec, rows, bad_rows, [*rules, unique])]
-    found += [_constant(spec, name, differ) for name, differ in alive.items()]
-    found += [_volume(spec, rows - bad_rows), _freshness(spec, window, newest)]
-    named = (strangers.told,) if strangers.rows else ()
-    return _outcome(found, rows, rows - bad_rows, bad_rows, named)
-
-
-def _of_labels(spec: ModelSpec, rule: Rule) -> bool:
-    """Return whether a rule is that labels are classes of the spec."""
-    name = "expect_column_values_to_be_in_set"
-    return (rule.origin, rule.column, rule.expectation) == ("derived", spec.label.column, name)
-
-
-def _outcome(
-    found: list[Finding],
-    rows: int,
-    accepted: int,
-    quarantined: int,
-    named: tuple[str, ...] = (),
-) -> Validation:
-    failed = [(check.effect, text) for check, text in found if not check.passed]
-    again = ", then run the window again"
-    problem = next((text + again for effect, text in failed if effect == "stop"), None)
-    warned = tuple(text for effect, text in failed if effect == "warn")
-    checks = tuple(check for check, _ in found)
-    return Validation(rows, accepted, quarantined, checks, problem, (*warned, *named))
+    return values.filter(pa.array(mask))
 
 
 def _chunks(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
@@ -165,104 +242,10 @@ def _chunks(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
         yield pa.Table.from_batches(held)
 
 
-def _doubtful(rules: list[Rule], table: pa.Table) -> tuple[int, ...]:
-    """Return the places of the rules that rows may fail; count the rows for all the others."""
-    columns = {name: Column(table.column(name)) for name in table.column_names}
-    doubtful = []
-    for place, rule in enumerate(rules):
-        column = columns.get(rule.column)
-        if column is not None and column.proves(rule.expectation, rule.arguments):
-            rule.judged += table.num_rows
-        else:
-            doubtful.append(place)
-    return tuple(doubtful)
-
-
-def _type(table: pa.Table, name: str) -> pa.DataType | None:
-    return table.schema.field(name).type if name in table.column_names else None
-
-
-def _schema_findings(
-    spec: ModelSpec, table: pa.Table, key_type: pa.DataType | None
-) -> list[Finding]:
-    """Judge columns and types by the Arrow schema: pandas turns integers with a gap into floats."""
-    from pyarrow import types as t
-
-    def number(kind: pa.DataType) -> bool:
-        return any(f(kind) for f in (t.is_integer, t.is_floating, t.is_decimal, t.is_null))
-
-    def word(kind: pa.DataType) -> bool:
-        kind = kind.value_type if t.is_dictionary(kind) else kind
-        text = (t.is_string, t.is_large_string, t.is_string_view)
-        return any(f(kind) for f in (*text, t.is_integer, t.is_boolean, t.is_null))
-
-    def plain(kind: pa.DataType) -> bool:
-        return number(kind) or word(kind)
-
-    def key(kind: pa.DataType) -> bool:
-        return comparable(table.column(spec.source.key), key_type) is not None
-
-    wanted: list[tuple[str, str, Callable[[pa.DataType], bool]]] = [
-        (spec.source.time, "timestamp", lambda kind: t.is_timestamp(kind) or t.is_null(kind)),
-        (spec.source.key, "one plain type in the whole window", key),
-    ]
-    for name in spec.features.numeric:
-        wanted.append((name, "number or bool", lambda kind: number(kind) or t.is_boolean(kind)))
-    for name in (*spec.features.categorical, *spec.features.text):
-        wanted.append((name, "string, integer or bool", word))
-    for logged in (spec.source.margin, spec.source.weight):
-        if logged:
-            wanted.append((logged, "number", number))
-    if spec.source.version_column:
-        wanted.append((spec.source.version_column, "version number", plain))
-    found = []
-    # Windows are measured without them; a gate that needs one says so.
-    beside = set(spec.gates.slices.columns) - set(spec.needed_columns)
-    for name in dict.fromkeys([*spec.columns, *(c for e in spec.expectations for c in e.columns)]):
-        there = name in table.column_names
-        detail = "in the source" if there else "not in the source"
-        remedy = "add it there or correct the spec"
-        effect = "warn" if name in beside else "stop"
-        found.append(finding("expect_column_to_exist", name, effect, there, detail, remedy))
-    for name, expected, fits in wanted:
-        kind = _type(table, name)
-        if kind is not None:
-            right = fits(kind)
-            shown = textwrap.shorten(str(kind), 80, placeholder="…")  # nested types are long
-            detail = expected if right else f"{expected}; the source has {shown}"
-            expectation = "expect_column_values_to_be_in_type_list"
-            found.append(finding(expectation, name, "stop", right, detail, "write it as such"))
-    return found
-
-
-def _frame(table: pa.Table) -> pd.DataFrame:
-    """Return the table in pandas' plain types: times in UTC without zone, decimals as floats."""
+def _with_reasons(table: pa.Table, first: int, bad: Mask, failures: list[RuleFailures]) -> pa.Table:
     import pyarrow as pa
 
-    def plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
-        kind = column.type
-        if pa.types.is_dictionary(kind):
-            return column.cast(kind.value_type)
-        if pa.types.is_decimal(kind) or pa.types.is_null(kind):
-            return column.cast(pa.float64())
-        if pa.types.is_boolean(kind):
-            return column.cast(pa.uint8())
-        if pa.types.is_timestamp(kind):
-            return column.cast(pa.timestamp(kind.unit))
-        return column.cast(pa.timestamp("s")) if pa.types.is_date(kind) else column
-
-    columns = [plain(column) for column in table.itercolumns()]
-    plainly = pa.Table.from_arrays(columns, names=table.column_names)
-    frame: pd.DataFrame = plainly.to_pandas(ignore_metadata=True)
-    return frame
-
-
-def _with_reasons(
-    table: pa.Table, start: int, bad: Mask, failures: list[tuple[Rule, Mask]]
-) -> pa.Table:
-    import pyarrow as pa
-
-    failed = np.stack([mask[bad] for _, mask in failures], axis=1)
+    failed = np.stack([f.mask[bad] for f in failures], axis=1)
     # Few patterns of failure are many rows: hashed, not sorted, and each text is written once.
     packed = np.packbits(failed, axis=1)
     width, buffers = packed.shape[1], [None, pa.py_buffer(packed)]
@@ -270,11 +253,11 @@ def _with_reasons(
     pattern = binary.dictionary_encode().indices.to_numpy()
     _, examples = np.unique(pattern, return_index=True)
     texts = [
-        "; ".join(str(rule) for (rule, _), hit in zip(failures, failed[row], strict=True) if hit)
+        "; ".join(str(f.rule) for f, hit in zip(failures, failed[row], strict=True) if hit)
         for row in examples
     ]
     rows = table.filter(pa.array(bad))
-    rows = rows.append_column("_row", pa.array(start + np.flatnonzero(bad), pa.int64()))
+    rows = rows.append_column("_row", pa.array(first + np.flatnonzero(bad), pa.int64()))
     reasons = pa.array(texts, pa.string()).take(pa.array(pattern))
     return rows.append_column("_reason", reasons)
 
@@ -283,46 +266,6 @@ def _newest(times: Any, accepted: Mask, newest: datetime | None) -> datetime | N
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    found = pc.max(times.filter(pa.array(accepted)).cast(pa.timestamp("us"), safe=False)).as_py()
+    found = pc.max(_where(times, accepted).cast(pa.timestamp("us"), safe=False)).as_py()
     moments = [m for m in (newest, found and found.replace(tzinfo=UTC)) if m is not None]
     return max(moments, default=None)
-
-
-def _share(spec: ModelSpec, rows: int, bad: int, rules: list[Rule]) -> Finding:
-    most = spec.validation.max_quarantined
-    passed = bad <= most * rows
-    detail = f"{bad:,} of {rows:,} rows are quarantined, at most {100 * most:g} % may be"
-    worst = max((rule for rule in rules if rule.mostly == 1), key=lambda rule: rule.failed)
-    why = worst if worst.told is None else f"{worst} ({worst.told})"
-    remedy = f"most of them by {why}; repair them, or raise validation.max_quarantined"
-    name = "expect_quarantined_share_to_be_at_most"
-    return finding(name, None, "stop", passed, detail, remedy, 0 if passed else bad)
-
-
-def _constant(spec: ModelSpec, column: str, differ: int) -> Finding:
-    detail = "constant in the reference"
-    if differ:
-        detail += f", now alive: {differ:,} rows differ"
-    if spec.validation.constant_feature == "insufficient":
-        effect, remedy = "stop", "repair it, or set validation.constant_feature: measure"
-    else:
-        effect, remedy = "warn", "it is measured all the same (validation.constant_feature)"
-    name = "expect_column_values_to_be_in_set"
-    return finding(name, column, effect, not differ, detail, remedy, differ)
-
-
-def _volume(spec: ModelSpec, accepted: int) -> Finding:
-    name, least = "expect_table_row_count_to_be_between", spec.window.min_rows
-    detail = f"at least {least:,} accepted rows; there are {accepted:,}"
-    remedy = "land the rest, or lower window.min_rows"
-    return finding(name, None, "stop", accepted >= least, detail, remedy)
-
-
-def _freshness(spec: ModelSpec, window: Window, newest: datetime | None) -> Finding:
-    name, share = "expect_column_max_to_be_between", spec.validation.fresh
-    since = window.end - share * (window.end - window.start)
-    passed = newest is not None and newest >= since
-    detail = f"an accepted row at or after {since:%Y-%m-%d %H:%M} UTC"
-    detail += "" if passed else "; there is none, the data is stale"
-    remedy = "land the rest, or raise validation.fresh"
-    return finding(name, spec.source.time, "stop", passed, detail, remedy)

@@ -85,7 +85,11 @@ def test_a_word_for_a_chain_that_is_not_this_one_vouches_for_nothing(at: At, pos
     from tasks.ledger.records import Adoption
 
     at("registered")
-    Ledger.open().adopt(Adoption("churn", position, "0" * 64, "ada", "because", []))
+    Ledger.open().adopt(
+        Adoption(
+            model="churn", position=position, head="0" * 64, by="ada", reason="because", lost=[]
+        )
+    )
     with pytest.raises(LedgerRefused, match="is the word for a chain that is not this one"):
         watch(11)
 

@@ -107,7 +107,6 @@ def test_the_table_has_it_all_and_ends_with_the_head(told: Ledger) -> None:
 def test_what_people_wrote_moves_no_cursor_and_is_not_markup(told: Ledger) -> None:
     shown = run("churn").stdout
     assert "why: [red]no[/] �[2Jbecause" in shown
-    assert shown.count("because") < 30
     whole = json.loads(run("churn", "--json").stdout)["events"][-4]["why"]
     assert whole.count("because") == 100
 

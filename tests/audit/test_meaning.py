@@ -174,6 +174,14 @@ def test_an_ending_needs_no_question_whoever_and_whatever_step_made_it(
 
 def test_policy_approves_where_the_question_says_that_it_may(ledger: Ledger) -> None:
     ledger.propose(proposal(champion=None))
-    ledger.ask(Question("churn", "p1", "retrain", "shown", [["policy", "policy"]]))
+    ledger.ask(
+        Question(
+            model="churn",
+            proposal="p1",
+            step="retrain",
+            evidence="shown",
+            asked=[["policy", "policy"]],
+        )
+    )
     ledger.decide(decision(by="policy"))
     assert fault(ledger) is None

@@ -229,7 +229,7 @@ def test_a_class_that_comes_late_is_learnt_by_a_retrain() -> None:
     label = np.r_[rng.choice([0, 1], 1000), rng.choice(3, 2000)]
     played = play(spec(**POLICY), stream(label), 12, timedelta(hours=12))
     assert len(played.steps) == 48
-    first = played.bootstrap.accepted.metrics["warnings"]
+    first = played.bootstrap.accepted.metrics.warnings
     assert first[0].startswith("class c2: none among the 390 rows that fit")
     learnt = [r for r in played.retrains if r.version is not None and not r.warnings]
     assert learnt
@@ -263,7 +263,7 @@ def test_forty_classes_play_to_the_end() -> None:
     forty = spec(40, features={"numeric": names}, **POLICY)
     played = play(forty, made, 12, 12 * HOURS)
     assert len(played.steps) == 48
-    told = played.bootstrap.accepted.metrics["warnings"]
+    told = played.bootstrap.accepted.metrics.warnings
     assert any("and 34 more: fewer than 10 with or without it among the 90" in t for t in told)
     assert np.nanmean(played.rates[0, 0, :15]) > 0.8
     assert played.retrains

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -16,8 +17,10 @@ from tasks.classifier import absent, calibration, refit, training
 from tasks.classifier.margins import hinge, margin
 from tasks.classifier.skops_file import dump
 from tasks.classifier.training import Slices, TrainingError
+from tasks.classifier.training_rows import Facts, TrainingRows
 from tasks.drift.reference import to_json
 from tasks.flows import asking, monitor, reproduce, retrain
+from tasks.flows.measure import measure
 from tasks.ledger.ledger import Ledger
 from tasks.promotion import approval, promotion
 from tasks.registry import registry, tracking
@@ -84,7 +87,7 @@ def test_flow_and_replay_register_the_same_refit_model_and_say_so_and_reproduce_
     at("bootstrapped")
     run, body = registered("boot", training_window=timedelta(days=5), until=day(6))
     for number in range(6, 11):
-        measured = monitor.measure(AGAIN, window(number), monitor.validate(AGAIN, window(number)))
+        measured = measure(AGAIN, window(number), monitor.validate(AGAIN, window(number)))
         monitor.judge(AGAIN, window(number), measured)
     registered(FIRST)
     ledger = Ledger.open()
@@ -122,7 +125,7 @@ def test_recalibrating_a_refit_champion_fits_nothing(at: At) -> None:
         monitor.judge(
             AGAIN,
             window(number),
-            monitor.measure(AGAIN, window(number), monitor.validate(AGAIN, window(number))),
+            measure(AGAIN, window(number), monitor.validate(AGAIN, window(number))),
         )
     asked = approval.propose(
         AGAIN,
@@ -150,9 +153,10 @@ def test_gates_figures_and_reference_are_those_of_the_judged_fit() -> None:
     assert two.accepted.gates == one.accepted.gates
     kept = [to_json(candidate.accepted.reference) for candidate in (one, two)]
     assert kept[0] == kept[1]
-    theirs, ours = dict(one.accepted.metrics), dict(two.accepted.metrics)
-    assert (theirs.pop("refit"), ours.pop("refit")["rows"]) == (None, 800 - first_of(two))
-    assert ours == theirs
+    theirs, ours = one.accepted.metrics, two.accepted.metrics
+    assert ours.refit is not None
+    assert ours.refit.rows == 800 - first_of(two)
+    assert theirs == replace(ours, refit=None)
     assert parameters(two.model) == parameters(one.model)
     start = first_of(two)
     frame, label = rows.frame.iloc[200 + start : 1000], rows.label[200 + start : 1000]
@@ -189,7 +193,7 @@ def test_a_class_that_only_the_refit_has_learnt_becomes_probable_and_is_named(me
     fitted = training.fit(three, frame[CUT.fit], label[CUT.fit])
     learns = frame[CUT.calibrate], label[CUT.calibrate]
     judged = calibration.learn(fitted, *learns, method)
-    found = refit.refit(three, fitted, frame, label, CUT)
+    found = refit.refit(three, fitted, labelled(frame, label), CUT)
     assert absent.learnt(judged).tolist() == [0, 1]
     assert absent.learnt(found).tolist() == [0, 1, 2]
     third = frame[label == 2]
@@ -206,6 +210,10 @@ def test_a_class_that_only_the_refit_has_learnt_becomes_probable_and_is_named(me
     assert not any("never decides so" in w for w in absent.warnings(three, label, CUT))
 
 
+def labelled(frame: pd.DataFrame, label: np.ndarray[Any, Any]) -> TrainingRows:
+    return TrainingRows(frame=frame, label=label, facts=Facts(np.arange(len(label)), None, {}))
+
+
 def clean() -> tuple[pd.DataFrame, np.ndarray[Any, Any]]:
     columns = past.rows(600)
     return pd.DataFrame({"x": columns["x"], "z": columns["z"]}), columns["y"]
@@ -216,7 +224,7 @@ def test_rows_that_can_be_judged_but_not_fit_fail_the_refit_by_name() -> None:
     judged = training.fit(spec(), frame[CUT.fit], label[CUT.fit])
     frame.loc[550, "x"] = 1e200
     with pytest.raises(TrainingError, match=r"cannot be refit: x .* set training.refit: never"):
-        refit.refit(spec(), judged, frame, label, CUT)
+        refit.refit(spec(), judged, labelled(frame, label), CUT)
 
 
 def test_a_refit_that_stops_early_is_warned_of_and_knows_its_rows_better_than_its_twin() -> None:
@@ -226,7 +234,7 @@ def test_a_refit_that_stops_early_is_warned_of_and_knows_its_rows_better_than_it
     judged = training.fit(one, frame[CUT.fit], label[CUT.fit])
     label[520:] = np.random.default_rng(0).integers(0, 2, 80)
     with pytest.warns(UserWarning, match="failed to converge"):
-        found = refit.refit(one, judged, frame, label, CUT).estimator
+        found = refit.refit(one, judged, labelled(frame, label), CUT).estimator
     ours, theirs = (
         hinge(margin(m.decision_function(frame), label)).mean() for m in (found, judged)
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
@@ -12,8 +13,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tasks.classifier import spans
-from tasks.classifier.spans import ALL, BREACH, CHANGE, RECENT, SECOND, Tried
+from tasks.classifier.spans import ALL, BREACH, CHANGE, RECENT, SECOND, Learning, Tried
 from tasks.classifier.training import TrainingError
+from tasks.classifier.training_rows import Facts, TrainingRows
 from tasks.spec.model import ModelSpec
 from tasks.spec.windows import Window, stamp
 from tests.support.flow import MODEL
@@ -93,28 +95,35 @@ def turned(at: int, seed: int = 1) -> tuple[pd.DataFrame, np.ndarray]:
     return frame, label
 
 
+def labelled(frame: pd.DataFrame, label: np.ndarray) -> TrainingRows:
+    return TrainingRows(frame=frame, label=label, facts=Facts(TIMES, None, {}))
+
+
 def test_after_an_abrupt_change_the_rows_since_then_are_taken() -> None:
     frame, label = turned(500)
-    found = spans.fit(SPEC, frame, label, TIMES, WINDOW, [START + 5 * DAY])
-    assert found.tried[found.taken].name == BREACH
+    found = spans.fit(SPEC, labelled(frame, label), WINDOW, [START + 5 * DAY])
+    learnt = found.learning
+    assert learnt.tried[learnt.taken].name == BREACH
     assert found.cut.fit.start == 500
-    losses = [t.loss for t in found.tried]
-    assert min(losses) == losses[found.taken]
-    assert spans.told(found.figures)[found.taken].endswith(", taken")
-    assert spans.kept(ROWS, found.figures) == found.cut
+    losses = [t.loss for t in learnt.tried]
+    assert min(losses) == losses[learnt.taken]
+    assert learnt.told[learnt.taken].endswith(", taken")
+    assert learnt.cut(ROWS) == found.cut
+    assert Learning.from_json(json.loads(json.dumps(learnt.to_json()))) == learnt
 
 
 def test_a_span_that_cannot_be_fit_is_told_and_the_others_are_tried() -> None:
     frame, label = turned(ROWS)
     label[600:745] = 0  # since the breach one class alone is there to fit
-    found = spans.fit(SPEC, frame, label, TIMES, WINDOW, [START + 6 * DAY])
+    rows = labelled(frame, label)
+    found = spans.fit(SPEC, rows, WINDOW, [START + 6 * DAY]).learning
     last = found.tried[-1]
     assert (last.name, last.loss) == (BREACH, None)
     assert last.problem is not None
     assert found.taken < len(found.tried) - 1
     label[:] = 0
     with pytest.raises(TrainingError):
-        spans.fit(SPEC, frame, label, TIMES, WINDOW, [START + 6 * DAY])
+        spans.fit(SPEC, rows, WINDOW, [START + 6 * DAY])
 
 
 def test_of_equal_losses_the_longest_span_is_taken() -> None:

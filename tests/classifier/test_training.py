@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from tasks.classifier import scoring, training
 from tasks.classifier.training import TrainingError, slices
+from tasks.classifier.training_rows import gather
 from tasks.spec.model import ModelSpec
 
 Make = Callable[..., ModelSpec]
@@ -39,8 +40,13 @@ def batch(count: int = 200, **columns: Any) -> pa.RecordBatch:
     return pa.RecordBatch.from_pydict(plain | columns)
 
 
+def fitted(spec: ModelSpec, batches: Any) -> Any:
+    rows = gather(spec, batches)
+    return training.fit(spec, rows.frame, rows.label)
+
+
 def coefficients(spec: ModelSpec, *batches: pa.RecordBatch) -> Any:
-    model = training.fit(spec, *training.gather(spec, batches)[:2])["model"]
+    model = fitted(spec, batches)["model"]
     return np.append(model.coef_, model.intercept_)
 
 
@@ -69,7 +75,8 @@ def test_too_few_rows_to_slice_name_the_way_out(rows: int) -> None:
 def test_a_class_without_rows_is_decided_for_nowhere(spec: Make, estimator: str) -> None:
     training_of = {"estimator": estimator}
     three = spec(label={"classes": ["no", "perhaps", "yes"]}, training=training_of)
-    frame, label, _ = training.gather(three, [batch(y=["no", "yes"] * 100)])
+    found = gather(three, [batch(y=["no", "yes"] * 100)])
+    frame, label = found.frame, found.label
     decision = scoring.decide(training.fit(three, frame, label), frame)
     assert decision.shape == (200, 3)
     assert (decision.argmax(axis=1) != 1).all()
@@ -78,7 +85,8 @@ def test_a_class_without_rows_is_decided_for_nowhere(spec: Make, estimator: str)
 @ESTIMATORS
 def test_both_estimators_learn_the_rule(spec: Make, estimator: str) -> None:
     one = spec(training={"estimator": estimator})
-    frame, label, _ = training.gather(one, [batch()])
+    found = gather(one, [batch()])
+    frame, label = found.frame, found.label
     decision = scoring.decide(training.fit(one, frame, label), frame)
     assert decision.shape == (200,)
     assert ((decision > 0) == label).mean() > 0.85
@@ -87,7 +95,7 @@ def test_both_estimators_learn_the_rule(spec: Make, estimator: str) -> None:
 @ESTIMATORS
 def test_an_unknown_category_or_word_scores_without_error(spec: Make, estimator: str) -> None:
     mixed = spec(features=MIXED, training={"estimator": estimator})
-    model = training.fit(mixed, *training.gather(mixed, [batch()])[:2])
+    model = fitted(mixed, [batch()])
     new = batch(4, shop=["north", "moon", "", "south"], note=["", "???", "good", "unheard"])
     decision = scoring.decide(model, training.features(mixed, new))
     assert np.isfinite(decision).all()
@@ -108,7 +116,8 @@ def test_the_order_in_which_rows_arrive_does_not_change_the_model(
 
 def test_rows_without_a_known_label_are_left_out(spec: Make) -> None:
     labels = [None, 1, 0, 7] * 50
-    frame, label, _ = training.gather(spec(), [batch(y=labels)])
+    found = gather(spec(), [batch(y=labels)])
+    frame, label = found.frame, found.label
     assert label.tolist() == [1, 0] * 50
     assert frame["x"].tolist() == [
         x for x, y in zip(batch()["x"].to_pylist(), labels, strict=True) if y in (0, 1)
@@ -121,7 +130,7 @@ def test_rows_without_a_known_label_are_left_out(spec: Make) -> None:
 def test_files_may_type_labels_not_yet_known_in_their_own_way(spec: Make, labels: Any) -> None:
     names = [n for n in batch().schema.names if n != "y" or labels is not None]
     second = batch(20, y=labels if labels is not None else [0] * 20).select(names)
-    _, label, _ = training.gather(spec(), [batch(20, y=[0, 1] * 10), second])
+    label = gather(spec(), [batch(20, y=[0, 1] * 10), second]).label
     assert len(label) == (30 if isinstance(labels, list) else 20)
 
 
@@ -143,7 +152,7 @@ def test_a_column_that_was_constant_gets_no_weight_when_it_comes_alive(
     spec: Make, estimator: str
 ) -> None:
     one = spec(training={"estimator": estimator})
-    model = training.fit(one, *training.gather(one, [batch(z=[0.4] * 200)])[:2])
+    model = fitted(one, [batch(z=[0.4] * 200)])
     weight = model["model"].coef_[0, 1]
     assert weight == pytest.approx(0, abs=1e-9)
     still, alive = (pd.DataFrame({"x": [0.5], "z": [z]}) for z in (0.4, 1000.0))
@@ -219,7 +228,8 @@ def test_both_estimators_reach_the_same_objective(spec: Make, kind: str, weighti
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf, 1e200])
 def test_a_number_that_cannot_be_squared_is_named_before_the_fit(spec: Make, bad: float) -> None:
     one = spec()
-    frame, label, _ = training.gather(one, [batch()])
+    found = gather(one, [batch()])
+    frame, label = found.frame, found.label
     frame.loc[3, "z"] = bad
     match = r"z is not finite, or beyond 1e\+150, in 1 of the 200 rows of the fitting slice; repair"
     with pytest.raises(TrainingError, match=match):

@@ -58,13 +58,32 @@ def told(models: Path) -> Ledger:
     verdicts = [("steady", 0.25), ("drifting", 1.5), ("insufficient", None)]
     for number, (verdict, pressure) in enumerate(verdicts, 1):
         figures = {"accuracy": 0.875} if number == 1 else {}
-        span = day(number), day(number + 1)
         seen = Observation(
-            "churn", 1, *span, "spec", "data", verdict, f"why {verdict}", pressure, figures
+            model="churn",
+            version=1,
+            window_start=day(number),
+            window_end=day(number + 1),
+            spec_digest="spec",
+            data_digest="data",
+            verdict=verdict,
+            reason=f"why {verdict}",
+            pressure=pressure,
+            figures=figures,
         )
         ledger.observe(seen)
     name = "churn.v1.20260102T0000.1"
-    asked = Proposal("churn", name, "retrain", "drift", None, 1, day(1), day(4), "otto", "spec")
+    asked = Proposal(
+        model="churn",
+        proposal=name,
+        kind="retrain",
+        reason="drift",
+        episode=None,
+        champion=1,
+        trained_from=day(1),
+        trained_until=day(4),
+        proposer="otto",
+        spec_digest="spec",
+    )
     ledger.propose(asked)
     return ledger
 
@@ -137,10 +156,19 @@ def test_status_as_json_can_be_read_by_a_machine(told: Ledger) -> None:
 def test_status_says_what_to_do_if_nothing_can_be_said_of_window_after_window(told: Ledger) -> None:
     assert json.loads(run("status", "churn", "--json").stdout)["advice"] is None
     for number in range(4, 11):
-        span = day(number), day(number + 1)
-        figures = {"accepted": 40, "labelled": 0, "statistics": []}
-        seen = ("churn", 1, *span, "spec", "data", "insufficient", "few rows", None, figures)
-        told.observe(Observation(*seen))
+        seen = Observation(
+            model="churn",
+            version=1,
+            window_start=day(number),
+            window_end=day(number + 1),
+            spec_digest="spec",
+            data_digest="data",
+            verdict="insufficient",
+            reason="few rows",
+            pressure=None,
+            figures={"accepted": 40, "labelled": 0, "statistics": []},
+        )
+        told.observe(seen)
     advice = json.loads(run("status", "churn", "--json").stdout)["advice"]
     assert advice.startswith("the last 8 windows say nothing: they hold 40 rows, and")
     assert f"to do: {advice}" in " ".join(run("status", "churn").stdout.split())
@@ -397,3 +425,9 @@ def test_labels_of_one_class_cannot_be_replayed(models: Path) -> None:
     columns["y"][:900] = 1
     result = replay(Path(land(models, columns)))
     assert (result.exit_code, "begin elsewhere with --from" in result.stderr) == (1, True)
+
+
+def test_the_page_of_the_spec_lists_every_option_as_the_command_prints_them() -> None:
+    page = (Path(__file__).parents[2] / "docs/spec.md").read_text()
+    listed = page.partition("<!-- python -m tasks options -->\n")[2].partition("<!-- end -->")[0]
+    assert listed == run("options").stdout

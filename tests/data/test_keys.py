@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 import sqlalchemy as sa
 
-from tasks.classifier.training import gather_all
+from tasks.classifier.training_rows import gather
 from tasks.data.keys import repeated_keys
 from tasks.data.plain import as_text, matching, plain
 from tasks.data.window_rows import batches
@@ -76,7 +76,7 @@ def test_keys_of_every_type_of_arrow_are_told_apart_and_repeats_found(
             tmp_path / "a.parquet",
         )
         assert verdict(this) == (COUNT, repeats, None)
-    *_, facts = gather_all(this, batches(this, DAY))
+    facts = gather(this, batches(this, DAY)).facts
     assert facts.key is not None
     assert len(set(facts.key.tolist())) == COUNT
 

@@ -19,12 +19,13 @@ from tasks.arrays import Floats, Ints
 from tasks.classifier import calibration, scoring, training
 from tasks.classifier.finite import NotFinite
 from tasks.classifier.training import TrainingError
+from tasks.classifier.training_rows import Facts, TrainingRows
 from tasks.drift import probabilities, reference, scored_rows, verdict
 from tasks.drift.explanation import explain
 from tasks.drift.summary import from_json, to_json
 from tasks.gates import acceptance
 from tasks.gates.acceptance import Acceptance
-from tasks.gates.declared_gates import as_json
+from tasks.gates.contest import Contender, Contest
 from tasks.spec.model import ModelSpec
 from tests.conftest import CHURN
 
@@ -54,13 +55,27 @@ def accept(
     training.need_enough_to_calibrate(spec, label[cut.calibrate])
     method = spec.calibration.method
     model = calibration.learn(fitted, frame[cut.calibrate], label[cut.calibrate], method)
-    span = timedelta(days=10)
-    found = acceptance.judge(spec, model, model, frame, label, cut, span, weight)
-    json.dumps(dict(found.metrics), allow_nan=False)
-    json.dumps([as_json(result) for result in found.gates], allow_nan=False)
+    found = judge(spec, model, model, frame, label, weight)
+    json.dumps(found.metrics.to_json(), allow_nan=False)
+    json.dumps([result.to_json() for result in found.gates], allow_nan=False)
     kept = json.loads(json.dumps(reference.to_json(found.reference), allow_nan=False))
     assert reference.from_json(kept).spread == found.reference.spread
     return model, found
+
+
+def judge(
+    spec: ModelSpec,
+    candidate: Any,
+    champion: Any | None,
+    frame: pd.DataFrame,
+    label: Ints,
+    weight: Floats | None = None,
+) -> Acceptance:
+    facts = Facts(np.arange(len(label)), None, {})
+    known = TrainingRows(frame=frame, label=label, weight=weight, facts=facts)
+    rival = None if champion is None else Contender(model=champion)
+    contest = Contest(candidate=Contender(model=candidate), champion=rival)
+    return acceptance.judge(spec, contest, known, cut_of(spec, label), timedelta(days=10))
 
 
 def observe(
@@ -79,7 +94,7 @@ def observe(
     )
     summary = from_json(json.loads(json.dumps(to_json(found), allow_nan=False)))
     said = verdict.judge(summary, against, spec)
-    told = explain(summary, against, said, accepted.metrics["hinge_gap"])
+    told = explain(summary, against, said, accepted.metrics.hinge_gap)
     told["statistics"] = [asdict(s) | {"pressure": s.pressure} for s in said.statistics]
     held = probabilities.judge(summary, against, spec)
     told["calibration"] = probabilities.figures(summary, against, held)
@@ -209,9 +224,7 @@ def test_a_candidate_whose_scores_are_no_numbers_is_refused_by_a_sentence(spec: 
     model, _ = accept(uncapped, frame, label)
     far = turned(frame, "x", 1e200, 550)
     with pytest.raises(TrainingError, match=r"decision values of 1 row\(s\) are not finite, or"):
-        acceptance.judge(
-            uncapped, model, None, far, label, cut_of(uncapped, label), timedelta(days=10)
-        )
+        judge(uncapped, model, None, far, label)
 
 
 def test_a_champion_whose_scores_are_no_numbers_fails_a_gate_by_name(spec: Make) -> None:
@@ -220,8 +233,7 @@ def test_a_champion_whose_scores_are_no_numbers_fails_a_gate_by_name(spec: Make)
     wild, _ = accept(spec(), frame, label)
     wild.estimator.estimator["model"].coef_[:] = np.inf
     with np.errstate(invalid="ignore"):
-        cut = cut_of(spec(), label)
-        found = acceptance.judge(spec(), model, wild, frame, label, cut, timedelta(days=10))
+        found = judge(spec(), model, wild, frame, label)
     gate = found.gates[0]
     assert (gate.name, gate.verdict) == ("champion_answers", "failed")
     assert "are not finite" in gate.reason

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from tasks.data.proofs import Column, distinct
 from tasks.validation import checked_window
-from tasks.validation.expectations import Rule, suite_of
+from tasks.validation.rules import Rule, Tally
+from tasks.validation.suite import Suite, frame_of
 from tests.validation.test_checked_window import rows, run
 
 NULL, BETWEEN, IN_SET = (
@@ -37,7 +38,7 @@ VALUES = {
     pa.string(): ["", "a", None],
     pa.null(): [None],
 }
-JUDGE = suite_of(RULES)
+SUITE = Suite(RULES)
 
 
 @settings(deadline=None, max_examples=60)
@@ -45,14 +46,14 @@ JUDGE = suite_of(RULES)
 def test_a_proof_is_never_wrong(kind: pa.DataType, data: st.DataObject) -> None:
     good = data.draw(st.lists(st.sampled_from(VALUES[kind]), min_size=1, max_size=4))
     table = pa.table({"a": pa.array(good, kind)})
-    frame = checked_window._frame(table)
+    frame = frame_of(table)
     column = Column(table.column("a"))
-    proven = [i for i, rule in enumerate(RULES) if column.proves(rule.expectation, rule.arguments)]
-    before = [rule.judged for rule in RULES]
-    for rule, mask in JUDGE(frame, tuple(proven)):
-        assert not mask.any()
-        assert rule.error is None
-    assert all(RULES[i].judged - before[i] == len(good) for i in proven)
+    proven = [rule for rule in RULES if column.proves(rule.expectation, rule.arguments)]
+    found = SUITE.run(frame, proven)
+    assert [f.rule for f in found] == proven
+    for one in found:
+        assert not one.mask.any()
+        assert one.tally == Tally(judged=len(good))
 
 
 def test_whole_good_columns_need_no_row_by_row_judgement() -> None:

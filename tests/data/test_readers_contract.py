@@ -155,6 +155,7 @@ def test_files_and_a_delta_table_of_the_same_rows_have_one_digest(
     spec: Spec, landed: Callable[[str], Land]
 ) -> None:
     digests = {
-        digest_of(spec_of(spec, landed(kind)(table(300))), DAY) for kind in ("parquet", "csv", "delta")
+        digest_of(spec_of(spec, landed(kind)(table(300))), DAY)
+        for kind in ("parquet", "csv", "delta")
     }
     assert len(digests) == 1

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tasks.classifier import training
+from tasks.classifier.training_rows import gather
 from tasks.data.digest import Digest
 from tasks.data.keys import repeated_keys
 from tasks.data.window_rows import batches
@@ -127,7 +127,8 @@ def test_what_means_the_same_in_two_files_is_one_column(
     )
     verdict = validate(loose, DAY, found, **parts)
     assert (verdict.problem, verdict.accepted) == (None, 48 - len(again))
-    frame, label, _ = training.gather(here, found)
+    gathered = gather(here, found)
+    frame, label = gathered.frame, gathered.label
     assert sorted(frame["shop"].unique()) == ["7", "8", "9"]
     assert np.bincount(label).tolist() == [24, 24]
     past = history.load(loose, DAY.start, DAY.end)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pyarrow as pa
 import pytest
 
-from tasks.data.served_by import Count, unknown, versions
+from tasks.data.served_by import Count, ScoredBy, unknown, versions
 
 COLUMNS = {
     "numbers": pa.array([3, 12, None]),
@@ -35,9 +35,10 @@ def test_a_column_of_something_else_does_not_grow_the_count() -> None:
     count = Count("by")
     batch = pa.record_batch({"by": pa.array(range(100_000))})
     assert sum(b.num_rows for b in count.tap([batch])) == 100_000
-    figures = count.figures()
-    assert (len(figures["versions"]), figures["others"]) == (20, 99_980)
+    scored = count.scored_by()
+    assert (len(scored.versions), scored.others) == (20, 99_980)
+    assert ScoredBy.from_json(scored.to_json()) == scored
 
 
 def test_nothing_is_said_where_all_versions_are_known() -> None:
-    assert unknown({"versions": {"1": 5, "2": 3}, "others": 0, "none": 0}, [1, 2, 3]) is None
+    assert unknown(ScoredBy(versions={1: 5, 2: 3}, others=0, none=0), [1, 2, 3]) is None

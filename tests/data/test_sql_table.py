@@ -13,6 +13,7 @@ import pytest
 import sqlalchemy as sa
 
 from tasks.classifier import training
+from tasks.classifier.training_rows import gather
 from tasks.data.outside import Outside
 from tasks.data.window_rows import SourceError, batches
 from tasks.spec.model import ModelSpec
@@ -90,7 +91,7 @@ def test_rows_whose_newest_labels_are_unknown_train_on_the_others(
     rows = [{"x": float(i % 7), "shop": "a", "y": i % 2 == 0} for i in range(PART)]
     rows += [{"x": 1.0, "shop": None if i == 5 else "b", "y": None} for i in range(PART)]
     spec = table(columns, rows)
-    _, label, _ = training.gather(spec, batches(spec, DAY))
+    label = gather(spec, batches(spec, DAY)).label
     assert (len(label), label.sum()) == (PART, PART / 2)
 
 

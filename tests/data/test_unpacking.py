@@ -16,7 +16,8 @@ import sqlalchemy as sa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks.classifier.training import TrainingError, gather
+from tasks.classifier.training import TrainingError
+from tasks.classifier.training_rows import gather
 from tasks.cli.draft import drafted
 from tasks.data import memory, unpacking
 from tasks.data.readers import SourceError
@@ -31,13 +32,13 @@ from tests.support.peak import measured
 MB = 1 << 20
 _CHECK = """
 import duckdb, great_expectations, tasks.validation.checked_window
-from tasks import quarantine
-from tasks.spec import ModelSpec
+from tasks.spec.model import ModelSpec
+from tasks.validation import checked_rows
 from tests.conftest import POSTGRES
 from tests.support.flow import window
 before = peak()
-found = quarantine.check_rows(ModelSpec.model_validate_json({raw!r}), window(1), dict())
-print(json.dumps([found["problem"], peak() - before]))
+found = checked_rows.check(ModelSpec.model_validate_json({raw!r}), window(1), dict())
+print(json.dumps([found.problem, peak() - before]))
 """
 
 Spec = Callable[..., ModelSpec]
@@ -216,7 +217,7 @@ def test_rows_that_training_and_replay_cannot_hold_are_refused_before_they_are_h
 ) -> None:
     pq.write_table(rows(20_000), tmp_path / "rows.parquet")
     made = spec(source={"path": str(tmp_path / "rows.parquet")})
-    assert len(gather(made, batches(made, window(1)))[0]) == 20_000
+    assert len(gather(made, batches(made, window(1)))) == 20_000
     monkeypatch.setattr(memory, "limit", lambda: 2 * MB)
     with pytest.raises(TrainingError, match="more than the memory of this machine or container"):
         gather(made, batches(made, window(1)))
@@ -229,7 +230,7 @@ def test_rows_that_training_and_replay_cannot_hold_are_refused_before_they_are_h
 def test_the_memory_that_a_process_may_take_is_the_least_of_its_limits() -> None:
     told = measured(
         """
-from tasks import memory
+from tasks.data import memory
 before = memory.limit()
 resource.setrlimit(resource.RLIMIT_AS, (before // 2, before // 2))
 print(json.dumps([before, memory.limit()]))

@@ -13,8 +13,9 @@ from scipy.special import expit, softmax
 from benchmarks.detection.budget import openings
 from benchmarks.detection.calibrated import year
 from benchmarks.detection.specs import spec_of
+from tasks.drift.episode import Numbered
 from tasks.drift.grid import Grid
-from tasks.drift.latch import Reading, fold, kind_of
+from tasks.drift.latch import Reading, fold
 from tasks.drift.probabilities import figures, judge
 from tasks.drift.reference import Reference, reference_of
 from tasks.drift.reliability_table import ReliabilityTable
@@ -137,8 +138,8 @@ def test_an_episode_of_the_calibration_says_in_its_name_what_it_asks_for() -> No
     policy = SPEC.latch
     episode = fold("m", readings, [], policy, "recalibrate").now.episode
     assert episode == "m.v1.recalibrate.20200101T0000"
-    assert kind_of(f"{episode}.1") == "recalibrate"
-    assert kind_of(f"{fold('m', readings, [], policy).now.episode}.1") == "retrain"
+    assert Numbered.parse(f"{episode}.1").asks == "recalibrate"
+    assert Numbered.parse(f"{fold('m', readings, [], policy).now.episode}.1").asks == "retrain"
 
 
 NAMES = ("a", "b", "c")

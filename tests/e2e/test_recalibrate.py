@@ -45,7 +45,7 @@ def test_in_a_browser_a_person_approves_the_same_decisions_with_other_probabilit
     retrain, promote = (
         Question(running, page, MODEL, PROPOSAL, step) for step in ("retrain", "promote")
     )
-    retrain.open("says of its own certainty no longer holds")
+    retrain.open("labelled windows are above their limit")
     retrain.approve()
     promote.open("No gate of version 2 failed")
     promote.approve()

@@ -57,7 +57,7 @@ def test_in_a_browser_a_person_approves_that_the_worse_version_goes(
     running: Running, breached: None, page: Page
 ) -> None:
     question = Question(running, page, "canary", PROPOSAL.format("canary"), "rollback")
-    question.open("which still serves a share")
+    question.open("which still serves some rows")
     assert running.alias("canary") == 2
     question.approve()
     _ended(running, "canary", "ada")

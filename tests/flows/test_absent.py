@@ -12,6 +12,7 @@ from tasks import store
 from tasks.audit import verified_model
 from tasks.audit.verified_model import model_of
 from tasks.flows import asking, monitor, ready, reproduce, retrain
+from tasks.flows.measure import measure
 from tasks.ledger.ledger import Ledger
 from tasks.promotion import approval, promotion
 from tasks.registry import tracking
@@ -77,7 +78,7 @@ def test_a_class_without_a_row_is_said_from_the_question_to_the_file_and_reprodu
     # When it comes, its rows are measured: as the mistakes that they are.
     found = rows(16)
     land(16, y=np.where(found["x"] > 1, 2, found["y"]))
-    measured = monitor.measure(FRESH, window(16), monitor.validate(FRESH, window(16)))
+    measured = measure(FRESH, window(16), monitor.validate(FRESH, window(16)))
     seen = monitor.judge(FRESH, window(16), measured)
     assert seen.figures["accepted"] == 300
     assert seen.figures["accuracy"] < 1 - (found["x"] > 1).mean() + 1e-9
@@ -94,7 +95,7 @@ def test_a_class_that_the_spec_names_later_is_measured_beside_the_champion_then_
         found = rows(number)
         land(number, y=np.where(found["x"] > 1, 2, found["y"]))
     for number in (7, 14):
-        measured = monitor.measure(spec, window(number), monitor.validate(spec, window(number)))
+        measured = measure(spec, window(number), monitor.validate(spec, window(number)))
         seen = monitor.judge(spec, window(number), measured)
         told = "version 1 was made before the spec named class 2: rows of it are measured as if"
         assert any(line.startswith(told) for line in seen.figures["warnings"])

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from tasks.flows import monitor
+from tasks.flows.measure import measure
 from tasks.ledger.ledger import Ledger
 from tasks.ledger.records import Observation
 from tasks.spec.model import ModelSpec
@@ -31,7 +32,7 @@ def at(stores: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: Any)
 
 def watch(spec: ModelSpec, number: int, version: int | None = None) -> Observation:
     validated = monitor.validate(spec, window(number), version=version)
-    return monitor.judge(spec, window(number), monitor.measure(spec, window(number), validated))
+    return monitor.judge(spec, window(number), measure(spec, window(number), validated))
 
 
 def share(number: int, count: int = BY_TWO) -> None:
@@ -76,11 +77,11 @@ def test_both_versions_are_measured_in_one_pass_over_the_rows(
     at("registered")
     validated = monitor.validate(SHADOWED, window(11))
     reads: list[Any] = []
-    from tasks.validation import quarantine
+    from tasks.validation import checked_rows
 
-    read = quarantine.batches
-    monkeypatch.setattr(quarantine, "batches", lambda *a, **k: reads.append(a) or read(*a, **k))
-    monitor.measure(SHADOWED, window(11), validated)
+    read = checked_rows.batches
+    monkeypatch.setattr(checked_rows, "batches", lambda *a, **k: reads.append(a) or read(*a, **k))
+    measure(SHADOWED, window(11), validated)
     assert len(reads) == 1
 
 
@@ -134,11 +135,11 @@ def test_rows_of_unknown_versions_are_counted_and_named_but_not_measured(at: At)
     by = ["2"] * 200 + ["9"] * 60 + [None] * 30 + ["canary"] * 10
     land(11, scored_by=by)
     validated = monitor.validate(LOGGED, window(11))
-    assert validated["remark"] == (
+    assert validated.remark == (
         "rows were scored 60 by version 9, unknown to the ledger; 40 rows name no version: "
         "they are not measured"
     )
-    measured = monitor.measure(LOGGED, window(11), validated)
+    measured = measure(LOGGED, window(11), validated)
     assert monitor.judge(LOGGED, window(11), measured).figures["accepted"] == 200
     assert [o.version for o in observed() if o.window == window(11)] == [1, 2]
 
@@ -169,22 +170,22 @@ def test_the_summary_of_many_batches_is_that_of_one(
 ) -> None:
     at("promoted")
     share(11)
-    whole = monitor.measure(LOGGED, window(11), monitor.validate(LOGGED, window(11)))
+    whole = measure(LOGGED, window(11), monitor.validate(LOGGED, window(11)))
     from tasks import store
-    from tasks.validation import quarantine
+    from tasks.validation import checked_rows
 
-    before = [store.read(v["summary"]) for v in (whole, *whole["beside"])]
-    split = quarantine.accepted
+    before = [store.read(v.summary) for v in (whole, *whole.beside)]
+    split = checked_rows.accepted
 
     def small(*given: Any) -> Any:
         for batch in split(*given):
             yield from (batch.slice(first, 7) for first in range(0, batch.num_rows, 7))
 
     monkeypatch.setattr("tasks.flows.measure.accepted", small)
-    parts = monitor.measure(LOGGED, window(11), monitor.validate(LOGGED, window(11)))
+    parts = measure(LOGGED, window(11), monitor.validate(LOGGED, window(11)))
     import json
 
-    for one, path in zip(before, (parts, *parts["beside"]), strict=True):
-        ours, theirs = json.loads(one), json.loads(store.read(path["summary"]))
+    for one, path in zip(before, (parts, *parts.beside), strict=True):
+        ours, theirs = json.loads(one), json.loads(store.read(path.summary))
         assert ours["scores"]["counts"] == theirs["scores"]["counts"]
         assert np.isclose(ours["losses"]["hinge"], theirs["losses"]["hinge"])

@@ -306,7 +306,16 @@ def test_a_foreign_row_that_ends_a_proposal_twice_changes_nothing(at: At) -> Non
     propose()
     for answer_ in ("ended", "withdrawn"):
         Ledger.open().decide(
-            Decision("churn", FIRST, f"by {answer_}", answer_, "x", "", "", day(11))
+            Decision(
+                model="churn",
+                proposal=FIRST,
+                step=f"by {answer_}",
+                answer=answer_,
+                by="x",
+                comment="",
+                evidence="",
+                effective_from=day(11),
+            )
         )
     assert not read().live
     watch(11)

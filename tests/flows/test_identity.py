@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from dataclasses import replace
 from datetime import timedelta
@@ -10,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from tasks.flows import asking, observe, retrain, rollback
+from tasks.flows import asking, handover, observe, retrain, rollback
+from tasks.flows.handover import Part
 from tasks.ledger.chain import LedgerRefused
 from tasks.ledger.ledger import Conflict, Ledger
 from tasks.ledger.records import Candidate, Promotion, TwoCandidates, candidate_at
@@ -19,6 +21,12 @@ from tasks.registry import registry, tracking
 from tests.support.flow import MODEL, answer, day, enter, land, propose, read
 
 STEPS = 14
+PARTS: tuple[Part[Any], ...] = (
+    handover.ROWS,
+    handover.GATES,
+    handover.REFERENCE,
+    handover.METRICS,
+)
 
 
 Fit = tuple[Any, dict[str, Any]]
@@ -41,8 +49,8 @@ def made(signing_key: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Fi
             run = retrain.train(MODEL, name)["candidate_run"]
             retrain.calibrate(MODEL, name, run)
             assert retrain.gate(MODEL, name, run)["passed"]
-            parts = ("rows", "gates", "reference", "metrics")
-            left = {part: tracking.get_json(run, part) for part in parts}
+            found = {part.name: part.to_json(part.get(run)) for part in PARTS}
+            left = json.loads(json.dumps(found))
             fits.append((tracking.get_model(run, "calibrated"), left))
     return fits
 
@@ -68,8 +76,8 @@ def trained(name: str, fit: Fit, number: int) -> dict[str, Any]:
     features["x"] = {**features["x"], "mean": float(number), "norm": 0.0}
     summary = {**left["reference"]["summary"], "features": features}
     left["reference"] = {**left["reference"], "summary": summary}
-    for part, content in left.items():
-        tracking.put_json(run, part, content)
+    for part in PARTS:
+        part.put(run, part.from_json(left[part.name]))
     retrain.register(MODEL, name, run)
     return left
 
@@ -91,7 +99,7 @@ def champion_is(name: str, left: dict[str, Any]) -> None:
     registry.load("churn", version, approved.artifact_digest)
     for other in known.candidates:
         if other != approved:
-            with pytest.raises(tracking.RegistryError, match="is refused"):
+            with pytest.raises(tracking.ModelRefused, match="is refused"):
                 registry.load("churn", version, other.artifact_digest)
 
 
@@ -165,11 +173,32 @@ def test_an_mlflow_that_was_emptied_gives_no_version_that_the_ledger_knows(
 
 def candidate(proposal: str, version: int) -> Candidate:
     digest = f"{proposal:0>64}"
-    return Candidate("churn", proposal, version, "run", digest, "", "", day(1), {}, [], {})
+    return Candidate(
+        model="churn",
+        proposal=proposal,
+        version=version,
+        run_id="run",
+        artifact_digest=digest,
+        spec_digest="",
+        data_digest="",
+        trained_until=day(1),
+        metrics={},
+        gates=[],
+        reference={},
+    )
 
 
 def promoted(proposal: str, version: int) -> Promotion:
-    return Promotion("churn", 1, proposal, version, None, day(1), "ada", "drift")
+    return Promotion(
+        model="churn",
+        number=1,
+        proposal=proposal,
+        version=version,
+        expected=None,
+        effective_from=day(1),
+        by="ada",
+        reason="drift",
+    )
 
 
 def test_a_version_that_an_older_ledger_names_twice_is_the_promoted_candidate_or_refused() -> None:

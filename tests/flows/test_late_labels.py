@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from tasks.classifier.training import TrainingError
 from tasks.flows import asking, monitor, retrain
 from tasks.flows.late_labels import AT_MOST, due, measure_again, overdue
+from tasks.flows.measure import measure
 from tasks.ledger import status
 from tasks.ledger.ledger import Ledger
 from tasks.ledger.records import Observation
@@ -45,7 +46,16 @@ def observed(number: int, labelled: int | None, spec: ModelSpec = LATE) -> Obser
     figures |= {} if labelled is None else {"labelled": labelled}
     verdict = "steady" if labelled is not None else "insufficient"
     return Observation(
-        spec.model, 1, w.start, w.end, spec.digest, f"{number}", verdict, "", 0.5, figures
+        model=spec.model,
+        version=1,
+        window_start=w.start,
+        window_end=w.end,
+        spec_digest=spec.digest,
+        data_digest=f"{number}",
+        verdict=verdict,
+        reason="",
+        pressure=0.5,
+        figures=figures,
     )
 
 
@@ -138,7 +148,7 @@ def label(number: int, share: float = 1.0, **columns: Any) -> None:
 
 def watch(number: int, spec: ModelSpec = LATE) -> Observation:
     validated = monitor.validate(spec, window(number))
-    return monitor.judge(spec, window(number), monitor.measure(spec, window(number), validated))
+    return monitor.judge(spec, window(number), measure(spec, window(number), validated))
 
 
 def run(number: int, spec: ModelSpec = LATE) -> list[Observation]:
@@ -320,7 +330,7 @@ def test_what_a_what_if_observed_is_not_measured_again(at: At) -> None:
     at("registered")
     for number in (11, 12):
         validated = monitor.validate(LATE, window(number), version=2)
-        monitor.judge(LATE, window(number), monitor.measure(LATE, window(number), validated))
+        monitor.judge(LATE, window(number), measure(LATE, window(number), validated))
     label(11)
     assert run(13) == []
 

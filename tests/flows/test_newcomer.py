@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 from tasks.__main__ import app
 from tasks.flows import asking, ending, monitor, ready, retrain
+from tasks.flows.measure import measure
 from tasks.promotion import approval, promotion
 from tasks.promotion.approval import NotApproved
 from tests.support.flow import MODEL, At, answer, beginning, day, file, land, window
@@ -54,8 +55,8 @@ def bootstrap(name: str) -> Any:
 def test_from_data_that_ended_months_ago_to_the_first_windows(at: At) -> None:
     at("bootstrapped")
     assert "trigger the DAG retrain.fresh with reason 'bootstrap'" in status()
-    told = monitor.validate(FRESH, window(9))
-    assert "train the first one: trigger retrain.fresh with reason 'bootstrap'" in told["problem"]
+    with pytest.raises(monitor.NoChampion, match=r"trigger retrain\.fresh with reason 'bootstrap'"):
+        monitor.validate(FRESH, window(9))
 
     asked = bootstrap("boot")
     assert asked.trained_until == day(15)  # the newest rows, not the newest calendar days
@@ -76,7 +77,7 @@ def test_from_data_that_ended_months_ago_to_the_first_windows(at: At) -> None:
         if verdict != "insufficient":
             land(number)
         validated = monitor.validate(FRESH, window(number))
-        measured = monitor.measure(FRESH, window(number), validated)
+        measured = measure(FRESH, window(number), validated)
         seen = monitor.judge(FRESH, window(number), measured)
         if verdict == "insufficient":
             assert seen.verdict == verdict

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from tasks.classifier import spans
+from tasks.classifier.spans import Learning
 from tasks.flows import asking, ready
 from tasks.registry import registry, tracking
 from tasks.reports import retrain_brief
@@ -70,9 +70,9 @@ def test_the_brief_says_what_is_regained_since_when_and_after_how_long(
     labelled = sum(counted["change"]["labelled"].values())
     body = asking.to_retrain(MODEL, mine, "/dags/here", counted)["body"]
     assert "**Would a retrain help?** A retrain is expected to regain " in body
-    assert "the change began with the window of 2026-01-09; since then " in body
+    assert "the change began with the window of 2026-01-09. Since then " in body
     assert f"{labelled:,} labelled rows" in body
-    assert f"asked after {waited} windows." in body
+    assert f"You are asked after {waited} windows." in body
     assert body.index("Would a retrain help") < body.index("drift.svg")
     assert "hinge loss above the best constant's" in body
     page = Path(
@@ -81,14 +81,14 @@ def test_the_brief_says_what_is_regained_since_when_and_after_how_long(
     assert "Would a retrain help?" in page
 
     register(mine.proposal)
-    span = read().candidates[-1].metrics["span"]
+    learning = Learning.from_json(read().candidates[-1].metrics["span"])
     asked_again = asking.to_promote(MODEL, mine.proposal, "/dags/here")["body"]
     gates = Path("store/reports/churn", retrain_brief.slug(mine.proposal), "gates.html").read_text()
     assert "What it learnt from" in gates
-    for line, tried in zip(spans.told(span), span["tried"], strict=True):
+    for line, tried in zip(learning.told, learning.tried, strict=True):
         assert retrain_brief.as_text(line) in asked_again
-        assert f'<td class="name">{tried["name"]}</td>' in gates
-        assert f'data-name="rows">{tried["rows"]:,}</td>' in gates
+        assert f'<td class="name">{tried.name}</td>' in gates
+        assert f'data-name="rows">{tried.rows:,}</td>' in gates
 
     # Nobody goes unasked for want of an estimate.
     registry.load.cache_clear()

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from tasks.flows import asking, monitor, retrain
+from tasks.flows.measure import measure
 from tasks.ledger.ledger import Ledger
 from tasks.promotion import approval, promotion
 from tasks.registry import registry, tracking
@@ -81,7 +82,7 @@ def test_a_value_of_few_rows_leaves_its_store_nowhere(
     approval.decide(SPEC, "boot", "promote", answer())
     promotion.promote(SPEC, "boot")
     validated = monitor.validate(SPEC, window(6))
-    monitor.judge(SPEC, window(6), monitor.measure(SPEC, window(6), validated))
+    monitor.judge(SPEC, window(6), measure(SPEC, window(6), validated))
     (candidate,) = Ledger.open().candidates("churn")
     model = registry.load("churn", candidate.version, candidate.artifact_digest)
     words = model.estimator.estimator["features"].named_transformers_["text_0"].vocabulary_

@@ -13,6 +13,7 @@ import pytest
 from tasks.audit.verified_model import model_of
 from tasks.drift.reference import from_json
 from tasks.flows import asking, monitor, ready, reproduce, retrain
+from tasks.flows.measure import measure
 from tasks.ledger import status
 from tasks.ledger.ledger import Ledger
 from tasks.ledger.records import Observation, Promotion
@@ -27,6 +28,7 @@ CALM: dict[str, Any] = {"hinge_loss": {"effect": 2}, "class_loss": {"effect": 2}
 SPEC = MODEL.model_copy(update={"drift": Drift.model_validate(CALM), "window": MODEL.window})
 EPISODE = "churn.v1.recalibrate.20260106T0000"
 FIRST = f"{EPISODE}.1"
+WAITING = {"verdict": "insufficient", "reason": "no labels", "pressure": None}
 
 
 @pytest.fixture
@@ -47,7 +49,7 @@ def noisy(number: int, share: float = 0.6, turned: bool = False) -> dict[str, An
 def watch(number: int, spec: ModelSpec = SPEC, **parts: Any) -> Observation:
     land(number, **(noisy(number) | parts))
     validated = monitor.validate(spec, window(number))
-    return monitor.judge(spec, window(number), monitor.measure(spec, window(number), validated))
+    return monitor.judge(spec, window(number), measure(spec, window(number), validated))
 
 
 def propose(name: str = FIRST, **parts: Any) -> dict[str, str]:
@@ -96,7 +98,7 @@ def test_two_windows_in_which_the_probabilities_fail_ask_to_recalibrate_and_not_
     # Of two days' training window it takes 35 %, and no row before the first breach.
     assert asked.trained_from > day(6)
     assert "recalibrate version 1?" in brief["subject"]
-    margins = "By its margins the newest of them is steady: within its limits."
+    margins = "Judged by its margins, the newest of them is steady: within its limits."
     for said in ("overconfidence", "calibration error", "keeps every decision", margins):
         assert said in brief["body"]
     assert "train `linear_svc`" not in brief["body"]
@@ -146,7 +148,7 @@ def test_the_brief_looks_past_the_windows_that_still_wait_for_their_labels(at: A
     propose()
     known = read()
     newest = known.observations[-1]
-    waiting = [replace(newest, figures={**newest.figures, "calibration": {}})] * 30
+    waiting = [replace(newest, figures={**newest.figures, "calibration": WAITING})] * 30
     later = replace(known, observations=[*known.observations, *waiting])
     _, body = retrain_brief.retrain(later, known.proposals[-1], "/dags/here")
     assert "2 of the last 2 labelled windows are above their limit" in body

@@ -136,7 +136,15 @@ def test_a_question_names_whom_it_was_put_to_and_only_they_can_say_yes(at: At) -
     shown = approval.evidence_of(read(), FIRST, "promote")
     from tasks.ledger.records import Question
 
-    ledger.ask(Question("churn", FIRST, "promote", shown, [["grace", "grace"]]))
+    ledger.ask(
+        Question(
+            model="churn",
+            proposal=FIRST,
+            step="promote",
+            evidence=shown,
+            asked=[["grace", "grace"]],
+        )
+    )
     made = approval.decide(MODEL, FIRST, "promote", answer("ada"))
     assert (made.answer, made.comment) == ("invalid", "ada was not asked")
 
@@ -145,7 +153,9 @@ def test_a_yes_to_other_evidence_than_was_asked_about_is_none(at: At) -> None:
     at("registered")
     from tasks.ledger.records import Question
 
-    asked = Question("churn", FIRST, "promote", "older", [["ada", "ada"]])
+    asked = Question(
+        model="churn", proposal=FIRST, step="promote", evidence="older", asked=[["ada", "ada"]]
+    )
     Ledger.open().ask(asked)
     made = approval.decide(MODEL, FIRST, "promote", answer("ada"))
     assert (made.answer, "has changed since" in made.comment) == ("invalid", True)

@@ -9,9 +9,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from tasks.data.readers import SourceChanged
 from tasks.drift import summary
 from tasks.flows import monitor, rollback
-from tasks.flows.monitor import SourceChanged
+from tasks.flows.measure import measure
 from tasks.flows.rollback import RollbackError
 from tasks.ledger.ledger import Ledger
 from tests.support.flow import (
@@ -135,7 +136,7 @@ def test_rows_rewritten_after_validation_are_not_measured(at: At) -> None:
     validated = monitor.validate(MODEL, window(6))
     land(6, x=rows(7)["x"])
     with pytest.raises(SourceChanged, match="validate"):
-        monitor.measure(MODEL, window(6), validated)
+        measure(MODEL, window(6), validated)
 
 
 @pytest.mark.parametrize("version", [None, 1])
@@ -177,9 +178,9 @@ def test_no_value_of_a_row_reaches_a_report_or_brief(at: At) -> None:
 
 def test_a_window_in_flight_during_a_promotion_is_measured_with_the_new_champion(at: At) -> None:
     at("registered")
-    begun = monitor.measure(MODEL, window(11), monitor.validate(MODEL, window(11)))
+    begun = measure(MODEL, window(11), monitor.validate(MODEL, window(11)))
     promote(FIRST)
-    assert begun["version"] == 1
+    assert begun.version == 1
     assert monitor.judge(MODEL, window(11), begun).version == 2
     assert read().observations[-1].window == window(11)
 
@@ -190,7 +191,7 @@ def test_what_a_broken_csv_holds_stays_out_of_the_reason(at: At) -> None:
     spec = MODEL.model_copy(update={"source": csv})
     good = "2026-01-06T00:00:00,1,0.5,0.5,1\n" * 40_000
     Path("data/2026-01-06.csv").write_text(f"time,id,x,z,y\n{good}2026-01-06,2,secret,0.5,1,1\n")
-    problem = monitor.validate(spec, window(6))["problem"]
+    problem = monitor.validate(spec, window(6)).problem
     assert "data/2026-01-06.csv cannot be read as csv: row 40,002 has 6 columns" in problem
     assert "secret" not in problem
 
@@ -217,5 +218,5 @@ def test_rows_outside_of_all_windows_are_told_and_telling_otherwise_is_a_new_rev
     assert [o.revision for o in seen] == [0, 1, 2]
     assert len({o.figures["accepted"] for o in seen}) == 1
     again = monitor.validate(MODEL, window(6))
-    assert again["data_digest"] == kept["data_digest"]
-    assert "2026-01-06.parquet are in no window" in Path(f"store/{again['report']}").read_text()
+    assert again.checked.data_digest == kept.checked.data_digest
+    assert "2026-01-06.parquet are in no window" in Path(f"store/{again.report}").read_text()

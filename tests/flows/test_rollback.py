@@ -12,6 +12,7 @@ from typer.testing import CliRunner, Result
 
 from tasks.__main__ import app
 from tasks.flows import monitor, rollback
+from tasks.flows.measure import measure
 from tasks.flows.rollback import RollbackError
 from tasks.ledger.ledger import Ledger
 from tasks.promotion import approval
@@ -108,7 +109,7 @@ def serve(number: int, spec: ModelSpec = LOGGED) -> None:
     """Watch a day on which the labels follow version 1's rule again; each scored half of it."""
     land(number, y=1 - rows(number)["y"], scored_by=["v1", "v2"] * 150)
     validated = monitor.validate(spec, window(number))
-    monitor.judge(spec, window(number), monitor.measure(spec, window(number), validated))
+    monitor.judge(spec, window(number), measure(spec, window(number), validated))
 
 
 def test_a_champion_worse_than_what_still_serves_is_rolled_back_after_an_approval(at: At) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from tasks.classifier.training import TrainingError
 from tasks.flows import ending, late_labels, monitor, ready, retrain, rollback
+from tasks.flows.measure import measure
 from tasks.ledger import status
 from tasks.ledger.ledger import Ledger
 from tasks.promotion import approval, promotion
@@ -60,7 +61,7 @@ def watched(name: str, spec: ModelSpec, place: Path) -> Latches:
     for number in range(BEFORE + 1, kind.days + 1):
         if late:
             kinds.land_labels(name, kind, place, number - wait)
-        measured = monitor.measure(spec, window(number), monitor.validate(spec, window(number)))
+        measured = measure(spec, window(number), monitor.validate(spec, window(number)))
         monitor.judge(spec, window(number), measured)
         if late:
             late_labels.measure_again(spec, window(number))

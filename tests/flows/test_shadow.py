@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tasks.flows import asking, monitor
+from tasks.flows.measure import measure
 from tasks.ledger.ledger import Ledger
 from tasks.promotion import approval, promotion, shadow_wait
 from tasks.promotion.approval import NotApproved
@@ -39,7 +40,7 @@ def registered(stores: Path, tmp_path_factory: pytest.TempPathFactory, monkeypat
 
 def watch(number: int) -> None:
     validated = monitor.validate(SPEC, window(number))
-    monitor.judge(SPEC, window(number), monitor.measure(SPEC, window(number), validated))
+    monitor.judge(SPEC, window(number), measure(SPEC, window(number), validated))
 
 
 def turn_back(number: int) -> None:

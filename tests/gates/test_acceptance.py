@@ -15,10 +15,12 @@ from tasks.arrays import Ints
 from tasks.classifier import calibration, scoring, training
 from tasks.classifier.margins import hinge, margin
 from tasks.classifier.training import Slices
+from tasks.classifier.training_rows import Facts, TrainingRows
 from tasks.drift import reference, scored_rows
 from tasks.drift.grid import Grid
 from tasks.gates import acceptance
 from tasks.gates.acceptance import Acceptance
+from tasks.gates.contest import Contender, Contest
 from tasks.gates.losses import Scored, rates
 from tasks.spec.model import ModelSpec
 
@@ -55,10 +57,21 @@ def judged(
 ) -> tuple[Any, Acceptance]:
     """Return a candidate trained on the rows, and what it is accepted on."""
     candidate = trained(spec, frame, label)
-    span = timedelta(days=days)
-    return candidate, acceptance.judge(
-        spec, candidate, champion, frame, label, sliced(spec, label), span
-    )
+    found = judge(spec, candidate, labelled(frame, label), champion, days)
+    return candidate, found
+
+
+def labelled(frame: pd.DataFrame, label: Ints, **known: Any) -> TrainingRows:
+    facts = known.pop("facts", Facts(np.arange(len(label)), None, {}))
+    return TrainingRows(frame=frame, label=label, facts=facts, **known)
+
+
+def judge(
+    spec: ModelSpec, candidate: Any, rows: TrainingRows, champion: Any = None, days: int = 20
+) -> Acceptance:
+    rival = None if champion is None else Contender(model=champion)
+    contest = Contest(candidate=Contender(model=candidate), champion=rival)
+    return acceptance.judge(spec, contest, rows, sliced(spec, rows.label), timedelta(days=days))
 
 
 @pytest.fixture
@@ -140,16 +153,16 @@ def test_the_metrics_are_those_of_the_judged_and_the_fitted_rows(
     margins = margin(scoring.decide(candidate, frame), label)
     fitted, ours = margins[:FITTED], margins[-JUDGED:]
     metrics = accepted.metrics
-    assert (metrics["judged_rows"], metrics["fitted_rows"]) == (JUDGED, FITTED)
+    assert (metrics.judged_rows, metrics.fitted_rows) == (JUDGED, FITTED)
     judged_frame, truth = frame[-JUDGED:], label[-JUDGED:]
     expected = rates(answers(candidate, judged_frame, truth))
-    assert metrics["candidate"] == pytest.approx(expected, rel=1e-12)
+    assert metrics.candidate == pytest.approx(expected, rel=1e-12)
     assert expected["hinge_loss"] == pytest.approx(hinge(ours).mean())
     assert 0 <= expected["calibration_error"] < 0.1
-    assert metrics["champion"] is None
-    assert metrics["hinge_gap"] == pytest.approx(hinge(ours).mean() - hinge(fitted).mean())
-    assert metrics["support_vectors"] == (fitted <= 1).sum()
-    json.dumps(dict(metrics), allow_nan=False)
+    assert metrics.champion is None
+    assert metrics.hinge_gap == pytest.approx(hinge(ours).mean() - hinge(fitted).mean())
+    assert metrics.support_vectors == (fitted <= 1).sum()
+    json.dumps(metrics.to_json(), allow_nan=False)
 
 
 def test_more_support_vectors_than_wrong_decisions_and_fewer_than_rows(
@@ -158,7 +171,7 @@ def test_more_support_vectors_than_wrong_decisions_and_fewer_than_rows(
     _, candidate, accepted = plain
     frame, label = rows()
     wrong = (margin(scoring.decide(candidate, frame[:FITTED]), label[:FITTED]) <= 0).sum()
-    assert 0 < wrong < accepted.metrics["support_vectors"] < FITTED
+    assert 0 < wrong < accepted.metrics.support_vectors < FITTED
 
 
 def test_a_model_that_learnt_noise_by_heart_has_a_wide_hinge_gap(spec: Make) -> None:
@@ -168,7 +181,7 @@ def test_a_model_that_learnt_noise_by_heart_has_a_wide_hinge_gap(spec: Make) -> 
     gaps = {}
     for regularisation in (1e-4, 1.0):
         noisy = spec(features={"numeric": NOISE}, training={"regularisation": regularisation})
-        gaps[regularisation] = judged(noisy, frame, label)[1].metrics["hinge_gap"]
+        gaps[regularisation] = judged(noisy, frame, label)[1].metrics.hinge_gap
     assert abs(gaps[1e-4]) < 0.2 < 1 < gaps[1.0]
 
 
@@ -201,7 +214,7 @@ def test_a_champion_of_other_days_is_judged_on_the_same_rows_and_loses(spec: Mak
     _, accepted = judged(spec(), frame, label, champion)
     theirs = margin(scoring.decide(champion, frame[-JUDGED:]), label[-JUDGED:])
     same_rows = answers(champion, frame[-JUDGED:], label[-JUDGED:])
-    assert accepted.metrics["champion"] == pytest.approx(rates(same_rows))
+    assert accepted.metrics.champion == pytest.approx(rates(same_rows))
     assert accepted.passed
     result = accepted.gates[0]
     assert result.champion == pytest.approx(hinge(theirs).mean())
@@ -237,8 +250,7 @@ def test_judged_again_it_is_the_same_to_the_last_digit(
 ) -> None:
     spec, candidate, accepted = plain
     frame, label = rows()
-    cut = sliced(spec, label)
-    again = acceptance.judge(spec, candidate, None, frame, label, cut, timedelta(days=20))
+    again = judge(spec, candidate, labelled(frame, label))
     assert again.gates == accepted.gates
     assert again.metrics == accepted.metrics
     assert reference.to_json(again.reference) == reference.to_json(accepted.reference)
@@ -249,9 +261,7 @@ def test_sample_weights_weigh_the_losses_of_the_reference(spec: Make) -> None:
     candidate = trained(spec(), frame, label)
     margins = margin(scoring.decide(candidate, frame), label)
     near = np.where(np.abs(margins) < 0.5, 5.0, 1.0)
-    days = timedelta(days=20)
-    cut = sliced(spec(), label)
-    weighted = acceptance.judge(spec(), candidate, None, frame, label, cut, days, near)
+    weighted = judge(spec(), candidate, labelled(frame, label, weight=near))
     held = hinge(margins[FITTED:])
     expected = float(np.average(held, weights=near[FITTED:]))
     assert weighted.reference.summary.losses.hinge_loss == pytest.approx(expected)
@@ -283,14 +293,12 @@ def test_a_feature_that_is_the_label_fails_the_candidate(spec: Make) -> None:
 def test_times_and_keys_that_are_known_are_judged(spec: Make) -> None:
     frame, label = rows()
     by_shop = spec(gates={"hinge_loss": {"at_most": 1}, "slices": {"over": [{"column": "shop"}]}})
-    candidate, cut = trained(by_shop, frame, label), sliced(by_shop, label)
+    candidate = trained(by_shop, frame, label)
     keys = np.arange(ROWS)
     shops = np.where(keys % 2 == 0, "east", "west")
     for key, ok in ((keys, True), (np.where(keys == ROWS - 1, 0, keys), False)):
-        facts = training.Facts(np.arange(ROWS), key, {"shop": shops})
-        accepted = acceptance.judge(
-            by_shop, candidate, None, frame, label, cut, timedelta(days=20), facts=facts
-        )
+        facts = Facts(np.arange(ROWS), key, {"shop": shops})
+        accepted = judge(by_shop, candidate, labelled(frame, label, facts=facts))
         assert accepted.passed is ok
         found = {r.title: r for r in accepted.gates}
         assert found["time order"].verdict == "passed"
@@ -307,4 +315,4 @@ def test_a_champion_that_cannot_score_the_rows_is_a_failed_gate(spec: Make) -> N
     assert not accepted.passed
     assert "the champion cannot score these rows (KeyError: " in failed.reason
     assert "keep its features in the spec" in failed.reason
-    assert accepted.metrics["champion"] is None
+    assert accepted.metrics.champion is None

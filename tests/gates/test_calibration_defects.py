@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from tasks.gates.calibration_defects import Learnt, calibration_slope, ranking_kept
-from tasks.gates.declared_gates import GateResult
+from tasks.gates.contest import Contest
+from tasks.gates.gate_result import GateResult
 from tasks.gates.losses import Scored
 from tests.gates.test_declared_gates import margins, scored, three_classes
 
@@ -20,7 +21,13 @@ def learnt(*slopes: float, classes: tuple[int, ...] = (0, 1, 2)) -> Learnt:
 def ranked(ours: Scored, theirs: Scored | None, names: tuple[str, ...]) -> GateResult:
     """Return whether the ranking is kept by models that learnt all classes."""
     known = Learnt((1.0,), np.arange(len(names)))
-    (result,) = ranking_kept((ours, theirs), (known, None if theirs is None else known), names)
+    both = Contest(candidate=ours, champion=theirs)
+    (result,) = ranking_kept(both, both.map(lambda _: known), names)
+    return result
+
+
+def sloped(ours: Learnt, theirs: Learnt | None, classes: tuple[str, ...]) -> GateResult:
+    (result,) = calibration_slope(Contest(candidate=ours, champion=theirs), classes)
     return result
 
 
@@ -36,31 +43,31 @@ def turned(scores: Scored, *classes: int) -> Scored:
 )
 def test_an_inverted_slope_fails(slopes: tuple[float, ...], classes: tuple[str, ...]) -> None:
     for champion in (None, learnt(1.0), learnt(*(0.5,) * (3 if classes == THREE else 1))):
-        (result,) = calibration_slope(learnt(*slopes), champion, classes)
+        result = sloped(learnt(*slopes), champion, classes)
         assert result.verdict == "failed"
         assert result.candidate == min(slopes)
         assert "calibrate on more rows" in result.reason
-    assert calibration_slope(learnt(0.1, 3.0, 1.0), None, THREE)[0].passed
+    assert sloped(learnt(0.1, 3.0, 1.0), None, THREE).passed
 
 
 def test_a_slope_that_the_champion_has_too_is_named_and_passes() -> None:
-    (result,) = calibration_slope(learnt(1.0, -0.1, 2.0), learnt(1.0, -0.3, 2.0), THREE)
+    result = sloped(learnt(1.0, -0.1, 2.0), learnt(1.0, -0.3, 2.0), THREE)
     assert result.verdict == "passed"
     assert (result.candidate, result.champion) == (-0.1, -0.3)
     assert "the champion is no better, of class middle: no reason to keep it" in result.reason
-    assert calibration_slope(learnt(-0.1), learnt(0.0), TWO)[0].passed
+    assert sloped(learnt(-0.1), learnt(0.0), TWO).passed
 
 
 def test_a_defect_of_another_class_than_the_champions_fails_and_both_are_named() -> None:
-    (result,) = calibration_slope(learnt(-1.0, -0.1, 2.0), learnt(1.0, -0.3, 2.0), THREE)
+    result = sloped(learnt(-1.0, -0.1, 2.0), learnt(1.0, -0.3, 2.0), THREE)
     assert result.verdict == "failed"
     assert "of class low; calibrate on more rows" in result.reason
     assert "of class middle: no reason to keep it" in result.reason
 
 
 def test_one_slope_for_all_is_that_of_each_class() -> None:
-    assert not calibration_slope(learnt(0.0), learnt(1.0, 0.0, 1.0), THREE)[0].passed
-    assert calibration_slope(learnt(1.0, 0.0, 1.0), learnt(0.0), THREE)[0].passed
+    assert not sloped(learnt(0.0), learnt(1.0, 0.0, 1.0), THREE).passed
+    assert sloped(learnt(1.0, 0.0, 1.0), learnt(0.0), THREE).passed
 
 
 def test_probabilities_that_rank_otherwise_than_scores_fail() -> None:
@@ -99,10 +106,12 @@ def test_a_class_whose_probability_never_changes_ranks_nothing() -> None:
 
 def test_a_class_that_a_model_did_not_learn_has_no_defect() -> None:
     two = learnt(1.0, 2.0, classes=(0, 2))
-    assert calibration_slope(two, None, THREE)[0].passed
+    assert sloped(two, None, THREE).passed
     good = three_classes()
     flat = Scored(good.decision, good.probability * [1, 0, 1], good.truth)
-    assert ranking_kept((flat, good), (two, learnt(1.0, 1.0, 1.0)), THREE)[0].passed
+    answers = Contest(candidate=flat, champion=good)
+    both = Contest(candidate=two, champion=learnt(1.0, 1.0, 1.0))
+    assert ranking_kept(answers, both, THREE)[0].passed
     assert not ranked(flat, good, THREE).passed
     # What the candidate learnt wrongly and the champion not at all is the candidate's defect.
-    assert not calibration_slope(learnt(1.0, -1.0, 1.0), two, THREE)[0].passed
+    assert not sloped(learnt(1.0, -1.0, 1.0), two, THREE).passed

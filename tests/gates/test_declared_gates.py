@@ -12,8 +12,10 @@ from hypothesis import strategies as st
 from sklearn.metrics import brier_score_loss, recall_score
 
 from tasks.arrays import Floats, Ints
-from tasks.gates import declared_gates
-from tasks.gates.declared_gates import GateResult
+from tasks.gates import declared_gates, gate_result
+from tasks.gates.contest import Contest
+from tasks.gates.declared_gates import Comparison
+from tasks.gates.gate_result import GateResult
 from tasks.gates.losses import Scored, loss, rates
 from tasks.spec.model import Gate, Gates
 
@@ -40,8 +42,9 @@ def judge(declared: dict[str, Any], candidate: Any, champion: Any, seed: int = 7
     assert ours is not None
     names = ("0", "1", "2")[: ours.probability.shape[1]]
     spec = Gates.model_validate(declared)
-    results = declared_gates.judge(spec, ours, answers(champion), names, seed=seed)
-    return results, declared_gates.passed(results)
+    both = Contest(candidate=ours, champion=answers(champion))
+    results = declared_gates.judge(spec, both, names, seed=seed)
+    return results, gate_result.passed(results)
 
 
 def margins(mean: float, rows: int = 400, seed: int = 0) -> Floats:
@@ -64,7 +67,7 @@ def test_a_clearly_better_candidate_passes_with_its_figures() -> None:
     assert gate.candidate < gate.champion
     assert gate.low < gate.candidate - gate.champion < gate.high < 0
     assert (gate.name, gate.verdict, gate.slice) == ("hinge_loss", "passed", None)
-    assert declared_gates.as_json(gate)["passed"] is True
+    assert gate.to_json()["passed"] is True
 
 
 @given(st.floats(-0.3, 0.3), st.integers(0, 50))
@@ -207,7 +210,13 @@ def test_every_refusal_of_a_comparison_says_what_would_have_to_change(
     declared = Gate(not_worse_than="champion", by=bound)
     interval = (-gap - half, -gap + half) if rising else (gap - half, gap + half)
     ours = -gap if rising else gap
-    result = declared_gates._compared("brier", declared, rows, ours, 0.0, interval, rising=rising)
+    result = Comparison(
+        metric="per_class_recall" if rising else "brier",
+        rows=rows,
+        candidate=ours,
+        champion=0.0,
+        interval=interval,
+    ).against(declared)
     assert result.passed == (gap + half <= bound)
     if not result.passed:
         said = ("takes other rows to learn from", "judged rows, not", "judged rows to show")
@@ -259,9 +268,9 @@ def test_whatever_goes_wrong_in_one_gate_fails_it_and_leaves_the_others() -> Non
 def test_without_any_gate_nothing_passes_and_one_failure_is_enough() -> None:
     good, bad = GateResult("a", "passed", ""), GateResult("b", "failed", "")
     none = GateResult("c", "not_judged", "")
-    assert not declared_gates.passed(())
-    assert declared_gates.passed((good, none))
-    assert not declared_gates.passed((good, bad))
+    assert not gate_result.passed(())
+    assert gate_result.passed((good, none))
+    assert not gate_result.passed((good, bad))
 
 
 def test_rates_are_the_means_of_each_loss() -> None:

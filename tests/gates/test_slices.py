@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from tasks.gates import slices
-from tasks.gates.declared_gates import GateResult
+from tasks.gates.contest import Contest
+from tasks.gates.gate_result import GateResult
 from tasks.spec.model import Gates
 from tests.gates.test_declared_gates import scored
 
@@ -31,9 +32,8 @@ def judge(
 ) -> dict[str | None, GateResult]:
     spec = Gates.model_validate({"slices": policy})
     theirs = None if champion is None else scored(champion)
-    found = slices.judge(
-        spec, scored(candidate), theirs, ("0", "1"), categorical or {}, columns or {}, seed=7
-    )
+    answers = Contest(candidate=scored(candidate), champion=theirs)
+    found = slices.judge(spec, answers, ("0", "1"), categorical or {}, columns or {}, seed=7)
     return {result.slice: result for result in found}
 
 

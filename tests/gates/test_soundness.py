@@ -11,12 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tasks.arrays import Floats, Ints
-from tasks.classifier import timing, training
+from tasks.classifier import preprocessing, timing, training
 from tasks.gates import soundness
-from tasks.gates.declared_gates import guarded
+from tasks.gates.contest import Contest
+from tasks.gates.gate_result import guarded
 from tasks.gates.losses import Scored
 from tasks.gates.soundness import Preprocessing
-from tasks.registry import lineage
 from tasks.spec.model import Gates
 from tests.gates.test_declared_gates import margins, scored
 
@@ -24,18 +24,22 @@ Make = Any
 OURS = Preprocessing("s1", "d1", "spec1")
 
 
+def both(ours: Scored, theirs: Scored | None = None) -> Contest[Scored]:
+    return Contest(candidate=ours, champion=theirs)
+
+
 def test_an_identical_candidate_has_a_result_of_its_own() -> None:
     one = scored(margins(1))
-    assert soundness.another_model(one, None)[0].passed
-    assert soundness.another_model(one, scored(margins(1) + 1e-9))[0].passed
-    (same,) = soundness.another_model(one, scored(margins(1)))
+    assert soundness.another_model(both(one))[0].passed
+    assert soundness.another_model(both(one, scored(margins(1) + 1e-9)))[0].passed
+    (same,) = soundness.another_model(both(one, scored(margins(1))))
     assert not same.passed
     assert "there is nothing to promote" in same.reason
 
 
 def test_the_same_scores_with_other_probabilities_are_another_model() -> None:
     one, recalibrated = (scored(margins(1), slope=slope) for slope in (1.0, 2.0))
-    assert soundness.another_model(recalibrated, one)[0].passed
+    assert soundness.another_model(both(recalibrated, one))[0].passed
 
 
 def answers(decision: Floats, truth: Ints) -> Scored:
@@ -62,7 +66,7 @@ def test_no_constant_passes_whatever_the_shares_of_the_classes(
     truth = truths(classes, seed)
     constant = np.array(scores[:classes])
     decision = np.full(len(truth), constant[0]) if classes == 2 else np.tile(constant, (60, 1))
-    (result,) = soundness.trivial(answers(decision, truth), None)
+    (result,) = soundness.trivial(both(answers(decision, truth)))
     assert result.verdict == "failed"
     assert "look at training.window" in result.reason
 
@@ -72,13 +76,13 @@ def test_whatever_separates_the_classes_passes(classes: int, seed: int, distance
     truth = truths(classes, seed)
     decision = distance * np.eye(classes)[truth]
     found = answers((2 * truth - 1) * distance if classes == 2 else decision, truth)
-    assert soundness.trivial(found, None)[0].verdict == "passed"
+    assert soundness.trivial(both(found))[0].verdict == "passed"
 
 
 def test_a_candidate_worse_than_a_constant_fails_though_the_champion_is_worse() -> None:
     truth = np.arange(400) % 2
     ours, theirs = scored(margins(-0.5), truth), scored(margins(-2), truth)
-    (result,) = soundness.trivial(ours, theirs)
+    (result,) = soundness.trivial(both(ours, theirs))
     assert result.verdict == "failed"
     assert 1 < (result.candidate or 0) < (result.champion or 0)
     assert "a constant's 1.000; hinge loss by class 1." in result.reason
@@ -86,7 +90,7 @@ def test_a_candidate_worse_than_a_constant_fails_though_the_champion_is_worse() 
 
 def test_a_rare_class_may_cost_loss_if_the_mean_of_the_classes_gains() -> None:
     truth = (np.arange(1000) % 33 == 0).astype(np.int64)
-    (result,) = soundness.trivial(answers(0.5 * (2.0 * truth - 1), truth), None)
+    (result,) = soundness.trivial(both(answers(0.5 * (2.0 * truth - 1), truth)))
     assert result.verdict == "passed"
     assert result.reason.startswith("hinge loss 0.500, a constant's 0.062; hinge loss by class 0.5")
 
@@ -94,7 +98,7 @@ def test_a_rare_class_may_cost_loss_if_the_mean_of_the_classes_gains() -> None:
 def test_margins_that_are_only_too_large_are_worth_more_than_a_constant() -> None:
     truth = np.arange(400) % 2
     right = np.arange(400) % 10 < 7
-    (result,) = soundness.trivial(scored(np.where(right, 9.0, -9.0), truth), None)
+    (result,) = soundness.trivial(both(scored(np.where(right, 9.0, -9.0), truth)))
     assert (result.verdict, result.candidate) == ("passed", 3.0)
     assert "error rate 0.300, a constant's 0.500" in result.reason
 
@@ -102,15 +106,15 @@ def test_margins_that_are_only_too_large_are_worth_more_than_a_constant() -> Non
 def test_decisions_that_stay_the_champions_are_no_worse_than_it() -> None:
     poor = scored(margins(-1))
     recalibrated = scored(margins(-1), slope=3.0)
-    (result,) = soundness.trivial(recalibrated, poor)
+    (result,) = soundness.trivial(both(recalibrated, poor))
     assert result.verdict == "passed"
     assert result.reason.endswith("these are the champion's decisions: retrain it")
-    assert soundness.trivial(recalibrated, None)[0].verdict == "failed"
+    assert soundness.trivial(both(recalibrated))[0].verdict == "failed"
 
 
 def test_of_one_class_a_constant_knows_everything() -> None:
     one = scored(margins(1), np.ones(400, dtype=np.int64))
-    assert soundness.trivial(one, None)[0].verdict == "not_judged"
+    assert soundness.trivial(both(one))[0].verdict == "not_judged"
 
 
 def test_one_class_among_the_judged_rows_tells_nothing() -> None:
@@ -139,13 +143,16 @@ def test_bounds_on_the_fit_include_their_limit(name: str, value: float) -> None:
 def test_scoring_time_is_a_multiple_of_the_champions() -> None:
     gates = Gates.model_validate({"scoring_time": {"at_most": 3}})
     for ours, ok in ((3e-6, True), (3.1e-6, False)):
-        (result,) = soundness.scoring_time(gates, (ours, 1e-6))
+        (result,) = soundness.scoring_time(gates, candidate=ours, champion=1e-6)
         assert result.passed is ok
         assert result.candidate == pytest.approx(ours * 1000)
-    assert soundness.scoring_time(gates, (1.0, None))[0].passed
-    assert soundness.scoring_time(gates, None)[0].verdict == "not_judged"
-    assert soundness.scoring_time(Gates(), (9.0, 1.0)) == []
-    (broken,) = guarded("scoring_time", lambda: soundness.scoring_time(gates, (1.0, 0.0)))
+    assert soundness.scoring_time(gates, candidate=1.0, champion=None)[0].passed
+    (unmeasured,) = soundness.scoring_time(gates, candidate=None, champion=None)
+    assert unmeasured.verdict == "not_judged"
+    assert soundness.scoring_time(Gates(), candidate=9.0, champion=1.0) == []
+    (broken,) = guarded(
+        "scoring_time", lambda: soundness.scoring_time(gates, candidate=1.0, champion=0.0)
+    )
     assert broken.reason == "cannot be computed: the champion took no time"
 
 
@@ -171,7 +178,7 @@ def test_both_models_are_timed_on_the_same_rows(spec: Make) -> None:
     ],
 )
 def test_another_preprocessing_needs_an_explanation(theirs: Any, ok: bool, words: str) -> None:
-    (result,) = soundness.preprocessing(OURS, theirs)
+    (result,) = soundness.preprocessing(Contest(candidate=OURS, champion=theirs))
     assert result.passed is ok
     assert words in result.reason
 
@@ -187,10 +194,10 @@ def test_structure_stays_while_statistics_move(spec: Make) -> None:
         return training.fit(one, frame, rng.integers(0, 2, 200))
 
     old, new = fitted(["a", "b"]), fitted(["a", "b", "c"])
-    assert lineage.preprocessing_structure(old) == lineage.preprocessing_structure(new)
-    assert lineage.preprocessing_digest(old) != lineage.preprocessing_digest(new)
-    assert lineage.preprocessing_digest(old) == lineage.preprocessing_digest(old)
+    assert preprocessing.structure(old) == preprocessing.structure(new)
+    assert preprocessing.whole(old) != preprocessing.whole(new)
+    assert preprocessing.whole(old) == preprocessing.whole(old)
     capped = [fitted(["a", "b"], spec(**parts, training={"cap": cap})) for cap in (5, 10, None)]
-    assert len({lineage.preprocessing_structure(model) for model in capped}) == 3
+    assert len({str(preprocessing.structure(model)) for model in capped}) == 3
     other = fitted(["a"], spec(features={"numeric": [], "categorical": ["c"], "text": ["t"]}))
-    assert lineage.preprocessing_structure(old) != lineage.preprocessing_structure(other)
+    assert preprocessing.structure(old) != preprocessing.structure(other)

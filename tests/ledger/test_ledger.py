@@ -34,12 +34,32 @@ def observation(number: int = 1, **parts: Any) -> Observation:
 
 
 def proposal(name: str = "p1", **parts: Any) -> Proposal:
-    plain = Proposal("churn", name, "retrain", "drift", None, 1, day(1), day(9), "otto", "spec")
+    plain = Proposal(
+        model="churn",
+        proposal=name,
+        kind="retrain",
+        reason="drift",
+        episode=None,
+        champion=1,
+        trained_from=day(1),
+        trained_until=day(9),
+        proposer="otto",
+        spec_digest="spec",
+    )
     return replace(plain, **parts)
 
 
 def decision(answer: str = "approved", **parts: Any) -> Decision:
-    plain = Decision("churn", "p1", "retrain", answer, "ada", "fine", "shown", day(9))
+    plain = Decision(
+        model="churn",
+        proposal="p1",
+        step="retrain",
+        answer=answer,
+        by="ada",
+        comment="fine",
+        evidence="shown",
+        effective_from=day(9),
+    )
     return replace(plain, **parts)
 
 
@@ -47,7 +67,16 @@ def registered(**parts: Any) -> Candidate:
     gates = [{"name": "hinge_loss", "verdict": "passed"}]
     figures: dict[str, Any] = {"metrics": {"rows": 3}, "reference": {"grid": [0.1, 1e-9]}}
     plain = Candidate(
-        "churn", "p1", 1, "run", "files", "spec", "data", day(9), gates=gates, **figures
+        model="churn",
+        proposal="p1",
+        version=1,
+        run_id="run",
+        artifact_digest="files",
+        spec_digest="spec",
+        data_digest="data",
+        trained_until=day(9),
+        gates=gates,
+        **figures,
     )
     return replace(plain, **parts)
 

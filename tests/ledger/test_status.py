@@ -50,7 +50,16 @@ figures = st.fixed_dictionaries(
 spans = st.tuples(instants, instants).map(sorted)
 observations = st.builds(
     lambda version, span, verdict, pressure, said: Observation(
-        "churn", version, *span, "spec", "data", verdict, "why", pressure, said
+        model="churn",
+        version=version,
+        window_start=span[0],
+        window_end=span[1],
+        spec_digest="spec",
+        data_digest="data",
+        verdict=verdict,
+        reason="why",
+        pressure=pressure,
+        figures=said,
     ),
     integers,
     spans,
@@ -61,7 +70,17 @@ observations = st.builds(
 kinds = st.sampled_from(["retrain", "recalibrate", "rollback"])
 proposals = st.builds(
     lambda name, kind, episode, champion, span, target: Proposal(
-        "churn", name, kind, "why", episode, champion, *span, "otto", "spec", target
+        model="churn",
+        proposal=name,
+        kind=kind,
+        reason="why",
+        episode=episode,
+        champion=champion,
+        trained_from=span[0],
+        trained_until=span[1],
+        proposer="otto",
+        spec_digest="spec",
+        target=target,
     ),
     texts,
     kinds,
@@ -71,7 +90,16 @@ proposals = st.builds(
     st.none() | integers,
 )
 decisions = st.builds(
-    lambda name, step, answer, since: Decision("churn", name, step, answer, "ada", "", "", since),
+    lambda name, step, answer, since: Decision(
+        model="churn",
+        proposal=name,
+        step=step,
+        answer=answer,
+        by="ada",
+        comment="",
+        evidence="",
+        effective_from=since,
+    ),
     texts,
     st.sampled_from(["retrain", "promote", "gates", "withdraw", "rollback"]),
     st.sampled_from(["approved", *status.REFUSALS]),
@@ -174,12 +202,36 @@ def test_a_proposal_at_the_calendars_end_bricks_no_model(
     monkeypatch.setattr(Ledger, "open", lambda: ledger)
     end = datetime.fromisoformat(until).replace(tzinfo=UTC)
     span = (end, end) if end.year == 1 else (end - timedelta(days=5), end)
-    ledger.propose(Proposal("churn", "odd", "retrain", "why", None, None, *span, "eve", "spec"))
+    ledger.propose(
+        Proposal(
+            model="churn",
+            proposal="odd",
+            kind="retrain",
+            reason="why",
+            episode=None,
+            champion=None,
+            trained_from=span[0],
+            trained_until=span[1],
+            proposer="eve",
+            spec_digest="spec",
+        )
+    )
     version(ledger, 1)
     for number in (9, 10):
         window = Window(_day(number), _day(number + 1))
         ledger.observe(
-            Observation("churn", 1, window.start, window.end, "s", "d", "drifting", "why", 1.5, {})
+            Observation(
+                model="churn",
+                version=1,
+                window_start=window.start,
+                window_end=window.end,
+                spec_digest="s",
+                data_digest="d",
+                verdict="drifting",
+                reason="why",
+                pressure=1.5,
+                figures={},
+            )
         )
     rejected = {"chosen_options": ["Reject"], "responded_by_user": {"id": "ada", "name": "ada"}}
     assert approval.decide(spec, "odd", "retrain", rejected).answer == "rejected"

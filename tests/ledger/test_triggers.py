@@ -31,8 +31,21 @@ def written(ledger: Ledger) -> Ledger:
     ledger.decide(decision())
     ledger.add_candidate(registered(metrics=figures, gates=[figures], reference={"g": [[0.1]]}))
     promote(ledger, 1, None)
-    ledger.ask(Question("third", "p1", "retrain", "shown", [["ada", "ada"]]))
-    ledger.adopt(Adoption("third", 1, ledger.trail("third").links[0].digest, "ada", "old", []))
+    ledger.ask(
+        Question(
+            model="third", proposal="p1", step="retrain", evidence="shown", asked=[["ada", "ada"]]
+        )
+    )
+    ledger.adopt(
+        Adoption(
+            model="third",
+            position=1,
+            head=ledger.trail("third").links[0].digest,
+            by="ada",
+            reason="old",
+            lost=[],
+        )
+    )
     return ledger
 
 

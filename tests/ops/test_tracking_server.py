@@ -147,7 +147,7 @@ def test_a_wrong_password_is_an_error_that_names_the_variable(
         lambda: tracking.log_metrics(run, {"accuracy": 0.9}),
         lambda: tracking.put_json(run, "gates", {}),
     ):
-        with pytest.raises(tracking.RegistryError, match="MLFLOW_TRACKING_PASSWORD"):
+        with pytest.raises(tracking.RegistryRefused, match="MLFLOW_TRACKING_PASSWORD"):
             ask()
 
 

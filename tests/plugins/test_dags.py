@@ -6,9 +6,6 @@ Each test starts a fresh interpreter, as Airflow reads its settings on import.
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +14,10 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from ops import stack
 from tasks.ledger.ledger import Ledger
 from tests.support.flow import MODEL, At, beginning, day, read, rows
 from tests.support.forging import forge
+from tests.support.in_airflow import RUN, python
 
 PARSE = """
 import json, sys
@@ -30,34 +27,6 @@ heavy = {{"pandas", "sklearn", "mlflow", "great_expectations", "skops", "scipy",
 chains = {{d.dag_id: [t.task_id for t in d.topological_sort()] for d in bag.dags.values()}}
 print(json.dumps([chains, bag.import_errors, sorted(heavy & set(sys.modules))]))
 """
-RUN = """
-from airflow.utils.db import initdb
-initdb()
-from airflow.dag_processing.dagbag import DagBag
-dag = DagBag({dags!r}).dags[{dag!r}]
-print("STATE", dag.test(run_conf={conf!r}).state)
-"""
-
-
-def _python(home: Path, models: Path, code: str, **values: Any) -> str:
-    settings = stack.settings_of(home, models)
-    env = stack.environment(home, settings)
-    env |= {"GATELATCH_STORE": "store", "GATELATCH_LEDGER": "sqlite:///ledger.db"}
-    env |= {"MLFLOW_TRACKING_URI": "sqlite:///mlflow.db"}
-    env |= {"GATELATCH_SIGNING_KEY": os.environ["GATELATCH_SIGNING_KEY"]}  # who signed the stages
-    (home / "airflow").mkdir(exist_ok=True)
-    code = code.format(dags=str(stack.ROOT / "dags"), **values)
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        env=env,
-        cwd=home,
-        capture_output=True,
-        text=True,
-        timeout=240,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
-    return done.stdout
 
 
 @pytest.fixture
@@ -82,7 +51,7 @@ def _change(models: Path, **parts: Any) -> None:
 
 
 def _parsed(home: Path, models: Path) -> Any:
-    return json.loads(_python(home, models, PARSE).splitlines()[-1])
+    return json.loads(python(home, models, PARSE).splitlines()[-1])
 
 
 def test_each_model_gets_its_three_dags_and_parsing_loads_nothing_heavy(
@@ -161,7 +130,7 @@ def test_a_spec_with_a_mistake_is_an_import_error_of_a_file_of_its_own(
 def test_a_window_before_the_first_champion_points_to_the_bootstrap(
     tmp_path: Path, models: Path
 ) -> None:
-    ended = _python(tmp_path, models, RUN, dag="monitor.churn", conf={"window": "2026-01-03"})
+    ended = python(tmp_path, models, RUN, dag="monitor.churn", conf={"window": "2026-01-03"})
     assert "STATE success" in ended
     assert "retrain.churn with reason 'bootstrap'" in ended
 
@@ -172,7 +141,7 @@ def test_a_monitor_run_observes_its_window(
     at: At = beginning(tmp_path_factory.getbasetemp() / "stages", stores, monkeypatch)
     at("bootstrapped")
     conf = {"window": "2026-01-06T12:00:00"}
-    ended = _python(Path.cwd(), models, RUN, dag="monitor.churn", conf=conf)
+    ended = python(Path.cwd(), models, RUN, dag="monitor.churn", conf=conf)
     assert "STATE success" in ended
     assert "churn v1 [2026-01-06 00:00, 2026-01-07 00:00): steady" in ended
 
@@ -185,7 +154,7 @@ def test_the_monitor_of_a_forged_ledger_fails_at_once_and_says_which_row(
     row = {"number": 2, "proposal": "x", "version": 2, "expected": 1, "by": "x", "reason": "x"}
     forge(Ledger.open(), "promotions", model="churn", effective_from=day(40), **row)
     conf = {"window": "2026-01-06T12:00:00"}
-    ended = _python(Path.cwd(), models, RUN, dag="monitor.churn", conf=conf)
+    ended = python(Path.cwd(), models, RUN, dag="monitor.churn", conf=conf)
     assert "STATE failed" in ended
     assert "the ledger of churn is refused: row 2 of promotions (link 8) is not signed" in ended
     assert "UP_FOR_RETRY" not in ended.upper()
@@ -197,7 +166,7 @@ def test_a_rollback_by_hand_asks_nobody_else_and_moves_the_champion_back(
 ) -> None:
     at: At = beginning(tmp_path_factory.getbasetemp() / "stages", stores, monkeypatch)
     at("promoted")
-    ended = _python(
+    ended = python(
         Path.cwd(), models, RUN, dag="rollback.churn", conf={"reason": "many complaints"}
     )
     assert "STATE success" in ended
@@ -211,7 +180,7 @@ def test_a_run_measures_the_windows_again_whose_labels_have_come(
 ) -> None:
     at: At = beginning(tmp_path_factory.getbasetemp() / "stages", stores, monkeypatch)
     at("bootstrapped")
-    first = _python(
+    first = python(
         Path.cwd(), late_models, RUN, dag="monitor.churn", conf={"window": "2026-01-06T12:00:00"}
     )
     assert "STATE success" in first
@@ -219,7 +188,7 @@ def test_a_run_measures_the_windows_again_whose_labels_have_come(
     Path("labels").mkdir()
     labels = {name: rows(6)[name] for name in ("id", "y")}
     pq.write_table(pa.table(labels), "labels/2026-01-07.parquet")
-    third = _python(
+    third = python(
         Path.cwd(), late_models, RUN, dag="monitor.churn", conf={"window": "2026-01-08T12:00:00"}
     )
     assert "STATE success" in third
@@ -243,7 +212,7 @@ def test_a_model_of_which_airflow_makes_no_dag_is_said_and_costs_no_other_one(
     """As if a later Airflow took shorter tags than the specs' own bounds promise."""
     raw = yaml.safe_load((models / "churn.yaml").read_text())
     (models / "much_too_long.yaml").write_text(yaml.safe_dump(raw | {"model": "much_too_long"}))
-    dags, errors = json.loads(_python(tmp_path, models, UNMADE).splitlines()[-1])
+    dags, errors = json.loads(python(tmp_path, models, UNMADE).splitlines()[-1])
     assert dags == ["monitor.churn", "retrain.churn", "rollback.churn"]
     ((file, told),) = errors.items()
     assert file.endswith("spec_mistakes.py")
@@ -259,7 +228,7 @@ from airflow.dag_processing.dagbag import DagBag
 bag = DagBag({dags!r})
 for dag, conf in {forms!r}:
     print("STATE", bag.dags[dag].test(run_conf=conf).state)
-from tasks.ledger import Ledger
+from tasks.ledger.ledger import Ledger
 print("LEDGER", Ledger.open().proposals("churn"))
 """
 REFUSED: list[tuple[str, dict[str, Any], str]] = [
@@ -279,7 +248,7 @@ def test_a_form_beyond_the_bounds_ends_at_once_with_a_sentence_and_nothing_is_re
     tmp_path: Path, models: Path
 ) -> None:
     forms = [(f"{flow}.churn", conf) for flow, conf, _ in REFUSED]
-    told = _python(tmp_path, models, FORMS, forms=forms)
+    told = python(tmp_path, models, FORMS, forms=forms)
     assert told.count("STATE failed") == len(REFUSED)
     assert [reason for _, _, reason in REFUSED if reason not in told] == []
     assert "UP_FOR_RETRY" not in told
@@ -314,6 +283,6 @@ def test_the_forms_schema_refuses_what_no_ledger_holds(tmp_path: Path, models: P
         ("rollback.churn", "version", 2**31),
         ("rollback.churn", "reason", "x" * 2001),
     ]
-    told = _python(tmp_path, models, PARAMS, forms=forms).splitlines()
+    told = python(tmp_path, models, PARAMS, forms=forms).splitlines()
     lines = [line for line in told if line.startswith(("TAKEN", "REFUSED"))]
     assert lines == ["REFUSED ParamValidationError"] * len(forms)

@@ -27,8 +27,18 @@ JSON = st.recursive(
 
 
 def proposal(proposer: str = "otto", spec: ModelSpec = SPEC) -> Proposal:
-    span = (UNTIL - timedelta(days=5), UNTIL)
-    return Proposal("churn", "p", "retrain", "drift", None, 1, *span, proposer, spec.digest)
+    return Proposal(
+        model="churn",
+        proposal="p",
+        kind="retrain",
+        reason="drift",
+        episode=None,
+        champion=1,
+        trained_from=UNTIL - timedelta(days=5),
+        trained_until=UNTIL,
+        proposer=proposer,
+        spec_digest=spec.digest,
+    )
 
 
 def response(

@@ -14,7 +14,7 @@ from tasks.ledger.ledger import Ledger
 from tasks.ledger.records import Decision, Question
 from tasks.promotion import approval, promotion
 from tasks.promotion.approval import NotApproved
-from tasks.registry.registry import RegistryError
+from tasks.registry.tracking import ModelRefused
 from tasks.spec.model import Approval, Owner
 from tests.support.flow import FIRST, MODEL, At, answer, beginning, propose, read, watch, window
 
@@ -30,7 +30,16 @@ def forge(proposal: str, shown: str) -> None:
     """Record an approval of other evidence than what the proposal has."""
     since = window(12).start
     Ledger.open().decide(
-        Decision("churn", proposal, "promote", "approved", "ada", "", shown, since)
+        Decision(
+            model="churn",
+            proposal=proposal,
+            step="promote",
+            answer="approved",
+            by="ada",
+            comment="",
+            evidence=shown,
+            effective_from=since,
+        )
     )
 
 
@@ -67,7 +76,11 @@ def test_the_brief_shows_what_the_answer_is_recorded_with(at: At) -> None:
 def test_an_approval_of_anything_else_promotes_nothing(at: At) -> None:
     at("registered")
     earlier = read().decisions[0].evidence  # of the first champion
-    Ledger.open().ask(Question("churn", FIRST, "promote", earlier, [["ada", "ada"]]))
+    Ledger.open().ask(
+        Question(
+            model="churn", proposal=FIRST, step="promote", evidence=earlier, asked=[["ada", "ada"]]
+        )
+    )
     forge(FIRST, earlier)
     with pytest.raises(NotApproved, match=f"ada approved evidence {earlier[:12]}") as told:
         promotion.promote(MODEL, FIRST)
@@ -83,7 +96,7 @@ def test_an_artifact_that_was_changed_after_its_approval_is_not_promoted(at: At)
     kept = file.read_bytes()
     file.write_bytes(kept + b"0")
     try:
-        with pytest.raises(RegistryError, match=r"model\.skops"):
+        with pytest.raises(ModelRefused, match=r"model\.skops"):
             promotion.promote(MODEL, FIRST)
     finally:
         file.write_bytes(kept)  # other tests share it

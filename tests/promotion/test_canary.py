@@ -32,7 +32,16 @@ def known(
     decisions: Iterable[Decision] = (),
 ) -> status.Status:
     promotions = [
-        Promotion("churn", n, f"p{n}", version, expected, day(since), "ada", "why")
+        Promotion(
+            model="churn",
+            number=n,
+            proposal=f"p{n}",
+            version=version,
+            expected=expected,
+            effective_from=day(since),
+            by="ada",
+            reason="why",
+        )
         for n, (version, expected, since) in enumerate(moves, 1)
     ]
     candidates = [candidate(v, proposal=f"p{v}") for v in sorted({m[0] for m in moves})]
@@ -116,13 +125,33 @@ def test_a_third_version_goes_back_to_the_one_that_serves_beside_it() -> None:
 
 def proposal(number: int) -> Proposal:
     episode = f"{EPISODE}.rollback"
-    plan = (canary.KIND, "why", episode, 2, day(5), day(7), "gatelatch", SPEC.digest, 1)
-    return Proposal("churn", f"{episode}.{number}", *plan)
+    return Proposal(
+        model="churn",
+        proposal=f"{episode}.{number}",
+        kind=canary.KIND,
+        reason="why",
+        episode=episode,
+        champion=2,
+        trained_from=day(5),
+        trained_until=day(7),
+        proposer="gatelatch",
+        spec_digest=SPEC.digest,
+        target=1,
+    )
 
 
 def refusal(number: int, until: int) -> Decision:
     name = f"{EPISODE}.rollback.{number}"
-    return Decision("churn", name, "rollback", "rejected", "ada", "no", "evidence", day(until))
+    return Decision(
+        model="churn",
+        proposal=name,
+        step="rollback",
+        answer="rejected",
+        by="ada",
+        comment="no",
+        evidence="evidence",
+        effective_from=day(until),
+    )
 
 
 def test_a_live_rollback_is_not_proposed_twice() -> None:

@@ -191,7 +191,8 @@ def test_the_newest_measured_window_says_what_is_to_be_repaired() -> None:
     windows = [seen(1, number) for number in (1, 2, 3)]
     for window, name in zip(windows[:2], ("broken_scaling", "persistent_label_noise"), strict=True):
         window.figures["statistics"] = [{"name": "ks"}]
-        window.figures["diagnoses"] = [{"name": "class_new"}, {"name": name}]
+        told = ({"name": n, "finding": "", "advice": ""} for n in ("class_new", name))
+        window.figures["diagnoses"] = list(told)
     assert outlook.diagnosis(windows) == "persistent_label_noise"
     assert outlook.diagnosis(windows[:1]) == "broken_scaling"
     assert outlook.diagnosis([]) is None

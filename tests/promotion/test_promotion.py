@@ -12,7 +12,7 @@ from tasks.flows import rollback
 from tasks.ledger.ledger import Ledger
 from tasks.promotion import approval, promotion
 from tasks.registry import registry, tracking
-from tasks.registry.tracking import RegistryError
+from tasks.registry.tracking import RegistryRefused
 from tests.support.flow import FIRST, MODEL, At, beginning, promote, watch
 
 
@@ -105,7 +105,9 @@ def test_a_champion_that_was_deleted_by_hand_is_named_with_the_way_out(
     at("promoted")
     tracking.connect().delete_model_version("churn", "2")
     registry.load.cache_clear()
-    with pytest.raises(RegistryError, match=r"churn version 2 cannot be fetched.*rollback\.churn"):
+    with pytest.raises(
+        RegistryRefused, match=r"churn version 2 cannot be fetched.*rollback\.churn"
+    ):
         watch(11)
     follow()
     assert "churn version 2 (champion) was deleted in MLflow" in caplog.text

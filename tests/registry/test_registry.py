@@ -19,7 +19,7 @@ import skops.io as sio
 from tasks.classifier import calibration, scoring, training
 from tasks.registry import registry, tracking
 from tasks.registry.registry import Alias, Registered
-from tasks.registry.tracking import RegistryError
+from tasks.registry.tracking import ModelRefused, RegistryRefused
 from tasks.signing import artifact, keyring, signatures
 from tasks.spec.model import ModelSpec
 from tests.conftest import mlflow_in_postgres
@@ -220,12 +220,12 @@ def test_what_was_killed_between_the_files_and_the_version_is_finished(
 
 
 @on_sqlite
-def test_an_unknown_version_or_model_is_a_registry_error(
+def test_an_unknown_version_or_model_is_refused_and_not_tried_again(
     plain: tuple[ModelSpec, Any], tracked: Path
 ) -> None:
     _, made = registered(*plain)
     for model, version in ((plain[0].model, 9), ("other", 1)):
-        with pytest.raises(RegistryError, match=f"{model} version {version} cannot be fetched"):
+        with pytest.raises(RegistryRefused, match=f"{model} version {version} cannot be fetched"):
             registry.load(model, version, made.artifact_digest)
 
 
@@ -311,7 +311,7 @@ def test_a_version_is_refused_with(case: str, plain: tuple[ModelSpec, Any], trac
     _, made = registered(*plain)
     change, said = TAMPERED[case]
     change(folder_of(tracked))
-    with pytest.raises(RegistryError, match=said) as refused:
+    with pytest.raises(ModelRefused, match=said) as refused:
         load(plain[0], made)
     assert f"{plain[0].model} version 1 is refused" in str(refused.value)
     assert "go back to another version" in str(refused.value)
@@ -347,7 +347,7 @@ def test_whoever_signed_it_a_version_is_refused_with(
     change(folder)
     _resign(folder)
     accepted = Registered(made.version, artifact.digest(folder))
-    with pytest.raises(RegistryError, match=said):
+    with pytest.raises(ModelRefused, match=said):
         load(plain[0], accepted)
 
 
@@ -358,7 +358,7 @@ def test_another_candidate_under_the_version_is_refused_though_it_is_signed(
     _, made = registered(*plain)
     _append("requirements.txt")(folder_of(tracked))
     _resign(folder_of(tracked))
-    with pytest.raises(RegistryError, match="another candidate than the accepted one"):
+    with pytest.raises(ModelRefused, match="another candidate than the accepted one"):
         load(plain[0], made)
 
 
@@ -370,7 +370,7 @@ def test_a_pickle_is_not_executed(plain: tuple[ModelSpec, Any], tracked: Path) -
     folder = folder_of(tracked)
     (folder / "model.skops").write_bytes(harm)
     _resign(folder)
-    with pytest.raises(RegistryError, match=r"model\.skops is not a readable skops file"):
+    with pytest.raises(ModelRefused, match=r"model\.skops is not a readable skops file"):
         load(plain[0], Registered(made.version, artifact.digest(folder)))
     assert not target.exists()
     pickle.loads(harm)  # the payload does work
@@ -392,7 +392,7 @@ def test_what_is_handed_over_cannot_be_changed_or_come_from_elsewhere(
     work = {r: tracked / "artifacts" / "churn" / r / "artifacts" / "work" for r in (run, other)}
 
     def refused() -> None:
-        with pytest.raises(RegistryError, match=f"{run}/gates.json is not what a step of this run"):
+        with pytest.raises(ModelRefused, match=f"{run}/gates.json is not what a step of this run"):
             tracking.get_json(run, "gates")
 
     for source in (work[other] / "gates.json", work[run] / "rows.json"):
@@ -402,7 +402,7 @@ def test_what_is_handed_over_cannot_be_changed_or_come_from_elsewhere(
     (work[run] / "gates.json").write_text('[{"passed": true}]')
     refused()
     (work[run] / "gates.json.sig").unlink()
-    with pytest.raises(RegistryError, match=r"gates.json of run .* cannot be fetched"):
+    with pytest.raises(RegistryRefused, match=r"gates.json of run .* cannot be fetched"):
         tracking.get_json(run, "gates")
 
 

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from tasks.gates.acceptance import Acceptance
+from tasks.gates.contest import Contest
 from tasks.gates.curves import Figures, figures
 from tasks.ledger.records import Proposal
 from tasks.reports import gate_chart, gate_page
@@ -36,7 +37,18 @@ def made() -> tuple[ModelSpec, Proposal, Acceptance]:
     champion = trained(spec, *rows(seed=2, turned=True))
     _, accepted = judged(spec, *rows(), champion)
     day = datetime(2026, 1, 1, tzinfo=UTC)
-    proposal = Proposal("churn", "<i>", "retrain", "r", None, 3, day, day, "otto", spec.digest)
+    proposal = Proposal(
+        model="churn",
+        proposal="<i>",
+        kind="retrain",
+        reason="r",
+        episode=None,
+        champion=3,
+        trained_from=day,
+        trained_until=day,
+        proposer="otto",
+        spec_digest=spec.digest,
+    )
     return spec, proposal, accepted
 
 
@@ -72,7 +84,18 @@ def test_the_json_is_what_the_page_shows(made: Any) -> None:
 
 def test_the_first_candidates_page_shows_it_alone(spec: Make) -> None:
     day = datetime(2026, 1, 1, tzinfo=UTC)
-    asked = Proposal("churn", "boot", "retrain", "r", None, None, day, day, "otto", "d")
+    asked = Proposal(
+        model="churn",
+        proposal="boot",
+        kind="retrain",
+        reason="r",
+        episode=None,
+        champion=None,
+        trained_from=day,
+        trained_until=day,
+        proposer="otto",
+        spec_digest="d",
+    )
     page = gate_page.page_html(spec(), asked, judged(spec(), *rows())[1])
     assert "No gate failed." in page
     assert "no champion yet" in page
@@ -88,7 +111,7 @@ def test_a_picture_is_an_svg_of_both_models(draw: Callable[[Figures], str]) -> N
         (scored(np.full(50, 400.0)), scored(np.full(50, -400.0))),
     ]
     for candidate, champion in pairs:
-        svg = draw(figures(candidate, champion))
+        svg = draw(figures(Contest(candidate=candidate, champion=champion)))
         assert ElementTree.fromstring(svg).tag == "svg"
         assert "nan" not in svg
         assert ("champion" in svg) is (champion is not None)
@@ -97,7 +120,7 @@ def test_a_picture_is_an_svg_of_both_models(draw: Callable[[Figures], str]) -> N
 def test_shares_of_margins_add_up_to_one_whatever_lies_beyond() -> None:
     wide = margins(1, 5000)
     wide[7] = 1e6
-    drawn = figures(scored(wide), scored(margins(0, 5000)))
+    drawn = figures(Contest(candidate=scored(wide), champion=scored(margins(0, 5000))))
     for curve in (drawn.candidate, drawn.champion):
         assert curve is not None
         assert sum(curve.shares) == pytest.approx(1)

@@ -16,6 +16,8 @@ from tasks.drift.catalogue import words
 from tasks.drift.reliability_table import ReliabilityTable, to_json
 from tasks.drift.statistic import Statistic
 from tasks.flows import asking
+from tasks.gates.gate_result import GateResult
+from tasks.ledger.figures import HeldProbabilities
 from tasks.reports import chart, markdown, promotion_brief, recalibration_brief, retrain_brief
 from tests.support.flow import FIRST, MODEL, At, beginning, land, propose, read, rows, watch
 
@@ -99,7 +101,12 @@ def test_of_the_probabilities_of_many_classes_those_nearest_to_their_limit_are_s
         Statistic.measured("overconfidence", 0.001, 0.05, 0.01, policy),
         *(Statistic.measured("bias", int(n) / 500, 0.05, 0.01, policy, of=n) for n in names),
     ]
-    held = {"statistics": [s.as_json() for s in statistics], "table": to_json(table)}
+    held = HeldProbabilities(
+        verdict="drifting",
+        pressure=2.0,
+        statistics=tuple(s.as_json() for s in statistics),
+        table=to_json(table),
+    )
     changes = recalibration_brief._figures(held)[1]
     first = re.findall(r"^\| (overconfidence|bias of \d+) \|", changes, re.M)
     assert first == ["overconfidence", *(f"bias of {n}" for n in names[-6:])]
@@ -111,7 +118,7 @@ def test_the_first_brief_says_that_there_is_no_champion(at: At) -> None:
     assert "<strong><code>churn</code> has no champion yet.</strong>" in page
     page = shown("churn/boot/promotion.html")
     assert "There is no champion yet to compare it with." in page
-    assert "there is no champion still." in page
+    assert "there is still no champion." in page
 
 
 @pytest.mark.parametrize(
@@ -154,10 +161,9 @@ def test_the_promotion_brief_has_the_declared_gates_and_a_link_to_all(at: At) ->
 def test_a_failed_gate_stands_in_the_table_though_the_spec_does_not_name_it(at: At) -> None:
     at("registered")
     candidate = read().candidates[-1]
-    failed = [{**g, "verdict": "failed", "passed": False} for g in candidate.gates[-2:]]
-    rows = promotion_brief._declared(
-        MODEL, replace(candidate, gates=[*candidate.gates[:-2], *failed])
-    )
+    gates = [GateResult.from_json(gate) for gate in candidate.gates]
+    failed = [replace(gate, verdict="failed") for gate in gates[-2:]]
+    rows = promotion_brief._declared(MODEL, [*gates[:-2], *failed])
     assert [row[:2] for row in rows[1:]] == [
         ("shared keys", "**failed**"),
         ("shared content", "**failed**"),

@@ -25,7 +25,17 @@ def ui(monkeypatch: pytest.MonkeyPatch) -> None:
 def read(new: Iterable[Observation], old: Iterable[Observation], reason: str, since: int) -> str:
     state = known()
     asked = Proposal(
-        "churn", "p", canary.KIND, reason, "e", 2, day(since), day(8), "gatelatch", SPEC.digest, 1
+        model="churn",
+        proposal="p",
+        kind=canary.KIND,
+        reason=reason,
+        episode="e",
+        champion=2,
+        trained_from=day(since),
+        trained_until=day(8),
+        proposer="gatelatch",
+        spec_digest=SPEC.digest,
+        target=1,
     )
     subject, body = rollback_brief.rollback(state, asked, new, old, "/dags/here")
     assert subject == "churn: roll back version 2 to 1?"
@@ -48,7 +58,7 @@ def both(**versions: int) -> tuple[Any, Any]:
 
 def test_of_a_version_that_still_serves_it_says_so_and_shows_the_windows_of_the_episode() -> None:
     body = read(*both(v1=100, v2=300), "the hinge loss breached", since=6)
-    assert "worse than version 1**, which still serves a share: the hinge loss breached." in body
+    assert "worse than version 1**, which still serves some rows: the hinge loss breached." in body
     assert "Each version on the rows that it scored" in body
     assert windows(body) == ["2026-01-06", "2026-01-07"]
     assert "Let production score with it alone." in body

@@ -21,7 +21,7 @@ from tasks import bounds
 from tasks.spec import spec_files, spec_yaml
 from tasks.spec.model import SpecError
 from tests.conftest import CHURN
-from tests.plugins.test_dags import _python as python
+from tests.support.in_airflow import python
 
 ROOT = Path(__file__).resolve().parents[2]
 ELECTRICITY = (ROOT / "models" / "electricity.yaml").read_text()

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from tasks.flows import handover
 from tasks.ledger import status
 from tasks.ledger.ledger import Ledger
 from tasks.registry import tracking
@@ -97,8 +98,8 @@ def _tried(proposal: str) -> tuple[str, ...]:
     runs = client.search_runs(place, f"tags.`gatelatch.proposal` = '{proposal}'")
     if not runs:
         return ()
-    span = tracking.get_json(runs[0].info.run_id, "span")
-    return _spans([t["name"] for t in span["tried"]], span["taken"])
+    learning = handover.LEARNING.get(runs[0].info.run_id)
+    return () if learning is None else _spans([t.name for t in learning.tried], learning.taken)
 
 
 def _spans(tried: list[str], taken: int) -> tuple[str, ...]:

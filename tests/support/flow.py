@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from tasks.flows import asking, monitor, retrain
+from tasks.flows.measure import measure
 from tasks.ledger import status
 from tasks.ledger.ledger import Ledger
 from tasks.ledger.records import Observation, Promotion
@@ -72,7 +73,7 @@ def land(number: int, **columns: Any) -> None:
 
 def watch(number: int, version: int | None = None) -> Observation:
     validated = monitor.validate(MODEL, window(number), version=version)
-    return monitor.judge(MODEL, window(number), monitor.measure(MODEL, window(number), validated))
+    return monitor.judge(MODEL, window(number), measure(MODEL, window(number), validated))
 
 
 def answer(by: str | None = "ada", option: str = "Approve") -> dict[str, Any]:

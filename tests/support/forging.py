@@ -28,7 +28,7 @@ Written = Sequence[tuple[str, Row]]
 
 
 def ask(ledger: Ledger, name: str, step: str, model: str = "churn") -> None:
-    ledger.ask(Question(model, name, step, "shown", ASKED))
+    ledger.ask(Question(model=model, proposal=name, step=step, evidence="shown", asked=ASKED))
 
 
 def approve(ledger: Ledger, name: str, step: str, by: str = "ada", model: str = "churn") -> None:

@@ -29,8 +29,18 @@ def seen(
         losses = {"hinge_loss": loss, "squared_hinge": loss**2 + 0.25, "effective_rows": 400.0}
         figures |= {"labelled": 400, "hinge_loss": loss, "accuracy": 1 - loss / 2, "losses": losses}
     pressure = {"steady": 0.5, "drifting": 1.5, "insufficient": None}[verdict]
-    window = day(number), day(number + 1)
-    return Observation("churn", version, *window, spec, data, verdict, "why", pressure, figures)
+    return Observation(
+        model="churn",
+        version=version,
+        window_start=day(number),
+        window_end=day(number + 1),
+        spec_digest=spec,
+        data_digest=data,
+        verdict=verdict,
+        reason="why",
+        pressure=pressure,
+        figures=figures,
+    )
 
 
 def candidate(version: int, until: int = 1, proposal: str = "p") -> Candidate:

@@ -19,8 +19,9 @@ from tasks.reports.validation_page import report_html
 from tasks.spec.model import ModelSpec, SpecError
 from tasks.spec.windows import Window
 from tasks.validation import checked_window
-from tasks.validation.checked_window import Validation
-from tasks.validation.expectations import Check, check_expectations
+from tasks.validation.checked_window import WindowOutcome
+from tasks.validation.expectations import check_expectations
+from tasks.validation.rules import Check
 
 WINDOW = Window(datetime(2024, 1, 1, tzinfo=UTC), datetime(2024, 1, 8, tzinfo=UTC))
 NOT_NULL = "expect_column_values_to_not_be_null"
@@ -74,7 +75,7 @@ def run(
     table: pa.Table | list[pa.RecordBatch],
     spec: ModelSpec | None = None,
     constants: Mapping[str, float] | None = None,
-) -> tuple[Validation, list[dict[str, Any]]]:
+) -> tuple[WindowOutcome, list[dict[str, Any]]]:
     """Validate as the monitor does; return the verdict and the quarantined rows."""
     spec = spec or spec_of()
     batches = table.to_batches() if isinstance(table, pa.Table) else table
@@ -93,7 +94,7 @@ def run(
     return verdict, [row for part in bad for row in part.to_pylist()]
 
 
-def check_of(verdict: Validation, expectation: str, column: str | None = None) -> Check:
+def check_of(verdict: WindowOutcome, expectation: str, column: str | None = None) -> Check:
     (found,) = (c for c in verdict.checks if (c.expectation, c.column) == (expectation, column))
     return found
 
@@ -550,6 +551,9 @@ def test_the_report_escapes_what_the_spec_says() -> None:
 
 
 def test_a_window_without_rows_has_a_report() -> None:
-    verdict = Validation(0, 0, 0, (), "rows.parquet holds no row for the window", ())
+    problem = "rows.parquet holds no row for the window"
+    verdict = WindowOutcome(
+        rows=0, accepted=0, quarantined=0, checks=(), problem=problem, warnings=()
+    )
     page = report_html(spec_of(), WINDOW, verdict, model_version=None, data_digest="d")
     assert "rows.parquet holds no row" in page

@@ -1,0 +1,30 @@
+"""The command `python -m tasks status`: where a model stands."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import typer
+
+from tasks.cli.console import Model, Wide, find
+
+
+def status(
+    model: Model,
+    as_json: Annotated[bool, typer.Option("--json", help="print JSON instead of tables")] = False,
+    windows: Annotated[
+        int, typer.Option(min=1, help="how many of the newest windows to show")
+    ] = 30,
+    wide: Wide = False,
+) -> None:
+    """Show a model's windows, latch, proposals and promotions."""
+    from tasks.cli import status_tables
+    from tasks.ledger import status as state
+    from tasks.ledger.ledger import Ledger
+
+    known = state.read(find(model), Ledger.open())
+    if as_json:
+        print(json.dumps(state.as_json(known), indent=2))
+    else:
+        status_tables.show(known, windows, wide=wide)

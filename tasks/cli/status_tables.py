@@ -1,0 +1,139 @@
+"""What `python -m tasks status` shows to people: where a model stands, and what to do."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+
+from tasks.cli.console import STYLES, Column, Fitted, moment, out, tabulate
+from tasks.ledger import status as state
+from tasks.ledger.status import Status
+
+
+def show(status: Status, newest: int, *, wide: bool = False, out: Console = out) -> None:
+    """Print a status, with its newest windows, its proposals and promotions as tables."""
+    told = state.as_json(status)
+    model = status.spec.model
+    champion = "none yet" if status.champion is None else f"version {status.champion}"
+    latch = status.history.now
+    rest = f" until {latch.rests_until:%Y-%m-%d}" if latch.rests_until else ""
+    out.print(f"[bold]{model}[/]  champion: {champion}  latch: [bold]{latch.state}[/]{rest}")
+    if latch.episode:
+        out.print(f"episode: {latch.episode}")
+    if status.silence:
+        out.print(f"[bold red]nobody is asked:[/] {escape(status.silence)}")
+    elif status.patience:
+        out.print(f"nobody is asked yet: {escape(status.patience)}")
+    elif status.due:
+        out.print(f"the next run of monitor.{model} asks: {status.due}")
+    if status.advice:
+        out.print(f"[bold yellow]to do:[/] {escape(status.advice)}")
+    if status.given_up:
+        out.print(escape(status.given_up))
+    if status.calibration.now.episode:
+        probabilities = status.calibration.now
+        out.print(f"calibration: [bold]{probabilities.state}[/]  episode: {probabilities.episode}")
+    if told["windows"]:
+        why = "" if wide else "  why: farthest above its limit, + how many more"
+        out.print(f"\n[bold]windows[/]{why}")
+        out.print(_windows(told["windows"][-newest:], wide))
+    if told["proposals"]:
+        out.print("\n[bold]proposals[/]")
+        out.print(_proposals(told["proposals"], wide))
+    if told["promotions"]:
+        out.print("\n[bold]promotions[/]")
+        out.print(_promotions(told["promotions"], wide))
+    else:
+        out.print(
+            f"Train the first champion: trigger the DAG retrain.{model} with reason 'bootstrap'."
+        )
+
+
+def _windows(rows: list[dict[str, Any]], wide: bool) -> Fitted:
+    columns = (
+        Column("from", whole=True),
+        Column("version", figures=True, only_wide=True),
+        Column("verdict", whole=True),
+        Column("× limit", figures=True),
+        Column("accuracy", figures=True),
+        Column("latch", whole=True),
+        Column("why"),
+    )
+    cells = (
+        (
+            moment(row["start"]),
+            str(row["version"]),
+            f"[{STYLES[row['verdict']]}]{row['verdict']}[/]",
+            _two(row["pressure"]),
+            _two(row.get("accuracy")),
+            str(row["latch"]),
+            escape(row["reason"] if wide else _short(row)),
+        )
+        for row in rows
+    )
+    return tabulate(columns, cells, wide=wide)
+
+
+def _short(row: dict[str, Any]) -> str:
+    """Return what is farthest above its limit; nothing of a steady window."""
+    if row["verdict"] == "steady":
+        return ""
+    above = [s for s in row.get("statistics", ()) if s["pressure"] > 1 and not s["blind"]]
+    if row["verdict"] == "insufficient" or not above:
+        return str(row["reason"])
+    first = max(above, key=lambda s: float(s["pressure"]))
+    title = first["name"] if first["of"] is None else f"{first['name']} of {first['of']}"
+    return f"{title} +{len(above) - 1}" if len(above) > 1 else str(title)
+
+
+def _two(value: object) -> str:
+    return f"{value:.2f}" if isinstance(value, float) else "–"
+
+
+def _proposals(rows: list[dict[str, Any]], wide: bool) -> Fitted:
+    columns = (
+        Column("proposal", whole=True),  # `withdraw` takes it
+        Column("reason"),
+        Column("by", only_wide=True),
+        Column("what became of it"),
+    )
+    between = "; " if wide else "\n"
+    cells = []
+    for row in rows:
+        told = [escape(_decided(d)) for d in row["decisions"]]
+        waits = ["[yellow]live[/]"] if row["live"] else []
+        named = (escape(str(row[name])) for name in ("proposal", "reason", "proposer"))
+        cells.append((*named, between.join([*told, *waits])))
+    return tabulate(columns, cells, wide=wide)
+
+
+def _decided(decision: dict[str, Any]) -> str:
+    said = f"{decision['step']}: {decision['answer']} by {decision['by']}"
+    # Of what nobody refused, the reason is what there is to mend.
+    ended = decision["answer"] in ("ended", "invalid", "failed")
+    return f"{said}: {decision['comment']}" if ended else said
+
+
+def _promotions(rows: list[dict[str, Any]], wide: bool) -> Fitted:
+    columns = (
+        Column("#", figures=True),
+        Column("champion", figures=True),
+        Column("before", figures=True),
+        Column("for windows from", whole=True),
+        Column("by"),
+        Column("reason"),
+    )
+    cells = (
+        (
+            str(row["number"]),
+            str(row["version"]),
+            "–" if row["expected"] is None else str(row["expected"]),
+            moment(row["effective_from"]),
+            escape(str(row["by"])),
+            escape(str(row["reason"])),
+        )
+        for row in rows
+    )
+    return tabulate(columns, cells, wide=wide)

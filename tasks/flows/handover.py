@@ -1,0 +1,98 @@
+"""What the steps of a retrain leave for each other in the proposal's MLflow run, sealed.
+
+Each file says in which format it is. One without a number is of release 0.1, and read as format 1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from tasks.drift import reference
+from tasks.drift.reference import Reference
+from tasks.registry import tracking
+from tasks.registry.tracking import RegistryRefused
+from tasks.validation.checked_rows import Checked
+
+if TYPE_CHECKING:
+    from tasks.classifier.spans import Learning
+    from tasks.gates.candidate_metrics import CandidateMetrics
+    from tasks.gates.gate_result import GateResult
+
+FORMAT = 1
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part(Generic[T]):
+    """A file of the run, by its name, and how what it holds becomes JSON and is read again."""
+
+    name: str
+    to_json: Callable[[T], Any]
+    from_json: Callable[[Any], T]
+
+    def put(self, run_id: str, content: T) -> None:
+        """Keep it in the run."""
+        kept = {"format": FORMAT, self.name: self.to_json(content)}
+        tracking.put_json(run_id, self.name, kept)
+
+    def get(self, run_id: str) -> T:
+        """Return what an earlier step kept.
+
+        Raises
+        ------
+        RegistryRefused
+            If it is not there, was changed, or is in a format of a later release.
+        """
+        kept = tracking.get_json(run_id, self.name)
+        if isinstance(kept, dict) and kept.keys() == {"format", self.name}:
+            if kept["format"] != FORMAT:
+                raise RegistryRefused(
+                    f"{self.name}.json of run {run_id} has the format {kept['format']}, and this "
+                    f"code reads format {FORMAT}: a newer Gatelatch wrote it; install that "
+                    "release, or clear the run's train task, which makes all of it anew"
+                )
+            kept = kept[self.name]
+        return self.from_json(kept)
+
+
+def _learning(kept: Any) -> Learning | None:
+    from tasks.classifier.spans import Learning
+
+    return Learning.from_json(kept) if kept else None
+
+
+def _gates(kept: Any) -> tuple[GateResult, ...]:
+    from tasks.gates.gate_result import GateResult
+
+    return tuple(GateResult.from_json(result) for result in kept)
+
+
+def _metrics(kept: Any) -> CandidateMetrics:
+    from tasks.gates.candidate_metrics import CandidateMetrics
+
+    return CandidateMetrics.from_json(kept)
+
+
+# What the check of the training window found.
+ROWS: Part[Checked] = Part(
+    name="rows", to_json=lambda checked: checked.to_json(), from_json=Checked.from_json
+)
+# None of a recalibration, which fits nothing.
+LEARNING: Part[Learning | None] = Part(
+    name="span",
+    to_json=lambda learning: {} if learning is None else learning.to_json(),
+    from_json=_learning,
+)
+GATES: Part[tuple[GateResult, ...]] = Part(
+    name="gates",
+    to_json=lambda results: [result.to_json() for result in results],
+    from_json=_gates,
+)
+METRICS: Part[CandidateMetrics] = Part(
+    name="metrics", to_json=lambda metrics: metrics.to_json(), from_json=_metrics
+)
+REFERENCE: Part[Reference] = Part(
+    name="reference", to_json=reference.to_json, from_json=reference.from_json
+)

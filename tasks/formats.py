@@ -1,0 +1,72 @@
+"""The number in each stored JSON that says how it is laid out, and what reads which number. Pure.
+
+A release that lays something out anew takes the next number and adds a loader; it keeps those that
+are there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+from tasks.errors import Final
+
+KEY = "format"
+CODE = "code"  # in an observation's figures: the version of Gatelatch that judged; 0.1 wrote none
+UNNUMBERED = 1  # what release 0.1 wrote without a number
+FIGURES = 1  # of an observation
+METRICS = 1  # of a candidate
+LINEAGE = 1
+
+_Loaded = TypeVar("_Loaded")
+Raw = Mapping[str, Any]
+Loaders = Mapping[int, Callable[[Raw], _Loaded]]
+
+
+class OtherFormat(Final, ValueError):
+    """A stored value whose format this code does not read: names it and the way out."""
+
+
+def number(raw: Raw) -> Any:
+    """Return the format of a stored value; that of release 0.1 if it carries none."""
+    return raw.get(KEY, UNNUMBERED)
+
+
+def load(what: str, raw: Raw, loaders: Loaders[_Loaded], older: str = "") -> _Loaded:
+    """Return what the loader of its format makes of a stored value.
+
+    Parameters
+    ----------
+    what
+        How the value is called in messages: its row or file.
+    older
+        The way out for a format that is older than every loader.
+
+    Raises
+    ------
+    OtherFormat
+        If no loader is of its format.
+    """
+    found = number(raw)
+    if found in loaders:
+        return loaders[found](raw)
+    reads = " and ".join(map(str, sorted(loaders)))
+    told = f"the stored {what} has the format {found}, and this code reads format {reads}"
+    if isinstance(found, int) and found < min(loaders):
+        raise OtherFormat(f"{told}; {older}")
+    raise OtherFormat(
+        f"{told}: a newer Gatelatch wrote it; install that release, or restore a backup from "
+        "before it"
+    )
+
+
+def as_it_is(raw: Raw) -> Raw:
+    """Return a stored value that is read as it is laid out."""
+    return raw
+
+
+# Columns of the ledger that hold JSON with a number, and what reads them; a reference has its own.
+COLUMNS: Mapping[str, Loaders[Raw]] = {
+    "figures": {FIGURES: as_it_is},
+    "metrics": {METRICS: as_it_is},
+}

@@ -1,0 +1,130 @@
+"""What an observation keeps beside its verdict: counts, losses, changes and what explains them.
+
+The ledger holds it as JSON, which its chain covers: what is there already stays as it was written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+from tasks.data.served_by import ScoredBy
+from tasks.drift.diagnosis import Diagnosis
+
+
+@dataclass(frozen=True, kw_only=True)
+class Change:
+    """A change of the mean margin: in all, by the features that moved most, and by the others."""
+
+    total: float
+    features: Mapping[str, float]
+    rest: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class HeldProbabilities:
+    """Whether the probabilities still hold: a verdict of their own, and what people read.
+
+    `brier` and `calibration_error` are those of the window, with `_reference` those at acceptance;
+    `table` is what was said and what happened (`reliability_table`). None without labels.
+    """
+
+    verdict: str
+    reason: str | None = None
+    pressure: float | None
+    statistics: tuple[Mapping[str, Any], ...] = ()
+    brier: float | None = None
+    calibration_error: float | None = None
+    brier_reference: float | None = None
+    calibration_error_reference: float | None = None
+    table: Mapping[str, Any] | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it ready for JSON, without what is not known."""
+        known = {f.name: getattr(self, f.name) for f in fields(self)}
+        kept = {n: value for n, value in known.items() if value is not None or n == "pressure"}
+        return {**kept, "statistics": list(self.statistics)}
+
+    @classmethod
+    def from_json(cls, raw: Mapping[str, Any]) -> HeldProbabilities:
+        """Return what `to_json` wrote."""
+        known = {f.name: raw[f.name] for f in fields(cls) if f.name in raw}
+        return cls(**{**known, "statistics": tuple(raw.get("statistics", ()))})
+
+
+@dataclass(frozen=True, kw_only=True)
+class WindowFigures:
+    """The figures of one window under one version; None is what was not measured.
+
+    `accepted` rows are those of this version. `labels` counts labelled rows by class; `losses` are
+    the details of the labelled losses with their `effective_rows`; `expected` is what the
+    probabilities promise where labels are missing; `report` the address of the page in the store.
+    See `explanation.explain` for what explains a change.
+    """
+
+    rows: int | None = None
+    accepted: int = 0
+    quarantined: int | None = None
+    warnings: tuple[str, ...] | None = None
+    scored_by: ScoredBy | None = None
+    labelled: int | None = None
+    labels: Mapping[str, int] | None = None
+    psi: float | None = None
+    moved: Change | None = None
+    features: tuple[Mapping[str, Any], ...] | None = None
+    diagnoses: tuple[Diagnosis, ...] | None = None
+    capped: Mapping[str, int] | None = None
+    losses: Mapping[str, float] | None = None
+    classes: Mapping[str, Mapping[str, float | None]] | None = None
+    moved_by_class: Mapping[str, Change] | None = None
+    expected: Mapping[str, float] | None = None
+    accuracy: float | None = None
+    hinge_loss: float | None = None
+    violation_rate: float | None = None
+    calibration: HeldProbabilities | None = None
+    statistics: tuple[Mapping[str, Any], ...] = ()
+    report: str | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it ready for JSON, without what was not measured."""
+        known = {f.name: getattr(self, f.name) for f in fields(self)}
+        return {name: _plain(value) for name, value in known.items() if value is not None}
+
+    @classmethod
+    def from_json(cls, raw: Mapping[str, Any]) -> WindowFigures:
+        """Return what an observation holds."""
+        return cls.of({f.name: raw[f.name] for f in fields(cls) if f.name in raw})
+
+    @classmethod
+    def of(cls, told: Mapping[str, Any]) -> WindowFigures:
+        """Return what was just found, JSON-ready. Raises TypeError at a name it does not know."""
+        return cls(**{**told, **{n: read(told[n]) for n, read in _READ.items() if n in told}})
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, ScoredBy | HeldProbabilities):
+        return value.to_json()
+    if isinstance(value, Change | Diagnosis):
+        return dict(vars(value))
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, Mapping):
+        return {name: _plain(item) for name, item in value.items()}
+    return value
+
+
+def _diagnoses(raw: Iterable[Mapping[str, str]]) -> tuple[Diagnosis, ...]:
+    return tuple(Diagnosis(**one) for one in raw)
+
+
+_READ: Mapping[str, Callable[[Any], Any]] = {
+    "warnings": tuple,
+    "scored_by": ScoredBy.from_json,
+    "moved": lambda raw: Change(**raw),
+    "features": tuple,
+    "diagnoses": _diagnoses,
+    "moved_by_class": lambda raw: {name: Change(**one) for name, one in raw.items()},
+    "calibration": HeldProbabilities.from_json,
+    "statistics": tuple,
+}

@@ -1,0 +1,1 @@
+"""The ledger's schema, one file for each step; a released file is never changed."""

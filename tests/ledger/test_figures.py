@@ -1,0 +1,71 @@
+"""What an observation keeps, with its types: nothing is lost, and a later release is named."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from tasks.data.served_by import ScoredBy
+from tasks.drift.diagnosis import Diagnosis
+from tasks.ledger.figures import Change, HeldProbabilities, WindowFigures
+from tasks.spec.part import SpecError
+from tests.ledger.test_ledger import observation
+
+CHANGE = Change(total=-0.5, features={"x": -0.6}, rest=0.1)
+LABELLED = WindowFigures(
+    rows=300,
+    accepted=299,
+    quarantined=1,
+    warnings=("a class is new",),
+    scored_by=ScoredBy(versions={1: 200, 2: 100}, others=0, none=0),
+    labelled=10,
+    labels={"0": 4, "1": 6},
+    psi=0.1,
+    moved=CHANGE,
+    features=({"feature": "x", "shift": 1.0, "spread": 1.0},),
+    diagnoses=(Diagnosis("broken_scaling", "x varies", "look at x"),),
+    capped={"x": 3},
+    losses={"hinge_loss": 0.4, "squared_hinge": 0.3, "effective_rows": 9.5},
+    classes={"0": {"share": 0.4, "error_rate": None}},
+    moved_by_class={"0": CHANGE},
+    accuracy=0.9,
+    hinge_loss=0.4,
+    violation_rate=0.3,
+    calibration=HeldProbabilities(
+        verdict="steady", reason="they hold", pressure=None, statistics=({"name": "bias"},)
+    ),
+    statistics=({"name": "ks", "pressure": 0.5},),
+    report="reports/x.html",
+)
+UNMEASURED = WindowFigures(rows=0, quarantined=0, warnings=(), report="reports/x.html")
+
+
+@pytest.mark.parametrize("figures", [LABELLED, UNMEASURED], ids=["labelled", "unmeasured"])
+def test_figures_are_the_same_after_json(figures: WindowFigures) -> None:
+    assert WindowFigures.from_json(json.loads(json.dumps(figures.to_json()))) == figures
+
+
+def test_what_was_not_measured_is_not_written() -> None:
+    assert set(UNMEASURED.to_json()) == {
+        *("rows", "accepted", "quarantined", "warnings", "statistics", "report")
+    }
+    assert UNMEASURED.labelled is None
+
+
+def test_format_1_has_no_number_so_that_a_window_run_again_says_the_same() -> None:
+    assert "format" not in LABELLED.to_json()
+    assert WindowFigures.from_json({**LABELLED.to_json(), "format": 1}) == LABELLED
+
+
+def test_figures_of_a_later_release_are_named_with_the_way_out() -> None:
+    with pytest.raises(SpecError, match=r"format 2, and this release reads 1; install"):
+        WindowFigures.from_json({**LABELLED.to_json(), "format": 2})
+
+
+@pytest.mark.parametrize("kept", [{}, {"accepted": 3, "of a later release": 1}])
+def test_an_observation_gives_its_figures_their_types(kept: dict[str, Any]) -> None:
+    seen = replace(observation(), figures=kept)
+    assert seen.numbers == WindowFigures(accepted=kept.get("accepted", 0))
