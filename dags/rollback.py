@@ -48,7 +48,7 @@ def make(spec: ModelSpec) -> DAG:
 
         run = get_current_context()["dag_run"].run_id
         # A person's answer is in the ledger by now; what finds none there is no answer.
-        decision = approval.decide(spec, run, rollback.STEP, None)
+        decision = approval.decide(spec, run, rollback.ROLLBACK_STEP, None)
         if decision.answer != "approved":
             raise AirflowSkipException(f"{decision.answer} by {decision.by}. {decision.comment}")
         done = rollback.promote_back(spec, run)

@@ -18,7 +18,7 @@ from tasks.drift.grid import Grid
 from tasks.drift.latch import Reading, fold
 from tasks.drift.reference import Reference, reference_of
 from tasks.drift.summary import Distribution, Losses, Summary, summarise
-from tasks.drift.verdict import judge
+from tasks.drift.verdict import judge_margins
 from tasks.spec.model import Drift, ModelSpec
 from tasks.spec.windows import Window
 
@@ -173,7 +173,7 @@ def _counts(windows: list[Summary], reference: Reference, spec: ModelSpec) -> li
     found = []
     for (_, labelled), drift in POLICIES.items():
         policy = spec.model_copy(update={"drift": Drift.model_validate(drift)})
-        said = [judge(w, reference, policy) for w in (windows if labelled else hidden)]
+        said = [judge_margins(w, reference, policy) for w in (windows if labelled else hidden)]
         readings = [
             Reading(Window(_START + i * every, _START + (i + 1) * every), 1, s.verdict, s.pressure)
             for i, s in enumerate(said)

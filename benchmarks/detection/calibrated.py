@@ -18,7 +18,7 @@ from benchmarks.detection.streams import Floats, Ints, stationary
 from tasks.classifier.margins import margin
 from tasks.drift.grid import Grid
 from tasks.drift.latch import Reading
-from tasks.drift.probabilities import judge
+from tasks.drift.probabilities import judge_probabilities
 from tasks.drift.reference import reference_of
 from tasks.drift.reliability_table import ReliabilityTable
 from tasks.drift.summary import Summary, summarise
@@ -56,7 +56,7 @@ def year(rows: int, rho: float, number: int, noise: float, spec: ModelSpec) -> l
     windows = blocks(slice(accepted, len(label)))
     start = spec.window.start
     tiles = list(windows_between(spec.window, start, start + _WEEKS * spec.window.every))
-    said = [judge(window, reference, spec) for window in windows]
+    said = [judge_probabilities(window, reference, spec) for window in windows]
     return [Reading(w, 1, s.verdict, s.pressure) for w, s in zip(tiles, said, strict=True)]
 
 

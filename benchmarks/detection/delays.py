@@ -18,7 +18,7 @@ from tasks.classifier import scoring
 from tasks.drift.latch import Reading, fold
 from tasks.drift.reference import Reference
 from tasks.drift.summary import summarise
-from tasks.drift.verdict import judge
+from tasks.drift.verdict import judge_margins
 from tasks.spec.model import ModelSpec
 from tasks.spec.windows import Window, windows_between
 
@@ -124,7 +124,9 @@ def _gatelatch(seed: int) -> list[Delays]:
 def _pressure(it: Trial, window: Seen, labelled: bool) -> tuple[float | None, Any]:
     label = window.label if labelled else np.full_like(window.label, -1)
     grid = it.accepted.summary.grid
-    said = judge(summarise(grid, window.margins, label, ("0", "1"), {}), it.accepted, it.spec)
+    said = judge_margins(
+        summarise(grid, window.margins, label, ("0", "1"), {}), it.accepted, it.spec
+    )
     return said.pressure, said.verdict
 
 

@@ -106,7 +106,7 @@ def candidate_of(name: str, at: int) -> Candidate | None:
     return Candidate(at, base, cut, decision, trained.accepted)
 
 
-def train(it: Scenario, at: int, span: timedelta) -> trained_model.Candidate:
+def train(it: Scenario, at: int, span: timedelta) -> trained_model.Trained:
     """Return the project's candidate of the rows of `span` before a window, compared with nobody.
 
     Raises

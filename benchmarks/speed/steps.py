@@ -152,8 +152,8 @@ def judge(_: int) -> None:
     measured = Measured.from_json(json.loads(Path("measured.json").read_text()))
     window = summary.from_json(json.loads(store.read(measured.summary or "")))
     reference = observe.reference_of(model, Ledger.open(), 1)
-    first = verdict.judge(window, reference, model)  # solves and keeps the critical values
-    timed(lambda: verdict.judge(window, reference, model))
+    first = verdict.judge_margins(window, reference, model)  # solves and keeps the critical values
+    timed(lambda: verdict.judge_margins(window, reference, model))
     assert first.verdict == "steady"
     place = window_at(model.window, START + DAY)
     assert monitor.judge(model, place, measured).verdict == "steady"

@@ -22,7 +22,7 @@ from tasks.ledger.chain import Link, Seal, Trail
 if TYPE_CHECKING:
     from tasks.ledger.ledger import Ledger
 
-SCHEMA = "gatelatch.head/1"
+HEADS_SCHEMA = "gatelatch.head/1"
 _LOG = logging.getLogger(__name__)
 
 
@@ -45,7 +45,12 @@ class Head:
 
 def to_json(model: str, link: Link, made: Seal) -> str:
     """Return a head as it is kept."""
-    kept = {"schema": SCHEMA, "model": model, "position": link.position, "digest": link.digest}
+    kept = {
+        "schema": HEADS_SCHEMA,
+        "model": model,
+        "position": link.position,
+        "digest": link.digest,
+    }
     return json.dumps({**kept, "signer": made.signer, "signature": made.signature})
 
 
@@ -57,7 +62,7 @@ def from_text(model: str, text: str, where: str) -> Head:
     text = text.strip()
     try:
         kept: Any = json.loads(text)
-        if (kept["schema"], kept["model"]) != (SCHEMA, model):
+        if (kept["schema"], kept["model"]) != (HEADS_SCHEMA, model):
             return Head(text, where)
         made = Seal(int(kept["position"]), str(kept["signer"]), str(kept["signature"]))
         return Head(str(kept["digest"]), where, made.position, made)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from tasks.classifier.training import Slices
     from tasks.spec.model import ModelSpec
 
-FEWEST = 10  # rows of a class, and of the others, that a calibration of its own rests on
+FEWEST_ROWS = 10  # rows of a class, and of the others, that a calibration of its own rests on
 _SHOWN = 6  # classes in a sentence
 
 
@@ -88,18 +88,20 @@ def warnings(spec: ModelSpec, label: Ints, cut: Slices, known: Ints | None = Non
         rows = f"among the {learns.sum():,} rows that fit"
         never = f"none {rows}; the candidate never decides so, with probability {small}"
         told += _of(spec, learns == 0, never)
-        few = (learns > 0) & (learns < FEWEST)
-        told += _of(spec, few, f"fewer than {FEWEST} {rows}, on which its decision rests", learns)
+        few = (learns > 0) & (learns < FEWEST_ROWS)
+        told += _of(
+            spec, few, f"fewer than {FEWEST_ROWS} {rows}, on which its decision rests", learns
+        )
         late = (
             f"none among the {fit.sum():,} rows of the fit that is judged; learnt when that is "
             "refit, so how well it is answered, and its probabilities, are not known"
         )
         told += _of(spec, (fit == 0) & (learns > 0), late)
     if len(fit) > 2 and spec.calibration.method != "temperature":
-        few = np.minimum(calibrate, calibrate.sum() - calibrate) < FEWEST
+        few = np.minimum(calibrate, calibrate.sum() - calibrate) < FEWEST_ROWS
         few &= learnable
         what = (
-            f"fewer than {FEWEST} with or without it among the {calibrate.sum():,} rows that "
+            f"fewer than {FEWEST_ROWS} with or without it among the {calibrate.sum():,} rows that "
             "calibrate; its probabilities rise as those of all classes, at its own frequency"
         )
         told += _of(spec, few, what, calibrate)

@@ -65,7 +65,7 @@ def _calibrators(
         return [clone(blank).fit(decision, label)]
     hits = (label[:, np.newaxis] == np.arange(decision.shape[1])).astype(np.int64)
     rows = hits.sum(axis=0)
-    few = np.minimum(rows, len(label) - rows) < absent.FEWEST
+    few = np.minimum(rows, len(label) - rows) < absent.FEWEST_ROWS
 
     @cache
     def together() -> Any:

@@ -41,7 +41,7 @@ class Linear:
         return decision.ravel() if len(self.weights) == 1 else decision
 
 
-class Columns:
+class InputColumns:
     """Numbers in columns, each where it was read: multiplied like the matrix that they are."""
 
     __array_ufunc__ = None  # rows @ columns is for us to answer, not for NumPy
@@ -49,8 +49,8 @@ class Columns:
     def __init__(self, columns: Sequence[Floats]) -> None:
         self._columns = columns
 
-    def __getitem__(self, rows: Any) -> Columns:
-        return Columns([column[rows] for column in self._columns])
+    def __getitem__(self, rows: Any) -> InputColumns:
+        return InputColumns([column[rows] for column in self._columns])
 
     def __matmul__(self, weights: Floats) -> Floats:
         if weights.shape[1] > 1:
@@ -93,7 +93,7 @@ def inputs(pipeline: Any, rows: Rows) -> Any:
     if cap is not None:
         ends = zip(columns, centre - cap * scaler.scale_, centre + cap * scaler.scale_, strict=True)
         columns = [_capped(column, low, high) for column, low, high in ends]
-    return Columns(columns)
+    return InputColumns(columns)
 
 
 def _capped(column: Floats, low: float, high: float) -> Floats:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from tasks.data import csv_file, memory
-from tasks.data.guess import KINDS, Guess, Kind, guess
+from tasks.data.guess import KINDS, ColumnKind, Guess, guess
 from tasks.spec import spec_files, spec_yaml
 from tasks.spec.model import SpecError, format_duration, parse_duration
 from tasks.spec.spec_files import checked as checked
@@ -48,7 +48,7 @@ def drafted(
     label: str,
     every: str,
     ignore: Sequence[str] = (),
-    given: Mapping[str, Kind] | None = None,
+    given: Mapping[str, ColumnKind] | None = None,
 ) -> tuple[dict[str, Any], list[Guess]]:
     """Return a spec for the rows of a Parquet or CSV file, and what each column is taken for.
 
@@ -242,7 +242,7 @@ def setting(text: str) -> tuple[str, Any]:
     return path, _parsed("--set", text, value)
 
 
-def taken(text: str) -> tuple[str, Kind]:
+def taken(text: str) -> tuple[str, ColumnKind]:
     """Return the column and kind of `column=kind`. Raises SpecError if it is not that."""
     column, _, kind = text.rpartition("=")
     for known in KINDS:
@@ -270,7 +270,7 @@ def grid(texts: Sequence[str]) -> list[dict[str, Any]]:
 def _parsed(option: str, text: str, value: str) -> Any:
     try:
         return spec_yaml.parse(value)
-    except spec_yaml.Unreadable as error:
+    except spec_yaml.UnreadableYaml as error:
         shown = f"{option} {text[:200]}"
         if error.at_path:
             raise SpecError(f"{shown}: {error.mistakes[0]}") from None

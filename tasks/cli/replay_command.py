@@ -15,7 +15,7 @@ import typer
 from tasks import bounds
 from tasks.cli import draft, progress
 from tasks.cli.console import Wide, err, fail, out
-from tasks.data.guess import Guess, Kind
+from tasks.data.guess import ColumnKind, Guess
 from tasks.disk import whole, writing
 from tasks.errors import GatelatchError
 from tasks.spec.model import ModelSpec, SpecError, format_duration
@@ -152,7 +152,7 @@ def _of_data(
     label: str | None,
     window: str | None,
     ignore: list[str],
-    given: Mapping[str, Kind],
+    given: Mapping[str, ColumnKind],
 ) -> tuple[dict[str, Any], list[Guess]]:
     if model is not None:
         raise SpecError(f"give either the model spec {model} or --data {data}")

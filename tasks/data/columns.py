@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 
     from tasks.spec.model import ModelSpec
 
-Role: TypeAlias = Literal["time", "key", "number", "text", "label", "unknown"]
+ColumnRole: TypeAlias = Literal["time", "key", "number", "text", "label", "unknown"]
 Cast: TypeAlias = Callable[[Any], Any]
 
 
-def role_of(spec: ModelSpec, name: str) -> Role:
+def role_of(spec: ModelSpec, name: str) -> ColumnRole:
     """Return what the spec says that a column is; `unknown` if it says nothing of it."""
     source = spec.source
     if name == source.time:
@@ -35,7 +35,7 @@ def role_of(spec: ModelSpec, name: str) -> Role:
     return _role_beside(spec, name)
 
 
-def _role_beside(spec: ModelSpec, name: str) -> Role:
+def _role_beside(spec: ModelSpec, name: str) -> ColumnRole:
     """Return what a column is by the use that gates and expectations make of it."""
     bounds = [value for e in spec.expectations if name in e.columns for value in _bounds(e)]
     if any(isinstance(value, date) for value in bounds):
@@ -83,7 +83,7 @@ def alike(batch: pa.RecordBatch, casts: Mapping[str, Cast]) -> pa.RecordBatch:
     return batch if same else pa.record_batch(columns, names=names)
 
 
-def _cast(spec: ModelSpec, role: Role, kinds: list[pa.DataType]) -> Cast:
+def _cast(spec: ModelSpec, role: ColumnRole, kinds: list[pa.DataType]) -> Cast:
     import pyarrow as pa
 
     there = [kind for kind in kinds if not pa.types.is_null(kind)]

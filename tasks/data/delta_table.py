@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from tasks.data import window_files
 from tasks.data.outside import Outside
-from tasks.data.readers import Part, SourceError
+from tasks.data.readers import SourceError, SourcePart
 from tasks.spec.model import ModelSpec, Place
 from tasks.spec.windows import Window
 
@@ -23,7 +23,7 @@ _NOT_IN_FILES = ("deletionVectors", "columnMapping")  # features that files alon
 
 def parts(
     spec: ModelSpec, window: Window, wanted: tuple[str, ...], outside: Outside | None
-) -> list[Part]:
+) -> list[SourcePart]:
     """Return the table's files that may hold rows of a window, in the order of their names."""
     columns = [*wanted, spec.source.time]
     names = dict.fromkeys(_files(spec.source, "source", columns))

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 if TYPE_CHECKING:
     import pyarrow as pa
 
-Kind: TypeAlias = Literal["numeric", "categorical", "text", "left out"]
-KINDS: tuple[Kind, ...] = ("numeric", "categorical", "text")
+ColumnKind: TypeAlias = Literal["numeric", "categorical", "text", "left out"]
+KINDS: tuple[ColumnKind, ...] = ("numeric", "categorical", "text")
 
 FEW = 50  # distinct values up to which a text is a category, whatever is in it
 _MOST_MISSING = 0.1  # validation.max_quarantined: rows that miss a feature are quarantined
@@ -31,7 +31,7 @@ class Guess:
     """A column, what it is taken for, and why; it names no value of the column."""
 
     column: str
-    kind: Kind
+    kind: ColumnKind
     why: str
 
 

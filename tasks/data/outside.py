@@ -22,7 +22,7 @@ _TOLD = {
 
 
 @dataclass(frozen=True)
-class Span:
+class TimeSpan:
     """Where a row must lie to be in a window that reads its file.
 
     `owner` is the moment whose window the file's faults are told in: once for each file.
@@ -37,18 +37,18 @@ class Span:
         return self.owner is None or window.start <= self.owner < window.end
 
 
-def span_of(grid: WindowGrid, day: date | None) -> Span:
+def span_of(grid: WindowGrid, day: date | None) -> TimeSpan:
     """Return the span of a file of a local day, or of a place whose files have none."""
     first, last = _ends(grid)
     if day is None:
-        return Span(first, last, None)
+        return TimeSpan(first, last, None)
     zone = ZoneInfo(grid.timezone)
     begins, ends = (
         datetime.combine(d, time(), zone).astimezone(UTC) for d in (day, day + timedelta(days=1))
     )
     start = max(window_at(grid, begins).start, first)
     end = min(window_at(grid, ends - timedelta(microseconds=1)).end, last)
-    return Span(start, max(start, end), max(begins, start))
+    return TimeSpan(start, max(start, end), max(begins, start))
 
 
 def _ends(grid: WindowGrid) -> tuple[datetime, datetime]:
@@ -82,7 +82,7 @@ class Outside:
         """Count values of a numeric column that are texts."""
         self.add(f"column {column!r}", where, count)
 
-    def see(self, times: Any, span: Span, where: str, edges: tuple[bool, bool]) -> None:
+    def see(self, times: Any, span: TimeSpan, where: str, edges: tuple[bool, bool]) -> None:
         """Count those of some instants that no window holds.
 
         What lies before the first window or after the last is told of the first and last alone.

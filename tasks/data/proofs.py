@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _FALLS = 1000
 
 
-class Column:
+class ProvenColumn:
     """A column's aggregates, each found once, when it is first asked for."""
 
     def __init__(self, values: pa.ChunkedArray) -> None:

@@ -69,7 +69,7 @@ def _patterns(
 
 
 @dataclass(frozen=True)
-class Part:
+class SourcePart:
     """Some of a window's rows: the types of the wanted columns, and what reads those of its rows.
 
     A table, of which there is one part, tells its types with its rows.

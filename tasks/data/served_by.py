@@ -62,7 +62,7 @@ class ScoredBy:
         return cls(versions=named, others=raw["others"], none=raw["none"])
 
 
-class Count:
+class ServedCount:
     """How many rows each version scored; fed by a stream."""
 
     def __init__(self, column: str | None) -> None:

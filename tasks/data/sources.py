@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from tasks.data import delta_table, window_files, window_table
 from tasks.data.outside import Outside
-from tasks.data.readers import Part
+from tasks.data.readers import SourcePart
 from tasks.spec.model import ModelSpec, Place
 from tasks.spec.windows import Window
 
@@ -23,7 +23,7 @@ class Reader(Protocol):
 
     def parts(
         self, spec: ModelSpec, window: Window, wanted: tuple[str, ...], outside: Outside | None, /
-    ) -> list[Part]:
+    ) -> list[SourcePart]:
         """Return the parts that may hold rows of a window, in a fixed order.
 
         Each gives the wanted columns that it has; `outside` counts the rows that no window holds.

@@ -15,14 +15,14 @@ if TYPE_CHECKING:
     import pyarrow as pa
     import sqlalchemy as sa
 
-    from tasks.data.columns import Role
+    from tasks.data.columns import ColumnRole
     from tasks.spec.model import Place
 
 _PART_ROWS = 16_384
 
 
 @dataclass(frozen=True)
-class Column:
+class SqlColumn:
     """A column to select, and what makes an Arrow array of its values."""
 
     expression: sa.ColumnElement[Any]
@@ -30,11 +30,13 @@ class Column:
     kind: str
 
 
-class Unreadable(Final):
+class UnreadableTable(Final):
     """A table that cannot be read; says why."""
 
 
-def columns_of(table: sa.Table, names: Sequence[str], role: Callable[[str], Role]) -> list[Column]:
+def columns_of(
+    table: sa.Table, names: Sequence[str], role: Callable[[str], ColumnRole]
+) -> list[SqlColumn]:
     """Return the columns of a table to read, each in its type and for its role."""
     return [_column(table.c[name], role(name), _has_no_times(table)) for name in names]
 
@@ -44,7 +46,7 @@ def _has_no_times(table: sa.Table) -> bool:
     return bool(table.info.get("dialect") == "sqlite")
 
 
-def _column(column: sa.Column[Any], role: Role, sqlite: bool) -> Column:
+def _column(column: sa.Column[Any], role: ColumnRole, sqlite: bool) -> SqlColumn:
     import pyarrow as pa
     import sqlalchemy as sa
 
@@ -52,29 +54,29 @@ def _column(column: sa.Column[Any], role: Role, sqlite: bool) -> Column:
     name = str(kind)
     plain = sa.type_coerce(column, sa.types.NullType()).label(column.name)  # as the driver has it
     if sqlite and role == "time":
-        return Column(plain, _times_as_text, name)
+        return SqlColumn(plain, _times_as_text, name)
     if sqlite and isinstance(kind, sa.DateTime | sa.Date):
-        return Column(plain, _parsed, name)
+        return SqlColumn(plain, _parsed, name)
     if isinstance(kind, sa.Boolean):
-        return Column(column, _strict(pa.bool_()), name)
+        return SqlColumn(column, _strict(pa.bool_()), name)
     if isinstance(kind, sa.Integer):
         wide = getattr(kind, "unsigned", False)
-        return Column(column, _strict(pa.uint64() if wide else pa.int64()), name)
+        return SqlColumn(column, _strict(pa.uint64() if wide else pa.int64()), name)
     if isinstance(kind, sa.Float) or (isinstance(kind, sa.Numeric) and role in _NUMBERS):
-        return Column(column, _floats, name)
+        return SqlColumn(column, _floats, name)
     if isinstance(kind, sa.Numeric | sa.Uuid | sa.LargeBinary):
-        return Column(plain if sqlite else column, _texts, name)
+        return SqlColumn(plain if sqlite else column, _texts, name)
     if isinstance(kind, sa.String):
-        return Column(column, _strict(pa.string()), name)
+        return SqlColumn(column, _strict(pa.string()), name)
     if isinstance(kind, sa.Date):
-        return Column(column, _strict(pa.date32()), name)
+        return SqlColumn(column, _strict(pa.date32()), name)
     if isinstance(kind, sa.DateTime):
-        return Column(column, _times(bool(getattr(kind, "timezone", False))), name)
+        return SqlColumn(column, _times(bool(getattr(kind, "timezone", False))), name)
     if role in _NUMBERS:
-        return Column(plain, _floats, name)
+        return SqlColumn(plain, _floats, name)
     if role in ("key", "text", "label"):
-        return Column(column, _texts, name)
-    return Column(column, _inferred, name)
+        return SqlColumn(column, _texts, name)
+    return SqlColumn(column, _inferred, name)
 
 
 _NUMBERS = ("number", "label", "unknown")
@@ -138,7 +140,9 @@ def _inferred(values: list[Any]) -> pa.Array:
 
 
 def read_table(
-    place: Place, option: str, plan: Callable[[sa.Table, sa.Connection], tuple[Any, list[Column]]]
+    place: Place,
+    option: str,
+    plan: Callable[[sa.Table, sa.Connection], tuple[Any, list[SqlColumn]]],
 ) -> Iterator[pa.RecordBatch]:
     """Yield what the query that `plan` makes of a SQL table finds there.
 
@@ -160,11 +164,11 @@ def read_table(
     variable = place.database or ""
     url = os.environ.get(variable)
     if not url:
-        raise Unreadable(f"{option}.database: the environment variable {variable} is not set")
+        raise UnreadableTable(f"{option}.database: the environment variable {variable} is not set")
     try:
         engine = sa.create_engine(url)
     except (sa.exc.ArgumentError, ImportError) as error:
-        raise Unreadable(f"{option}.database: {variable} cannot be used: {error}") from None
+        raise UnreadableTable(f"{option}.database: {variable} cannot be used: {error}") from None
     schema_name, _, table_name = (place.table or "").rpartition(".")
     try:
         table = sa.Table(
@@ -190,28 +194,28 @@ def read_table(
 
             yield from bounded(parts())
     except TooLarge as error:
-        raise Unreadable(f"{place}: {error}, then run this again") from None
+        raise UnreadableTable(f"{place}: {error}, then run this again") from None
     except sa.exc.NoSuchTableError:
-        raise Unreadable(
+        raise UnreadableTable(
             f"{place} is not in the database of {variable}; correct {option}.table"
         ) from None
     except (sa.exc.OperationalError, sa.exc.ProgrammingError) as error:
         reason = str(error.orig).splitlines()[0][:200]
-        raise Unreadable(f"{place} cannot be read: {reason}") from None
+        raise UnreadableTable(f"{place} cannot be read: {reason}") from None
     except (sa.exc.SQLAlchemyError, engine.dialect.dbapi.Error, ValueError) as error:  # type: ignore[union-attr]
         # Its text may quote a row's value.
-        raise Unreadable(f"{place} cannot be read ({type(error).__name__})") from None
+        raise UnreadableTable(f"{place} cannot be read ({type(error).__name__})") from None
     finally:
         engine.dispose()
 
 
-def _array(place: Place, column: Column, values: list[Any]) -> pa.Array:
+def _array(place: Place, column: SqlColumn, values: list[Any]) -> pa.Array:
     import pyarrow as pa
 
     try:
         return column.array(values)
     except (pa.ArrowException, ValueError, TypeError, OverflowError):
-        raise Unreadable(
+        raise UnreadableTable(
             f"{place}: column {column.expression.name!r} is {column.kind}, and holds values of "
             "another kind; make them one"
         ) from None

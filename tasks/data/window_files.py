@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 from tasks.bounds import shifted
 from tasks.data import csv_file
 from tasks.data.columns import role_of
-from tasks.data.outside import Outside, Span, at_edge, span_of
+from tasks.data.outside import Outside, TimeSpan, at_edge, span_of
 from tasks.data.readers import (
     BATCH_ROWS,
     Parquet,
-    Part,
     SourceError,
+    SourcePart,
     files,
     listed,
     parquet,
@@ -35,7 +35,7 @@ _DAY = timedelta(days=1)  # more than clocks differ between any two zones, or ju
 
 def parts(
     spec: ModelSpec, window: Window, wanted: tuple[str, ...], outside: Outside | None
-) -> list[Part]:
+) -> list[SourcePart]:
     """Return the files that may hold rows of a window, in the order of day and name.
 
     Each is opened to learn its types; what it holds is read later.
@@ -51,7 +51,7 @@ def parts_of(
     window: Window,
     wanted: tuple[str, ...],
     outside: Outside | None,
-) -> list[Part]:
+) -> list[SourcePart]:
     """Return those of the named files that may hold rows of a window, in their order.
 
     A file is named by its URL; beside it stands its day, if it has one.
@@ -109,12 +109,12 @@ class _File:
     window: Window
     wanted: tuple[str, ...]
     name: str
-    span: Span
+    span: TimeSpan
     outside: Outside | None
     fs: Any
     path: str
 
-    def parquet(self) -> Part | None:
+    def parquet(self) -> SourcePart | None:
         import pyarrow as pa
 
         try:
@@ -129,7 +129,7 @@ class _File:
         if not groups:
             return None
         there = [name for name in self.wanted if name in file.schema.names]
-        return Part(_part(file.schema, there), lambda: self._parquet(groups, there))
+        return SourcePart(_part(file.schema, there), lambda: self._parquet(groups, there))
 
     def _parquet(self, groups: list[int], there: list[str]) -> Iterator[pa.RecordBatch]:
         import pyarrow as pa
@@ -141,14 +141,14 @@ class _File:
         except (pa.ArrowException, OSError) as error:
             raise self._unreadable("parquet", error) from None
 
-    def csv(self) -> Part | None:
+    def csv(self) -> SourcePart | None:
         import pyarrow as pa
 
         if self.fs.size(self.path) == 0:
             return None
         types = {"time": pa.timestamp("us", "UTC"), "number": pa.float64()}
         fields = [(name, types.get(role_of(self.spec, name), pa.string())) for name in self.wanted]
-        return Part(pa.schema(fields), self._csv)
+        return SourcePart(pa.schema(fields), self._csv)
 
     def _csv(self) -> Iterator[pa.RecordBatch]:
         import pyarrow as pa

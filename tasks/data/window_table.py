@@ -7,10 +7,10 @@ from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from tasks.data.columns import Role, role_of
+from tasks.data.columns import ColumnRole, role_of
 from tasks.data.outside import Outside, at_edge, span_of
-from tasks.data.readers import Part, SourceError, require
-from tasks.data.sql_table import Column, Unreadable, columns_of, read_table
+from tasks.data.readers import SourceError, SourcePart, require
+from tasks.data.sql_table import SqlColumn, UnreadableTable, columns_of, read_table
 from tasks.data.times import NoZone, from_texts, instants, zone_of
 from tasks.data.window_files import no_zone, of_window
 from tasks.spec.model import ModelSpec
@@ -26,9 +26,9 @@ _LOOKS_LIKE_A_TIME = "[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]*"
 
 def parts(
     spec: ModelSpec, window: Window, wanted: tuple[str, ...], outside: Outside | None
-) -> list[Part]:
+) -> list[SourcePart]:
     """Return the one part that a table's rows are."""
-    return [Part(None, lambda: _read(spec, window, wanted, outside))]
+    return [SourcePart(None, lambda: _read(spec, window, wanted, outside))]
 
 
 def labels(
@@ -38,17 +38,17 @@ def labels(
     place = spec.label.source
     assert place is not None
 
-    def role(name: str) -> Role:
+    def role(name: str) -> ColumnRole:
         return "key" if name == columns[0] else "label"
 
-    def plan(table: sa.Table, link: sa.Connection) -> tuple[Any, list[Column]]:
+    def plan(table: sa.Table, link: sa.Connection) -> tuple[Any, list[SqlColumn]]:
         require(columns, list(table.c.keys()), str(place))
         return lambda query: query, columns_of(table, columns, role)
 
     try:
         for batch in read_table(place, "label.source", plan):
             yield str(place), batch
-    except Unreadable as error:
+    except UnreadableTable as error:
         raise SourceError(str(error)) from None
 
 
@@ -67,7 +67,7 @@ def _read(
     try:
         for batch in read_table(source, "source", table_read.plan):
             yield table_read.of_window(batch)
-    except Unreadable as error:
+    except UnreadableTable as error:
         raise SourceError(str(error)) from None
     except NoZone:
         raise SourceError(no_zone(spec, str(source))) from None
@@ -86,7 +86,7 @@ class _Table:
         self._edges = at_edge(spec.window, window)
         self._there: list[str] = []
 
-    def plan(self, table: sa.Table, link: sa.Connection) -> tuple[Any, list[Column]]:
+    def plan(self, table: sa.Table, link: sa.Connection) -> tuple[Any, list[SqlColumn]]:
         source = self._spec.source
         if source.time not in table.c:
             raise SourceError(f"{source} has no column {source.time!r} (source.time)")

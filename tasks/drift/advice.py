@@ -11,12 +11,12 @@ from typing import Any
 
 from tasks.spec.model import ModelSpec, format_duration
 
-WINDOWS = 8  # in a row that are insufficient, before advice is given
-MOST = 100  # times as long is no window that anybody waits for
+ADVICE_WINDOWS = 8  # in a row that are insufficient, before advice is given
+MOST_WINDOWS = 100  # times as long is no window that anybody waits for
 
 
 @dataclass(frozen=True)
-class Seen:
+class SeenWindow:
     """A window as it was judged: its `rows`, those with a label, and its statistics as JSON."""
 
     verdict: str
@@ -26,18 +26,18 @@ class Seen:
     statistics: Sequence[Mapping[str, Any]]
 
 
-def advise(spec: ModelSpec, windows: Sequence[Seen]) -> str | None:
+def advise(spec: ModelSpec, windows: Sequence[SeenWindow]) -> str | None:
     """Return a sentence if the newest eight windows, oldest first, are all insufficient."""
-    newest = windows[-WINDOWS:]
-    if len(newest) < WINDOWS or any(w.verdict != "insufficient" for w in newest):
+    newest = windows[-ADVICE_WINDOWS:]
+    if len(newest) < ADVICE_WINDOWS or any(w.verdict != "insufficient" for w in newest):
         return None
-    said = f"the last {WINDOWS} windows say nothing: "
+    said = f"the last {ADVICE_WINDOWS} windows say nothing: "
     blind = [w for w in newest if w.statistics and all(s.get("blind") for s in w.statistics)]
     unlabelled = [w for w in newest if w.statistics and w not in blind]
     least = spec.window.min_rows
     few = [w for w in newest if not w.statistics and 0 < w.rows < least]
     cause = max((few, blind, unlabelled), key=len)
-    if 2 * len(cause) < WINDOWS:
+    if 2 * len(cause) < ADVICE_WINDOWS:
         reason, times = Counter(w.reason for w in newest).most_common(1)[0]
         return f"{said}{times} of them because of this: {reason}"
     if cause is few:
@@ -66,7 +66,7 @@ def _best(statistics: Iterable[Mapping[str, Any]]) -> str:
 
 
 def _times(spec: ModelSpec, times: int, also: Sequence[str] = ()) -> str:
-    if times > MOST:
+    if times > MOST_WINDOWS:
         return f"windows {times:,} times as long would be needed, so rows of another source"
     every = f"window.every: {format_duration(spec.window.every * times)}"
     both = [every, *(f"{path}: {format_duration(spec.training.window * times)}" for path in also)]

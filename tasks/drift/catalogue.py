@@ -7,35 +7,41 @@ A statistic of all rows is added by a row here with its `measure`, and by its op
 from __future__ import annotations
 
 from tasks.drift.energy import of_energy
-from tasks.drift.statistic import Kind, Shares, of_inside, of_moved, of_scores
+from tasks.drift.statistic import Shares, StatisticKind, of_inside, of_moved, of_scores
 from tasks.spec.model import Drift
 
 _LOSSES = 1 / 2  # of the budget, where there are labels
-KS_LABELLED = Kind("ks_labelled", "share", "margins", "labelled", "ks")
-HINGE_LOSS = Kind(
+KS_LABELLED = StatisticKind("ks_labelled", "share", "margins", "labelled", "ks")
+HINGE_LOSS = StatisticKind(
     "hinge_loss", "loss", "hinge", "labelled", "hinge_loss", "losses", "rise", alone=True
 )
-VIOLATION_RATE = Kind("violation_rate", "share", "violations", "labelled", "violation_rate")
-CLASS_LOSS = Kind("class_loss", "loss", "class_loss", "class", "class_loss", "classes", "rise")
-CLASS_RECALL = Kind(
+VIOLATION_RATE = StatisticKind(
+    "violation_rate", "share", "violations", "labelled", "violation_rate"
+)
+CLASS_LOSS = StatisticKind(
+    "class_loss", "loss", "class_loss", "class", "class_loss", "classes", "rise"
+)
+CLASS_RECALL = StatisticKind(
     "class_recall", "share", "class_recall", "class", "class_recall", "classes", "fall"
 )
-CLASS_MARGIN = Kind("class_margin", "σ", "class_margin", "class", "class_margin", "classes", "fall")
-CONSTANT = Kind(
+CLASS_MARGIN = StatisticKind(
+    "class_margin", "σ", "class_margin", "class", "class_margin", "classes", "fall"
+)
+CONSTANT = StatisticKind(
     *("constant", "loss", "hinge", "labelled", "hinge_loss", "none", "rise"),
     alone=True,
     words="hinge loss above the best constant's",
 )
-LOST_LEVEL = Kind(
+LOST_LEVEL = StatisticKind(
     *("lost_level", "loss", "hinge", "labelled", "hinge_loss", "losses", "rise"),
     alone=True,
     words="hinge loss above the best earlier champion's",
 )
 KINDS = (
-    Kind("ks", "share", "scores", "all", "ks", measure=of_scores),
-    Kind("wasserstein", "σ", "mean", "all", "wasserstein", measure=of_moved),
-    Kind("margin_density", "share", "inside", "all", "margin_density", measure=of_inside),
-    Kind("energy", "√σ", "scores", "all", "energy", measure=of_energy),
+    StatisticKind("ks", "share", "scores", "all", "ks", measure=of_scores),
+    StatisticKind("wasserstein", "σ", "mean", "all", "wasserstein", measure=of_moved),
+    StatisticKind("margin_density", "share", "inside", "all", "margin_density", measure=of_inside),
+    StatisticKind("energy", "√σ", "scores", "all", "energy", measure=of_energy),
     KS_LABELLED,
     HINGE_LOSS,
     VIOLATION_RATE,

@@ -16,7 +16,7 @@ from tasks.spec.model import Drift
 EXPECTED = 10  # rows of a class that say something about it, or by whose absence it is missed
 OTHERS = "other classes"
 _TAIL = 1.5  # third moment of a loss times mean over squared second: that of an exponential one
-Pair = tuple[Losses, Losses]
+ClassPair = tuple[Losses, Losses]
 
 
 @dataclass(frozen=True)
@@ -35,18 +35,18 @@ class Classes:
         Losses here of all classes that the reference has no row of, however few they are here.
     """
 
-    both: Mapping[str, Pair]
+    both: Mapping[str, ClassPair]
     absent: tuple[str, ...]
     new: tuple[str, ...]
     unmatched: Losses = field(default_factory=Losses)
 
     @cached_property
-    def together(self) -> Pair:
+    def together(self) -> ClassPair:
         """Return the losses of all classes that both sides have."""
         return _merged(list(self.both.values()))
 
     @property
-    def overall(self) -> Pair:
+    def overall(self) -> ClassPair:
         """Return the losses of the classes that both sides have, and here of the unmatched ones.
 
         A class that went takes its losses with it, which says nothing of the model; one that came
@@ -56,7 +56,7 @@ class Classes:
         return ours.merge(self.unmatched), theirs
 
     @cached_property
-    def judged(self) -> dict[str, Pair]:
+    def judged(self) -> dict[str, ClassPair]:
         """Return the classes that are judged by themselves, and the rest as one if it is enough.
 
         A single class that is all there is has nothing to say for itself.
@@ -155,14 +155,14 @@ def statistics(classes: Classes, policy: Drift, chance: Chance) -> Iterator[Stat
             )
 
 
-def _merged(pairs: list[Pair]) -> Pair:
+def _merged(pairs: list[ClassPair]) -> ClassPair:
     return (
         reduce(Losses.merge, (a for a, _ in pairs), Losses()),
         reduce(Losses.merge, (b for _, b in pairs), Losses()),
     )
 
 
-def _enough(pair: Pair) -> bool:
+def _enough(pair: ClassPair) -> bool:
     return min(losses.effective_rows for losses in pair) >= EXPECTED
 
 

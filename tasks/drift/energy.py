@@ -17,7 +17,7 @@ from tasks.drift.distances import gaps
 from tasks.drift.grid import Bins
 from tasks.drift.limits import tail
 from tasks.drift.reference import NullDistance, Reference, null_of
-from tasks.drift.statistic import FARTHEST, Chance, Kind, Statistic
+from tasks.drift.statistic import FARTHEST, Chance, Statistic, StatisticKind
 from tasks.drift.summary import Distribution, Summary
 from tasks.spec.model import Drift
 
@@ -36,7 +36,7 @@ def _of_gaps(below: Floats, widths: Floats) -> Floats:
 
 
 def of_energy(
-    kind: Kind, window: Summary, accepted: Summary, policy: Drift, chance: Chance
+    kind: StatisticKind, window: Summary, accepted: Summary, policy: Drift, chance: Chance
 ) -> Statistic:
     """Return the energy distance of the scores.
 

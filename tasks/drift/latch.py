@@ -15,7 +15,7 @@ from tasks.spec.model import LatchPolicy
 from tasks.spec.windows import Window
 
 State = Literal["closed", "open", "resting"]
-Kind = Literal["retrain", "recalibrate"]
+LatchKind = Literal["retrain", "recalibrate"]
 _DOUBLINGS = 6  # of a rest, at the most
 MOST_IN_A_ROW = 4  # proposals of an episode that just end, before nobody is asked by itself
 
@@ -51,7 +51,7 @@ class Latch:
 
 
 @dataclass(frozen=True)
-class History:
+class LatchHistory:
     """The state after each window, oldest first, and the state now."""
 
     steps: tuple[tuple[Reading, Latch], ...]
@@ -76,8 +76,8 @@ def fold(
     readings: Iterable[Reading],
     pauses: Iterable[Pause],
     policy: LatchPolicy,
-    kind: Kind = "retrain",
-) -> History:
+    kind: LatchKind = "retrain",
+) -> LatchHistory:
     """Return the latch after each reading, whatever order they come in.
 
     The episodes of `recalibrate` say so in their names.
@@ -109,15 +109,15 @@ def fold(
     for pause in waiting:
         machine.pause(pause)
     newest = steps[-1][0].window.end if steps else None
-    return History(tuple(steps), machine.latch(newest))
+    return LatchHistory(tuple(steps), machine.latch(newest))
 
 
 class _Machine:
     """The fold's running values; they live for one fold and are never stored."""
 
-    def __init__(self, model: str, policy: LatchPolicy, kind: Kind) -> None:
+    def __init__(self, model: str, policy: LatchPolicy, kind: LatchKind) -> None:
         self.model = model
-        self.kind: Kind = kind
+        self.kind: LatchKind = kind
         self.policy = policy
         self.recent: deque[Reading] = deque(maxlen=policy.open.of)
         self.calm = 0

@@ -26,7 +26,7 @@ from tasks.spec.model import ModelSpec
 from tasks.spec.windows import windows_per_year
 
 
-def judge(window: Summary, reference: Reference, spec: ModelSpec) -> Judgement:
+def judge_probabilities(window: Summary, reference: Reference, spec: ModelSpec) -> Judgement:
     """Return the verdict on the probabilities of a window's labelled rows.
 
     `insufficient` where window or reference has fewer than `window.min_rows` labels with

@@ -255,7 +255,7 @@ def null_of(
 def to_json(reference: Reference) -> dict[str, Any]:
     """Return the reference as JSON-ready values."""
     return {
-        "format": summary.FORMAT,
+        "format": summary.SUMMARY_FORMAT,
         "summary": summary.to_json(reference.summary),
         "spread": asdict(reference.spread),
         "wasserstein": asdict(reference.wasserstein),
@@ -265,7 +265,7 @@ def to_json(reference: Reference) -> dict[str, Any]:
 
 def from_json(raw: Mapping[str, Any], what: str = "reference") -> Reference:
     """Return the reference that `to_json` wrote. Raises formats.OtherFormat, which names `what`."""
-    return formats.load(what, raw, {summary.FORMAT: _read}, summary.OLDER)
+    return formats.load(what, raw, {summary.SUMMARY_FORMAT: _read}, summary.OLDER)
 
 
 def _read(raw: Mapping[str, Any]) -> Reference:

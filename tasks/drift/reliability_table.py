@@ -11,11 +11,11 @@ import numpy as np
 
 from tasks.arrays import Floats, Ints
 
-BINS = 20  # an even number, so that no bin holds both sides of one half
+TABLE_BINS = 20  # an even number, so that no bin holds both sides of one half
 
 
 def _zeros() -> Floats:
-    return np.zeros(BINS)
+    return np.zeros(TABLE_BINS)
 
 
 @dataclass(frozen=True)
@@ -67,10 +67,10 @@ class ReliabilityTable:
         top = probability.shape[1] > 2
         p = probability.max(axis=1) if top else probability[:, 1]
         y = (probability.argmax(axis=1) == label) if top else label == 1
-        place = np.minimum((p * BINS).astype(np.intp), BINS - 1)
+        place = np.minimum((p * TABLE_BINS).astype(np.intp), TABLE_BINS - 1)
 
         def total(values: Any = None) -> Floats:
-            return np.asarray(np.bincount(place, weights=values, minlength=BINS), np.float64)
+            return np.asarray(np.bincount(place, weights=values, minlength=TABLE_BINS), np.float64)
 
         def weighed(values: Any) -> Floats:
             return total(values if weight is None else weight * values)
@@ -128,7 +128,7 @@ class ReliabilityTable:
     @property
     def overconfidence(self) -> float:
         """Return the mean confidence in the likelier side less the share in which it was right."""
-        side = np.where(self.top | (np.arange(BINS) >= BINS / 2), 1.0, -1.0)
+        side = np.where(self.top | (np.arange(TABLE_BINS) >= TABLE_BINS / 2), 1.0, -1.0)
         return float(side @ (self.probability - self.happened) / self.weight.sum())
 
     @property

@@ -16,7 +16,7 @@ from tasks.spec.windows import windows_per_year
 
 Counts = Literal["both", "rise", "fall"]
 Unit = Literal["share", "loss", "σ", "√σ"]
-Measure: TypeAlias = Callable[["Kind", Summary, Summary, Drift, "Chance"], "Statistic"]
+Measure: TypeAlias = Callable[["StatisticKind", Summary, Summary, Drift, "Chance"], "Statistic"]
 FARTHEST = 1e300  # deviations: farther is no number that JSON holds
 
 
@@ -85,7 +85,7 @@ class Statistic:
 
 
 @dataclass(frozen=True)
-class Kind:
+class StatisticKind:
     """What a statistic is, whatever the window: a row of the table in `catalogue`.
 
     Parameters
@@ -197,14 +197,14 @@ class Chance:
 
 
 def of_scores(
-    kind: Kind, window: Summary, accepted: Summary, policy: Drift, chance: Chance
+    kind: StatisticKind, window: Summary, accepted: Summary, policy: Drift, chance: Chance
 ) -> Statistic:
     """Return the Kolmogorov-Smirnov distance of the scores."""
     return of_distance(kind, window.scores, accepted.scores, policy, chance)
 
 
 def of_moved(
-    kind: Kind, window: Summary, accepted: Summary, policy: Drift, chance: Chance
+    kind: StatisticKind, window: Summary, accepted: Summary, policy: Drift, chance: Chance
 ) -> Statistic:
     """Return the Wasserstein distance of the scores."""
     ours, theirs = window.scores, accepted.scores
@@ -217,7 +217,7 @@ def of_moved(
 
 
 def of_inside(
-    kind: Kind, window: Summary, accepted: Summary, policy: Drift, chance: Chance
+    kind: StatisticKind, window: Summary, accepted: Summary, policy: Drift, chance: Chance
 ) -> Statistic:
     """Return the change of the share of rows with a score in -1 … 1."""
     n, m = window.rows, accepted.rows
@@ -227,7 +227,7 @@ def of_inside(
 
 
 def of_distance(
-    kind: Kind, ours: Distribution, theirs: Distribution, policy: Drift, chance: Chance
+    kind: StatisticKind, ours: Distribution, theirs: Distribution, policy: Drift, chance: Chance
 ) -> Statistic:
     """Return the Kolmogorov-Smirnov distance of two distributions."""
     n, m = ours.moments.n, theirs.moments.n
@@ -235,7 +235,9 @@ def of_distance(
     return kind.measured(ks(ours, theirs), noise, policy, most=1.0)
 
 
-def of_loss(kind: Kind, ours: Losses, theirs: Losses, policy: Drift, chance: Chance) -> Statistic:
+def of_loss(
+    kind: StatisticKind, ours: Losses, theirs: Losses, policy: Drift, chance: Chance
+) -> Statistic:
     """Return the rise of the mean hinge loss."""
     n, m = ours.effective_rows, theirs.effective_rows
     deviation = sqrt(theirs.hinge_variance)
@@ -248,7 +250,7 @@ def of_loss(kind: Kind, ours: Losses, theirs: Losses, policy: Drift, chance: Cha
 
 
 def of_violations(
-    kind: Kind, ours: Losses, theirs: Losses, policy: Drift, chance: Chance
+    kind: StatisticKind, ours: Losses, theirs: Losses, policy: Drift, chance: Chance
 ) -> Statistic:
     """Return the change of the share of rows with y·f < 1."""
     n, m, rate = ours.effective_rows, theirs.effective_rows, theirs.violation_rate

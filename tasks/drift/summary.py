@@ -19,7 +19,7 @@ from tasks.drift.grid import Bins, Grid
 from tasks.drift.moments import NOTHING, Moments
 from tasks.drift.reliability_table import ReliabilityTable
 
-FORMAT = 2  # of the JSON; 1 had equal bins and squares instead of roots
+SUMMARY_FORMAT = 2  # of the JSON; 1 had equal bins and squares instead of roots
 OLDER = "run the window again, and retrain a model whose reference is of another format"
 _EXACT = 2**53  # whole numbers below are exact
 
@@ -299,7 +299,7 @@ def to_json(summary: Summary) -> dict[str, Any]:
     """Return the summary as JSON-ready values; histograms hold their filled bins only."""
     grid = summary.grid
     return {
-        "format": FORMAT,
+        "format": SUMMARY_FORMAT,
         "grid": {"scores": _bins_to_json(grid.scores), "margins": _bins_to_json(grid.margins)},
         "scores": _distribution_to_json(summary.scores, grid.scores),
         "margins": _distribution_to_json(summary.margins, grid.margins),
@@ -316,7 +316,7 @@ def to_json(summary: Summary) -> dict[str, Any]:
 
 def from_json(raw: Mapping[str, Any], what: str = "summary") -> Summary:
     """Return the summary that `to_json` wrote. Raises formats.OtherFormat, which names `what`."""
-    return formats.load(what, raw, {FORMAT: _read}, OLDER)
+    return formats.load(what, raw, {SUMMARY_FORMAT: _read}, OLDER)
 
 
 def _read(raw: Mapping[str, Any]) -> Summary:

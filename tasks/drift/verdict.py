@@ -51,7 +51,7 @@ class Judgement:
         return tuple(s.title for s in self.statistics if not s.blind)
 
 
-def judge(
+def judge_margins(
     window: Summary, reference: Reference, spec: ModelSpec, level: Reference | None = None
 ) -> Judgement:
     """Return the verdict on a window.

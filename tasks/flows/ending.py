@@ -21,7 +21,7 @@ from tasks.spec.model import ModelSpec, format_duration
 Run = Literal["active", "over", "gone"]
 RunOf = Callable[[str, str], Run]  # of a DAG and a run id
 
-STEP = "run"
+END_STEP = "run"
 GRACE = timedelta(minutes=15)  # for what has no run yet, as a rollback from a terminal
 SLACK = timedelta(days=1)  # beyond `approval.timeout`, from one recorded step to the next
 _LONGEST = 2000  # characters of an error that are kept
@@ -47,7 +47,7 @@ def end(spec: ModelSpec, proposal: str, by: str, why: str) -> Decision | None:
             Decision(
                 model=spec.model,
                 proposal=proposal,
-                step=STEP,
+                step=END_STEP,
                 answer="ended",
                 by=by,
                 comment=why[:_LONGEST],

@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     from tasks.gates.candidate_metrics import CandidateMetrics
     from tasks.gates.gate_result import GateResult
 
-FORMAT = 1
+RUN_FORMAT = 1
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Part(Generic[T]):
+class RunFile(Generic[T]):
     """A file of the run, by its name, and how what it holds becomes JSON and is read again."""
 
     name: str
@@ -34,7 +34,7 @@ class Part(Generic[T]):
 
     def put(self, run_id: str, content: T) -> None:
         """Keep it in the run."""
-        kept = {"format": FORMAT, self.name: self.to_json(content)}
+        kept = {"format": RUN_FORMAT, self.name: self.to_json(content)}
         tracking.put_json(run_id, self.name, kept)
 
     def get(self, run_id: str) -> T:
@@ -47,10 +47,10 @@ class Part(Generic[T]):
         """
         kept = tracking.get_json(run_id, self.name)
         if isinstance(kept, dict) and kept.keys() == {"format", self.name}:
-            if kept["format"] != FORMAT:
+            if kept["format"] != RUN_FORMAT:
                 raise RegistryRefused(
                     f"{self.name}.json of run {run_id} has the format {kept['format']}, and this "
-                    f"code reads format {FORMAT}: a newer Gatelatch wrote it; install that "
+                    f"code reads format {RUN_FORMAT}: a newer Gatelatch wrote it; install that "
                     "release, or clear the run's train task, which makes all of it anew"
                 )
             kept = kept[self.name]
@@ -76,23 +76,23 @@ def _metrics(kept: Any) -> CandidateMetrics:
 
 
 # What the check of the training window found.
-ROWS: Part[Checked] = Part(
+ROWS: RunFile[Checked] = RunFile(
     name="rows", to_json=lambda checked: checked.to_json(), from_json=Checked.from_json
 )
 # None of a recalibration, which fits nothing.
-LEARNING: Part[Learning | None] = Part(
+LEARNING: RunFile[Learning | None] = RunFile(
     name="span",
     to_json=lambda learning: {} if learning is None else learning.to_json(),
     from_json=_learning,
 )
-GATES: Part[tuple[GateResult, ...]] = Part(
+GATES: RunFile[tuple[GateResult, ...]] = RunFile(
     name="gates",
     to_json=lambda results: [result.to_json() for result in results],
     from_json=_gates,
 )
-METRICS: Part[CandidateMetrics] = Part(
+METRICS: RunFile[CandidateMetrics] = RunFile(
     name="metrics", to_json=lambda metrics: metrics.to_json(), from_json=_metrics
 )
-REFERENCE: Part[Reference] = Part(
+REFERENCE: RunFile[Reference] = RunFile(
     name="reference", to_json=reference.to_json, from_json=reference.from_json
 )

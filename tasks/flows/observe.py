@@ -48,8 +48,8 @@ def observation(spec: ModelSpec, window: Window, measured: Measured, ledger: Led
         champion = ledger.version(spec.model, measured.version)
         reference = _reference(spec, champion)
         level = _level(spec, ledger, window, measured.version)
-        judgement = verdict.judge(summary, reference, spec, level)
-        held = probabilities.judge(summary, reference, spec)
+        judgement = verdict.judge_margins(summary, reference, spec, level)
+        held = probabilities.judge_probabilities(summary, reference, spec)
         weighed = bool(summary.losses.effective_rows)
         explained = {
             **explain(summary, reference, judgement, champion.metrics["hinge_gap"]),

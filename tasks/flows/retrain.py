@@ -280,7 +280,7 @@ def _judged(
     if learning is None:
         if before is None or champion is None:
             raise training.TrainingError(f"{asked.proposal}: no champion to recalibrate")
-        return recalibration.judge(
+        return recalibration.judge_recalibrated(
             spec,
             candidate,
             champion,
@@ -295,7 +295,7 @@ def _judged(
         champion = None if champion is None else replace(champion, seconds=theirs)
     contest = Contest(candidate=candidate, champion=champion)
     span = asked.trained_until - asked.trained_from
-    return acceptance.judge(spec, contest, rows, learning.cut(len(rows)), span)
+    return acceptance.judge_candidate(spec, contest, rows, learning.cut(len(rows)), span)
 
 
 def _interval(proposal: Proposal) -> Window:

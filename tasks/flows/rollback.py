@@ -18,7 +18,7 @@ from tasks.promotion.promotion import settle
 from tasks.reports import rollback_brief
 from tasks.spec.model import ModelSpec
 
-STEP = "rollback"
+ROLLBACK_STEP = "rollback"
 
 
 class RollbackError(Final):
@@ -166,13 +166,13 @@ def by_hand(
         )
     if row is None or (row.proposer, row.kind) != (by, KIND):
         raise RollbackError(f"{proposal} is the name of another proposal; take one of your own")
-    if approval.decided(ledger, spec, proposal, STEP) is None:
+    if approval.decided(ledger, spec, proposal, ROLLBACK_STEP) is None:
         shown, since = evidence.of_proposal(spec, row), row.trained_until
         ledger.decide(
             Decision(
                 model=spec.model,
                 proposal=proposal,
-                step=STEP,
+                step=ROLLBACK_STEP,
                 answer="approved",
                 by=by,
                 comment=row.reason,
@@ -196,7 +196,7 @@ def ask(spec: ModelSpec, proposal: Proposal, run_link: str) -> dict[str, str]:
         for version in (proposal.champion, proposal.target)
     )
     text = rollback_brief.rollback(status.read(spec, ledger), proposal, new, old, run_link)
-    shown = questions.ask(spec, ledger, proposal.proposal, STEP).evidence
+    shown = questions.ask(spec, ledger, proposal.proposal, ROLLBACK_STEP).evidence
     return rollback_brief.publish(spec.model, proposal.proposal, KIND, text, shown)
 
 
@@ -215,8 +215,8 @@ def promote_back(spec: ModelSpec, proposal: str) -> Promotion:
     ledger = Ledger.open()
     verification.require(ledger, spec.model, whole=True)
     known = status.read(spec, ledger)
-    asked = approval.approved(spec, ledger, proposal, STEP)
-    decision = approval.decision_on(ledger, spec, proposal, STEP)
+    asked = approval.approved(spec, ledger, proposal, ROLLBACK_STEP)
+    decision = approval.decision_on(ledger, spec, proposal, ROLLBACK_STEP)
     if asked.kind != KIND or asked.target is None or decision.answer != "approved":
         raise NotApproved(f"{proposal}: no rollback was approved under this name")
     if decision.evidence != evidence.of_proposal(spec, asked):

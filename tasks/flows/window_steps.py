@@ -9,7 +9,7 @@ from typing import Any
 from tasks.errors import Final
 from tasks.validation.checked_rows import Checked
 
-FORMAT = 1  # of both; release 0.1 wrote others, without a number
+STEP_FORMAT = 1  # of both; release 0.1 wrote others, without a number
 
 
 class OtherStep(Final, ValueError):
@@ -42,7 +42,7 @@ class Validated:
     def to_json(self) -> dict[str, Any]:
         """Return it ready for JSON."""
         return {
-            "format": FORMAT,
+            "format": STEP_FORMAT,
             "version": self.version,
             "rows_of": self.rows_of,
             "logged": self.logged,
@@ -90,7 +90,7 @@ class Measured:
     def to_json(self) -> dict[str, Any]:
         """Return it ready for JSON."""
         return {
-            "format": FORMAT,
+            "format": STEP_FORMAT,
             "validated": self.validated.to_json(),
             "summary": self.summary,
             "problem": self.problem,
@@ -112,9 +112,9 @@ class Measured:
 
 
 def _require_format(raw: Mapping[str, Any]) -> None:
-    if raw.get("format") != FORMAT:
+    if raw.get("format") != STEP_FORMAT:
         raise OtherStep(
             "an earlier task of this run was done by another release (format "
-            f"{raw.get('format', 'without a number')}, this one reads {FORMAT}); clear the run "
-            "from its first task on"
+            f"{raw.get('format', 'without a number')}, this one reads {STEP_FORMAT}); clear the "
+            "run from its first task on"
         )

@@ -80,7 +80,7 @@ def trainable() -> Iterator[None]:
 
 
 @trainable()
-def judge(
+def judge_candidate(
     spec: ModelSpec,
     contest: Contest[Contender],
     rows: TrainingRows,

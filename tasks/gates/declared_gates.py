@@ -20,7 +20,7 @@ _BINNED = ("calibration_error", "max_calibration_error")
 _MOST_TIMES = 100
 
 
-def judge(
+def judge_declared(
     gates: Gates, answers: Contest[Scored], classes: Sequence[str], *, seed: int
 ) -> list[GateResult]:
     """Return the result of each declared gate that compares answers on the judged rows.

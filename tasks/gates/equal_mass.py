@@ -8,7 +8,7 @@ import numpy as np
 
 from tasks.arrays import Floats, Ints
 
-BINS = 10
+EQUAL_MASS_BINS = 10
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Reliability:
         return float(np.abs(self.confidence - self.accuracy).max())
 
 
-def reliability(probability: Floats, label: Ints, bins: int = BINS) -> Reliability:
+def reliability(probability: Floats, label: Ints, bins: int = EQUAL_MASS_BINS) -> Reliability:
     """Return the bins of predictions, fewer where there are fewer rows.
 
     Parameters

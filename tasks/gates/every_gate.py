@@ -25,8 +25,8 @@ def compared(spec: ModelSpec, answers: Contest[Scored], judged: TrainingRows) ->
     columns = {str(name): judged.frame[name].to_numpy() for name in judged.frame.columns}
     columns |= judged.facts.columns
     return [
-        *declared_gates.judge(spec.gates, answers, classes, seed=seed),
-        *slices.judge(spec.gates, answers, classes, categorical, columns, seed=seed),
+        *declared_gates.judge_declared(spec.gates, answers, classes, seed=seed),
+        *slices.judge_slices(spec.gates, answers, classes, categorical, columns, seed=seed),
     ]
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from tasks.gates.losses import NotComputable
 from tasks.spec.gate_options import BY_CLASS, Gate
 
-Verdict = Literal["passed", "failed", "not_judged"]
+GateVerdict = Literal["passed", "failed", "not_judged"]
 NO_CHAMPION = "no champion yet to compare with"
 
 
@@ -24,7 +24,7 @@ class GateResult:
     """
 
     name: str
-    verdict: Verdict
+    verdict: GateVerdict
     reason: str
     candidate: float | None = None
     champion: float | None = None
@@ -64,7 +64,7 @@ def passed(results: Sequence[GateResult]) -> bool:
     return bool(results) and all(r.passed for r in results)
 
 
-def verdict(ok: bool) -> Verdict:
+def verdict(ok: bool) -> GateVerdict:
     return "passed" if ok else "failed"
 
 

@@ -33,7 +33,7 @@ _OF_THE_FIT = ("hinge_gap", "support_vectors", "support_vector_share", "scoring_
 
 
 @trainable()
-def judge(
+def judge_recalibrated(
     spec: ModelSpec,
     candidate: Contender,
     champion: Contender,
@@ -109,7 +109,7 @@ def _better(
     answers: Contest[Scored], classes: tuple[str, ...], seed: int
 ) -> tuple[GateResult, ...]:
     """Return whether probabilities are nearer to frequencies, and the Brier score no worse."""
-    results = declared_gates.judge(_WANTED, answers, classes, seed=seed)
+    results = declared_gates.judge_declared(_WANTED, answers, classes, seed=seed)
     return tuple(replace(result, name=_NAMES[result.name]) for result in results)
 
 

@@ -22,7 +22,7 @@ from tasks.gates.gate_result import NO_CHAMPION, GateResult, guarded, verdict
 from tasks.gates.losses import NotComputable, Scored, loss
 from tasks.spec.gate_options import Gates, SliceOver, SlicePolicy
 
-Columns = Mapping[str, NDArray[Any]]
+SliceColumns = Mapping[str, NDArray[Any]]
 _MOST_VALUES = 20  # of one column; whoever wants to see smaller ones names them
 
 
@@ -34,12 +34,12 @@ class Slice:
     rows: NDArray[np.bool_]
 
 
-def judge(
+def judge_slices(
     gates: Gates,
     answers: Contest[Scored],
     classes: Sequence[str],
-    categorical: Columns,
-    columns: Columns,
+    categorical: SliceColumns,
+    columns: SliceColumns,
     *,
     seed: int,
 ) -> list[GateResult]:
@@ -77,7 +77,7 @@ def judge(
     return [*results, *guarded("slices", lambda: _judged(gates, answers, unique, seed))]
 
 
-def _declared(over: SliceOver, columns: Columns, policy: SlicePolicy) -> list[Slice]:
+def _declared(over: SliceOver, columns: SliceColumns, policy: SlicePolicy) -> list[Slice]:
     if over.column not in columns:
         raise NotComputable(
             f"no column {over.column!r} in the rows; add it to the source, or take it out of "

@@ -17,7 +17,7 @@ from tasks.ledger.records import POLICY
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 
-Role = Literal["workers", "answers"]
+KeyRole = Literal["workers", "answers"]
 STEPS = ("retrain", "promote", "rollback")  # those that people are asked about
 
 
@@ -26,7 +26,7 @@ class Signer:
     """A public key that is trusted, and with what."""
 
     key: EllipticCurvePublicKey
-    role: Role
+    role: KeyRole
 
 
 Trusted = Mapping[str, Signer]  # by fingerprint
@@ -88,7 +88,7 @@ def holds(model: str, position: int, digest: str, made: Seal, keys: Trusted) -> 
     return True
 
 
-def may_write(role: Role, table: str, row: Row) -> bool:
+def may_write(role: KeyRole, table: str, row: Row) -> bool:
     """Return whether keys of that role may write this row."""
     if role == "workers":
         return True

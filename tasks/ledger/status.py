@@ -9,12 +9,12 @@ from typing import Any, cast
 
 from tasks import formats
 from tasks.drift import patience
-from tasks.drift.advice import Seen, advise
+from tasks.drift.advice import SeenWindow, advise
 from tasks.drift.catalogue import SHAPES
 from tasks.drift.episode import Episode, Numbered, breach_of
 from tasks.drift.latch import (
-    History,
     Latch,
+    LatchHistory,
     Pause,
     Reading,
     fold,
@@ -57,8 +57,8 @@ class Status:
     decisions: list[Decision]
     candidates: list[Candidate]
     promotions: list[Promotion]
-    history: History
-    calibration: History
+    history: LatchHistory
+    calibration: LatchHistory
 
     @property
     def champion(self) -> int | None:
@@ -243,9 +243,9 @@ def read(spec: ModelSpec, ledger: Ledger) -> Status:
     )
 
 
-def _seen(observation: Observation) -> Seen:
+def _seen(observation: Observation) -> SeenWindow:
     numbers = observation.numbers
-    return Seen(
+    return SeenWindow(
         observation.verdict,
         observation.reason,
         numbers.accepted,

@@ -14,7 +14,7 @@ from tasks import bounds
 from tasks.audit import heads, verification
 from tasks.data.newest import newest_row
 from tasks.drift.episode import Numbered, breach_of
-from tasks.drift.latch import Kind
+from tasks.drift.latch import LatchKind
 from tasks.errors import Final
 from tasks.ledger import evidence, status
 from tasks.ledger.ledger import Conflict, Ledger
@@ -42,7 +42,7 @@ def propose(
     training_window: timedelta | None,
     until: datetime | None,
     now: datetime,
-    action: Kind = "retrain",
+    action: LatchKind = "retrain",
     by_monitor: bool = False,
 ) -> Proposal:
     """Append the proposal; run again, return the first one unchanged.
@@ -109,7 +109,7 @@ def reserved(spec: ModelSpec, proposal: str) -> bool:
     return re.match(rf"{re.escape(spec.model)}\.v\d", proposal) is not None
 
 
-def _waits_for(known: status.Status, proposal: str, action: Kind) -> str:
+def _waits_for(known: status.Status, proposal: str, action: LatchKind) -> str:
     """Return the episode that waits for a proposal of this name.
 
     Its number may be higher than the next one: somebody else may have taken that run id.

@@ -13,7 +13,7 @@ _NOISE = "persistent_label_noise"
 _REPAIRS = ("broken_scaling", "margin_collapse", "constant_came_alive")
 _WHOLE = 0.02  # an interval as wide as this is told in whole points
 
-Answer = Literal["gain", "undecided", "none"]
+OutlookAnswer = Literal["gain", "undecided", "none"]
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Estimate:
     since: datetime
 
     @property
-    def answer(self) -> Answer:
+    def answer(self) -> OutlookAnswer:
         """Return what the interval says: shown to gain, shown not to, or neither."""
         if self.low > 0:
             return "gain"

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-MOST = 20_000  # rows that fit, and rows that are held out: the newest
-FEWEST = 100  # rows of the new time to fit on; with fewer, those before it fit too
+MOST_ROWS = 20_000  # rows that fit, and rows that are held out: the newest
+FEWEST_JUDGED = 100  # rows of the new time to fit on; with fewer, those before it fit too
 
 
 def estimate(
@@ -58,11 +58,11 @@ def estimate(
     tasks.classifier.finite.NotFinite
         If a decision value is no finite number.
     """
-    held = max(held, len(label) - MOST)
+    held = max(held, len(label) - MOST_ROWS)
     first = int(np.searchsorted(times[:held], stamp(changes[-1]))) if changes else 0
-    if held - first < FEWEST or len(np.unique(label[first:held])) < 2:
+    if held - first < FEWEST_JUDGED or len(np.unique(label[first:held])) < 2:
         first = 0
-    first = max(first, held - MOST)
+    first = max(first, held - MOST_ROWS)
     fitted = training.fit(spec, frame[first:held], label[first:held])
     rows, truth = frame[held:], label[held:]
     balanced = spec.training.weighting == "balanced"
@@ -129,14 +129,14 @@ class Newest:
         self._tables.append(mine.filter(pa.array(known)))
         self._labels.append(label[known])
         self._times.append(time[known])
-        if sum(map(len, self._labels)) > 4 * MOST:
+        if sum(map(len, self._labels)) > 4 * MOST_ROWS:
             self._keep()
 
     def _keep(self) -> None:
         import pyarrow as pa
 
         times, labels = np.concatenate(self._times), np.concatenate(self._labels)
-        order = np.argsort(times, kind="stable")[-2 * MOST :]
+        order = np.argsort(times, kind="stable")[-2 * MOST_ROWS :]
         # A column that some files have in another type is still one column.
         table = pa.concat_tables(self._tables, promote_options="permissive").take(pa.array(order))
         self._tables, self._labels, self._times = [table], [labels[order]], [times[order]]

@@ -27,7 +27,7 @@ from tasks.spec.windows import Window, windows_per_year
 
 
 @dataclass(frozen=True)
-class Seen:
+class SeenBeside:
     """A window under one version.
 
     `losses` are the details of its labelled losses with `effective_rows`, None without enough
@@ -39,7 +39,7 @@ class Seen:
     spread: Spread
 
 
-def better(spec: ModelSpec, new: Seen, old: Seen) -> str | None:
+def better(spec: ModelSpec, new: SeenBeside, old: SeenBeside) -> str | None:
     """Return why a window shows the old version to be better than the new one; None if it does not.
 
     Its hinge loss is lower by what matters to the owner and by more than chance shows; or its own
@@ -65,7 +65,7 @@ def better(spec: ModelSpec, new: Seen, old: Seen) -> str | None:
     return f"its hinge loss is {gap:.2f} lower, and chance shows {limit:.2f}"
 
 
-def _variance(seen: Seen) -> float:
+def _variance(seen: SeenBeside) -> float:
     """Return the variance of a window's mean hinge loss; too large for rows that both scored."""
     losses = seen.losses or {}
     variance = max(losses["squared_hinge"] - losses["hinge_loss"] ** 2, 0.0)
@@ -135,8 +135,8 @@ def _candidate(known: Status, version: int) -> Candidate | None:
         return None
 
 
-def _seen(observation: Observation, version: Candidate) -> Seen:
-    return Seen(
+def _seen(observation: Observation, version: Candidate) -> SeenBeside:
+    return SeenBeside(
         cast(Verdict, observation.verdict),
         observation.numbers.losses,
         Spread(**version.reference["spread"]),

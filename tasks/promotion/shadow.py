@@ -18,14 +18,14 @@ from tasks.spec.windows import Window, labels_awaited_until
 CONFIDENCE = 0.95  # that a candidate which is as good as the champion passes, all windows together
 PATIENCE = 3  # times `shadow.windows` of insufficient windows, then nothing is expected of it
 
-Answer = Literal["waiting", "passed", "failed", "superseded"]
+ShadowAnswer = Literal["waiting", "passed", "failed", "superseded"]
 
 
 @dataclass(frozen=True)
 class Outcome:
     """What the shadow windows say so far; `compared` are those that counted."""
 
-    answer: Answer
+    answer: ShadowAnswer
     reason: str
     compared: tuple[Pair, ...] = ()
 
@@ -45,7 +45,7 @@ def watched(known: Status, window: Window) -> set[int]:
     }
 
 
-def judge(
+def judge_shadow(
     spec: ModelSpec,
     candidate: Candidate,
     champion: Candidate,

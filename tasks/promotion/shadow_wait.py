@@ -9,10 +9,10 @@ from tasks.ledger import evidence, status
 from tasks.ledger.ledger import Ledger
 from tasks.ledger.records import Decision, Proposal
 from tasks.promotion import approval, shadow
-from tasks.promotion.shadow import Answer, Outcome
+from tasks.promotion.shadow import Outcome, ShadowAnswer
 from tasks.spec.model import ModelSpec
 
-STEP = "shadow"
+SHADOW_STEP = "shadow"
 
 
 def look(spec: ModelSpec, proposal: str) -> Outcome:
@@ -24,19 +24,19 @@ def look(spec: ModelSpec, proposal: str) -> Outcome:
         If the proposal was refused or withdrawn meanwhile, or the spec has changed.
     """
     ledger = Ledger.open()
-    asked = approval.still_stands(ledger, spec, proposal, again=STEP)
+    asked = approval.still_stands(ledger, spec, proposal, again=SHADOW_STEP)
     known = status.read(spec, ledger)
     seen = look_at(known, asked, ledger)
-    earlier = approval.decided(ledger, spec, proposal, STEP)
+    earlier = approval.decided(ledger, spec, proposal, SHADOW_STEP)
     if earlier is None and seen.answer != "waiting":
         compared = [asdict(pair) for pair in seen.compared]
         earlier = ledger.decide(
             Decision(
                 model=spec.model,
                 proposal=proposal,
-                step=STEP,
+                step=SHADOW_STEP,
                 answer=seen.answer,
-                by=STEP,
+                by=SHADOW_STEP,
                 comment=seen.reason,
                 evidence=evidence.digest(compared),
                 effective_from=known.decided_at(asked),
@@ -44,13 +44,13 @@ def look(spec: ModelSpec, proposal: str) -> Outcome:
         )
     if earlier is None:
         return seen
-    return replace(seen, answer=cast(Answer, earlier.answer), reason=earlier.comment)
+    return replace(seen, answer=cast(ShadowAnswer, earlier.answer), reason=earlier.comment)
 
 
 def require(spec: ModelSpec, ledger: Ledger, proposal: str) -> None:
     """Raise NotApproved unless the candidate passed its shadow windows, if the spec wants any."""
     if spec.shadow.windows:
-        approval.decision_on(ledger, spec, proposal, STEP)
+        approval.decision_on(ledger, spec, proposal, SHADOW_STEP)
 
 
 def look_at(known: status.Status, asked: Proposal, ledger: Ledger) -> Outcome:
@@ -65,4 +65,4 @@ def look_at(known: status.Status, asked: Proposal, ledger: Ledger) -> Outcome:
     champion = known.candidate(asked.champion)
     assert champion is not None  # it was promoted, so it was registered
     new, old = (ledger.observations_of(spec.model, c.version) for c in (candidate, champion))
-    return shadow.judge(spec, candidate, champion, new, old)
+    return shadow.judge_shadow(spec, candidate, champion, new, old)

@@ -74,7 +74,7 @@ def register(
     ):
         folder = Path(name)
         _write(spec, run_id, calibrated, folder)
-        (folder / artifact.LINEAGE).write_text(json.dumps(record, indent=1))
+        (folder / artifact.LINEAGE_FILE).write_text(json.dumps(record, indent=1))
         digest = artifact.digest(folder)
         if not set(_versions(spec.model, run_id, digest)) - set(taken):
             (folder / artifact.SUMS).write_text(artifact.sums(folder))
@@ -116,7 +116,7 @@ def _write(spec: ModelSpec, run_id: str, calibrated: Any, folder: Path) -> None:
         signature=_signature(spec),
         pip_requirements=_requirements(),
     )
-    (folder / artifact.MODEL).write_bytes(content)
+    (folder / artifact.MODEL_FOLDER).write_bytes(content)
     described.model_size_bytes = len(content)
     described.save(folder / "MLmodel")
 
@@ -186,14 +186,14 @@ def load(model: str, version: int, artifact_digest: str) -> Any:
         If MLflow does not answer.
     """
     with _verified(model, version, artifact_digest) as folder:
-        return read_model((folder / artifact.MODEL).read_bytes(), artifact.MODEL)
+        return read_model((folder / artifact.MODEL_FOLDER).read_bytes(), artifact.MODEL_FOLDER)
 
 
 def lineage_of(model: str, version: int, artifact_digest: str) -> dict[str, Any]:
     """Return the lineage of a registered version, verified like its model."""
     with _verified(model, version, artifact_digest) as folder:
-        record = json.loads((folder / artifact.LINEAGE).read_text())
-        what = f"{artifact.LINEAGE} of {model} version {version}"
+        record = json.loads((folder / artifact.LINEAGE_FILE).read_text())
+        what = f"{artifact.LINEAGE_FILE} of {model} version {version}"
         return dict(formats.load(what, record, {formats.LINEAGE: formats.as_it_is}))
 
 

@@ -23,12 +23,12 @@ from tasks.drift.attribution import change
 from tasks.drift.episode import breach_of
 from tasks.drift.latch import Latch, Pause, Reading, fold, windows_to_wait
 from tasks.drift.patience import Fresh
-from tasks.drift.verdict import Judgement, insufficient, judge
+from tasks.drift.verdict import Judgement, insufficient, judge_margins
 from tasks.gates.gate_result import GateResult
 from tasks.ledger.remembered import Reign, beside, changes, level
-from tasks.promotion.returning import Seen, better
+from tasks.promotion.returning import SeenBeside, better
 from tasks.replay.history import History
-from tasks.replay.trained_model import Candidate, Champion, train
+from tasks.replay.trained_model import Champion, Trained, train
 from tasks.spec.model import ModelSpec
 
 
@@ -97,7 +97,7 @@ class Played:
     """
 
     first: int
-    bootstrap: Candidate
+    bootstrap: Trained
     steps: tuple[Step, ...]
     retrains: tuple[Retrain, ...]
     rates: Floats
@@ -250,7 +250,7 @@ class _Run:
         )
 
     def _enthrone(
-        self, candidate: Candidate, first: int, since: datetime, breach: datetime | None
+        self, candidate: Trained, first: int, since: datetime, breach: datetime | None
     ) -> None:
         version = len(self.rates) + 1
         self.champion = Champion(self.spec, self.history, version, candidate, first)
@@ -312,16 +312,16 @@ class _Run:
         labelled = [s.index for s in mine if s.judgement.labelled]
         return [newest.index, *labelled[-1:]]
 
-    def _seen(self, champion: Champion, index: int, labelled: bool) -> Seen:
+    def _seen(self, champion: Champion, index: int, labelled: bool) -> SeenBeside:
         spread = champion.reference.spread
         if champion.problem(index) is not None:
-            return Seen("insufficient", None, spread)
+            return SeenBeside("insufficient", None, spread)
         said = self._judged(champion, index, labelled)
         if not said.labelled:
-            return Seen(said.verdict, None, spread)
+            return SeenBeside(said.verdict, None, spread)
         losses = champion.summary(index, labelled).losses
         told = {**losses.details, "effective_rows": losses.effective_rows}
-        return Seen(said.verdict, told, spread)
+        return SeenBeside(said.verdict, told, spread)
 
     def _timed(
         self,
@@ -329,7 +329,7 @@ class _Run:
         span: timedelta,
         champion: Champion | None,
         asked: tuple[datetime, ...] = (),
-    ) -> Candidate:
+    ) -> Trained:
         began = perf_counter()
         try:
             return train(self.spec, self.history, end, span, champion, asked)
@@ -346,7 +346,9 @@ class _Run:
             if champion.version == reigns[-1].version:
                 held = level(self.spec, reigns, window.end)
             before = None if held is None else self.champions[held].reference
-            return judge(champion.summary(index, labelled), champion.reference, self.spec, before)
+            return judge_margins(
+                champion.summary(index, labelled), champion.reference, self.spec, before
+            )
         except NotFinite as error:
             return insufficient(str(error))
 

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tasks.data.guess import Guess
-from tasks.drift.advice import Seen, advise
+from tasks.drift.advice import SeenWindow, advise
 from tasks.replay.play import Retrain, Step
 from tasks.replay.schedules import stride
 from tasks.replay.trial import Hindsight, Policy, Trial, frontier, hindsight
 
-SCHEMA = "gatelatch.replay/1"
+REPORT_SCHEMA = "gatelatch.replay/1"
 _RATES = ("accuracy", "hinge_loss", "violation_rate")
 
 
@@ -38,7 +38,7 @@ def as_json(report: Report) -> dict[str, Any]:
     never = tried.never
     good = frontier([point.ours for _, point in report.sweep])
     return {
-        "schema": SCHEMA,
+        "schema": REPORT_SCHEMA,
         "model": tried.spec.model,
         "spec": tried.spec.digest,
         "settings": dict(report.settings),
@@ -91,7 +91,9 @@ def advice(tried: Trial) -> str | None:
         rows, said = tried.history.rows(step.index), step.judgement
         labelled = int((tried.history.label[rows] >= 0).sum())
         statistics = [s.as_json() for s in said.statistics]
-        seen.append(Seen(said.verdict, said.reason, rows.stop - rows.start, labelled, statistics))
+        seen.append(
+            SeenWindow(said.verdict, said.reason, rows.stop - rows.start, labelled, statistics)
+        )
     return advise(tried.spec, seen)
 
 

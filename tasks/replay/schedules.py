@@ -19,7 +19,7 @@ from tasks.replay.history import History
 from tasks.replay.trained_model import fit
 from tasks.spec.model import ModelSpec
 
-MOST = 160  # models in a matrix
+MOST_FITS = 160  # models in a matrix
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,7 @@ def matrix(
 
 def stride(windows: int) -> int:
     """Return the distance of windows at which at most MOST models are trained."""
-    return -(-windows // MOST)
+    return -(-windows // MOST_FITS)
 
 
 def best(accuracy: Floats, starts: Ints, most: int) -> tuple[tuple[int, ...], ...]:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Candidate:
+class Trained:
     """A calibrated model, how it was judged, and the places of the rows it was made of.
 
     `tried` are the spans that were fit, of which it is the one at `taken`.
@@ -72,7 +72,7 @@ def train(
     span: timedelta,
     champion: Champion | None,
     changes: Sequence[datetime] = (),
-) -> Candidate:
+) -> Trained:
     """Return the candidate of the rows of `[end - span, end)` whose label is known at `end`.
 
     It is the refit one if its gates passed and the spec says so; see `refit`.
@@ -96,11 +96,11 @@ def train(
         candidate=Contender(model=model, spec_digest=spec.digest),
         champion=None if champion is None else Contender(model=champion.model),
     )
-    accepted = acceptance.judge(spec, contest, rows, cut, span)
+    accepted = acceptance.judge_candidate(spec, contest, rows, cut, span)
     if accepted.passed and spec.training.refit == "accepted":
         model = refit.refit(spec, fitted.pipeline, rows, cut)
     learning = fitted.learning
-    return Candidate(model, accepted, places, learning.tried, learning.taken)
+    return Trained(model, accepted, places, learning.tried, learning.taken)
 
 
 class Champion:
@@ -111,7 +111,7 @@ class Champion:
     """
 
     def __init__(
-        self, spec: ModelSpec, history: History, version: int, candidate: Candidate, first: int
+        self, spec: ModelSpec, history: History, version: int, candidate: Trained, first: int
     ) -> None:
         self.version = version
         self.model = candidate.model

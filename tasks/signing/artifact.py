@@ -9,14 +9,14 @@ from typing import Any
 from tasks.classifier import skops_file
 from tasks.errors import Final
 
-MODEL = "model.skops"
-LINEAGE = "lineage.json"
+MODEL_FOLDER = "model.skops"
+LINEAGE_FILE = "lineage.json"
 SUMS = "SHA256SUMS"
 SIGNATURE = "model.sig"
 _KNOWN = {
     "MLmodel",
-    MODEL,
-    LINEAGE,
+    MODEL_FOLDER,
+    LINEAGE_FILE,
     "conda.yaml",
     "python_env.yaml",
     "requirements.txt",

@@ -20,13 +20,13 @@ from tasks.spec.part import (
     Count,
     Duration,
     Label,
+    Length,
     Name,
     Path,
     Positive,
     Rate,
     Seed,
     Share,
-    Span,
     SpecPart,
     Text,
 )
@@ -142,7 +142,7 @@ class Source(Place):
 
 
 class WindowGrid(SpecPart):
-    every: Span = Field(description="length of a window")
+    every: Length = Field(description="length of a window")
     start: datetime = Field(description="where the first window starts; the grid's anchor")
     end: datetime | None = Field(default=None, description="no window reaches beyond this")
     timezone: str = Field(default="UTC", description="zone in which days begin")
@@ -317,7 +317,7 @@ class Training(SpecPart):
     estimator: Literal["linear_svc", "sgd_hinge"] = Field(
         default="linear_svc", description="LinearSVC(loss='hinge') or SGDClassifier(loss='hinge')"
     )
-    window: Span = Field(description="event time of the rows a candidate is trained on")
+    window: Length = Field(description="event time of the rows a candidate is trained on")
     weighting: Literal["balanced", "none"] = Field(default="balanced", description="class weights")
     regularisation: Positive = Field(
         default=1.0, description="C of LinearSVC; SGD's alpha = 1/(C·n)"
@@ -370,7 +370,7 @@ class Approval(SpecPart):
         """Return whether a person decides on anything that makes a candidate champion."""
         return "human" in (self.retrain, self.promote)
 
-    timeout: Span = Field(
+    timeout: Length = Field(
         default=timedelta(days=3), description="wall-clock wait; then recorded as no answer"
     )
     proposer: Text | None = Field(

@@ -81,7 +81,7 @@ def _label(value: int | str) -> int | str:
 _duration = PlainSerializer(format_duration, return_type=str)
 _printable = AfterValidator(bounds.printable)
 Duration = Annotated[timedelta, BeforeValidator(parse_duration), _duration]
-Span = Annotated[timedelta, BeforeValidator(_lasting), _duration]  # a duration that is not nothing
+Length = Annotated[timedelta, BeforeValidator(_lasting), _duration]  # a duration above nothing
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=bounds.NAME)]
 Text = Annotated[str, Field(min_length=1, max_length=bounds.TEXT), _printable]
 Path = Annotated[str, Field(min_length=1, max_length=bounds.PATH), _printable]

@@ -47,7 +47,7 @@ def _load(path: Path) -> ModelSpec:
         raise SpecError(
             f"{path}: cannot be read: {error.strerror}; make it a readable file, or remove it"
         ) from None
-    except spec_yaml.Unreadable as error:
+    except spec_yaml.UnreadableYaml as error:
         if error.at_path:
             raise SpecError(_listed(path, [f"  {line}" for line in error.mistakes])) from None
         raise SpecError(f"{path}: {error}") from None

@@ -28,7 +28,7 @@ _TAGS |= {f"tag:yaml.org,2002:{kind}" for kind in ("timestamp", "seq", "map", "m
 _TEXT, _MERGE = "tag:yaml.org,2002:str", "tag:yaml.org,2002:merge"
 
 
-class Unreadable(Final, ValueError):
+class UnreadableYaml(Final, ValueError):
     """A text that is no usable YAML: one line per mistake, with YAML path or line."""
 
     def __init__(self, *mistakes: str, at_path: bool = False) -> None:
@@ -52,11 +52,11 @@ def read(path: Path) -> str:
         _regular(os.fstat(handle).st_mode)
         content = file.read(BYTES + 1)
     if len(content) > BYTES:
-        raise Unreadable(f"larger than {BYTES // 1024} KiB; a spec holds settings, not data")
+        raise UnreadableYaml(f"larger than {BYTES // 1024} KiB; a spec holds settings, not data")
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise Unreadable(f"byte {error.start} is not UTF-8; save it as UTF-8") from None
+        raise UnreadableYaml(f"byte {error.start} is not UTF-8; save it as UTF-8") from None
 
 
 def _regular(mode: int) -> None:
@@ -69,7 +69,7 @@ def _regular(mode: int) -> None:
     }
     if not stat.S_ISREG(mode):
         kind = kinds.get(stat.S_IFMT(mode), "no regular file")
-        raise Unreadable(f"is {kind}, not a file; move it out of the folder of model specs")
+        raise UnreadableYaml(f"is {kind}, not a file; move it out of the folder of model specs")
 
 
 def parse(text: str) -> Any:
@@ -92,9 +92,9 @@ def parse(text: str) -> Any:
         finally:
             loader.dispose()
     except yaml.YAMLError as error:
-        raise Unreadable(_syntax(text, error)) from None
+        raise UnreadableYaml(_syntax(text, error)) from None
     if walk.mistakes:
-        raise Unreadable(*walk.mistakes, at_path=True)
+        raise UnreadableYaml(*walk.mistakes, at_path=True)
     return value
 
 
@@ -147,18 +147,20 @@ class _Bounded(yaml.SafeLoader):
         elif isinstance(event, yaml.ScalarEvent):
             if len(event.value) > _SCALAR:
                 said = f"a value of {len(event.value)} characters; write {_SCALAR} at most"
-                raise Unreadable(f"line {line}: {said}")
+                raise UnreadableYaml(f"line {line}: {said}")
             self._keep(_Counted(event.anchor))
         elif isinstance(event, yaml.AliasEvent):
             name = event.anchor or ""
             if any(node.anchor == name for node in self._open[1:]):
                 said = f"the alias *{name[:40]} stands within what it names; write it out"
-                raise Unreadable(f"line {line}: {said}")
+                raise UnreadableYaml(f"line {line}: {said}")
             self._open[-1].take(self._named.get(name) or _Counted(None))
         if len(self._open) - 1 + self._open[-1].depth > DEPTH:
-            raise Unreadable(f"line {line}: nested deeper than {DEPTH} levels; write it flatter")
+            raise UnreadableYaml(
+                f"line {line}: nested deeper than {DEPTH} levels; write it flatter"
+            )
         if sum(node.values for node in self._open) > VALUES:
-            raise Unreadable(
+            raise UnreadableYaml(
                 f"line {line}: more than {VALUES} values, aliases counted as what they stand for; "
                 "a spec holds settings, not data"
             )

@@ -13,7 +13,7 @@ from tasks.data import keys
 from tasks.data.digest import Digest
 from tasks.data.outside import Outside
 from tasks.data.readers import SourceChanged, SourceError
-from tasks.data.served_by import Count, ScoredBy
+from tasks.data.served_by import ScoredBy, ServedCount
 from tasks.data.window_rows import batches
 from tasks.errors import Final
 from tasks.spec.model import ModelSpec
@@ -24,7 +24,7 @@ from tasks.validation.quarantine import Quarantine, quarantined_rows
 if TYPE_CHECKING:
     import pyarrow as pa
 
-FORMAT = 1  # of the JSON; release 0.1 wrote the same without a number
+CHECKED_FORMAT = 1  # of the JSON; release 0.1 wrote the same without a number
 
 
 class OtherChecked(Final, ValueError):
@@ -49,7 +49,7 @@ class Checked(WindowOutcome):
         """Return it ready for JSON, without the single checks."""
         scored = {} if self.scored_by is None else {"scored_by": self.scored_by.to_json()}
         return {
-            "format": FORMAT,
+            "format": CHECKED_FORMAT,
             "problem": self.problem,
             "rows": self.rows,
             "accepted": self.accepted,
@@ -64,10 +64,10 @@ class Checked(WindowOutcome):
     @classmethod
     def from_json(cls, raw: Mapping[str, Any]) -> Checked:
         """Return what `to_json` wrote. Raises OtherChecked if other code wrote it."""
-        if raw.get("format", FORMAT) != FORMAT:
+        if raw.get("format", CHECKED_FORMAT) != CHECKED_FORMAT:
             raise OtherChecked(
                 f"the rows were checked by other code (format {raw['format']}, this code reads "
-                f"{FORMAT}); clear this run from its first task on to check them again"
+                f"{CHECKED_FORMAT}); clear this run from its first task on to check them again"
             )
         return cls(
             problem=raw["problem"],
@@ -98,7 +98,7 @@ def check(spec: ModelSpec, window: Window, constants: Mapping[str, float]) -> Ch
     SpecError
         If an expectation of the spec cannot be used.
     """
-    digest, scored, outside = Digest(), Count(spec.source.version_column), Outside()
+    digest, scored, outside = Digest(), ServedCount(spec.source.version_column), Outside()
     with scratch.folder() as folder, Quarantine(folder) as bad:
         try:
             repeated = keys.repeated_keys(lambda: batches(spec, window, [spec.source.key]))

@@ -12,7 +12,7 @@ import numpy as np
 from tasks.arrays import Mask
 from tasks.data.classes import Strangers
 from tasks.data.keys import repeats
-from tasks.data.proofs import Column
+from tasks.data.proofs import ProvenColumn
 from tasks.data.unpacking import BATCH_BYTES
 from tasks.spec.model import ModelSpec
 from tasks.spec.windows import Window
@@ -152,7 +152,7 @@ class WindowCheck:
 
     def _judge(self, chunk: pa.Table) -> list[RuleFailures]:
         """Count what each rule says of a chunk; return the failures that quarantine a row."""
-        columns = {name: Column(chunk.column(name)) for name in chunk.column_names}
+        columns = {name: ProvenColumn(chunk.column(name)) for name in chunk.column_names}
         doubtful = []
         for rule in self._rules:
             column = columns.get(rule.column)

@@ -165,7 +165,7 @@ def test_gates_figures_and_reference_are_those_of_the_judged_fit() -> None:
     assert not np.allclose(weights(one.model), weights(whole))
 
 
-def first_of(candidate: trained_model.Candidate) -> int:
+def first_of(candidate: trained_model.Trained) -> int:
     """Return the first of its 800 rows that the fit of a candidate took."""
     fitted = candidate.tried[candidate.taken].rows
     return 520 - fitted

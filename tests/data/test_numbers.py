@@ -75,7 +75,7 @@ def judge(
     known = TrainingRows(frame=frame, label=label, weight=weight, facts=facts)
     rival = None if champion is None else Contender(model=champion)
     contest = Contest(candidate=Contender(model=candidate), champion=rival)
-    return acceptance.judge(spec, contest, known, cut_of(spec, label), timedelta(days=10))
+    return acceptance.judge_candidate(spec, contest, known, cut_of(spec, label), timedelta(days=10))
 
 
 def observe(
@@ -93,10 +93,10 @@ def observe(
         spec, against.summary.grid, model, frame, label, decision, inputs, weight
     )
     summary = from_json(json.loads(json.dumps(to_json(found), allow_nan=False)))
-    said = verdict.judge(summary, against, spec)
+    said = verdict.judge_margins(summary, against, spec)
     told = explain(summary, against, said, accepted.metrics.hinge_gap)
     told["statistics"] = [asdict(s) | {"pressure": s.pressure} for s in said.statistics]
-    held = probabilities.judge(summary, against, spec)
+    held = probabilities.judge_probabilities(summary, against, spec)
     told["calibration"] = probabilities.figures(summary, against, held)
     json.dumps(told, allow_nan=False)
     return said, told

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks.data.proofs import Column, distinct
+from tasks.data.proofs import ProvenColumn, distinct
 from tasks.validation import checked_window
 from tasks.validation.rules import Rule, Tally
 from tasks.validation.suite import Suite, frame_of
@@ -47,7 +47,7 @@ def test_a_proof_is_never_wrong(kind: pa.DataType, data: st.DataObject) -> None:
     good = data.draw(st.lists(st.sampled_from(VALUES[kind]), min_size=1, max_size=4))
     table = pa.table({"a": pa.array(good, kind)})
     frame = frame_of(table)
-    column = Column(table.column("a"))
+    column = ProvenColumn(table.column("a"))
     proven = [rule for rule in RULES if column.proves(rule.expectation, rule.arguments)]
     found = SUITE.run(frame, proven)
     assert [f.rule for f in found] == proven
@@ -57,7 +57,7 @@ def test_a_proof_is_never_wrong(kind: pa.DataType, data: st.DataObject) -> None:
 
 
 def test_whole_good_columns_need_no_row_by_row_judgement() -> None:
-    numbers, classes = (Column(pa.chunked_array([values])) for values in ([0.0, 0.5], [0, 1]))
+    numbers, classes = (ProvenColumn(pa.chunked_array([values])) for values in ([0.0, 0.5], [0, 1]))
     proven = [numbers.proves(rule.expectation, rule.arguments) for rule in RULES]
     assert proven == [True, True, True, False, False, False, False]
     assert classes.proves(IN_SET, RULES[5].arguments)
@@ -75,7 +75,7 @@ def test_a_window_is_judged_as_it_is_without_proofs(
         patch.setattr(checked_window, "CHUNK_ROWS", 1)
         batches = rows(40, price=price, up=up).to_batches(max_chunksize=10)
         found = run(batches)
-        patch.setattr(Column, "proves", lambda *_: False)
+        patch.setattr(ProvenColumn, "proves", lambda *_: False)
         assert repr(found) == repr(run(batches))  # a NaN does not equal itself
 
 

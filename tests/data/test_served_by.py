@@ -5,7 +5,7 @@ from __future__ import annotations
 import pyarrow as pa
 import pytest
 
-from tasks.data.served_by import Count, ScoredBy, unknown, versions
+from tasks.data.served_by import ScoredBy, ServedCount, unknown, versions
 
 COLUMNS = {
     "numbers": pa.array([3, 12, None]),
@@ -32,7 +32,7 @@ def test_a_column_without_any_value_names_none() -> None:
 
 
 def test_a_column_of_something_else_does_not_grow_the_count() -> None:
-    count = Count("by")
+    count = ServedCount("by")
     batch = pa.record_batch({"by": pa.array(range(100_000))})
     assert sum(b.num_rows for b in count.tap([batch])) == 100_000
     scored = count.scored_by()

@@ -23,7 +23,7 @@ from tasks.drift.latch import Reading, fold
 from tasks.drift.reference import Reference, reference_of
 from tasks.drift.statistic import Statistic
 from tasks.drift.summary import Losses, Summary, from_json, merge_all, summarise, to_json
-from tasks.drift.verdict import Judgement, judge
+from tasks.drift.verdict import Judgement, judge_margins
 from tasks.spec.model import ModelSpec
 from tasks.spec.windows import Window
 from tests.conftest import CHURN
@@ -80,8 +80,8 @@ def test_the_order_of_the_classes_does_not_matter(
     def ordered(summary: Summary) -> Summary:
         return replace(summary, classes={name: summary.classes[name] for name in order})
 
-    plain = judge(window, reference_from(accepted), spec_of())
-    turned = judge(ordered(window), reference_from(ordered(accepted)), spec_of())
+    plain = judge_margins(window, reference_from(accepted), spec_of())
+    turned = judge_margins(ordered(window), reference_from(ordered(accepted)), spec_of())
     assert figures(turned) == pytest.approx(figures(plain), abs=1e-9)
     assert turned.verdict == plain.verdict
     assert turned.pressure == pytest.approx(plain.pressure)
@@ -95,7 +95,7 @@ def test_a_window_equal_to_its_reference_never_drifts(
     window = rows(np.random.default_rng(seed), [60, *counts], wrong, ("a", "b", "c", "d", "e"))
     for confirm in ("never", "if_labelled", "required"):
         reference = reference_from(*[window] * 8)
-        said = judge(window, reference, spec_of(confirm=confirm), reference)
+        said = judge_margins(window, reference, spec_of(confirm=confirm), reference)
         assert said.verdict != "drifting"
         changes = [s.value for s in said.statistics if s.name != "constant"]
         assert changes == pytest.approx([0] * len(changes), abs=1e-9)
@@ -112,8 +112,8 @@ def test_an_absent_class_leaves_the_figures_of_the_others_as_if_it_had_never_bee
     known = [50 + n for n in here]
     window = rows(rng, [0 if i == gone else n for i, n in enumerate(known)])
     kept = label != gone
-    with_it = judge(window, reference_from(of(decision, label)), spec_of())
-    without = judge(window, reference_from(of(decision[kept], label[kept])), spec_of())
+    with_it = judge_margins(window, reference_from(of(decision, label)), spec_of())
+    without = judge_margins(window, reference_from(of(decision[kept], label[kept])), spec_of())
     losses = ("hinge_loss", "violation_rate", *QUANTITIES)
     mine, theirs = (
         {s.title: s.value for s in said.statistics if s.name in losses}
@@ -152,7 +152,7 @@ def test_small_classes_are_pooled_if_they_are_enough_together_and_named_if_not()
     assert list(pooled.judged) == ["a", "b", OTHERS]
     assert pooled.judged[OTHERS][0].rows == 12
     assert pooled.unjudged == ()
-    named = judge(rows(rng, [60, 60, 3, 6]), reference_from(accepted), spec_of())
+    named = judge_margins(rows(rng, [60, 60, 3, 6]), reference_from(accepted), spec_of())
     assert "with fewer than 10 labels not judged alone: c and d" in named.reason
     assert "class_loss of c" not in figures(named)
 
@@ -174,10 +174,10 @@ def test_the_losses_of_a_new_class_count_and_make_a_window_drift() -> None:
     assert found.unmatched == lost.classes["d"]
     assert found.overall[0].rows == found.together[0].rows + 90
     assert found.overall[1] == found.together[1]
-    missed = judge(merge_all([rows(rng, [100, 100, 100, 0]), lost]), accepted, spec_of())
+    missed = judge_margins(merge_all([rows(rng, [100, 100, 100, 0]), lost]), accepted, spec_of())
     assert missed.verdict == "drifting"
     # A class that is right for the most part is new, and no loss.
-    assert judge(came, accepted, spec_of()).verdict == "steady"
+    assert judge_margins(came, accepted, spec_of()).verdict == "steady"
 
 
 def test_a_class_that_the_reference_hardly_has_is_new() -> None:
@@ -186,7 +186,7 @@ def test_a_class_that_the_reference_hardly_has_is_new() -> None:
     assert compared(rows(rng, [100, 100, 15, 10]), accepted).new == ("c", "d")
     assert compared(rows(rng, [100, 100, 9, 9]), accepted).new == ()
     reference = reference_from(*[accepted] * 8)
-    said = judge(rows(rng, [100, 100, 0, 30]), reference, spec_of())
+    said = judge_margins(rows(rng, [100, 100, 0, 30]), reference, spec_of())
     assert said.verdict == "steady"
     assert "new, with fewer than 10 rows in the reference: d" in said.reason
 
@@ -203,14 +203,14 @@ def test_a_rare_class_that_fails_is_drift_though_all_rows_hold_still() -> None:
     rng = np.random.default_rng(3)
     policy = spec_of(("no", "yes"))
     reference = reference_from(*[rare(rng, 500) for _ in range(20)])
-    turned = [judge(rare(rng, 500, turned=True), reference, policy) for _ in range(20)]
+    turned = [judge_margins(rare(rng, 500, turned=True), reference, policy) for _ in range(20)]
     found = [s for said in turned for s in said.statistics if s.name in ("ks", "hinge_loss")]
     assert max(s.size / s.effect for s in found) < 1
     # Enough of them to open the latch within a few windows.
     assert sum(said.verdict == "drifting" for said in turned) >= 10
     reasons = {said.reason for said in turned if said.verdict == "drifting"}
     assert "above the limit: class_loss of yes, class_recall of yes, class_margin of yes" in reasons
-    healthy = [judge(rare(rng, 500), reference, policy).verdict for _ in range(20)]
+    healthy = [judge_margins(rare(rng, 500), reference, policy).verdict for _ in range(20)]
     assert healthy.count("steady") >= 19
 
 
@@ -222,7 +222,7 @@ def test_a_margin_falls_beyond_its_limit_where_few_losses_are_too_lopsided_to_te
     rng = np.random.default_rng(13)
     policy = spec_of(("no", "yes"))
     reference = reference_from(*[rare(rng, 500) for _ in range(20)])
-    turned = [judge(rare(rng, 500, turned=True), reference, policy) for _ in range(40)]
+    turned = [judge_margins(rare(rng, 500, turned=True), reference, policy) for _ in range(40)]
     several = [s for s in turned if "class_margin of yes" in figures(s)]
     alone = [
         s
@@ -250,7 +250,7 @@ def test_a_class_that_is_less_sure_and_as_right_as_ever_is_no_drift() -> None:
         return of(decision, label, ("no", "yes"))
 
     reference = reference_from(*[block(4.0) for _ in range(12)])
-    said = judge(block(3.0), reference, spec_of(("no", "yes")))
+    said = judge_margins(block(3.0), reference, spec_of(("no", "yes")))
     assert figure(said, "class_margin of yes").value == pytest.approx(-2.5, abs=0.3)
     assert figure(said, "class_margin of yes").pressure > 1
     assert figure(said, "class_margin of no").pressure < 1
@@ -272,10 +272,10 @@ def test_a_reference_that_does_not_know_the_spread_of_margins_leaves_them_unjudg
             del losses["squared_margin"]
         return from_json(raw)
 
-    now = judge(blocks[0], reference_from(*blocks[1:]), policy)
+    now = judge_margins(blocks[0], reference_from(*blocks[1:]), policy)
     assert "margins not judged" not in now.reason
     before = reference_from(*map(old, blocks[1:]))
-    said = judge(blocks[0], before, policy)
+    said = judge_margins(blocks[0], before, policy)
     names = {s.name for s in said.statistics}
     assert {s.name for s in now.statistics} - names == {"class_margin"}
     assert said.verdict == "steady"
@@ -283,7 +283,7 @@ def test_a_reference_that_does_not_know_the_spread_of_margins_leaves_them_unjudg
         said.reason
     )
     # A window needs no spread of its own; and what nobody judges has no part of the budget.
-    kept = judge(old(blocks[0]), reference_from(*blocks[1:]), policy)
+    kept = judge_margins(old(blocks[0]), reference_from(*blocks[1:]), policy)
     assert figures(kept) == figures(now)
     assert count(compared(blocks[0], before.summary)) == 4
     assert figure(said, "class_loss of no").noise < figure(now, "class_loss of no").noise
@@ -298,7 +298,7 @@ def test_what_one_class_loses_and_the_other_wins_is_no_drift() -> None:
         return of(decision + by, label, ("no", "yes"))
 
     policy = spec_of(("no", "yes"), ks={"effect": 0.5}, wasserstein={"effect": 2.0})
-    said = judge(moved(0.5), reference_from(*[moved(0.0)] * 8), policy)
+    said = judge_margins(moved(0.5), reference_from(*[moved(0.0)] * 8), policy)
     assert {s.title: s.pressure > 1 for s in said.statistics}["class_loss of no"]
     assert said.verdict == "steady"
 
@@ -332,7 +332,7 @@ def test_a_rare_class_opens_the_latch_no_more_often_than_the_budget(count: int, 
         start = policy.window.start
         readings = [
             Reading(Window(start + timedelta(weeks=i), start + timedelta(weeks=i + 1)), 1, v, p)
-            for i, said in enumerate(judge(w, reference, policy) for w in windows)
+            for i, said in enumerate(judge_margins(w, reference, policy) for w in windows)
             for v, p in [(said.verdict, said.pressure)]
         ]
         steps = fold("m", readings, [], policy.latch).steps

@@ -14,7 +14,7 @@ from tasks.drift.explanation import SHOWN, explain
 from tasks.drift.grid import Grid
 from tasks.drift.reference import Reference, reference_of
 from tasks.drift.summary import Summary, summarise
-from tasks.drift.verdict import Judgement, judge
+from tasks.drift.verdict import Judgement, judge_margins
 from tasks.spec.model import ModelSpec
 
 GRID = Grid.even(-60.0, 60.0)
@@ -68,7 +68,7 @@ def found(reference: Reference, spec: Any) -> Any:
     policy: ModelSpec = spec()
 
     def names(window: Summary, **extra: Any) -> list[str]:
-        said = judge(window, reference, policy)
+        said = judge_margins(window, reference, policy)
         return [d.name for d in diagnose(window, reference.summary, said, **extra)]
 
     return names
@@ -82,7 +82,7 @@ def test_a_class_without_labels_is_missed_and_one_without_a_reference_is_new(
     window = of(rows(99), one_sided)
     (absent,) = [
         d
-        for d in diagnose(window, reference.summary, judge(window, reference, policy))
+        for d in diagnose(window, reference.summary, judge_margins(window, reference, policy))
         if d.name == "class_absent"
     ]
     yes = reference.summary.classes["yes"].rows / 10
@@ -92,7 +92,7 @@ def test_a_class_without_labels_is_missed_and_one_without_a_reference_is_new(
     (new,) = diagnose(
         of(rows(99), labels(rows(99))),
         before.summary,
-        judge(of(rows(99), labels(rows(99))), before, policy),
+        judge_margins(of(rows(99), labels(rows(99))), before, policy),
     )
     assert new.name == "class_new"
     assert new.finding.endswith(
@@ -118,7 +118,7 @@ def test_a_feature_times_100_is_a_broken_scaling_with_its_factor(
     x = rows(99)
     x[:, 1] = x[:, 1] * 100
     window = of(x, labels(rows(99)))
-    said = judge(window, reference, spec())
+    said = judge_margins(window, reference, spec())
     first = diagnose(window, reference.summary, said)[0]
     assert first.name == "broken_scaling"
     assert "demand varies 9" in first.finding or "demand varies 10" in first.finding
@@ -183,7 +183,7 @@ def test_the_explanation_adds_up_and_names_the_feature_that_moved(
     x = rows(99)
     x[:, 0] += 1
     window = of(x, labels(x))
-    told = explain(window, reference, judge(window, reference, spec()), None)
+    told = explain(window, reference, judge_margins(window, reference, spec()), None)
     moved = told["moved"]
     mean = window.scores.moments.mean - reference.summary.scores.moments.mean
     assert moved["total"] == pytest.approx(mean, abs=1e-9)
@@ -200,7 +200,7 @@ def test_without_labels_the_loss_is_estimated_from_the_probabilities(
     reference: Reference, spec: Any
 ) -> None:
     window = of(rows(99), np.full(ROWS, -1))
-    said: Judgement = judge(window, reference, spec())
+    said: Judgement = judge_margins(window, reference, spec())
     told = explain(window, reference, said, None)
     f = rows(99) @ WEIGHTS - 3.2
     p = 1 / (1 + np.exp(-2 * f))
@@ -226,7 +226,7 @@ def test_a_few_scores_beyond_the_references_that_make_the_distance_are_told(
     scores = rows(4) @ WEIGHTS - 3.2
     scores[:typos] = 900.0
     window = scored(scores)
-    said = judge(window, against, spec())
+    said = judge_margins(window, against, spec())
     told = diagnose(window, against.summary, said)
     assert [d.name for d in told] == (["outlier_domination"] if typos == 3 else [])
     if told:

@@ -10,13 +10,15 @@ from tasks.drift.catalogue import KINDS
 from tasks.drift.energy import energy
 from tasks.drift.grid import Grid
 from tasks.drift.reference import reference_of
-from tasks.drift.statistic import Chance, Kind, Shares, Statistic
+from tasks.drift.statistic import Chance, Shares, Statistic, StatisticKind
 from tasks.drift.summary import Distribution, summarise
 from tasks.spec.model import ModelSpec
 from tests.conftest import CHURN
 
 (KIND,) = (kind for kind in KINDS if kind.name == "energy")
-OTHERS: tuple[Kind, ...] = tuple(kind for kind in KINDS if kind.name in ("ks", "wasserstein"))
+OTHERS: tuple[StatisticKind, ...] = tuple(
+    kind for kind in KINDS if kind.name in ("ks", "wasserstein")
+)
 
 
 @pytest.mark.parametrize(("shift", "scale"), [(0.0, 1.0), (0.3, 1.0), (0.0, 3.0), (2.0, 0.5)])
@@ -32,7 +34,7 @@ def test_the_distance_is_that_of_scipy(shift: float, scale: float) -> None:
     assert energy(theirs, theirs, bins) == 0
 
 
-def statistic(kind: Kind, seed: int, by: float = 0.0, scale: float = 1.0) -> Statistic:
+def statistic(kind: StatisticKind, seed: int, by: float = 0.0, scale: float = 1.0) -> Statistic:
     """Return the statistic of a window of 500 rows against a healthy reference of 4000."""
     spec = ModelSpec.model_validate({**CHURN, "drift": {"energy": {"effect": 1e-9}}})
     rng = np.random.default_rng(seed)
@@ -63,7 +65,7 @@ def test_chance_stays_below_its_noise_and_a_shift_does_not() -> None:
 
 
 @pytest.mark.parametrize("other", OTHERS, ids=[kind.name for kind in OTHERS])
-def test_what_it_sees_is_about_what_the_other_distances_see(other: Kind) -> None:
+def test_what_it_sees_is_about_what_the_other_distances_see(other: StatisticKind) -> None:
     ours = np.median([statistic(KIND, seed, by=0.4).value for seed in range(9)])
     noise = np.median([statistic(KIND, seed).noise for seed in range(9)])
     theirs = np.median([statistic(other, seed, by=0.4).value for seed in range(9)])

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks.drift.latch import History, Latch, Pause, Reading, fold
+from tasks.drift.latch import Latch, LatchHistory, Pause, Reading, fold
 from tasks.spec.model import LatchPolicy
 from tasks.spec.windows import Window
 
@@ -41,11 +41,11 @@ def policy(breaches: int = 2, of: int = 3, steady: int = 3, rest: str | int = "3
     )
 
 
-def run(kinds: str, *pauses: Pause, policy: LatchPolicy = policy()) -> History:  # noqa: B008
+def run(kinds: str, *pauses: Pause, policy: LatchPolicy = policy()) -> LatchHistory:  # noqa: B008
     return fold("churn", [day(k, kind) for k, kind in enumerate(kinds)], pauses, policy)
 
 
-def states(history: History) -> str:
+def states(history: LatchHistory) -> str:
     """Return each window's state by its first letter."""
     return "".join(latch.state[0] for _, latch in history.steps)
 
@@ -238,4 +238,4 @@ def test_a_pause_after_the_newest_window_counts_for_the_state_now() -> None:
 
 
 def test_without_readings_it_is_closed() -> None:
-    assert fold("churn", [], [], policy()) == History((), Latch("closed", None, None))
+    assert fold("churn", [], [], policy()) == LatchHistory((), Latch("closed", None, None))

@@ -16,12 +16,12 @@ from benchmarks.detection.specs import spec_of
 from tasks.drift.episode import Numbered
 from tasks.drift.grid import Grid
 from tasks.drift.latch import Reading, fold
-from tasks.drift.probabilities import figures, judge
+from tasks.drift.probabilities import figures, judge_probabilities
 from tasks.drift.reference import Reference, reference_of
 from tasks.drift.reliability_table import ReliabilityTable
 from tasks.drift.summary import Summary, summarise
 from tasks.drift.verdict import Judgement
-from tasks.drift.verdict import judge as judge_drift
+from tasks.drift.verdict import judge_margins as judge_drift
 from tasks.spec.model import ModelSpec
 from tasks.spec.windows import windows_between
 from tests.conftest import CHURN
@@ -54,7 +54,7 @@ def reference() -> Reference:
 
 
 def judged(reference: Reference, **parts: Any) -> Judgement:
-    return judge(window(99, **parts), reference, SPEC)
+    return judge_probabilities(window(99, **parts), reference, SPEC)
 
 
 def test_probabilities_that_hold_are_steady(reference: Reference) -> None:
@@ -99,21 +99,21 @@ def test_a_change_below_the_effect_never_breaches_however_many_rows_prove_it() -
 def test_nothing_is_said_without_enough_labels_of_every_class(
     reference: Reference, odd: Any, why: str
 ) -> None:
-    said = judge(odd(), reference, SPEC)
+    said = judge_probabilities(odd(), reference, SPEC)
     assert (said.verdict, said.pressure) == ("insufficient", None)
     assert why in said.reason
 
 
 def test_nothing_is_said_where_the_reference_has_no_probabilities(reference: Reference) -> None:
     bare = replace(reference, summary=replace(reference.summary, reliability=ReliabilityTable()))
-    assert judge(window(1), bare, SPEC).verdict == "insufficient"
+    assert judge_probabilities(window(1), bare, SPEC).verdict == "insufficient"
 
 
 def test_the_observation_keeps_brier_and_calibration_error_beside_those_of_the_reference(
     reference: Reference,
 ) -> None:
     noisy = window(99, noise=0.2)
-    told = figures(noisy, reference, judge(noisy, reference, SPEC))
+    told = figures(noisy, reference, judge_probabilities(noisy, reference, SPEC))
     assert told["brier"] > told["brier_reference"]
     assert told["calibration_error"] > told["calibration_error_reference"]
     assert sum(told["table"]["rows"]) == ROWS
@@ -169,7 +169,7 @@ def reference_of_three(seed: int = 0, **parts: Any) -> Reference:
 def readings(windows: list[Summary], reference: Reference, spec: ModelSpec) -> list[Reading]:
     start = spec.window.start
     tiles = windows_between(spec.window, start, start + len(windows) * spec.window.every)
-    said = [judge(window, reference, spec) for window in windows]
+    said = [judge_probabilities(window, reference, spec) for window in windows]
     return [Reading(w, 1, s.verdict, s.pressure) for w, s in zip(tiles, said, strict=True)]
 
 
@@ -178,7 +178,7 @@ def test_a_class_whose_probabilities_alone_go_wrong_opens_the_latch_and_is_named
     well, wrong = ([of_three([9, i], taken) for i in range(8)] for taken in (0.0, 0.8))
     assert openings(readings(well, reference, THREE), THREE) == 0
     assert openings(readings(wrong, reference, THREE), THREE) == 1
-    said = judge(wrong[0], reference, THREE)
+    said = judge_probabilities(wrong[0], reference, THREE)
     assert said.reason == "above the limit: bias of b, bias of c"
     values = {s.title: s.value for s in said.statistics}
     assert values["bias of c"] > 0.05 > abs(values["bias of a"])
@@ -191,7 +191,7 @@ def test_a_class_whose_probabilities_alone_go_wrong_opens_the_latch_and_is_named
 def test_a_class_with_too_few_rows_is_not_judged_and_is_named() -> None:
     rare = of_three(1, taken=0.93)
     assert 0 < rare.classes["c"].rows < 10
-    said = judge(rare, reference_of_three(), THREE)
+    said = judge_probabilities(rare, reference_of_three(), THREE)
     assert [s.of for s in said.statistics] == [None, "a", "b"]
     assert said.reason.endswith("with fewer than 10 labels not judged alone: c")
 
@@ -199,7 +199,7 @@ def test_a_class_with_too_few_rows_is_not_judged_and_is_named() -> None:
 def test_a_reference_from_before_classes_were_kept_judges_what_it_knows() -> None:
     reference = reference_of_three(names=())
     assert not any(name.startswith("bias ") for name in reference.spread.design_effects)
-    said = judge(of_three(1), reference, THREE)
+    said = judge_probabilities(of_three(1), reference, THREE)
     assert (said.verdict, [s.title for s in said.statistics]) == ("steady", ["overconfidence"])
     assert said.reason.endswith("not known of the reference, nor judged alone: a, b and c")
 

@@ -25,7 +25,7 @@ from tasks.drift.reference import (
     to_json,
 )
 from tasks.drift.summary import Distribution, Summary, summarise
-from tasks.drift.verdict import judge
+from tasks.drift.verdict import judge_margins
 from tasks.formats import OtherFormat
 from tasks.spec.model import ModelSpec
 from tests.conftest import CHURN
@@ -144,7 +144,7 @@ def test_a_reference_survives_json(
     assert (back.spread, back.wasserstein) == (reference.spread, reference.wasserstein)
     assert back.sigmoid == sigmoid
     window = of(decision[:60] + 0.5)
-    assert judge(window, back, SPEC) == judge(window, reference, SPEC)
+    assert judge_margins(window, back, SPEC) == judge_margins(window, reference, SPEC)
 
 
 def histogram(values: Floats) -> Distribution:
@@ -195,7 +195,7 @@ def test_a_reference_of_one_block_still_gives_limits() -> None:
     window = of(rng.normal(size=500))
 
     def noises(reference: Reference) -> list[float]:
-        return [s.noise for s in judge(window, reference, SPEC).statistics]
+        return [s.noise for s in judge_margins(window, reference, SPEC).statistics]
 
     assert len(noises(one)) == 13  # six of all rows, three of each class, the constant
     assert all(np.isfinite(noise) for noise in noises(one))

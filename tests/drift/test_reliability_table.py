@@ -14,7 +14,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from tasks.drift.reliability_table import BINS, ClassSums, ReliabilityTable, from_json, to_json
+from tasks.drift.reliability_table import (
+    TABLE_BINS,
+    ClassSums,
+    ReliabilityTable,
+    from_json,
+    to_json,
+)
 
 NAMES = ("a", "b", "c")
 
@@ -147,5 +153,5 @@ def test_a_full_table_takes_three_kilobytes() -> None:
         two(rng.random(100_000)), rng.integers(0, 2, 100_000), rng.random(100_000)
     )
     raw = json.dumps(to_json(table))
-    assert len(to_json(table)["bins"]) == BINS
+    assert len(to_json(table)["bins"]) == TABLE_BINS
     assert len(raw) < 3 * 1024

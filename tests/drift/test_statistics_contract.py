@@ -11,9 +11,9 @@ from tasks.arrays import Floats
 from tasks.drift.catalogue import ALONE, KINDS, SHAPES, shares, unit, words
 from tasks.drift.grid import Grid
 from tasks.drift.reference import Reference, from_json, reference_of, to_json
-from tasks.drift.statistic import FARTHEST, Kind, Statistic, Unit
+from tasks.drift.statistic import FARTHEST, Statistic, StatisticKind, Unit
 from tasks.drift.summary import Summary, merge_all, summarise
-from tasks.drift.verdict import Judgement, judge
+from tasks.drift.verdict import Judgement, judge_margins
 from tasks.spec.model import Drift, Effect, ModelSpec
 from tests.conftest import CHURN
 
@@ -49,7 +49,7 @@ def reference() -> Reference:
 
 def measured(window: Summary) -> dict[str, list[Statistic]]:
     """Return the statistics of a window by name; all but the lost level have one at least."""
-    said: Judgement = judge(window, reference(), spec_of(), reference())
+    said: Judgement = judge_margins(window, reference(), spec_of(), reference())
     found: dict[str, list[Statistic]] = {}
     for statistic in said.statistics:
         found.setdefault(statistic.name, []).append(statistic)
@@ -57,7 +57,7 @@ def measured(window: Summary) -> dict[str, list[Statistic]]:
 
 
 @each
-def test_a_row_of_the_table_says_all_of_a_statistic(kind: Kind) -> None:
+def test_a_row_of_the_table_says_all_of_a_statistic(kind: StatisticKind) -> None:
     assert kind.unit in get_args(Unit)
     assert kind.name in words(kind.name).replace(" ", "_") or kind.words
     assert unit(kind.name) == ("" if kind.unit in ("share", "loss") else f" {kind.unit}")
@@ -77,7 +77,7 @@ def test_the_table_holds_each_name_once_and_every_effect_of_the_spec() -> None:
 
 
 @each
-def test_a_statistic_of_the_reference_itself_is_zero(kind: Kind) -> None:
+def test_a_statistic_of_the_reference_itself_is_zero(kind: StatisticKind) -> None:
     whole = merge_all([summary_of(*rows(seed)) for seed in range(10)])
     found = measured(whole)[kind.name]
     if kind.name == "constant":  # held against no reference, but against an answer
@@ -89,7 +89,7 @@ def test_a_statistic_of_the_reference_itself_is_zero(kind: Kind) -> None:
 
 
 @each
-def test_a_statistic_counts_on_the_sides_that_its_row_names(kind: Kind) -> None:
+def test_a_statistic_counts_on_the_sides_that_its_row_names(kind: StatisticKind) -> None:
     better = measured(summary_of(*rows(20, wrong=0.0)))[kind.name]
     worse = measured(summary_of(*rows(20, wrong=0.6)))[kind.name]
     moved = measured(summary_of(*rows(20, shift=2.0)))[kind.name]
@@ -108,7 +108,7 @@ def test_a_statistic_counts_on_the_sides_that_its_row_names(kind: Kind) -> None:
 
 
 @each
-def test_rows_in_any_order_and_in_any_parts_give_the_same_statistic(kind: Kind) -> None:
+def test_rows_in_any_order_and_in_any_parts_give_the_same_statistic(kind: StatisticKind) -> None:
     score, label = rows(30, shift=0.3)
     order = np.random.default_rng(1).permutation(len(score))
     whole = measured(summary_of(score, label))[kind.name]
@@ -150,5 +150,5 @@ def test_the_shares_of_the_defaults_are_those_of_ever() -> None:
 def test_what_is_off_is_not_measured_and_has_no_share() -> None:
     off = [kind for kind in KINDS if not kind.on(DEFAULT)]
     spec = spec_of().model_copy(update={"drift": DEFAULT})
-    said = judge(summary_of(*rows(1)), reference(), spec)
+    said = judge_margins(summary_of(*rows(1)), reference(), spec)
     assert not {s.name for s in said.statistics} & {kind.name for kind in off}

@@ -19,7 +19,7 @@ from tasks.drift.moments import Moments
 from tasks.drift.reference import Reference, reference_of
 from tasks.drift.statistic import Statistic
 from tasks.drift.summary import Distribution, Losses, Summary, summarise
-from tasks.drift.verdict import Judgement, judge
+from tasks.drift.verdict import Judgement, judge_margins
 from tasks.spec.model import ModelSpec
 from tasks.spec.windows import Window
 from tests.conftest import CHURN
@@ -53,7 +53,7 @@ def reference_from(decision: Floats, label: Ints | None = None, count: int = BLO
 
 
 def verdict(window: Summary, reference: Reference, **policy: Any) -> Judgement:
-    return judge(window, reference, spec_of(**policy))
+    return judge_margins(window, reference, spec_of(**policy))
 
 
 def by_name(judgement: Judgement) -> dict[str, Statistic]:
@@ -198,15 +198,15 @@ def test_a_loss_is_also_held_against_the_best_earlier_reference() -> None:
     window, reference = risen(1.0)
     better = easier(0.4)
     assert verdict(window, reference).verdict == "steady"
-    judgement = judge(window, reference, spec_of(), better)
+    judgement = judge_margins(window, reference, spec_of(), better)
     lost = by_name(judgement)["lost_level"]
     assert judgement.verdict == "drifting"
     assert judgement.reason == "above the limit: lost_level"
     assert lost.value == pytest.approx(
         window.losses.hinge_loss - better.summary.losses.hinge_loss, abs=1e-9
     )
-    assert judge(unlabelled(window), reference, spec_of(), better).verdict == "steady"
-    same = judge(window, reference, spec_of(), reference)
+    assert judge_margins(unlabelled(window), reference, spec_of(), better).verdict == "steady"
+    same = judge_margins(window, reference, spec_of(), reference)
     assert same.verdict == "steady"
     assert by_name(same)["lost_level"].value == pytest.approx(0, abs=1e-12)
 
@@ -428,6 +428,6 @@ def test_a_healthy_stream_opens_the_latch_no_more_often_than_its_budget(rho: flo
 def readings(windows: list[Summary], reference: Reference, spec: ModelSpec) -> Iterator[Reading]:
     start = spec.window.start
     for week, window in enumerate(windows):
-        said = judge(window, reference, spec)
+        said = judge_margins(window, reference, spec)
         span = Window(start + timedelta(weeks=week), start + timedelta(weeks=week + 1))
         yield Reading(span, 1, said.verdict, said.pressure)

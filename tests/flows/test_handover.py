@@ -7,15 +7,16 @@ from typing import Any
 
 import pytest
 
+from tasks import formats
 from tasks.classifier.spans import Learning
 from tasks.flows import handover
-from tasks.flows.handover import Part
+from tasks.flows.handover import RunFile
 from tasks.ledger.records import Candidate
 from tasks.registry import tracking
 from tasks.registry.tracking import RegistryRefused
 from tests.support.flow import At, beginning, read
 
-PARTS: tuple[Part[Any], ...] = (
+PARTS: tuple[RunFile[Any], ...] = (
     handover.ROWS,
     handover.LEARNING,
     handover.GATES,
@@ -41,7 +42,7 @@ def test_each_file_of_a_run_says_its_format(candidate: Candidate) -> None:
 
 @each
 def test_a_file_of_release_0_1_is_read_though_it_has_no_number(
-    candidate: Candidate, part: Part[Any]
+    candidate: Candidate, part: RunFile[Any]
 ) -> None:
     run = tracking.start("churn", "older", {})
     content = part.to_json(part.get(candidate.run_id))
@@ -51,7 +52,7 @@ def test_a_file_of_release_0_1_is_read_though_it_has_no_number(
 
 @each
 @pytest.mark.usefixtures("candidate")
-def test_a_file_of_a_later_release_is_refused_by_name(part: Part[Any]) -> None:
+def test_a_file_of_a_later_release_is_refused_by_name(part: RunFile[Any]) -> None:
     run = tracking.start("churn", "newer", {})
     tracking.put_json(run, part.name, {"format": 2, part.name: {}})
     told = f"{part.name}.json of run {run} has the format 2, .* install that release, or clear"
@@ -66,7 +67,7 @@ def test_the_ledger_keeps_to_the_letter_what_the_files_hold(candidate: Candidate
     model_file = {"model_file": candidate.metrics["model_file"]}
     for ours, theirs in (
         (candidate.gates, held("gates")),
-        (candidate.metrics, held("metrics") | model_file),
+        (candidate.metrics, {formats.KEY: formats.METRICS, **held("metrics"), **model_file}),
         (candidate.reference, held("reference")),
         (candidate.metrics["span"], held("span")),
     ):

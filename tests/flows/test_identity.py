@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tasks.flows import asking, handover, observe, retrain, rollback
-from tasks.flows.handover import Part
+from tasks.flows.handover import RunFile
 from tasks.ledger.chain import LedgerRefused
 from tasks.ledger.ledger import Conflict, Ledger
 from tasks.ledger.records import Candidate, Promotion, TwoCandidates, candidate_at
@@ -21,7 +21,7 @@ from tasks.registry import registry, tracking
 from tests.support.flow import MODEL, answer, day, enter, land, propose, read
 
 STEPS = 14
-PARTS: tuple[Part[Any], ...] = (
+PARTS: tuple[RunFile[Any], ...] = (
     handover.ROWS,
     handover.GATES,
     handover.REFERENCE,

@@ -71,7 +71,9 @@ def judge(
 ) -> Acceptance:
     rival = None if champion is None else Contender(model=champion)
     contest = Contest(candidate=Contender(model=candidate), champion=rival)
-    return acceptance.judge(spec, contest, rows, sliced(spec, rows.label), timedelta(days=days))
+    return acceptance.judge_candidate(
+        spec, contest, rows, sliced(spec, rows.label), timedelta(days=days)
+    )
 
 
 @pytest.fixture

@@ -43,7 +43,7 @@ def judge(declared: dict[str, Any], candidate: Any, champion: Any, seed: int = 7
     names = ("0", "1", "2")[: ours.probability.shape[1]]
     spec = Gates.model_validate(declared)
     both = Contest(candidate=ours, champion=answers(champion))
-    results = declared_gates.judge(spec, both, names, seed=seed)
+    results = declared_gates.judge_declared(spec, both, names, seed=seed)
     return results, gate_result.passed(results)
 
 

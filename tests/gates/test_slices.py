@@ -33,7 +33,7 @@ def judge(
     spec = Gates.model_validate({"slices": policy})
     theirs = None if champion is None else scored(champion)
     answers = Contest(candidate=scored(candidate), champion=theirs)
-    found = slices.judge(spec, answers, ("0", "1"), categorical or {}, columns or {}, seed=7)
+    found = slices.judge_slices(spec, answers, ("0", "1"), categorical or {}, columns or {}, seed=7)
     return {result.slice: result for result in found}
 
 

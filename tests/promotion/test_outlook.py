@@ -81,7 +81,7 @@ def test_features_that_move_along_the_same_rule_promise_nothing(spec: Make) -> N
 
 def test_with_few_rows_of_the_new_time_or_one_class_all_rows_fit(spec: Make) -> None:
     frame, label, times = stream()
-    late = datetime.fromtimestamp(times[2700 - quick_fit.FEWEST + 1] / 1e6, UTC)
+    late = datetime.fromtimestamp(times[2700 - quick_fit.FEWEST_JUDGED + 1] / 1e6, UTC)
     assert estimate(spec(), (frame, label, times), changes=(late,)).rows == 2700
     alone = np.where((times >= stamp(CHANGE)) & (np.arange(len(times)) < 2700), 1, label)
     assert estimate(spec(), (frame, alone, times)).rows == 2700
@@ -100,8 +100,8 @@ def test_where_one_class_is_rare_both_count_alike(spec: Make) -> None:
 def test_of_many_rows_the_newest_fit_and_the_newest_are_held_out(spec: Make) -> None:
     rows = stream(days=50, each=1000)
     known = estimate(spec(), rows, changes=(), held=10_000)
-    assert (known.rows, known.held_out) == (quick_fit.MOST, quick_fit.MOST)
-    assert stamp(known.since) == rows[2][50_000 - 2 * quick_fit.MOST]
+    assert (known.rows, known.held_out) == (quick_fit.MOST_ROWS, quick_fit.MOST_ROWS)
+    assert stamp(known.since) == rows[2][50_000 - 2 * quick_fit.MOST_ROWS]
 
 
 def test_what_cannot_be_fit_is_said_in_our_own_words(spec: Make) -> None:
@@ -112,7 +112,7 @@ def test_what_cannot_be_fit_is_said_in_our_own_words(spec: Make) -> None:
 
 def test_of_rows_in_any_order_the_newest_labelled_ones_are_kept(spec: Make) -> None:
     rng = np.random.default_rng(3)
-    kept, total = 2 * quick_fit.MOST, 5 * quick_fit.MOST
+    kept, total = 2 * quick_fit.MOST_ROWS, 5 * quick_fit.MOST_ROWS
     times = rng.permutation(total)
     label = rng.integers(-1, 2, total)
     newest = quick_fit.Newest(spec())

@@ -8,18 +8,20 @@ from hypothesis import strategies as st
 
 from tasks.drift.reference import Spread
 from tasks.drift.verdict import Verdict
-from tasks.promotion.returning import Seen, better
+from tasks.promotion.returning import SeenBeside, better
 from tests.support.flow import MODEL
 
 SPREAD = Spread(300, 16, {"hinge": 1.0})
 
 
-def window(verdict: Verdict, loss: float | None, rows: int = 300, spread: float = 0.25) -> Seen:
+def window(
+    verdict: Verdict, loss: float | None, rows: int = 300, spread: float = 0.25
+) -> SeenBeside:
     if loss is None:
-        return Seen(verdict, None, SPREAD)
+        return SeenBeside(verdict, None, SPREAD)
     squared = loss**2 + spread
     losses = {"hinge_loss": loss, "squared_hinge": squared, "effective_rows": rows}
-    return Seen(verdict, losses, SPREAD)
+    return SeenBeside(verdict, losses, SPREAD)
 
 
 def test_one_window_with_a_clearly_lower_loss_is_enough() -> None:
@@ -38,7 +40,7 @@ def test_one_window_with_a_clearly_lower_loss_is_enough() -> None:
         (window("insufficient", None), window("drifting", 0.9)),
     ],
 )
-def test_nobody_goes_back_on_less(new: Seen, old: Seen) -> None:
+def test_nobody_goes_back_on_less(new: SeenBeside, old: SeenBeside) -> None:
     assert better(MODEL, new, old) is None
 
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tasks.ledger.records import Observation
-from tasks.promotion.shadow import Outcome, judge
+from tasks.promotion.shadow import Outcome, judge_shadow
 from tasks.spec.model import ModelSpec
 from tests.conftest import CHURN
 from tests.support.versions import candidate, seen
@@ -24,7 +24,7 @@ def spec(windows: int = 2, **parts: Any) -> ModelSpec:
 def judged(
     new: list[Observation], old: list[Observation], policy: ModelSpec | None = None
 ) -> Outcome:
-    return judge(policy or spec(), candidate(2), candidate(1), new, old)
+    return judge_shadow(policy or spec(), candidate(2), candidate(1), new, old)
 
 
 def days(version: int, *losses: float | None, **parts: Any) -> list[Observation]:
@@ -74,7 +74,7 @@ def test_a_single_unlabelled_shadow_window_fails_on_a_single_breach() -> None:
 
 
 def test_windows_of_the_training_rows_do_not_count() -> None:
-    found = judge(spec(1), candidate(2, until=2), candidate(1), days(2, 0.9), days(1, 0.5))
+    found = judge_shadow(spec(1), candidate(2, until=2), candidate(1), days(2, 0.9), days(1, 0.5))
     assert (found.answer, found.compared) == ("waiting", ())
 
 

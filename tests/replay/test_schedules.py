@@ -72,7 +72,7 @@ def test_a_schedule_on_thinned_models_takes_the_nearest() -> None:
 @pytest.mark.parametrize(("windows", "expected"), [(1, 1), (160, 1), (161, 2), (321, 3)])
 def test_at_most_160_models_are_trained(windows: int, expected: int) -> None:
     assert schedules.stride(windows) == expected
-    assert len(range(0, windows, schedules.stride(windows))) <= schedules.MOST
+    assert len(range(0, windows, schedules.stride(windows))) <= schedules.MOST_FITS
 
 
 def test_a_model_knows_nothing_of_the_windows_it_is_scored_on() -> None:
