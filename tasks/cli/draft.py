@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from tasks.data import memory
+from tasks.data import csv_file, memory
 from tasks.data.guess import KINDS, ColumnKind, Guess, guess
 from tasks.spec import spec_files, spec_yaml
 from tasks.spec.model import SpecError, format_duration, parse_duration
@@ -126,7 +126,7 @@ class _Columns:
     def __init__(self, path: str, data: Any) -> None:
         import pyarrow as pa
 
-        self._written = _is_csv(path)
+        self._written = csv_file.is_csv(path)
         self._data = data
         self._index = _index_columns(data.schema)
         if self._written:
@@ -159,10 +159,6 @@ def _read(data: Any, name: str) -> pa.ChunkedArray:
         ) from None
 
 
-def _is_csv(path: str) -> bool:
-    return path.endswith((".csv", ".csv.gz"))
-
-
 def _name(path: str) -> str:
     stem = Path(path).name.partition(".")[0].lower()
     return sub(r"^[^a-z]+|_$", "", sub(r"[^a-z0-9]+", "_", stem)) or "drafted"
@@ -185,7 +181,7 @@ def _dataset(path: str, schema: pa.Schema | None = None) -> Any:
         found = sorted(fs.glob(inner)) if "*" in inner else [inner]
         if not found:
             raise FileNotFoundError(path)
-        kind = "csv" if _is_csv(inner) else "parquet"
+        kind = "csv" if csv_file.is_csv(inner) else "parquet"
         memory.look_through(fs, found)
         return ds.dataset(found, schema, format=kind, filesystem=fs)
     except (pa.ArrowException, OSError, ImportError, ValueError) as error:

@@ -3,30 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from tasks.bounds import shifted
-from tasks.data import classes, csv_file
-from tasks.data.columns import ColumnRole
+from tasks.data import classes
 from tasks.data.plain import matching, plain
 from tasks.data.readers import (
-    BATCH_ROWS,
     SourceError,
-    files,
-    listed,
-    parquet,
-    read_parquet,
-    unreadable,
     within_bounds,
 )
-from tasks.data.sql_table import SqlColumn, UnreadableTable, columns_of, read_table
+from tasks.data.sources import reader_of
 from tasks.data.unpacking import check_keys
 from tasks.spec.model import ModelSpec
 from tasks.spec.windows import Window
 
 if TYPE_CHECKING:
     import pyarrow as pa
-    import sqlalchemy as sa
 
 
 def labels(spec: ModelSpec, window: Window, key_type: pa.DataType) -> Iterator[pa.RecordBatch]:
@@ -50,7 +41,9 @@ def labels(spec: ModelSpec, window: Window, key_type: pa.DataType) -> Iterator[p
     SourceError
         If the source cannot be read, lacks a column, or has one of a type that does not fit.
     """
-    for where, batch in _parts(spec, window):
+    assert spec.label.source is not None
+    reader = reader_of(spec.label.source)
+    for where, batch in reader.labels(spec, window, _columns(spec)):
         batch = _complete(batch)
         if batch.num_rows:
             yield _complete(_tidy(spec, where, batch, key_type))
@@ -78,68 +71,6 @@ def joined_keys(column: pa.Array, key_type: pa.DataType) -> pa.Array:
 def _columns(spec: ModelSpec) -> list[str]:
     assert spec.label.source is not None
     return [spec.label.source.key or spec.source.key, spec.label.source.column or spec.label.column]
-
-
-def _parts(spec: ModelSpec, window: Window) -> Iterator[tuple[str, pa.RecordBatch]]:
-    """Yield batches of key and label, and what file or table each is from."""
-    place = spec.label.source
-    assert place is not None
-    if place.path is None:
-        for batch in _table(spec):
-            yield str(place), batch
-        return
-    last = shifted(window.end, spec.label.delay)
-    for name in files(place, "label.source", window.start, last, spec.window.timezone):
-        for batch in _file(spec, window, name):
-            yield name, batch
-
-
-def _table(spec: ModelSpec) -> Iterator[pa.RecordBatch]:
-    place, columns = spec.label.source, _columns(spec)
-    assert place is not None
-
-    def role(name: str) -> ColumnRole:
-        return "key" if name == columns[0] else "label"
-
-    def plan(table: sa.Table, link: sa.Connection) -> tuple[Any, list[SqlColumn]]:
-        _require(columns, list(table.c.keys()), str(place))
-        return lambda query: query, columns_of(table, columns, role)
-
-    try:
-        yield from read_table(place, "label.source", plan)
-    except UnreadableTable as error:
-        raise SourceError(str(error)) from None
-
-
-def _file(spec: ModelSpec, window: Window, name: str) -> Iterator[pa.RecordBatch]:
-    import fsspec
-    import pyarrow as pa
-
-    columns = _columns(spec)
-    fs, path = fsspec.core.url_to_fs(name)
-    kind = "csv" if csv_file.is_csv(path) else "parquet"
-
-    def wanted(there: list[str]) -> list[str]:
-        _require(columns, there, name)
-        return columns
-
-    try:
-        if kind == "csv":
-            yield from csv_file.read_texts(fs, path, wanted, BATCH_ROWS)
-        elif (file := parquet(fs, path, name)) is not None:
-            wanted(file.schema.names)
-            for batch in read_parquet(fs, path, file.groups(None), columns):
-                yield batch.select(columns)
-    except (pa.ArrowException, OSError) as error:
-        raise unreadable(name, kind, error, f"run the window {window} again") from None
-
-
-def _require(columns: list[str], there: list[str], where: str) -> None:
-    for option, name in zip(("key", "column"), columns, strict=True):
-        if name not in there:
-            raise SourceError(
-                f"{where} has no column {name!r} (label.source.{option}); it has: {listed(there)}"
-            )
 
 
 def _tidy(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -69,6 +69,26 @@ def _patterns(
 
 
 @dataclass(frozen=True)
+class SourcePart:
+    """Some of a window's rows: the types of the wanted columns, and what reads those of its rows.
+
+    A table, of which there is one part, tells its types with its rows.
+    """
+
+    schema: pa.Schema | None
+    read: Callable[[], Iterator[pa.RecordBatch]]
+
+
+def require(columns: list[str], there: list[str], where: str) -> None:
+    """Raise SourceError unless a source of labels has their key and their column."""
+    for option, name in zip(("key", "column"), columns, strict=True):
+        if name not in there:
+            raise SourceError(
+                f"{where} has no column {name!r} (label.source.{option}); it has: {listed(there)}"
+            )
+
+
+@dataclass(frozen=True)
 class Parquet:
     """A Parquet file that has rows: its schema, and the row groups that may hold what is wanted."""
 
@@ -92,7 +112,18 @@ def parquet(fs: Any, path: str, name: str) -> Parquet | None:
     (fragment,) = data.get_fragments()
     if not fragment.metadata.num_rows:
         return None
-    return Parquet(name, data.schema, fragment)
+    return Parquet(name, _without_views(data.schema), fragment)
+
+
+def _without_views(schema: pa.Schema) -> pa.Schema:
+    """Return a schema with texts for views of them, which Arrow reads and cannot filter."""
+    import pyarrow as pa
+
+    plain = {pa.string_view(): pa.string(), pa.binary_view(): pa.binary()}
+    for place, field in enumerate(schema):
+        if field.type in plain:
+            schema = schema.set(place, field.with_type(plain[field.type]))
+    return schema
 
 
 def read_parquet(
@@ -125,9 +156,12 @@ def _decoded(fs: Any, path: str, groups: list[int], columns: list[str]) -> Itera
         sizes = Groups(file, columns, dictionary_of)
         for group in groups:
             rows = sizes.rows_at_once(group)
-            yield from file.iter_batches(
+            for batch in file.iter_batches(
                 rows, row_groups=[group], columns=columns, use_threads=False
-            )
+            ):
+                schema = batch.schema
+                plain = _without_views(schema)
+                yield batch if plain is schema else batch.cast(plain)
 
 
 @contextmanager

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
+from tasks.bounds import shifted
 from tasks.data import csv_file
 from tasks.data.columns import role_of
 from tasks.data.outside import Outside, TimeSpan, at_edge, span_of
@@ -14,10 +15,12 @@ from tasks.data.readers import (
     BATCH_ROWS,
     Parquet,
     SourceError,
+    SourcePart,
     files,
     listed,
     parquet,
     read_parquet,
+    require,
     unreadable,
 )
 from tasks.data.times import NoZone, from_texts, instants, is_time, zone_of
@@ -30,32 +33,74 @@ if TYPE_CHECKING:
 _DAY = timedelta(days=1)  # more than clocks differ between any two zones, or jump in one
 
 
-@dataclass(frozen=True)
-class FilePart:
-    """One file: the types of its wanted columns, and what reads those of its rows."""
-
-    schema: pa.Schema
-    read: Callable[[], Iterator[pa.RecordBatch]]
-
-
 def parts(
     spec: ModelSpec, window: Window, wanted: tuple[str, ...], outside: Outside | None
-) -> list[FilePart]:
+) -> list[SourcePart]:
     """Return the files that may hold rows of a window, in the order of day and name.
 
     Each is opened to learn its types; what it holds is read later.
     """
+    last = window.end - timedelta(microseconds=1)
+    names = files(spec.source, "source", window.start, last, spec.window.timezone)
+    return parts_of(names, spec, window, wanted, outside)
+
+
+def parts_of(
+    names: Mapping[str, date | None],
+    spec: ModelSpec,
+    window: Window,
+    wanted: tuple[str, ...],
+    outside: Outside | None,
+) -> list[SourcePart]:
+    """Return those of the named files that may hold rows of a window, in their order.
+
+    A file is named by its URL; beside it stands its day, if it has one.
+    """
     import fsspec
 
-    last = window.end - timedelta(microseconds=1)
     found = []
-    for name, day in files(spec.source, "source", window.start, last, spec.window.timezone).items():
+    for name, day in names.items():
         fs, path = fsspec.core.url_to_fs(name)
         span = span_of(spec.window, day)
         reader = _File(spec, window, wanted, name, span, outside, fs, path)
         part = reader.csv() if csv_file.is_csv(path) else reader.parquet()
         found += [part] if part is not None else []
     return found
+
+
+def labels(
+    spec: ModelSpec, window: Window, columns: list[str]
+) -> Iterator[tuple[str, pa.RecordBatch]]:
+    """Yield batches of key and label, and what file each is from."""
+    place = spec.label.source
+    assert place is not None
+    last = shifted(window.end, spec.label.delay)
+    for name in files(place, "label.source", window.start, last, spec.window.timezone):
+        for batch in labels_of(window, name, columns):
+            yield name, batch
+
+
+def labels_of(window: Window, name: str, columns: list[str]) -> Iterator[pa.RecordBatch]:
+    """Yield batches of key and label of one file."""
+    import fsspec
+    import pyarrow as pa
+
+    fs, path = fsspec.core.url_to_fs(name)
+    kind = "csv" if csv_file.is_csv(path) else "parquet"
+
+    def wanted(there: list[str]) -> list[str]:
+        require(columns, there, name)
+        return columns
+
+    try:
+        if kind == "csv":
+            yield from csv_file.read_texts(fs, path, wanted, BATCH_ROWS)
+        elif (file := parquet(fs, path, name)) is not None:
+            wanted(file.schema.names)
+            for batch in read_parquet(fs, path, file.groups(None), columns):
+                yield batch.select(columns)
+    except (pa.ArrowException, OSError) as error:
+        raise unreadable(name, kind, error, f"run the window {window} again") from None
 
 
 @dataclass(frozen=True)
@@ -69,7 +114,7 @@ class _File:
     fs: Any
     path: str
 
-    def parquet(self) -> FilePart | None:
+    def parquet(self) -> SourcePart | None:
         import pyarrow as pa
 
         try:
@@ -84,7 +129,7 @@ class _File:
         if not groups:
             return None
         there = [name for name in self.wanted if name in file.schema.names]
-        return FilePart(_part(file.schema, there), lambda: self._parquet(groups, there))
+        return SourcePart(_part(file.schema, there), lambda: self._parquet(groups, there))
 
     def _parquet(self, groups: list[int], there: list[str]) -> Iterator[pa.RecordBatch]:
         import pyarrow as pa
@@ -96,14 +141,14 @@ class _File:
         except (pa.ArrowException, OSError) as error:
             raise self._unreadable("parquet", error) from None
 
-    def csv(self) -> FilePart | None:
+    def csv(self) -> SourcePart | None:
         import pyarrow as pa
 
         if self.fs.size(self.path) == 0:
             return None
         types = {"time": pa.timestamp("us", "UTC"), "number": pa.float64()}
         fields = [(name, types.get(role_of(self.spec, name), pa.string())) for name in self.wanted]
-        return FilePart(pa.schema(fields), self._csv)
+        return SourcePart(pa.schema(fields), self._csv)
 
     def _csv(self) -> Iterator[pa.RecordBatch]:
         import pyarrow as pa

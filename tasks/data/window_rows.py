@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from tasks.data import label_join, window_files, window_table
+from tasks.data import label_join
 from tasks.data.columns import Cast, alike, common
 from tasks.data.digest import Digest
 from tasks.data.outside import Outside
 from tasks.data.readers import BATCH_ROWS as BATCH_ROWS
 from tasks.data.readers import SourceError as SourceError
+from tasks.data.sources import reader_of
 from tasks.spec.model import ModelSpec
 from tasks.spec.windows import Window
 
@@ -106,10 +107,7 @@ class _Rows:
 
     def _read(self, wanted: tuple[str, ...]) -> Iterator[pa.RecordBatch]:
         spec, window = self._spec, self._window
-        if spec.source.path is None:
-            yield from window_table.read(spec, window, wanted, self._outside)
-            return
-        parts = window_files.parts(spec, window, wanted, self._outside)
-        self.schemas = [part.schema for part in parts]
+        parts = reader_of(spec.source).parts(spec, window, wanted, self._outside)
+        self.schemas = [part.schema for part in parts if part.schema is not None]
         for part in parts:
             yield from part.read()

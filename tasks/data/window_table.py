@@ -7,9 +7,9 @@ from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from tasks.data.columns import role_of
+from tasks.data.columns import ColumnRole, role_of
 from tasks.data.outside import Outside, at_edge, span_of
-from tasks.data.readers import SourceError
+from tasks.data.readers import SourceError, SourcePart, require
 from tasks.data.sql_table import SqlColumn, UnreadableTable, columns_of, read_table
 from tasks.data.times import NoZone, from_texts, instants, zone_of
 from tasks.data.window_files import no_zone, of_window
@@ -24,7 +24,35 @@ _DAYS = timedelta(days=2)  # more than clocks differ between any two zones
 _LOOKS_LIKE_A_TIME = "[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]*"
 
 
-def read(
+def parts(
+    spec: ModelSpec, window: Window, wanted: tuple[str, ...], outside: Outside | None
+) -> list[SourcePart]:
+    """Return the one part that a table's rows are."""
+    return [SourcePart(None, lambda: _read(spec, window, wanted, outside))]
+
+
+def labels(
+    spec: ModelSpec, window: Window, columns: list[str]
+) -> Iterator[tuple[str, pa.RecordBatch]]:
+    """Yield batches of key and label, and the table's name."""
+    place = spec.label.source
+    assert place is not None
+
+    def role(name: str) -> ColumnRole:
+        return "key" if name == columns[0] else "label"
+
+    def plan(table: sa.Table, link: sa.Connection) -> tuple[Any, list[SqlColumn]]:
+        require(columns, list(table.c.keys()), str(place))
+        return lambda query: query, columns_of(table, columns, role)
+
+    try:
+        for batch in read_table(place, "label.source", plan):
+            yield str(place), batch
+    except UnreadableTable as error:
+        raise SourceError(str(error)) from None
+
+
+def _read(
     spec: ModelSpec, window: Window, wanted: tuple[str, ...], outside: Outside | None
 ) -> Iterator[pa.RecordBatch]:
     """Yield a window's rows in the order of time, then key.

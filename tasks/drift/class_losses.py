@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property, reduce
 from math import sqrt
 
+from tasks.drift.catalogue import CLASS_LOSS, CLASS_MARGIN, CLASS_RECALL
 from tasks.drift.class_spread import QUANTITIES, name_of
 from tasks.drift.statistic import FARTHEST, Chance, Statistic, deviation_of
 from tasks.drift.summary import Losses, Summary
@@ -128,37 +129,28 @@ def statistics(classes: Classes, policy: Drift, chance: Chance) -> Iterator[Stat
             quantity: sqrt(_design_effect(chance, quantity, name) * (1 / own + 1 / m))
             for quantity in QUANTITIES
         }
-        yield Statistic.measured(
-            "class_loss",
+        yield CLASS_LOSS.measured(
             ours.hinge_loss - theirs.hinge_loss,
-            policy.class_loss.effect,
             skewed(critical, skewness, own, m) * deviation * standard["class_loss"],
             policy,
-            counts="rise",
             of=name,
             reference=theirs.hinge_loss,
         )
-        yield Statistic.measured(
-            "class_recall",
+        yield CLASS_RECALL.measured(
             theirs.error_rate - ours.error_rate,
-            policy.class_recall.effect,
             skewed(critical, lopsided, own, m) * spread * standard["class_recall"],
             policy,
             most=recall,
-            counts="fall",
             of=name,
             reference=recall,
         )
         unit, lopsided = _of_margins(theirs)
         if unit:  # unknown, or all margins are 0 and have none
             change = (ours.mean_margin - theirs.mean_margin) / unit
-            yield Statistic.measured(
-                "class_margin",
+            yield CLASS_MARGIN.measured(
                 max(-FARTHEST, min(change, FARTHEST)),
-                policy.class_margin.effect,
                 skewed(critical, lopsided, own, m) * standard["class_margin"],
                 policy,
-                counts="fall",
                 of=name,
             )
 

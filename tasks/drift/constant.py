@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from math import sqrt
 
+from tasks.drift.catalogue import CONSTANT
 from tasks.drift.statistic import Chance, Statistic
 from tasks.drift.summary import Summary
 from tasks.spec.model import Drift
@@ -38,9 +39,7 @@ def statistic(
     n = losses.effective_rows
     noise = chance.critical_rise(n, 1e12) * sqrt(
         accepted.losses.hinge_variance
-        * chance.reference.spread.design_effects["hinge"]
+        * chance.reference.spread.design_effects[CONSTANT.quantity]
         / chance.own(n)
     )
-    yield Statistic.measured(
-        "constant", min(overall, by_class), policy.hinge_loss.effect, noise, policy, counts="rise"
-    )
+    yield CONSTANT.measured(min(overall, by_class), noise, policy)

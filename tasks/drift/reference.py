@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from tasks import formats
+from tasks.arrays import Floats
 from tasks.drift import summary
 from tasks.drift.class_spread import class_effects, name_of
 from tasks.drift.distances import bin_at
@@ -41,9 +42,9 @@ class Spread:
 
 @dataclass(frozen=True)
 class NullDistance:
-    """The log-normal distribution of the Wasserstein distance of two samples of the reference.
+    """The log-normal distribution of a distance of two samples of the reference.
 
-    In margin units, for samples with 1/n + 1/m = 1.
+    In the distance's units, of the margins as they are, for samples with 1/n + 1/m = 1.
     """
 
     mean: float
@@ -224,17 +225,30 @@ def _binary(share: float) -> float:
 
 
 def null_distance(reference: Distribution, bins: Bins) -> NullDistance:
-    """Return how far two samples of the reference lie apart by chance.
+    """Return how far two samples of the reference lie apart by chance."""
+    return null_of(reference, bins, lambda below, widths: np.abs(below) @ widths)
+
+
+def null_of(
+    reference: Distribution, bins: Bins, distance: Callable[[Floats, Floats], Floats]
+) -> NullDistance:
+    """Return the distribution of a distance of two samples of the reference.
 
     Pairs as large as the reference are drawn 200 times from its histogram (parametric bootstrap,
     fixed seed); distances of samples shrink with the root of 1/n + 1/m.
+
+    Parameters
+    ----------
+    distance
+        Makes of F - G between the points of a histogram, shape (200, points - 1), and of the
+        widths between these, shape (points - 1,), the distances, shape (200,).
     """
     rng = np.random.default_rng(0)
     m = reference.moments.n
     shares = reference.counts[reference.counts > 0] / m
-    gaps = (rng.multinomial(m, shares, _RESAMPLES) - rng.multinomial(m, shares, _RESAMPLES)) / m
+    drawn = (rng.multinomial(m, shares, _RESAMPLES) - rng.multinomial(m, shares, _RESAMPLES)) / m
     widths = np.diff(bins.points(reference.counts, reference.sums))
-    distances = np.abs(np.cumsum(gaps, axis=1)[:, :-1]) @ widths * sqrt(m / 2)
+    distances = distance(np.cumsum(drawn, axis=1)[:, :-1], widths) * sqrt(m / 2)
     return NullDistance(float(distances.mean()), float(distances.std()))
 
 

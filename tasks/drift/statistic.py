@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import inf, sqrt
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 from tasks.drift.distances import ks, wasserstein
 from tasks.drift.limits import critical_value, ks_noise, tail
@@ -14,6 +15,8 @@ from tasks.spec.model import Drift, ModelSpec
 from tasks.spec.windows import windows_per_year
 
 Counts = Literal["both", "rise", "fall"]
+Unit = Literal["share", "loss", "σ", "√σ"]
+Measure: TypeAlias = Callable[["StatisticKind", Summary, Summary, Drift, "Chance"], "Statistic"]
 FARTHEST = 1e300  # deviations: farther is no number that JSON holds
 
 
@@ -82,30 +85,82 @@ class Statistic:
 
 
 @dataclass(frozen=True)
-class Shares:
-    """How the budget of false alarms is shared (Bonferroni).
+class StatisticKind:
+    """What a statistic is, whatever the window: a row of the table in `catalogue`.
 
-    Without labels the three shapes have a third each. With labels, half is for losses and a tenth
-    for each of the five others. The losses' half is shared equally by the mean loss, the lost level
-    where there is one, and the classes taken together; `of_classes` counts the statistics of these,
-    which are the loss, the recall and, where known, the margin of each.
+    Parameters
+    ----------
+    unit
+        What its value is in: `share`, `loss`, or `σ` for standard deviations of the reference and
+        `√σ` for their roots.
+    quantity
+        Whose design effect widens its noise (`Spread.design_effects`).
+    rows
+        Which rows it is of: all, the labelled ones, or the labelled ones of each class.
+    option
+        The option of `drift` that holds its effect; None there: it is not measured.
+    part
+        Which part of the budget it has a share of: that of the losses, which the classes' share as
+        one, or the rest. Of `constant` none: a healthy model is far from a constant's loss.
+    alone
+        Whether it is drift by itself, though scores hold still.
+    words
+        Its name as people read it, if that is not the one in the ledger.
+    measure
+        Measures it, where it is of all rows: of a window's summary and the reference's.
     """
 
-    labelled: bool
-    level: bool = False
-    of_classes: int = 0
+    name: str
+    unit: Unit
+    quantity: str
+    rows: Literal["all", "labelled", "class"]
+    option: str
+    part: Literal["losses", "classes", "rest", "none"] = "rest"
+    counts: Counts = "both"
+    alone: bool = False
+    words: str | None = None
+    measure: Measure | None = None
 
-    @property
-    def shape(self) -> float:
-        return 1 / 10 if self.labelled else 1 / 3
+    def on(self, policy: Drift) -> bool:
+        """Return whether it is measured."""
+        return getattr(policy, self.option) is not None
 
-    @property
-    def loss(self) -> float:
-        return 1 / 2 / (1 + self.level + (self.of_classes > 0))
+    def measured(
+        self,
+        value: float,
+        noise: float,
+        policy: Drift,
+        *,
+        most: float = inf,
+        of: str | None = None,
+        reference: float | None = None,
+    ) -> Statistic:
+        """Return the statistic of a window; see `Statistic.measured`."""
+        effect: float = getattr(policy, self.option).effect
+        return Statistic.measured(
+            self.name,
+            value,
+            effect,
+            noise,
+            policy,
+            most=most,
+            counts=self.counts,
+            of=of,
+            reference=reference,
+        )
 
-    @property
-    def of_class(self) -> float:
-        return self.loss / self.of_classes
+
+@dataclass(frozen=True)
+class Shares:
+    """The shares of the budget of false alarms (Bonferroni); `catalogue.shares` computes them.
+
+    Of each statistic that is no loss; of the mean loss, as of the lost level; of each one of a
+    class.
+    """
+
+    rest: float
+    loss: float
+    of_class: float
 
 
 class Chance:
@@ -129,7 +184,7 @@ class Chance:
 
     def critical(self, n: float, m: float) -> float:
         """Return the critical value, in standard errors, of a change to either side."""
-        return self.critical_at(self.shares.shape, self.own(n), m, sides=2)
+        return self.critical_at(self.shares.rest, self.own(n), m, sides=2)
 
     def critical_rise(self, n: float, m: float) -> float:
         """Return that of a loss, of which only a rise counts."""
@@ -141,73 +196,67 @@ class Chance:
         return critical_value(self.openings * share, self.latch, own / (own + m), degrees, sides)
 
 
-def shapes(
-    window: Summary, accepted: Summary, policy: Drift, chance: Chance
-) -> tuple[Statistic, ...]:
-    """Return the statistics of the scores of all rows."""
+def of_scores(
+    kind: StatisticKind, window: Summary, accepted: Summary, policy: Drift, chance: Chance
+) -> Statistic:
+    """Return the Kolmogorov-Smirnov distance of the scores."""
+    return of_distance(kind, window.scores, accepted.scores, policy, chance)
+
+
+def of_moved(
+    kind: StatisticKind, window: Summary, accepted: Summary, policy: Drift, chance: Chance
+) -> Statistic:
+    """Return the Wasserstein distance of the scores."""
     ours, theirs = window.scores, accepted.scores
     deviation = theirs.moments.deviation
     n, m = window.rows, accepted.rows
-    critical = chance.critical(n, m)
-    unit = chance.reference.wasserstein.quantile(tail(critical))
+    unit = chance.reference.wasserstein.quantile(tail(chance.critical(n, m)))
+    value = min(wasserstein(ours, theirs, accepted.grid.scores) / deviation, FARTHEST)
+    noise = unit * chance.standard(kind.quantity, n, m) / deviation
+    return kind.measured(value, noise, policy)
+
+
+def of_inside(
+    kind: StatisticKind, window: Summary, accepted: Summary, policy: Drift, chance: Chance
+) -> Statistic:
+    """Return the change of the share of rows with a score in -1 … 1."""
+    n, m = window.rows, accepted.rows
     here, there = window.inside / n, accepted.inside / m
-    return (
-        of_distance("ks", "scores", ours, theirs, policy, chance),
-        Statistic.measured(
-            "wasserstein",
-            min(wasserstein(ours, theirs, accepted.grid.scores) / deviation, FARTHEST),
-            policy.wasserstein.effect,
-            unit * chance.standard("mean", n, m) / deviation,
-            policy,
-        ),
-        Statistic.measured(
-            "margin_density",
-            here - there,
-            policy.margin_density.effect,
-            critical * deviation_of(there, m) * chance.standard("inside", n, m),
-            policy,
-            most=max(there, 1 - there),
-        ),
-    )
+    noise = chance.critical(n, m) * deviation_of(there, m) * chance.standard(kind.quantity, n, m)
+    return kind.measured(here - there, noise, policy, most=max(there, 1 - there))
 
 
 def of_distance(
-    name: str,
-    quantity: str,
-    ours: Distribution,
-    theirs: Distribution,
-    policy: Drift,
-    chance: Chance,
+    kind: StatisticKind, ours: Distribution, theirs: Distribution, policy: Drift, chance: Chance
 ) -> Statistic:
     """Return the Kolmogorov-Smirnov distance of two distributions."""
     n, m = ours.moments.n, theirs.moments.n
-    noise = ks_noise(chance.standard(quantity, n, m) ** 2, tail(chance.critical(n, m)))
-    return Statistic.measured(name, ks(ours, theirs), policy.ks.effect, noise, policy, most=1.0)
+    noise = ks_noise(chance.standard(kind.quantity, n, m) ** 2, tail(chance.critical(n, m)))
+    return kind.measured(ks(ours, theirs), noise, policy, most=1.0)
 
 
-def of_loss(name: str, ours: Losses, theirs: Losses, policy: Drift, chance: Chance) -> Statistic:
+def of_loss(
+    kind: StatisticKind, ours: Losses, theirs: Losses, policy: Drift, chance: Chance
+) -> Statistic:
     """Return the rise of the mean hinge loss."""
     n, m = ours.effective_rows, theirs.effective_rows
     deviation = sqrt(theirs.hinge_variance)
-    return Statistic.measured(
-        name,
+    return kind.measured(
         ours.hinge_loss - theirs.hinge_loss,
-        policy.hinge_loss.effect,
-        chance.critical_rise(n, m) * deviation * chance.standard("hinge", n, m),
+        chance.critical_rise(n, m) * deviation * chance.standard(kind.quantity, n, m),
         policy,
-        counts="rise",
         reference=theirs.hinge_loss,
     )
 
 
-def of_violations(ours: Losses, theirs: Losses, policy: Drift, chance: Chance) -> Statistic:
+def of_violations(
+    kind: StatisticKind, ours: Losses, theirs: Losses, policy: Drift, chance: Chance
+) -> Statistic:
     """Return the change of the share of rows with y·f < 1."""
     n, m, rate = ours.effective_rows, theirs.effective_rows, theirs.violation_rate
-    return Statistic.measured(
-        "violation_rate",
+    return kind.measured(
         ours.violation_rate - rate,
-        policy.violation_rate.effect,
-        chance.critical(n, m) * deviation_of(rate, m) * chance.standard("violations", n, m),
+        chance.critical(n, m) * deviation_of(rate, m) * chance.standard(kind.quantity, n, m),
         policy,
         most=max(rate, 1 - rate),
     )

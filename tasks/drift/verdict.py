@@ -7,23 +7,23 @@ from dataclasses import dataclass
 from typing import Literal
 
 from tasks.drift import class_losses, constant, reasons
+from tasks.drift.catalogue import (
+    ALONE,
+    HINGE_LOSS,
+    KINDS,
+    KS_LABELLED,
+    LOST_LEVEL,
+    SHAPES,
+    VIOLATION_RATE,
+    shares,
+)
 from tasks.drift.class_losses import Classes, compared
 from tasks.drift.reference import Reference
-from tasks.drift.statistic import (
-    Chance,
-    Shares,
-    Statistic,
-    of_distance,
-    of_loss,
-    of_violations,
-    shapes,
-)
+from tasks.drift.statistic import Chance, Statistic, of_distance, of_loss, of_violations
 from tasks.drift.summary import Summary
 from tasks.spec.model import Drift, ModelSpec
 
 Verdict = Literal["steady", "drifting", "insufficient"]
-SHAPES = ("ks", "wasserstein", "margin_density")  # of scores: they need no label
-ALONE = ("hinge_loss", "lost_level", "constant")  # losses that are drift by themselves
 _OWN = 1 / 2  # of what a class loses must show in the loss of all
 
 
@@ -82,22 +82,27 @@ def judge_margins(
     before = None if level is None else compared(window, level.summary).together
     if not labelled or before is None or min(b.effective_rows for b in before) < least:
         before = level = None
-    shares = Shares(labelled, level is not None, class_losses.count(classes))
-    chance = Chance(reference, spec, shares)
-    found = [*shapes(window, accepted, spec.drift, chance)]
+    policy = spec.drift
+    parts = shares(policy, labelled, level is not None, class_losses.count(classes))
+    chance = Chance(reference, spec, parts)
+    found = [
+        kind.measure(kind, window, accepted, policy, chance)
+        for kind in KINDS
+        if kind.measure is not None and kind.on(policy)
+    ]
     if labelled:
         if classes.alike:
             ours, theirs = window.margins, accepted.margins
-            found.append(of_distance("ks_labelled", "margins", ours, theirs, spec.drift, chance))
-        found.append(of_loss("hinge_loss", *classes.overall, spec.drift, chance))
-        found.append(of_violations(*classes.overall, spec.drift, chance))
-        found += class_losses.statistics(classes, spec.drift, chance)
-        found += constant.statistic(window, accepted, spec.drift, chance)
+            found.append(of_distance(KS_LABELLED, ours, theirs, policy, chance))
+        found.append(of_loss(HINGE_LOSS, *classes.overall, policy, chance))
+        found.append(of_violations(VIOLATION_RATE, *classes.overall, policy, chance))
+        found += class_losses.statistics(classes, policy, chance)
+        found += constant.statistic(window, accepted, policy, chance)
     if level is not None and before is not None:
-        memory = Chance(level, spec, shares)
-        found.append(of_loss("lost_level", *before, spec.drift, memory))
+        memory = Chance(level, spec, parts)
+        found.append(of_loss(LOST_LEVEL, *before, policy, memory))
     remarks = reasons.of_classes(classes) if labelled else reasons.unused(window, classes, least)
-    return _verdict(tuple(found), labelled, spec.drift, classes, tuple(remarks))
+    return _verdict(tuple(found), labelled, policy, classes, tuple(remarks))
 
 
 def insufficient(reason: str) -> Judgement:

@@ -10,6 +10,7 @@ from typing import Any, cast
 from tasks import formats
 from tasks.drift import patience
 from tasks.drift.advice import SeenWindow, advise
+from tasks.drift.catalogue import SHAPES
 from tasks.drift.episode import Episode, Numbered, breach_of
 from tasks.drift.latch import (
     Latch,
@@ -20,7 +21,7 @@ from tasks.drift.latch import (
     windows_to_wait,
 )
 from tasks.drift.patience import Fresh
-from tasks.drift.verdict import SHAPES, Verdict
+from tasks.drift.verdict import Verdict
 from tasks.ledger import remembered
 from tasks.ledger.ledger import Ledger
 from tasks.ledger.records import ENDED as ENDED

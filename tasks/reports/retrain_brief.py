@@ -10,6 +10,7 @@ from typing import Any
 
 from tasks import store
 from tasks.classifier import capped
+from tasks.drift.catalogue import unit, words
 from tasks.drift.class_spread import QUANTITIES
 from tasks.drift.diagnosis import Diagnosis
 from tasks.drift.episode import breach_of
@@ -31,11 +32,6 @@ _LONGEST_FOLDER = 200  # characters of a proposal's name in a path
 _SHOWN_WINDOWS = 26
 _SHOWN_CLASSES = 6  # in a table's columns
 _SHOWN = 0.0005  # what three digits do not round to nothing
-_UNITS = {"wasserstein": " σ", "class_margin": " σ"}
-_WORDS = {
-    "lost_level": "hinge loss above the best earlier champion's",
-    "constant": "hinge loss above the best constant's",
-}
 
 
 def publish(
@@ -161,7 +157,7 @@ def _evidence(known: Status, proposal: Proposal) -> list[str]:
     rows = [
         (
             _title(s),
-            f"{s['value']:+.3f}{_UNITS.get(s['name'], '')}",
+            f"{s['value']:+.3f}{unit(s['name'])}",
             f"{s['effect']:.3f}",
             f"{s['noise']:.3f}",
             f"**{s['pressure']:.1f} ×**" if s["pressure"] > 1 else _within(s),
@@ -192,7 +188,7 @@ def _shown(statistics: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
 
 
 def _title(s: Mapping[str, Any]) -> str:
-    name = _WORDS.get(s["name"], str(s["name"]).replace("_", " "))
+    name = words(str(s["name"]))
     return f"{name} of {as_text(s['of'])}" if s.get("of") else name
 
 

@@ -18,6 +18,9 @@ from pydantic.fields import FieldInfo
 # Options since release 0.1, each with the default that it came with, as JSON. None is ever changed.
 ADDED: Mapping[str, Any] = {
     "drift.class_margin": {"effect": 0.5},
+    "drift.energy": None,
+    "source.delta": None,
+    "label.source.delta": None,
 }
 
 _EFFECTS = "ks wasserstein margin_density hinge_loss violation_rate class_loss class_recall"

@@ -69,7 +69,7 @@ class Owner(SpecPart):
 
 
 class Place(SpecPart):
-    """Where rows are: files or a SQL table."""
+    """Where rows are: files, a SQL table or a Delta Lake table."""
 
     path: Path | None = Field(
         default=None,
@@ -80,16 +80,29 @@ class Place(SpecPart):
         default=None,
         description="name of the environment variable that holds the table's SQLAlchemy URL",
     )
+    delta: Path | None = Field(
+        default=None,
+        description="folder or URL of a Delta Lake table, instead of `path`; needs "
+        "`requirements-delta.txt`",
+    )
 
     @model_validator(mode="after")
     def _one_kind(self) -> Self:
-        if (self.path is None) == (self.table is None):
-            raise ValueError("give either `path` (files) or `table` (SQL)")
+        if sum(place is not None for place in (self.path, self.table, self.delta)) != 1:
+            raise ValueError("give one of `path` (files), `table` (SQL) and `delta` (Delta Lake)")
         if self.table is not None and self.database is None:
             raise ValueError("`table` needs `database`: the name of an environment variable")
         return self
 
+    @property
+    def kind(self) -> str:
+        """Return the option that says where the rows are: what reads them goes by it."""
+        kinds = {"path": self.path, "table": self.table, "delta": self.delta}
+        return next(kind for kind, place in kinds.items() if place is not None)
+
     def __str__(self) -> str:
+        if self.delta is not None:
+            return f"Delta table {self.delta}"
         return self.path or f"table {self.table}"
 
 

@@ -42,6 +42,11 @@ class Drift(SpecPart):
         default=Effect(effect=0.10),
         description="change of the share of rows with a margin in -1 … 1",
     )
+    energy: Effect | None = Field(
+        default=None,
+        description="energy distance, in roots of standard deviations of the reference; left out: "
+        "not measured, and without a share of the false alarms",
+    )
     hinge_loss: Effect = Field(
         default=Effect(effect=0.10), description="rise of the mean hinge loss (labelled)"
     )

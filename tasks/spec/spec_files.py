@@ -199,7 +199,9 @@ def _options(part: type[BaseModel], prefix: str) -> Iterator[tuple[str, str, str
         elif inner == [Gate]:
             yield f"{prefix}{name}", "see below", field.description or ""
         elif inner == [Effect]:
-            yield f"{prefix}{name}.effect", str(field.default.effect), field.description or ""
+            off = field.default is None
+            default = "–" if off else str(field.default.effect)
+            yield f"{prefix}{name}.effect", default, field.description or ""
         elif inner:
             yield from _options(inner[0], f"{prefix}{name}.")
         else:

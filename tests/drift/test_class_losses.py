@@ -21,7 +21,7 @@ from tasks.drift.class_spread import QUANTITIES, class_effects
 from tasks.drift.grid import Grid
 from tasks.drift.latch import Reading, fold
 from tasks.drift.reference import Reference, reference_of
-from tasks.drift.statistic import Shares, Statistic
+from tasks.drift.statistic import Statistic
 from tasks.drift.summary import Losses, Summary, from_json, merge_all, summarise, to_json
 from tasks.drift.verdict import Judgement, judge_margins
 from tasks.spec.model import ModelSpec
@@ -287,14 +287,6 @@ def test_a_reference_that_does_not_know_the_spread_of_margins_leaves_them_unjudg
     assert figures(kept) == figures(now)
     assert count(compared(blocks[0], before.summary)) == 4
     assert figure(said, "class_loss of no").noise < figure(now, "class_loss of no").noise
-
-
-@pytest.mark.parametrize("statistics", [5, 6, 120])
-def test_the_shares_of_the_budget_add_up_to_one(statistics: int) -> None:
-    for level in (False, True):
-        shares = Shares(True, level, statistics)
-        total = 5 * shares.shape + (1 + level) * shares.loss + statistics * shares.of_class
-        assert total == pytest.approx(1)
 
 
 def test_what_one_class_loses_and_the_other_wins_is_no_drift() -> None:

@@ -12,6 +12,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
+from tasks.drift.catalogue import words
 from tasks.drift.reliability_table import ReliabilityTable, to_json
 from tasks.drift.statistic import Statistic
 from tasks.flows import asking
@@ -42,7 +43,7 @@ def test_the_drift_brief_says_what_drifted_since_when_and_what_is_proposed(at: A
     at("drifted")
     asked = propose()
     assert asked["subject"] == "churn: the margins drifted, retrain version 1?"
-    for words in (
+    for phrase in (
         "version 1 have drifted since 2026-01-09",
         "2 of the last 3 windows",
         "train `linear_svc` on 2026-01-09 → 2026-01-11",
@@ -51,7 +52,7 @@ def test_the_drift_brief_says_what_drifted_since_when_and_what_is_proposed(at: A
         "proposed by gatelatch",
         f"Evidence `{asked['evidence'][:12]}`",
     ):
-        assert words in asked["body"]
+        assert phrase in asked["body"]
 
 
 def test_the_drift_brief_counts_no_window_of_an_earlier_champion(at: At) -> None:
@@ -72,7 +73,7 @@ def test_the_drift_brief_has_each_statistic_beside_its_limit(at: At) -> None:
     assert len(newest["statistics"]) == 13
     assert f"300 rows: {retrain_brief.as_text(read().observations[-1].reason)}." in body
     for s in newest["statistics"]:
-        told = retrain_brief._WORDS.get(s["name"], s["name"].replace("_", " "))
+        told = words(s["name"])
         name = re.escape(told + (f" of {s['of']}" if s["of"] else ""))
         assert re.search(rf"^\| {name} \| \{s['value']:+.3f}.* \| {s['limit']:.3f} \|", body, re.M)
     assert re.search(rf"^\| accuracy \| 0\.\d+ \| {newest['accuracy']:.3f} \|", body, re.M)

@@ -118,10 +118,13 @@ MISTAKES: dict[str, tuple[dict[str, object], list[str]]] = {
         },
         ["owner.approvers is empty", "or set approval.rollback: automatic"],
     ),
-    "two sources": ({"source.table": "t"}, ["source: give either `path` (files) or `table` (SQL)"]),
+    "two sources": (
+        {"source.table": "t"},
+        ["source: give one of `path` (files), `table` (SQL) and `delta` (Delta Lake)"],
+    ),
     "two label sources": (
         {"label.source": {"path": "a", "table": "b"}},
-        ["label.source: give either `path` (files) or `table` (SQL)"],
+        ["label.source: give one of `path` (files), `table` (SQL) and `delta` (Delta Lake)"],
     ),
     "label table": (
         {"label.source": {"table": "outcomes"}},
@@ -129,7 +132,7 @@ MISTAKES: dict[str, tuple[dict[str, object], list[str]]] = {
     ),
     "label source": (
         {"label.source": {"path": "a", "time": "t"}},
-        ["label.source.time: unknown option", "known: path, table, database, key, column"],
+        ["label.source.time: unknown option", "known: path, table, database, delta, key, column"],
     ),
     "delay": ({"label.delay": "soon"}, ["label.delay: 'soon':", "2w (event time after a window"]),
     "leak": ({"label.column": "x"}, ["label.column 'x' must not be a feature", "take it out"]),
