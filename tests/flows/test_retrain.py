@@ -9,8 +9,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from tasks.classifier import finite
 from tasks.data.readers import SourceChanged
-from tasks.drift import summary
 from tasks.flows import monitor, rollback
 from tasks.flows.measure import measure
 from tasks.flows.rollback import RollbackError
@@ -102,7 +102,7 @@ def test_scores_that_no_summary_can_take_make_their_window_insufficient_by_name(
 ) -> None:
     at("bootstrapped")
     # Features are bounded, and capped, so that few models pass it.
-    monkeypatch.setattr(summary, "LARGEST", 15.0)
+    monkeypatch.setattr(finite, "LARGEST", 15.0)
     columns = {name: rows(6)[name] for name in ("x", "z")}
     for values in columns.values():
         values[[3, 4]] = 99.0

@@ -11,7 +11,6 @@ import pytest
 from tasks.data.served_by import ScoredBy
 from tasks.drift.diagnosis import Diagnosis
 from tasks.ledger.figures import Change, HeldProbabilities, WindowFigures
-from tasks.spec.part import SpecError
 from tests.ledger.test_ledger import observation
 
 CHANGE = Change(total=-0.5, features={"x": -0.6}, rest=0.1)
@@ -58,11 +57,6 @@ def test_what_was_not_measured_is_not_written() -> None:
 def test_format_1_has_no_number_so_that_a_window_run_again_says_the_same() -> None:
     assert "format" not in LABELLED.to_json()
     assert WindowFigures.from_json({**LABELLED.to_json(), "format": 1}) == LABELLED
-
-
-def test_figures_of_a_later_release_are_named_with_the_way_out() -> None:
-    with pytest.raises(SpecError, match=r"format 2, and this release reads 1; install"):
-        WindowFigures.from_json({**LABELLED.to_json(), "format": 2})
 
 
 @pytest.mark.parametrize("kept", [{}, {"accepted": 3, "of a later release": 1}])
