@@ -19,7 +19,7 @@ from tenacity import retry, retry_if_exception, stop_after_attempt
 
 from tasks import scratch
 from tasks.classifier import skops_file
-from tasks.disk import Unusable, refusal
+from tasks.disk import Unusable, refusal, unwritten
 from tasks.errors import Final, Retryable
 from tasks.signing import signatures
 
@@ -245,17 +245,23 @@ def _put(run_id: str, name: str, content: bytes) -> None:
 
 def _get(run_id: str, name: str) -> bytes:
     from mlflow.artifacts import download_artifacts
+    from mlflow.exceptions import MlflowException
 
     with (
-        scratch.folder() as folder,
+        scratch.folder() as folder,  # of what is fetched, it alone can be full
         asking(f"{name} of run {run_id} cannot be fetched", _ANEW) as client,
     ):
         # Not the client's own way to a run's files: it calls whatever goes wrong a wrong path.
         place = f"{client.get_run(run_id).info.artifact_uri}/work"
-        content, seal = (
-            Path(download_artifacts(f"{place}/{part}", dst_path=folder)).read_bytes()
-            for part in (name, f"{name}.sig")
-        )
+        try:
+            content, seal = (
+                Path(download_artifacts(f"{place}/{part}", dst_path=folder)).read_bytes()
+                for part in (name, f"{name}.sig")
+            )
+        except MlflowException as error:
+            if refusal(error):
+                raise unwritten(f"the temporary folder {folder} (TMPDIR)", error) from None
+            raise
     try:
         signatures.check(content, f"{run_id}/{name}", seal)
     except signatures.SignatureRefused as error:
