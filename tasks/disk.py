@@ -46,7 +46,7 @@ _SAID = {
 def unwritten(place: str, error: BaseException) -> Unusable:
     """Return the error of a place that was not written."""
     code = error.errno if isinstance(error, OSError) else None
-    reason, remedy = _REASONS.get(code or 0, (said(error), "repair it"))
+    reason, remedy = _REASONS.get(code or 0) or refusal(error) or (said(error), "repair it")
     return Unusable(f"{place} cannot be written: {reason}; {remedy}, then run this again")
 
 

@@ -20,6 +20,7 @@ from tasks.flows.window_steps import Measured, Validated
 from tasks.ledger import remembered, status
 from tasks.ledger.ledger import Ledger
 from tasks.ledger.records import Observation, champion_at
+from tasks.ledger.status import Status
 from tasks.promotion import shadow
 from tasks.reports import validation_page
 from tasks.spec.model import ModelSpec, SpecError
@@ -133,18 +134,19 @@ def action(spec: ModelSpec, span: str = "") -> dict[str, Any] | None:
     A rollback goes before a retrain: it takes seconds, and what is retrained would be measured
     against a champion that is on its way out. With the `span` of a backfill, see `due_after`.
     """
-    worse = None if span else rollback.due(spec)
+    # Read once: a window that another run records meanwhile asks for neither, or is seen by both.
+    known = status.read(spec, Ledger.open())
+    worse = None if span else rollback.due(known)
     if worse is not None and not worse.silence:
         conf: dict[str, Any] = {"reason": worse.reason}
         return {"flow": "rollback", "proposal": worse.proposal, "conf": conf}
-    proposal = due_after(spec, span) if span else due(spec)
+    proposal = due_after(known, span) if span else known.due
     if proposal is not None:
         asked = Numbered.parse(proposal)
         kind = "retrain" if asked is None else asked.asks
         reason = "drift" if kind == "retrain" else "calibration drift"
         conf = {"reason": reason, "action": kind, "backfill": span}
         return {"flow": "retrain", "proposal": proposal, "conf": conf}
-    known = status.read(spec, Ledger.open())
     if worse is not None:
         return {"silence": f"{spec.model}: nobody is asked to roll back: {worse.silence}"}
     if known.silence:
@@ -153,17 +155,8 @@ def action(spec: ModelSpec, span: str = "") -> dict[str, Any] | None:
     return {"waits": f"{spec.model}: {told}"} if told else None
 
 
-def due(spec: ModelSpec) -> str | None:
-    """Return the name of the proposal that an open episode waits for; None if none does.
-
-    Read from the newest state of the fold, whichever window the caller just observed: so the last
-    of several parallel runs finds what they saw together.
-    """
-    return status.read(spec, Ledger.open()).due
-
-
-def due_after(spec: ModelSpec, span: str) -> str | None:
-    """Return what `due` does, once every window of a backfilled range is observed; else None.
+def due_after(known: Status, span: str) -> str | None:
+    """Return what is due, once every window of a backfilled range is observed; else None.
 
     So the last of its runs asks, whichever that is; should two see the end of it at once, they
     name the same proposal.
@@ -178,11 +171,12 @@ def due_after(spec: ModelSpec, span: str) -> str | None:
     tasks.bounds.OutOfBounds
         If it is no such range, or one of too many windows.
     """
-    known = status.read(spec, Ledger.open())
     seen = {o.window for o in known.observations}
     # Before the first champion there is nothing to observe.
     expected = [
-        window for window in span_of(spec, span) if champion_at(known.promotions, window.start)
+        window
+        for window in span_of(known.spec, span)
+        if champion_at(known.promotions, window.start)
     ]
     return known.due if expected and seen.issuperset(expected) else None
 

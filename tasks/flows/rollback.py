@@ -10,6 +10,7 @@ from tasks.errors import Final
 from tasks.ledger import evidence, status
 from tasks.ledger.ledger import Ledger
 from tasks.ledger.records import Decision, Observation, Promotion, Proposal
+from tasks.ledger.status import Status
 from tasks.promotion import approval, canary, questions, returning
 from tasks.promotion.answers import visible
 from tasks.promotion.approval import NotApproved, NotDue
@@ -25,19 +26,17 @@ class RollbackError(Final):
     """A rollback that cannot be done: says why, and the way out."""
 
 
-def due(spec: ModelSpec) -> canary.Worse | None:
+def due(known: Status) -> canary.Worse | None:
     """Return the rollback that the ledger's observations ask for; None if they ask for none.
 
     To a version that still serves beside the champion, or to an earlier champion that is the better
     one again.
     """
-    ledger = Ledger.open()
-    known = status.read(spec, ledger)
 
     def seen(version: int) -> list[Observation]:
-        return ledger.observations_of(spec.model, version)
+        return Ledger.open().observations_of(known.spec.model, version)
 
-    serving = canary.due(known, seen) if spec.source.version_column is not None else None
+    serving = canary.due(known, seen) if known.spec.source.version_column is not None else None
     return serving or returning.due(known, seen)
 
 
@@ -85,7 +84,7 @@ def propose(spec: ModelSpec, proposal: str) -> Proposal:
     ledger = Ledger.open()
     if earlier := _named(spec, ledger, proposal):
         return earlier
-    found = due(spec)
+    found = due(status.read(spec, ledger))
     asked = Numbered.parse(proposal)
     if found is None or found.silence or asked is None or found.episode != asked.episode:
         raise NotDue(f"{spec.model}: no rollback named {proposal} is due any more")

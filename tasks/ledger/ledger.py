@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import sqlite3
 from collections.abc import Callable, Mapping
 from dataclasses import fields
 from datetime import UTC, datetime
@@ -43,6 +44,8 @@ from tasks.ledger.tables import (
     QUESTIONS,
 )
 from tasks.spec.windows import Window
+
+PATIENCE = 30  # seconds, for another process's lock on SQLite
 
 _Row = TypeVar("_Row")
 
@@ -439,5 +442,17 @@ def _plain(value: Any) -> Any:
 
 def _patient(connection: Any, _: Any) -> None:
     # Parallel windows write at once: wait for the lock instead of failing.
-    connection.execute("PRAGMA busy_timeout = 30000")
-    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute(f"PRAGMA busy_timeout = {PATIENCE * 1000}")
+    if connection.execute("PRAGMA journal_mode").fetchone() != ("wal",):
+        _write_ahead(connection)
+
+
+def _write_ahead(connection: Any) -> None:
+    """Let readers and a writer work at once, from now on; to switch to it, SQLite does not wait."""
+    from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_random
+
+    locked = retry_if_exception_type(sqlite3.OperationalError)
+    patient = Retrying(
+        retry=locked, stop=stop_after_delay(PATIENCE), wait=wait_random(0.01, 0.1), reraise=True
+    )
+    patient(connection.execute, "PRAGMA journal_mode = WAL")

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tasks.flows import monitor, ready, retrain, rollback
+from tasks.flows import ready, retrain, rollback
 from tasks.ledger.ledger import Conflict
 from tasks.promotion import approval, promotion
 from tasks.promotion.approval import NotApproved, NotDue
@@ -57,7 +57,7 @@ def test_after_a_refusal_the_second_proposal_waits_until_the_latch_has_rested(
     due = []
     for number in (11, 12):
         watch(number)
-        due.append(monitor.due(MODEL))
+        due.append(read().due)
     assert due == [None, f"{EPISODE}.2"]
 
 
@@ -80,7 +80,7 @@ def test_a_person_cannot_take_a_name_of_the_monitors(at: At, name: str) -> None:
     at("drifted")
     with pytest.raises(NotApproved, match="are the monitor's; trigger again and leave the run id"):
         propose(name, proposer="ada", by_monitor=False)
-    assert monitor.due(MODEL) == FIRST
+    assert read().due == FIRST
 
 
 def test_what_a_person_proposes_is_their_own_whatever_they_ask_for(at: At) -> None:

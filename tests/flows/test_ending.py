@@ -65,7 +65,7 @@ def test_what_ended_is_asked_again_after_one_two_and_four_windows_and_then_it_is
     at("drifted")
     asked, watched = [], 10
     for _ in range(latch.MOST_IN_A_ROW):
-        while (name := monitor.due(MODEL)) is None:
+        while (name := read().due) is None:
             watched += 1
             again(watched)
         asked.append((name, watched))
@@ -77,7 +77,7 @@ def test_what_ended_is_asked_again_after_one_two_and_four_windows_and_then_it_is
     assert asked == [(f"{EPISODE}.{k}", n) for k, n in ((1, 10), (2, 11), (3, 13), (4, 17))]
     for number in range(18, 30):
         again(number)
-    assert monitor.due(MODEL) is None
+    assert read().due is None
     silence = read().silence
     assert silence is not None
     assert "4 proposals in a row ended so" in silence
@@ -103,9 +103,9 @@ def test_a_person_who_refuses_between_two_dead_runs_begins_the_count_anew(at: At
     propose(f"{EPISODE}.2")
     approval.decide(MODEL, f"{EPISODE}.2", "retrain", answer(option="Reject"))
     again(12)
-    assert (monitor.due(MODEL), read().history.now.state) == (None, "resting")
+    assert (read().due, read().history.now.state) == (None, "resting")
     again(13)
-    assert monitor.due(MODEL) == f"{EPISODE}.3"
+    assert read().due == f"{EPISODE}.3"
 
 
 @pytest.mark.parametrize(
@@ -146,27 +146,27 @@ def test_a_spec_that_changes_while_a_question_waits_ends_it_and_asks_anew(at: At
     late = approval.decide(other, FIRST, "retrain", answer())
     assert (late.step, late.answer) == ("run", "ended")
     again(11)
-    assert monitor.due(other) == f"{EPISODE}.2"
+    assert status.read(other, Ledger.open()).due == f"{EPISODE}.2"
 
 
 def test_an_answer_that_does_not_count_does_not_silence_a_model(at: At) -> None:
     at("drifted")
     propose()
     assert approval.decide(MODEL, FIRST, "retrain", answer(by="mallory")).answer == "invalid"
-    assert (read().history.now.state, monitor.due(MODEL)) == ("open", None)
+    assert (read().history.now.state, read().due) == ("open", None)
     again(11)
-    assert monitor.due(MODEL) == f"{EPISODE}.2"
+    assert read().due == f"{EPISODE}.2"
 
 
 def test_what_a_person_proposed_rests_no_latch_and_holds_up_no_episode(at: At) -> None:
     at("drifted")
     propose("by hand")
-    assert monitor.due(MODEL) == FIRST
+    assert read().due == FIRST
     approval.decide(MODEL, "by hand", "retrain", answer(option="Reject"))
-    assert (monitor.due(MODEL), read().history.now.state) == (FIRST, "open")
+    assert (read().due, read().history.now.state) == (FIRST, "open")
     propose("another")
     approval.withdraw(MODEL, "another", "otto", "not today")
-    assert monitor.due(MODEL) == FIRST
+    assert read().due == FIRST
 
 
 def test_a_refusal_rests_from_the_newest_observed_window_whatever_rows_it_was_about(
@@ -189,7 +189,7 @@ def test_a_run_id_that_somebody_else_took_does_not_stop_an_episode(at: At) -> No
     assert (mine.episode, mine.proposer) == (EPISODE, "gatelatch")
     ending.end(MODEL, taken, "monitor", "gone")
     again(11)
-    assert monitor.due(MODEL) == f"{EPISODE}.6"
+    assert read().due == f"{EPISODE}.6"
     with pytest.raises(NotDue, match="this number is past"):
         propose(FIRST)
 
@@ -319,4 +319,4 @@ def test_a_foreign_row_that_ends_a_proposal_twice_changes_nothing(at: At) -> Non
         )
     assert not read().live
     watch(11)
-    assert monitor.due(MODEL) is None  # a refusal among them rests the latch
+    assert read().due is None  # a refusal among them rests the latch

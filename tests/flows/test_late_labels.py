@@ -278,10 +278,10 @@ def test_an_episode_that_the_labels_do_not_confirm_is_over_before_anyone_is_aske
     for number in (6, 7):
         shift(number)
         run(number)
-    assert monitor.due(LATE) == "churn.v1.20260106T0000.1"
+    assert status.read(LATE, Ledger.open()).due == "churn.v1.20260106T0000.1"
     shutil.copy("later-6.parquet", "labels/2026-01-08.parquet")
     run(8)
-    assert monitor.due(LATE) is None
+    assert status.read(LATE, Ledger.open()).due is None
 
 
 ORDERS: dict[str, tuple[list[int], int]] = {

@@ -91,7 +91,7 @@ def test_two_windows_in_which_the_probabilities_fail_ask_to_recalibrate_and_not_
     seen = [watch(number) for number in (6, 7, 8)]
     assert [o.verdict for o in seen] == ["steady"] * 3
     assert [of_calibration(o) for o in seen] == ["drifting"] * 3
-    assert monitor.due(SPEC) == FIRST
+    assert read().due == FIRST
     brief = propose()
     (_, asked) = read().proposals
     assert (asked.kind, asked.episode, asked.proposer) == ("recalibrate", EPISODE, "gatelatch")
@@ -138,7 +138,7 @@ def test_the_recalibrated_champion_decides_alike_and_says_better_how_sure_it_is(
     seen = [watch(number) for number in (9, 10, 11, 12)]
     assert [o.version for o in seen] == [2] * 4
     assert "drifting" not in [of_calibration(o) for o in seen]
-    assert monitor.due(SPEC) is None
+    assert read().due is None
 
 
 def test_the_brief_looks_past_the_windows_that_still_wait_for_their_labels(at: At) -> None:
@@ -162,17 +162,17 @@ def test_an_episode_closes_when_the_probabilities_hold_again(at: At) -> None:
     for number in (8, 9, 10):
         watch(number, **noisy(number, share=0.0))
     assert read().calibration.now.state == "closed"
-    assert monitor.due(SPEC) is None
+    assert read().due is None
 
 
 def test_labels_that_come_late_confirm_what_nothing_was_said_about(at: At) -> None:
     at("bootstrapped")
     unlabelled = [watch(number, y=np.full(900, np.nan)) for number in (6, 7)]
     assert [of_calibration(o) for o in unlabelled] == ["insufficient"] * 2
-    assert monitor.due(SPEC) is None
+    assert read().due is None
     again = [watch(number) for number in (6, 7)]
     assert [o.revision for o in again] == [1, 1]
-    assert monitor.due(SPEC) == FIRST
+    assert read().due == FIRST
 
 
 def test_while_the_margins_drift_nobody_is_asked_to_recalibrate(at: At) -> None:
@@ -181,7 +181,7 @@ def test_while_the_margins_drift_nobody_is_asked_to_recalibrate(at: At) -> None:
         watch(number, MODEL, **noisy(number, turned=True, share=0.0))
     known = status.read(MODEL, Ledger.open())
     assert known.history.now.state == known.calibration.now.state == "open"
-    assert monitor.due(MODEL) == "churn.v1.20260106T0000.1"
+    assert status.read(MODEL, Ledger.open()).due == "churn.v1.20260106T0000.1"
 
 
 def test_one_who_does_not_want_to_recalibrate_is_still_asked_about_drift(at: At) -> None:
@@ -190,11 +190,11 @@ def test_one_who_does_not_want_to_recalibrate_is_still_asked_about_drift(at: At)
         watch(number)
     propose()
     approval.decide(SPEC, FIRST, "retrain", answer(option="Reject"))
-    assert monitor.due(SPEC) is None
+    assert read().due is None
     assert read().calibration.now.state == "resting"
     for number in (8, 9):
         watch(number, **noisy(number, turned=True, share=0.0))
-    assert monitor.due(SPEC) == "churn.v1.20260108T0000.1"
+    assert read().due == "churn.v1.20260108T0000.1"
 
 
 def test_drift_is_asked_about_though_nobody_has_answered_whether_to_recalibrate(at: At) -> None:
@@ -202,13 +202,13 @@ def test_drift_is_asked_about_though_nobody_has_answered_whether_to_recalibrate(
     for number in (6, 7):
         watch(number)
     propose()
-    assert monitor.due(SPEC) is None
+    assert read().due is None
     for number in (8, 9):
         watch(number, **noisy(number, turned=True, share=0.0))
-    assert monitor.due(SPEC) == "churn.v1.20260108T0000.1"
+    assert read().due == "churn.v1.20260108T0000.1"
     propose("churn.v1.20260108T0000.1", action="retrain")
     assert read().proposals[-1].episode == "churn.v1.20260108T0000"
-    assert monitor.due(SPEC) is None
+    assert read().due is None
     assert {p.kind for p in read().live} == {"retrain", "recalibrate"}
 
 
@@ -219,7 +219,7 @@ def test_if_the_spec_says_so_it_is_only_written_down(at: At) -> None:
     )
     seen = [watch(number, quiet) for number in (6, 7)]
     assert [of_calibration(o) for o in seen] == ["drifting"] * 2
-    assert monitor.due(quiet) is None
+    assert status.read(quiet, Ledger.open()).due is None
 
 
 def test_probabilities_that_hold_are_not_replaced_by_hand_either(at: At) -> None:

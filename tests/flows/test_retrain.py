@@ -48,9 +48,9 @@ def test_drift_opens_the_latch_and_the_due_proposal_is_named_after_its_episode(a
     assert [o.verdict for o in known.observations] == ["steady"] * 3 + ["drifting"] * 2
     states = [latch.state for _, latch in known.history.steps]
     assert states == ["closed"] * 4 + ["open"]  # what begins with a bootstrap does not rest
-    assert monitor.due(MODEL) == FIRST
+    assert read().due == FIRST
     propose()
-    assert monitor.due(MODEL) is None
+    assert read().due is None
 
 
 ORDERS = {"backwards": [10, 9, 8, 7, 6], "shuffled and twice": [8, 10, 6, 10, 9, 6, 7, 8]}

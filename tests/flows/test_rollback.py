@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 import yaml
 from typer.testing import CliRunner, Result
 
@@ -14,6 +15,7 @@ from tasks.__main__ import app
 from tasks.flows import monitor, rollback
 from tasks.flows.measure import measure
 from tasks.flows.rollback import RollbackError
+from tasks.ledger import status
 from tasks.ledger.ledger import Ledger
 from tasks.promotion import approval
 from tasks.promotion.approval import NotApproved, NotDue
@@ -138,6 +140,31 @@ def test_a_champion_worse_than_what_still_serves_is_rolled_back_after_an_approva
     assert monitor.action(LOGGED) is None
 
 
+def test_a_window_recorded_while_a_run_decides_never_makes_it_retrain_rather_than_roll_back(
+    at: At,
+) -> None:
+    reads, number = 1, 0
+    while number < reads:  # it is recorded before the first read of the ledger, the second, …
+        at("promoted")
+        serve(11)
+        seen: list[str] = []
+
+        def meanwhile(*_: Any, seen: list[str] = seen, number: int = number) -> None:
+            seen.append("read")
+            if len(seen) == number + 1:
+                serve(12)
+                del seen[number + 1 :]
+
+        engine = Ledger.open()._engine
+        sa.event.listen(engine, "before_cursor_execute", meanwhile)
+        action = monitor.action(LOGGED)
+        sa.event.remove(engine, "before_cursor_execute", meanwhile)
+        assert action is None or (action["flow"], action["proposal"]) == ("rollback", WORSE)
+        assert len(read().observations) > 1
+        reads, number = len(seen), number + 1
+    assert reads > 5
+
+
 def test_a_refused_rollback_leaves_the_champion_and_the_latch_of_retrains(at: At) -> None:
     at("promoted")
     for number in (11, 12):
@@ -148,7 +175,7 @@ def test_a_refused_rollback_leaves_the_champion_and_the_latch_of_retrains(at: At
     with pytest.raises(NotApproved, match="rollback was rejected by ada"):
         rollback.promote_back(LOGGED, WORSE)
     assert (read().champion, read().history.now.rests_until) == (2, rests)
-    assert rollback.due(LOGGED) is None
+    assert rollback.due(status.read(LOGGED, Ledger.open())) is None
 
 
 def test_a_spec_may_roll_back_by_itself(at: At) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+from pathlib import Path
 from typing import Any
 
 from tasks.ledger import seals
@@ -62,3 +63,20 @@ def test_of_eight_processes_promoting_at_once_exactly_one_wins_each_round(url: s
     assert fault(trail) is seals.fault("churn", trail, seals.trusted()) is None
     assert [found.position for found in trail.links] == list(range(1, PROCESSES + ROUNDS + 1))
     ledger._engine.dispose()
+
+
+def first_connection(folder: Path) -> None:
+    for turn in range(ROUNDS):
+        _GATE.wait()  # nobody has made the file yet
+        ledger = Ledger(f"sqlite:///{folder}/{turn}.db")
+        assert ledger._engine.connect().exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
+        ledger._engine.dispose()
+
+
+def test_of_eight_processes_connecting_first_at_once_none_is_told_that_it_is_locked(
+    tmp_path: Path,
+) -> None:
+    context = multiprocessing.get_context("spawn")
+    gate = context.Barrier(PROCESSES, timeout=120)
+    with context.Pool(PROCESSES, together, (gate,)) as pool:
+        pool.map(first_connection, [tmp_path] * PROCESSES, chunksize=1)

@@ -164,16 +164,16 @@ def test_the_last_window_of_a_backfill_proposes_whichever_it_is(at: At) -> None:
     span = f"{window(6).start:%Y-%m-%d}/{window(10).start:%Y-%m-%d}"
     for number in (9, 6, 10, 8):
         watch(number)
-        assert monitor.due_after(MODEL, span) is None
+        assert monitor.due_after(read(), span) is None
     watch(7)
-    assert monitor.due_after(MODEL, span) == FIRST
+    assert monitor.due_after(read(), span) == FIRST
     body = propose(reason=f"drift, found by the backfill of {span}")["body"]
     assert f"This is past drift: drift, found by the backfill of {span}." in body
-    assert monitor.due_after(MODEL, span) is None  # it is proposed; run again, nothing more comes
+    assert monitor.due_after(read(), span) is None  # it is proposed; run again, nothing more comes
 
 
 @pytest.mark.parametrize("span", ["2026-01-06", "2026-01-06/soon", "a/b/c"])
 def test_a_range_that_is_none_is_named(at: At, span: str) -> None:
     at("bootstrapped")
     with pytest.raises(ValueError, match=r"range|isoformat"):
-        monitor.due_after(MODEL, span)
+        monitor.due_after(read(), span)
