@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 from rich.console import Console
@@ -69,6 +70,8 @@ def show(report: Report, out: Console, *, wide: bool = False) -> None:
     for back in tried.played.rollbacks:
         at = windows[back.index].end
         out.print(f"{at:%Y-%m-%d}  back to version {back.target}: {back.reason}", highlight=False)
+    for line in _budget(tried):
+        out.print(escape(line), highlight=False)
     for what, line in _unpromised(tried):
         out.print(f"[yellow]{what}:[/] {escape(line)}")
     out.print("\n[bold]policies[/]  gain: points of accuracy per retrain, beside never")
@@ -79,6 +82,28 @@ def show(report: Report, out: Console, *, wide: bool = False) -> None:
     if report.sweep:
         out.print("\n[bold]sweep[/]  ●: no other point beats it")
         out.print(_sweep(report, wide))
+
+
+def _budget(tried: Trial) -> Iterator[str]:
+    """Yield when the error budget would have paged, beside when the latch opened."""
+    spec, told = tried.spec, replay_report.budget_spent(tried)
+    if spec.slo is None or not told:
+        return
+    of = f"{spec.slo.metric.replace('_', ' ')} {spec.slo.budget:g} above the reference"
+    if not any(now.judged for now in told):
+        yield f"no error budget ({of}): no window has labels enough"
+        return
+    pages = replay_report.paged(tried)
+    paged = ", ".join(f"{p.window.end + spec.label.delay:%Y-%m-%d}" for p in pages) or "never"
+    steps = tried.played.steps
+    states = ["closed", *(step.latch.state for step in steps)]
+    opened = (
+        f"{now.window.end:%Y-%m-%d}"
+        for now, (before, state) in zip(told, pairwise(states), strict=True)
+        if state == "open" != before
+    )
+    yield f"error budget ({of}, over {told[0].windows} windows) would have paged: {paged}"
+    yield f"the latch opened: {', '.join(opened) or 'never'}"
 
 
 def _unpromised(tried: Trial) -> Iterator[tuple[str, str]]:

@@ -21,10 +21,13 @@ def status(
     """Show a model's windows, latch, proposals and promotions."""
     from tasks.cli import status_tables
     from tasks.ledger import status as state
+    from tasks.ledger.budget import error_budget_of
     from tasks.ledger.ledger import Ledger
 
     known = state.read(find(model), Ledger.open())
     if as_json:
-        print(json.dumps(state.as_json(known), indent=2))
+        spent = error_budget_of(known)
+        told = {} if spent is None else {"error_budget": spent.to_json()}
+        print(json.dumps({**state.as_json(known), **told}, indent=2))
     else:
         status_tables.show(known, windows, wide=wide)

@@ -9,6 +9,7 @@ from rich.markup import escape
 
 from tasks.cli.console import STYLES, Column, Fitted, moment, out, tabulate
 from tasks.ledger import status as state
+from tasks.ledger.budget import error_budget_of
 from tasks.ledger.status import Status
 
 
@@ -35,6 +36,8 @@ def show(status: Status, newest: int, *, wide: bool = False, out: Console = out)
     if status.calibration.now.episode:
         probabilities = status.calibration.now
         out.print(f"calibration: [bold]{probabilities.state}[/]  episode: {probabilities.episode}")
+    if (spent := error_budget_of(status)) is not None:
+        out.print(escape(spent.sentence), highlight=False)
     if told["windows"]:
         why = "" if wide else "  why: farthest above its limit, + how many more"
         out.print(f"\n[bold]windows[/]{why}")

@@ -21,6 +21,7 @@ from tasks.classifier.training import TrainingError
 from tasks.drift import patience
 from tasks.drift.attribution import change
 from tasks.drift.episode import breach_of
+from tasks.drift.error_budget import MetricSeen
 from tasks.drift.latch import Latch, Pause, Reading, fold, windows_to_wait
 from tasks.drift.patience import Fresh
 from tasks.drift.verdict import Judgement, insufficient, judge_margins
@@ -37,7 +38,8 @@ class Step:
     """One window: what was measured, what it means, where the latch stood at its end.
 
     `judgement` is of all labels that came within the history, `latch` of those that were there
-    at the window's end; `labels` are its labelled rows by class.
+    at the window's end; `labels` are its labelled rows by class, `metric` what the error budget is
+    of, where the spec has one.
     """
 
     index: int
@@ -45,6 +47,7 @@ class Step:
     judgement: Judgement
     latch: Latch
     labels: Mapping[str, int] = field(default_factory=dict)
+    metric: MetricSeen | None = None
 
 
 @dataclass(frozen=True)
@@ -164,6 +167,7 @@ class _Run:
                 self.steps[earlier - self.first],
                 judgement=said,
                 labels=self._labels(earlier, said),
+                metric=champion.metric(earlier, said),
             )
             if earlier in self.readings:
                 self.readings[earlier] = self._reading(earlier, said)
@@ -179,7 +183,8 @@ class _Run:
         self.readings[index] = self._reading(index, said)
         # What was before the promotion is forgotten with it, so the readings since are enough.
         latch = fold(self.spec.model, self.readings.values(), self.pauses, self.spec.latch).now
-        self.steps.append(Step(index, champion.version, said, latch, labels))
+        metric = champion.metric(index, said)
+        self.steps.append(Step(index, champion.version, said, latch, labels, metric))
         return latch
 
     def asks(self, index: int) -> bool:

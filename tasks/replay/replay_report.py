@@ -8,6 +8,7 @@ from typing import Any
 
 from tasks.data.guess import Guess
 from tasks.drift.advice import SeenWindow, advise
+from tasks.drift.error_budget import BudgetSpent, spent
 from tasks.replay.play import Retrain, Step
 from tasks.replay.schedules import stride
 from tasks.replay.trial import Hindsight, Policy, Trial, frontier, hindsight
@@ -57,6 +58,7 @@ def as_json(report: Report) -> dict[str, Any]:
             "gates": [gate.to_json() for gate in trained.accepted.gates],
         },
         "advice": advice(tried),
+        "slo": _slo(tried),
         "windows": [_window(tried, step) for step in tried.played.steps],
         "retrains": [
             _retrain(tried, retrain, known)
@@ -95,6 +97,42 @@ def advice(tried: Trial) -> str | None:
             SeenWindow(said.verdict, said.reason, rows.stop - rows.start, labelled, statistics)
         )
     return advise(tried.spec, seen)
+
+
+def budget_spent(tried: Trial) -> list[BudgetSpent]:
+    """Return the error budget after each window; none where the spec has none."""
+    spec = tried.spec
+    if spec.slo is None:
+        return []
+    seen = [step.metric for step in tried.played.steps if step.metric is not None]
+    return spent(spec.slo, spec.slo.windows(spec.window.every), seen)
+
+
+def paged(tried: Trial) -> list[BudgetSpent]:
+    """Return where somebody would have been paged: the first window of each run of them."""
+    told, before = [], False
+    for now in budget_spent(tried):
+        if now.pages and not before:
+            told.append(now)
+        before = now.pages
+    return told
+
+
+def _slo(tried: Trial) -> dict[str, Any] | None:
+    slo = tried.spec.slo
+    if slo is None:
+        return None
+    delay = tried.spec.label.delay
+    return {
+        "metric": slo.metric,
+        "budget": slo.budget,
+        "windows": slo.windows(tried.spec.window.every),
+        "paged_at": [(page.window.end + delay).isoformat() for page in paged(tried)],
+        "spent": [
+            {"start": now.window.start.isoformat(), "version": now.version, **now.to_json()}
+            for now in budget_spent(tried)
+        ],
+    }
 
 
 def _window(tried: Trial, step: Step) -> dict[str, Any]:

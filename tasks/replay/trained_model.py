@@ -14,7 +14,9 @@ from tasks.classifier import calibration, refit, scoring, spans, training
 from tasks.classifier.finite import not_finite, wild
 from tasks.classifier.spans import Tried
 from tasks.drift import scored_rows
-from tasks.drift.summary import Summary
+from tasks.drift.error_budget import MetricSeen, metric_of_losses
+from tasks.drift.summary import Losses, Summary
+from tasks.drift.verdict import Judgement
 from tasks.gates import acceptance
 from tasks.gates.acceptance import Acceptance
 from tasks.gates.contest import Contender, Contest
@@ -164,6 +166,24 @@ class Champion:
         if self._last is None or self._last[0] != (index, labelled):
             self._last = (index, labelled), self._summary(index, labelled)
         return self._last[1]
+
+    def metric(self, index: int, said: Judgement) -> MetricSeen | None:
+        """Return what the error budget is of, as the window's labels tell it; None without one."""
+        slo = self._spec.slo
+        if slo is None:
+            return None
+
+        def of(summary: Summary) -> float | None:
+            classes = [summary.classes.get(str(c), Losses()) for c in self._spec.label.classes]
+            return metric_of_losses(slo, summary.losses, classes, self._spec.gates.costs)
+
+        told = said.labelled and said.verdict != "insufficient"
+        return MetricSeen(
+            window=self._history.windows[index],
+            version=self.version,
+            value=of(self.summary(index, True)) if told else None,
+            reference=of(self.reference.summary),
+        )
 
     def _summary(self, index: int, labelled: bool) -> Summary:
         mine, rows = self._mine(index), self._history.rows(index)

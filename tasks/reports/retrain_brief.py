@@ -15,6 +15,7 @@ from tasks.drift.class_spread import QUANTITIES
 from tasks.drift.diagnosis import Diagnosis
 from tasks.drift.episode import breach_of
 from tasks.drift.reference import from_json
+from tasks.ledger.budget import error_budget_of
 from tasks.ledger.evidence import short
 from tasks.ledger.figures import Change, WindowFigures
 from tasks.ledger.records import Observation, Proposal
@@ -81,7 +82,7 @@ def retrain(
     else:
         subject = f"{spec.model}: retrain version {proposal.champion}?"
         parts = [_what_drifted(known, proposal), *_to_learn(known, proposal, rows)]
-        parts += [*_expected(rows), *_evidence(known, proposal)]
+        parts += [*_expected(rows), *_budget(known), *_evidence(known, proposal)]
         if proposal.episode:
             subject = f"{spec.model}: the margins drifted, retrain version {proposal.champion}?"
     parts += [_proposed(spec, proposal), *_rows(rows)]
@@ -129,6 +130,11 @@ def _expected(rows: Mapping[str, Any] | None) -> list[str]:
         return []
     said = as_text(outlook.from_json(rows["outlook"]).sentence.rstrip(".: "))
     return [f"**Would a retrain help?** {said[0].upper()}{said[1:]}."]
+
+
+def _budget(known: Status) -> list[str]:
+    spent = error_budget_of(known)
+    return [] if spent is None else [f"**Error budget:** {as_text(spent.sentence)}."]
 
 
 def _found_by(proposal: Proposal) -> str:

@@ -21,6 +21,7 @@ ADDED: Mapping[str, Any] = {
     "drift.energy": None,
     "source.delta": None,
     "label.source.delta": None,
+    "slo": None,
 }
 
 _EFFECTS = "ks wasserstein margin_density hinge_loss violation_rate class_loss class_recall"

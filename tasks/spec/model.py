@@ -38,6 +38,7 @@ from tasks.spec.policy_options import Effect as Effect
 from tasks.spec.policy_options import LatchPolicy as LatchPolicy
 from tasks.spec.policy_options import Opening as Opening
 from tasks.spec.policy_options import Shadow as Shadow
+from tasks.spec.policy_options import Slo as Slo
 
 
 @cache
@@ -398,6 +399,7 @@ class ModelSpec(SpecPart):
     gates: Gates = Field(default_factory=Gates.default)
     shadow: Shadow = Shadow()
     approval: Approval = Approval()
+    slo: Slo | None = Field(default=None, description="an error budget; left out: none")
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -421,6 +423,12 @@ class ModelSpec(SpecPart):
         self.gates.fit(len(self.label.classes))
         if self.source.margin is not None and len(self.label.classes) > 2:
             raise ValueError("source.margin is for models with two classes; leave it out")
+        costly = self.slo is not None and self.slo.metric == "cost"
+        if costly and (self.gates.costs is None or len(self.label.classes) > 2):
+            raise ValueError(
+                "slo.metric: cost needs `gates.costs` of a model with two classes; name another "
+                "metric, such as error_rate"
+            )
         return self
 
     @property

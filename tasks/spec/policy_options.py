@@ -5,6 +5,7 @@ Light, as the rest of the spec is.
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
@@ -120,6 +121,28 @@ class LatchPolicy(SpecPart):
         if not isinstance(self.rest, int):
             return f"{format_duration(self.rest)} of event time"
         return "1 window" if self.rest == 1 else f"{self.rest} windows"
+
+
+class Slo(SpecPart):
+    metric: Literal["hinge_loss", "violation_rate", "error_rate", "cost"] = Field(
+        default="hinge_loss",
+        description="what the error budget is of (labelled); `cost` is the mean of `gates.costs`, "
+        "of two classes",
+    )
+    budget: Positive = Field(
+        default=0.1,
+        description="rise of the metric above the champion's reference that you can bear, as a "
+        "mean over `slo.window`",
+    )
+    window: Rest = Field(
+        default=12, description="windows, or event time such as `12w`, over which it is borne"
+    )
+
+    def windows(self, every: timedelta) -> int:
+        """Return how many windows of a length the SLO window has, at least one."""
+        if isinstance(self.window, int):
+            return self.window
+        return max(round(self.window / every), 1)
 
 
 class Shadow(SpecPart):

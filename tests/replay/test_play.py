@@ -9,12 +9,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from tasks.classifier import spans
 from tasks.classifier.training import TrainingError
 from tasks.cli import draft
+from tasks.drift.error_budget import spent
 from tasks.drift.latch import Pause, Reading, fold
+from tasks.ledger import status
+from tasks.ledger.budget import error_budget_of
+from tasks.ledger.ledger import Ledger
 from tasks.replay import history, schedules, trial
 from tasks.replay.history import History
 from tasks.replay.play import Played, play
@@ -118,6 +123,36 @@ def test_a_replay_says_of_each_window_what_the_monitor_said(at: At) -> None:
         assert mine_too.keys() == statistics.keys()
         for name, figures in statistics.items():
             assert mine_too[name] == pytest.approx(figures, rel=1e-9)
+
+
+@pytest.mark.parametrize("metric", ["hinge_loss", "violation_rate", "error_rate", "cost"])
+def test_a_replay_spends_the_error_budget_that_the_ledger_tells(at: At, metric: str) -> None:
+    at("promoted")
+    flow.land(11, y=pa.nulls(300, pa.int64()))  # no labels, so no budget
+    for number in range(12, 14):
+        flow.land(number)
+    for number in range(11, 14):
+        flow.watch(number)
+    raw = flow.MODEL.model_dump(mode="json", exclude_none=True)
+    raw["gates"] = {**raw["gates"], "costs": [[0, 1], [3, 0]]}
+    spec = ModelSpec.model_validate({**raw, "slo": {"metric": metric, "window": 6}})
+    known = status.read(spec, Ledger.open())
+    told = error_budget_of(known)
+    assert told is not None
+    found = history.load(flow.MODEL, day(1), day(14))
+    mine = play(spec, found, found.first_at(day(6)), timedelta(days=5))
+    steps = [step.metric for step in mine.steps if step.metric is not None]
+    assert spec.slo is not None
+    again = spent(spec.slo, 6, steps)
+    pairs = list(zip(told.steps, again, strict=True))
+    assert [(a.window, a.version, a.judged, a.unseen) for a, _ in pairs] == [
+        (b.window, b.version, b.judged, b.unseen) for _, b in pairs
+    ]
+    for a, b in pairs:
+        assert (a.last, a.sixth, a.whole) == pytest.approx((b.last, b.sixth, b.whole), rel=1e-9)
+    assert any(a.pages for a, _ in pairs)
+    assert told.now is not None
+    assert "of the error budget is spent" in told.sentence
 
 
 def states(spec: ModelSpec, found: History, mine: Played) -> list[tuple[str, str | None]]:

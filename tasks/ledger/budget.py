@@ -1,0 +1,105 @@
+"""The error budget of a model's champions, as its observations tell it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from tasks.drift.catalogue import HINGE_LOSS
+from tasks.drift.error_budget import BudgetSpent, MetricSeen, metric_of, metric_of_losses, spent
+from tasks.drift.reference import from_json
+from tasks.drift.summary import Losses
+from tasks.ledger.records import Candidate, Observation
+from tasks.ledger.status import Status
+from tasks.spec.model import ModelSpec, Slo
+
+
+@dataclass(frozen=True, kw_only=True)
+class Budget:
+    """The error budget of a spec that has one: where it stands, and what can be said of it."""
+
+    slo: Slo
+    steps: tuple[BudgetSpent, ...]
+
+    @property
+    def now(self) -> BudgetSpent | None:
+        """Return where it stands; None before the first window."""
+        return self.steps[-1] if self.steps else None
+
+    @property
+    def sentence(self) -> str:
+        """Return for people what is left, or why nothing can be said."""
+        now, metric = self.now, self.slo.metric.replace("_", " ")
+        if now is None or not now.judged:
+            seen = "no window yet" if now is None else f"none of {now.unseen} windows"
+            return f"no error budget: {seen} has labels enough to tell the {metric}"
+        told = (
+            f"{now.whole:.0%} of the error budget is spent ({metric} {self.slo.budget:g} above "
+            f"the reference, over {now.windows} windows); it burns at {now.last:.1f} times the "
+            f"budget in the newest window and at {now.sixth:.1f} times in "
+            f"{_windows(now.sixth_windows)}"
+        )
+        if now.unseen:
+            told += f"; {_windows(now.unseen)} since then said nothing, so it stands as it stood"
+        return told
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it ready for JSON: what is borne, and where it stands; see `BudgetSpent`."""
+        now = self.now
+        return {
+            "metric": self.slo.metric,
+            "budget": self.slo.budget,
+            "spent": None if now is None else now.to_json(),
+            "told": self.sentence,
+        }
+
+
+def error_budget_of(status: Status) -> Budget | None:
+    """Return the error budget after each window of a model; None where the spec has none."""
+    spec = status.spec
+    if spec.slo is None:
+        return None
+    versions = {o.version for o in status.observations}
+    references = {version: _reference(spec, status.candidate(version)) for version in versions}
+    seen = [
+        MetricSeen(
+            window=o.window,
+            version=o.version,
+            value=_metric(spec, spec.slo, o),
+            reference=references[o.version],
+        )
+        for o in status.observations
+    ]
+    return Budget(slo=spec.slo, steps=tuple(spent(spec.slo, _length(spec, spec.slo), seen)))
+
+
+def _length(spec: ModelSpec, slo: Slo) -> int:
+    return slo.windows(spec.window.every)
+
+
+def _metric(spec: ModelSpec, slo: Slo, observation: Observation) -> float | None:
+    """Return the metric of a window whose losses were judged; None of every other."""
+    numbers = observation.numbers
+    judged = any(statistic["name"] == HINGE_LOSS.name for statistic in numbers.statistics)
+    if observation.verdict == "insufficient" or not judged or numbers.losses is None:
+        return None
+    classes = [_rates(numbers.classes or {}, str(name)) for name in spec.label.classes]
+    return metric_of(slo, numbers.losses, classes, spec.gates.costs)
+
+
+def _rates(classes: Mapping[str, Mapping[str, float | None]], name: str) -> tuple[float, float]:
+    mine = classes.get(name, {})
+    return mine.get("share") or 0.0, mine.get("error_rate") or 0.0
+
+
+def _reference(spec: ModelSpec, candidate: Candidate | None) -> float | None:
+    if spec.slo is None or candidate is None:
+        return None
+    accepted = from_json(candidate.reference).summary
+    classes = [accepted.classes.get(str(name), Losses()) for name in spec.label.classes]
+    return metric_of_losses(spec.slo, accepted.losses, classes, spec.gates.costs)
+
+
+def _windows(count: int) -> str:
+    return "1 window" if count == 1 else f"{count} windows"
