@@ -22,6 +22,9 @@ ADDED: Mapping[str, Any] = {
     "source.delta": None,
     "label.source.delta": None,
     "slo": None,
+    "slo.metric": "hinge_loss",
+    "slo.budget": 0.1,
+    "slo.window": 12,
 }
 
 _EFFECTS = "ks wasserstein margin_density hinge_loss violation_rate class_loss class_recall"

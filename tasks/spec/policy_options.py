@@ -126,8 +126,8 @@ class LatchPolicy(SpecPart):
 class Slo(SpecPart):
     metric: Literal["hinge_loss", "violation_rate", "error_rate", "cost"] = Field(
         default="hinge_loss",
-        description="what the error budget is of (labelled); `cost` is the mean of `gates.costs`, "
-        "of two classes",
+        description="what the error budget is of (labelled), if there is `slo`; `cost` is the "
+        "mean of `gates.costs`, of two classes",
     )
     budget: Positive = Field(
         default=0.1,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
@@ -327,13 +328,16 @@ def test_a_file_is_replayed_without_any_spec(landed: Path) -> None:
 
 
 def test_the_json_of_a_replay_goes_to_stdout_and_its_page_names_every_field(landed: Path) -> None:
-    result = replay(landed, "--json", "-", "--sweep", "latch.open.breaches=1,3")
+    result = replay(
+        landed, "--json", "-", "--set", "slo.window=6", "--sweep", "latch.open.breaches=1,3"
+    )
     report = json.loads(result.stdout)
     assert [p["settings"] for p in report["sweep"]] == [
         {"latch.open.breaches": 1},
         {"latch.open.breaches": 3},
     ]
     assert "latch.open.breaches=3" in result.stderr
+    assert re.search(r"over 6 windows\) would have paged: (never|20\d\d-)", result.stderr)
     page = (Path(__file__).parents[2] / "docs/replay.md").read_text()
     fields: set[str] = set()
 
