@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from tasks import formats, store
 from tasks.audit.verified_model import champion_of
 from tasks.classifier import absent, calibration, calibration_fit, refit, spans, timing, training
+from tasks.classifier.cut import cut_unfitted
 from tasks.classifier.training_rows import gather
 from tasks.drift import reference
 from tasks.flows import handover
@@ -38,8 +39,8 @@ from tasks.validation.checked_rows import Checked
 
 if TYPE_CHECKING:
     from tasks.arrays import Ints
+    from tasks.classifier.cut import Cut
     from tasks.classifier.spans import Learning
-    from tasks.classifier.training import Slices
     from tasks.classifier.training_rows import TrainingRows
     from tasks.gates.acceptance import Acceptance
 
@@ -297,7 +298,7 @@ def changes_of(spec: ModelSpec, ledger: Ledger, asked: Proposal) -> tuple[dateti
 
 def slices_of(
     spec: ModelSpec, asked: Proposal, times: Ints, label: Ints, changes: Sequence[datetime]
-) -> Slices:
+) -> Cut:
     """Return which of a proposal's labelled rows fit, calibrate and judge.
 
     Parameters
@@ -308,5 +309,5 @@ def slices_of(
 
     if asked.kind == "recalibrate":
         share = {"calibrate": spec.calibration.share, "judge": spec.training.judge}
-        return training.unfitted_slices(len(times), **share)
+        return cut_unfitted(len(times), **share)
     return spans.cut_of(spec, times, label, changes)

@@ -238,6 +238,11 @@ class LabelColumn(SpecPart):
     source: LabelSource | None = None
 
     @property
+    def names(self) -> tuple[str, ...]:
+        """Return the classes' names in index order."""
+        return tuple(str(c) for c in self.classes)
+
+    @property
     def late(self) -> bool:
         """Return whether labels may come after their rows."""
         return self.source is not None or self.delay > timedelta(0)

@@ -14,9 +14,10 @@ import pytest
 from tasks import store
 from tasks.audit.verified_model import model_of
 from tasks.classifier import absent, calibration, refit, training
+from tasks.classifier.cut import Cut
 from tasks.classifier.margins import hinge, margin
 from tasks.classifier.skops_file import dump
-from tasks.classifier.training import Slices, TrainingError
+from tasks.classifier.training import TrainingError
 from tasks.classifier.training_rows import Facts, TrainingRows
 from tasks.drift.reference import to_json
 from tasks.flows import asking, monitor, reproduce, retrain
@@ -38,7 +39,7 @@ AGAIN = MODEL.model_copy(
 )
 FIRST = "again.v1.20260109T0000.1"
 TWIN = "refit on all 1,500 rows after the gates: what was judged is its twin of 975 rows"
-CUT = Slices(slice(20, 420), slice(420, 520), slice(520, 600))
+CUT = Cut(slice(20, 420), slice(420, 520), slice(520, 600))
 
 
 @pytest.fixture
