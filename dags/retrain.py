@@ -26,13 +26,13 @@ def make(spec: ModelSpec) -> DAG:
     @task(task_id="propose")
     def propose() -> dict[str, Any]:
         from tasks.flows import asking, ready
-        from tasks.promotion import approval
+        from tasks.promotion import proposals
 
         context = get_current_context()
         run, params = context["dag_run"], context["params"]
         until = params["until"]
-        with skipped(approval.NotDue):
-            proposal = approval.propose(
+        with skipped(proposals.NotDue):
+            proposal = proposals.propose(
                 spec,
                 run.run_id,
                 action=params["action"],
@@ -50,10 +50,10 @@ def make(spec: ModelSpec) -> DAG:
 
     @task.short_circuit
     def decide(step: str) -> bool:
-        from tasks.promotion import approval
+        from tasks.promotion import decisions
 
         # A person's answer is in the ledger by now; what finds none there is no answer.
-        decision = approval.decide(spec, get_current_context()["dag_run"].run_id, step, None)
+        decision = decisions.decide(spec, get_current_context()["dag_run"].run_id, step, None)
         said = f"{step}: {decision.answer} by {decision.by}. {decision.comment}"
         print(said)
         if decision.answer == "ended":

@@ -162,7 +162,7 @@ def judge(_: int) -> None:
 def bootstrap(_: int) -> None:
     """Train and promote the first champion on the first day."""
     from tasks.flows import retrain
-    from tasks.promotion import approval, promotion
+    from tasks.promotion import decisions, promotion, proposals
     from tasks.registry import tracking
     from tasks.signing import keyring
 
@@ -171,13 +171,13 @@ def bootstrap(_: int) -> None:
     keyring.prepare()
     until = START + DAY
     plan = {"reason": "bootstrap", "proposer": "benchmark", "training_window": None}
-    approval.propose(model, "first", **plan, until=until, now=until)
-    approval.decide(model, "first", "retrain", None)
+    proposals.propose(model, "first", **plan, until=until, now=until)
+    decisions.decide(model, "first", "retrain", None)
     run_id = retrain.train(model, "first")["candidate_run"]
     retrain.calibrate(model, "first", run_id)
     retrain.gate(model, "first", run_id)
     retrain.register(model, "first", run_id)
-    approval.decide(model, "first", "promote", None)
+    decisions.decide(model, "first", "promote", None)
     promotion.promote(model, "first")
 
 

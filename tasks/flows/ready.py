@@ -12,8 +12,8 @@ from tasks.flows.retrain import slices_of
 from tasks.ledger import status
 from tasks.ledger.ledger import Ledger
 from tasks.ledger.records import Proposal
-from tasks.promotion import approval, outlook, quick_fit
-from tasks.promotion.approval import NotApproved
+from tasks.promotion import decisions, outlook, quick_fit
+from tasks.promotion.proposals import NotApproved
 from tasks.spec.model import ModelSpec
 from tasks.spec.windows import Window, stamp
 from tasks.validation import checked_rows
@@ -51,7 +51,7 @@ def count(spec: ModelSpec, proposal: Proposal) -> dict[str, Any]:
         holds a single class.
     """
 
-    approval.whom_to_ask(spec, proposal)
+    decisions.whom_to_ask(spec, proposal)
     window = Window(proposal.trained_from, proposal.trained_until)
     if window.start >= window.end:
         raise NotApproved(

@@ -25,8 +25,9 @@ from tasks.gates.gate_result import GateResult
 from tasks.ledger import evidence, status
 from tasks.ledger.ledger import Ledger
 from tasks.ledger.records import Candidate, Decision, Proposal
-from tasks.promotion.approval import NotApproved, approved
+from tasks.promotion.decisions import approved
 from tasks.promotion.promotion import follow
+from tasks.promotion.proposals import NotApproved
 from tasks.registry import registry, tracking
 from tasks.registry.lineage import lineage
 from tasks.registry.made_with import made_with

@@ -23,7 +23,7 @@ from tasks.drift.reference import to_json
 from tasks.flows import asking, monitor, reproduce, retrain
 from tasks.flows.measure import measure
 from tasks.ledger.ledger import Ledger
-from tasks.promotion import approval, promotion
+from tasks.promotion import decisions, promotion, proposals
 from tasks.registry import registry, tracking
 from tasks.replay import history, trained_model
 from tasks.spec.model import ModelSpec
@@ -68,16 +68,16 @@ def parameters(model: Any) -> list[dict[str, Any]]:
 def registered(name: str, **parts: Any) -> Any:
     """Take a proposal to a promoted version; return what the two briefs and the steps said."""
     usual: dict[str, Any] = {"training_window": None, "until": None, "reason": "drift"}
-    usual |= {"proposer": "otto", "now": day(20), "by_monitor": approval.reserved(AGAIN, name)}
-    asked = approval.propose(AGAIN, name, **{**usual, **parts})
+    usual |= {"proposer": "otto", "now": day(20), "by_monitor": proposals.reserved(AGAIN, name)}
+    asked = proposals.propose(AGAIN, name, **{**usual, **parts})
     asking.to_retrain(AGAIN, asked, "/dags/here")
-    approval.decide(AGAIN, name, "retrain", answer())
+    decisions.decide(AGAIN, name, "retrain", answer())
     run = retrain.train(AGAIN, name)["candidate_run"]
     retrain.calibrate(AGAIN, name, run)
     assert retrain.gate(AGAIN, name, run)["passed"]
     retrain.register(AGAIN, name, run)
     body = asking.to_promote(AGAIN, name, "/dags/here")["body"]
-    approval.decide(AGAIN, name, "promote", answer())
+    decisions.decide(AGAIN, name, "promote", answer())
     promotion.promote(AGAIN, name)
     return run, body
 
@@ -128,7 +128,7 @@ def test_recalibrating_a_refit_champion_fits_nothing(at: At) -> None:
             window(number),
             measure(AGAIN, window(number), monitor.validate(AGAIN, window(number))),
         )
-    asked = approval.propose(
+    asked = proposals.propose(
         AGAIN,
         "probabilities",
         reason="sharper",
@@ -139,7 +139,7 @@ def test_recalibrating_a_refit_champion_fits_nothing(at: At) -> None:
         action="recalibrate",
     )
     asking.to_retrain(AGAIN, asked, "/dags/here")
-    approval.decide(AGAIN, "probabilities", "retrain", answer())
+    decisions.decide(AGAIN, "probabilities", "retrain", answer())
     run = retrain.train(AGAIN, "probabilities")["candidate_run"]
     retrain.calibrate(AGAIN, "probabilities", run)
     found = retrain._accepted(AGAIN, asked, run)
