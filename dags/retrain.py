@@ -16,7 +16,8 @@ from dags.ask import ask
 from dags.each_model import DEFAULTS, by_monitor, each_model, linked, run_link, skipped
 from dags.end import end, with_end
 from tasks import bounds
-from tasks.spec.model import ModelSpec, format_duration
+from tasks.spec.model import ModelSpec
+from tasks.spec.part import format_duration
 
 # Event time decides: insufficient windows end a shadow.
 _FOR_EVER = timedelta(days=3650).total_seconds()

@@ -19,7 +19,8 @@ from tasks.drift.latch import Reading, fold
 from tasks.drift.reference import Reference, reference_of
 from tasks.drift.summary import Distribution, Losses, Summary, summarise
 from tasks.drift.verdict import judge_margins
-from tasks.spec.model import Drift, ModelSpec
+from tasks.spec.model import ModelSpec
+from tasks.spec.policy_options import Drift
 from tasks.spec.windows import Window
 
 BUDGET = 1.0  # openings a year, the default

@@ -43,7 +43,7 @@ def model_of(spec: ModelSpec, ledger: Ledger, version: int) -> Any:
 
     Raises
     ------
-    tasks.spec.model.SpecError
+    tasks.spec.part.SpecError
         If the ledger knows no such version.
     tasks.registry.tracking.RegistryRefused
         If what the registry holds is not what the ledger accepted, or is not there.

@@ -16,7 +16,8 @@ from tasks.ledger.ledger import Conflict, Ledger
 from tasks.ledger.records import Decision, Proposal
 from tasks.promotion import proposals
 from tasks.promotion.shadow_wait import look_at
-from tasks.spec.model import ModelSpec, format_duration
+from tasks.spec.model import ModelSpec
+from tasks.spec.part import format_duration
 
 Run = Literal["active", "over", "gone"]
 RunOf = Callable[[str, str], Run]  # of a DAG and a run id

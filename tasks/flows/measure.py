@@ -20,7 +20,8 @@ from tasks.flows.window_steps import Measured, Validated
 from tasks.ledger.ledger import Ledger
 from tasks.promotion.promotion import follow
 from tasks.registry.tracking import RegistryRefused
-from tasks.spec.model import ModelSpec, SpecError
+from tasks.spec.model import ModelSpec
+from tasks.spec.part import SpecError
 from tasks.spec.windows import Window
 from tasks.validation.checked_rows import accepted
 

@@ -16,7 +16,8 @@ from tasks.ledger import remembered
 from tasks.ledger.figures import WindowFigures
 from tasks.ledger.ledger import Ledger
 from tasks.ledger.records import Candidate, Observation
-from tasks.spec.model import ModelSpec, SpecError
+from tasks.spec.model import ModelSpec
+from tasks.spec.part import SpecError
 from tasks.spec.windows import Window
 
 if TYPE_CHECKING:

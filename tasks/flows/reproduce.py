@@ -53,7 +53,7 @@ def reproduce(spec: ModelSpec, version: int) -> Reproduction:
     ------
     CannotReproduce
         If spec or data are no longer those of the lineage.
-    tasks.spec.model.SpecError
+    tasks.spec.part.SpecError
         If the ledger knows no such version.
     tasks.registry.tracking.RegistryRefused
         If the version cannot be loaded.

@@ -21,8 +21,8 @@ from tasks.gates.contest import Contender, Contest
 from tasks.gates.curves import figures
 from tasks.gates.gate_result import GateResult, verdict
 from tasks.gates.losses import Scored, rates
-from tasks.spec.gate_options import Gate
-from tasks.spec.model import Gates, ModelSpec
+from tasks.spec.gate_options import Gate, Gates
+from tasks.spec.model import ModelSpec
 
 _WANTED = Gates(
     calibration_error=Gate(better_than="champion"),

@@ -21,7 +21,9 @@ from tasks.data import memory
 from tasks.data.frame import class_indices, feature_frame
 from tasks.data.outside import Outside
 from tasks.data.window_rows import SourceError, batches
-from tasks.spec.model import ModelSpec, Validation, format_duration
+from tasks.spec.model import ModelSpec
+from tasks.spec.part import format_duration
+from tasks.spec.rule_options import Validation
 from tasks.spec.windows import Window, stamp, whole_windows, window_at, windows_within
 from tasks.validation.checked_window import validate
 from tasks.validation.rules import rules_of

@@ -14,7 +14,8 @@ from tasks.registry import registry, tracking
 from tasks.reports import gate_page, recalibration_brief, retrain_brief
 from tasks.reports.markdown import as_text, beside, table
 from tasks.spec.gate_options import MORE_IS_BETTER
-from tasks.spec.model import ModelSpec, format_duration
+from tasks.spec.model import ModelSpec
+from tasks.spec.part import format_duration
 
 _SHOWN = 0.0005  # what three digits do not round to nothing
 

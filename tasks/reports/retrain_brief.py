@@ -24,7 +24,8 @@ from tasks.registry import registry
 from tasks.reports import chart, recalibration_brief
 from tasks.reports.markdown import as_text, sparkline, table
 from tasks.reports.page import render
-from tasks.spec.model import ModelSpec, format_duration
+from tasks.spec.model import ModelSpec
+from tasks.spec.part import format_duration
 from tasks.spec.windows import Window
 
 REPORTS = "/gatelatch/reports"  # where plugins/reports.py serves the store's `reports/`

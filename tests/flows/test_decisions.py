@@ -13,8 +13,9 @@ from tasks.ledger.ledger import Conflict
 from tasks.promotion import decisions, promotion, proposals
 from tasks.promotion.proposals import NotApproved, NotDue
 from tasks.registry import tracking
+from tasks.spec.approval_options import Owner
 from tasks.spec.gate_options import Gate, Gates
-from tasks.spec.model import Owner, Training
+from tasks.spec.training_options import Training
 from tests.support.flow import (
     EPISODE,
     FIRST,

@@ -17,7 +17,7 @@ from tasks.ledger.ledger import Ledger
 from tasks.ledger.records import Decision
 from tasks.promotion import decisions, proposals
 from tasks.promotion.proposals import NotApproved, NotDue
-from tasks.spec.model import Training
+from tasks.spec.training_options import Training
 from tests.support.flow import (
     EPISODE,
     FIRST,

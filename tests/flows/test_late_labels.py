@@ -24,7 +24,10 @@ from tasks.ledger import status
 from tasks.ledger.ledger import Ledger
 from tasks.ledger.records import Observation
 from tasks.promotion import decisions, proposals
-from tasks.spec.model import Drift, LabelColumn, LabelSource, ModelSpec, Source, WindowGrid
+from tasks.spec.model import ModelSpec
+from tasks.spec.policy_options import Drift
+from tasks.spec.source_options import LabelColumn, LabelSource, Source
+from tasks.spec.window_options import WindowGrid
 from tests.support.flow import MODEL, At, answer, beginning, day, land, rows, window
 
 LATE = MODEL.model_copy(

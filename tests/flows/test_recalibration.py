@@ -20,7 +20,8 @@ from tasks.ledger.records import Observation, Promotion
 from tasks.promotion import decisions, promotion, proposals
 from tasks.promotion.proposals import NotApproved
 from tasks.reports import recalibration_brief, retrain_brief
-from tasks.spec.model import Drift, ModelSpec
+from tasks.spec.model import ModelSpec
+from tasks.spec.policy_options import Drift
 from tests.support.flow import MODEL, At, answer, beginning, day, land, rows, window
 
 # The owner does not mind losses that no other decision function would lower.

@@ -20,18 +20,7 @@ from tasks.ledger.ledger import Ledger
 from tasks.promotion import decisions
 from tasks.promotion.proposals import NotApproved, NotDue
 from tasks.spec.model import ModelSpec
-from tests.support.flow import (
-    MODEL,
-    At,
-    alias,
-    answer,
-    beginning,
-    land,
-    read,
-    rows,
-    watch,
-    window,
-)
+from tests.support.flow import MODEL, At, alias, answer, beginning, land, read, rows, watch, window
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from tasks.ledger.records import Decision, Question
 from tasks.promotion import decisions, promotion, proposals
 from tasks.promotion.proposals import NotApproved
 from tasks.registry.tracking import ModelRefused
-from tasks.spec.model import Approval, Owner
+from tasks.spec.approval_options import Approval, Owner
 from tests.support.flow import FIRST, MODEL, At, answer, beginning, propose, read, watch, window
 
 REASONED = {**answer(option="Reject"), "params_input": {"comment": "not yet"}}
