@@ -64,10 +64,10 @@ def make(spec: ModelSpec) -> DAG:
     @task
     def train() -> dict[str, Any]:
         from tasks.flows import retrain
-        from tasks.reports import retrain_brief
+        from tasks.reports import brief_links
 
         trained = retrain.train(spec, get_current_context()["dag_run"].run_id)
-        return {**trained, "validation_report": retrain_brief.address_of(trained["report"])}
+        return {**trained, "validation_report": brief_links.address_of(trained["report"])}
 
     @task
     def calibrate(candidate_run: str) -> dict[str, Any]:

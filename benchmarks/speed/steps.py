@@ -142,7 +142,7 @@ def measure(_: int) -> None:
 def judge(_: int) -> None:
     """Time the verdict alone: two summaries are read, then judged as often as takes a while."""
     from tasks import store
-    from tasks.drift import summary, verdict
+    from tasks.drift import summary_json, verdict
     from tasks.flows import monitor, observe
     from tasks.flows.window_steps import Measured
     from tasks.ledger.ledger import Ledger
@@ -150,7 +150,7 @@ def judge(_: int) -> None:
 
     model = spec()
     measured = Measured.from_json(json.loads(Path("measured.json").read_text()))
-    window = summary.from_json(json.loads(store.read(measured.summary or "")))
+    window = summary_json.from_json(json.loads(store.read(measured.summary or "")))
     reference = observe.reference_of(model, Ledger.open(), 1)
     first = verdict.judge_margins(window, reference, model)  # solves and keeps the critical values
     timed(lambda: verdict.judge_margins(window, reference, model))

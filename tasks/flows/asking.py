@@ -10,7 +10,7 @@ from tasks.ledger.ledger import Ledger
 from tasks.ledger.records import Proposal
 from tasks.promotion import proposals, questions
 from tasks.promotion.shadow import Outcome
-from tasks.reports import promotion_brief, retrain_brief
+from tasks.reports import brief_page, promotion_brief, retrain_brief
 from tasks.spec.model import ModelSpec
 
 
@@ -24,7 +24,7 @@ def to_retrain(
     ledger = Ledger.open()
     text = retrain_brief.retrain(status.read(spec, ledger), proposal, run_link, rows)
     shown = questions.ask(spec, ledger, proposal.proposal, "retrain").evidence
-    return retrain_brief.publish(spec.model, proposal.proposal, "retrain", text, shown)
+    return brief_page.publish_brief(spec.model, proposal.proposal, "retrain", text, shown)
 
 
 def to_promote(
@@ -36,4 +36,4 @@ def to_promote(
     candidate = proposals.candidate_of(known, proposal)
     text = promotion_brief.promotion(known, candidate, run_link, shadow)
     shown = questions.ask(spec, ledger, proposal, "promote").evidence
-    return retrain_brief.publish(spec.model, proposal, "promotion", text, shown)
+    return brief_page.publish_brief(spec.model, proposal, "promotion", text, shown)

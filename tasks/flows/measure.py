@@ -14,7 +14,8 @@ from tasks.classifier.finite import NotFinite
 from tasks.data.frame import class_indices, feature_columns, sample_weights
 from tasks.data.served_by import of_version
 from tasks.drift import scored_rows
-from tasks.drift.summary import merge, to_json
+from tasks.drift.summary import merge
+from tasks.drift.summary_json import to_json
 from tasks.flows.observe import reference_of
 from tasks.flows.window_steps import Measured, Validated
 from tasks.ledger.ledger import Ledger

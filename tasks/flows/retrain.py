@@ -31,7 +31,7 @@ from tasks.promotion.proposals import NotApproved
 from tasks.registry import registry, tracking
 from tasks.registry.lineage import lineage
 from tasks.registry.made_with import made_with
-from tasks.reports import gate_page, retrain_brief, validation_page
+from tasks.reports import brief_links, gate_page, validation_page
 from tasks.signing import artifact
 from tasks.spec.model import ModelSpec
 from tasks.spec.windows import Window
@@ -127,8 +127,8 @@ def gate(spec: ModelSpec, proposal: str, run_id: str) -> dict[str, Any]:
     return {
         "passed": gate_result.passed(results),
         "gates": {r.title: f"{r.verdict}: {r.reason}" for r in results},
-        "gate_page": retrain_brief.address_of(
-            gate_page.page_path(spec.model, retrain_brief.slug(proposal))
+        "gate_page": brief_links.address_of(
+            gate_page.page_path(spec.model, brief_links.slug(proposal))
         ),
         "mlflow_run": tracking.run_url(spec.model, run_id),
     }
@@ -235,7 +235,7 @@ def _publish(spec: ModelSpec, asked: Proposal, run_id: str, judged: Acceptance) 
     page = gate_page.page_html(spec, asked, judged)
     tracking.put_page(run_id, "gates", page)
     tracking.put_json(run_id, "gate_page", gate_page.page_json(judged))
-    path = gate_page.page_path(spec.model, retrain_brief.slug(asked.proposal))
+    path = gate_page.page_path(spec.model, brief_links.slug(asked.proposal))
     store.write(f"reports/{path}", page)
 
 

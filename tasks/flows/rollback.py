@@ -16,7 +16,7 @@ from tasks.promotion.answers import visible
 from tasks.promotion.canary import KIND
 from tasks.promotion.promotion import settle
 from tasks.promotion.proposals import NotApproved, NotDue
-from tasks.reports import rollback_brief
+from tasks.reports import brief_page, rollback_brief
 from tasks.spec.model import ModelSpec
 
 ROLLBACK_STEP = "rollback"
@@ -196,7 +196,7 @@ def ask(spec: ModelSpec, proposal: Proposal, run_link: str) -> dict[str, str]:
     )
     text = rollback_brief.rollback(status.read(spec, ledger), proposal, new, old, run_link)
     shown = questions.ask(spec, ledger, proposal.proposal, ROLLBACK_STEP).evidence
-    return rollback_brief.publish(spec.model, proposal.proposal, KIND, text, shown)
+    return brief_page.publish_brief(spec.model, proposal.proposal, KIND, text, shown)
 
 
 def promote_back(spec: ModelSpec, proposal: str) -> Promotion:

@@ -23,7 +23,7 @@ from tasks.classifier.training import TrainingError
 from tasks.classifier.training_rows import Facts, TrainingRows
 from tasks.drift import probabilities, reference, scored_rows, verdict
 from tasks.drift.explanation import explain
-from tasks.drift.summary import from_json, to_json
+from tasks.drift.summary_json import from_json, to_json
 from tasks.gates import acceptance
 from tasks.gates.acceptance import Acceptance
 from tasks.gates.contest import Contender, Contest

@@ -18,18 +18,11 @@ from hypothesis.extra import numpy as hnp
 from tasks.arrays import Floats, Ints
 from tasks.classifier.finite import NotFinite
 from tasks.drift.grid import Bins, Grid
+from tasks.drift.loss_sums import Losses
 from tasks.drift.moments import Moments
 from tasks.drift.reliability_table import ReliabilityTable
-from tasks.drift.summary import (
-    Distribution,
-    Losses,
-    Summary,
-    from_json,
-    merge,
-    merge_all,
-    summarise,
-    to_json,
-)
+from tasks.drift.summary import Distribution, Summary, merge, merge_all, summarise
+from tasks.drift.summary_json import from_json, to_json
 from tasks.formats import OtherFormat
 
 GRID = Grid.even(-6.0, 6.0, bins=64)

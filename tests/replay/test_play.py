@@ -17,7 +17,8 @@ from tasks.cli import draft
 from tasks.drift.latch import Pause, Reading, fold
 from tasks.replay import history, schedules, trial
 from tasks.replay.history import History
-from tasks.replay.play import Played, play
+from tasks.replay.play import play
+from tasks.replay.played import Played
 from tasks.spec.model import ModelSpec
 from tests.support import flow, past
 from tests.support.flow import At, day
