@@ -55,9 +55,10 @@ class Ask(HITLOperator):
         self.step = step
 
     def execute(self, context: Context) -> dict[str, str]:
-        from tasks.promotion import approval
 
-        decision, asked = approval.question(self.spec, context["dag_run"].run_id, self.step)
+        from tasks.promotion import decisions
+
+        decision, asked = decisions.question(self.spec, context["dag_run"].run_id, self.step)
         if decision:
             print("decided already; nobody is asked again")
             return _told(decision)
@@ -73,10 +74,10 @@ class Ask(HITLOperator):
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> dict[str, str]:
         # Not Airflow's own checks of the form: they fail the task, and the answer would be lost.
-        from tasks.promotion import approval
+        from tasks.promotion import decisions
 
         run = context["dag_run"].run_id
-        return _told(approval.decide(self.spec, run, self.step, event))
+        return _told(decisions.decide(self.spec, run, self.step, event))
 
 
 def _strangers(asked: list[tuple[str, str]]) -> list[str]:

@@ -99,7 +99,7 @@ def by_monitor(spec: ModelSpec, context: Context) -> bool:
 
     Airflow itself says that a task did; nobody can have a run look so.
     """
-    from tasks.promotion.approval import reserved
+    from tasks.promotion.proposals import reserved
 
     run = context["dag_run"]
     return run.run_type == "operator_triggered" and reserved(spec, run.run_id)

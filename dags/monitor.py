@@ -32,7 +32,7 @@ def make(spec: ModelSpec) -> DAG:
     @task
     def validate() -> dict[str, Any] | None:
         from tasks.flows import monitor
-        from tasks.reports import retrain_brief
+        from tasks.reports import brief_links
 
         context = get_current_context()
         params = context["params"]
@@ -50,7 +50,7 @@ def make(spec: ModelSpec) -> DAG:
         for remark in (validated.problem, validated.remark):
             if remark:
                 print(remark)
-        report = retrain_brief.address_of(validated.report)
+        report = brief_links.address_of(validated.report)
         return {**validated.to_json(), "validation_report": report}
 
     @task

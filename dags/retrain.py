@@ -16,7 +16,8 @@ from dags.ask import ask
 from dags.each_model import DEFAULTS, by_monitor, each_model, linked, run_link, skipped
 from dags.end import end, with_end
 from tasks import bounds
-from tasks.spec.model import ModelSpec, format_duration
+from tasks.spec.model import ModelSpec
+from tasks.spec.part import format_duration
 
 # Event time decides: insufficient windows end a shadow.
 _FOR_EVER = timedelta(days=3650).total_seconds()
@@ -26,13 +27,13 @@ def make(spec: ModelSpec) -> DAG:
     @task(task_id="propose")
     def propose() -> dict[str, Any]:
         from tasks.flows import asking, ready
-        from tasks.promotion import approval
+        from tasks.promotion import proposals
 
         context = get_current_context()
         run, params = context["dag_run"], context["params"]
         until = params["until"]
-        with skipped(approval.NotDue):
-            proposal = approval.propose(
+        with skipped(proposals.NotDue):
+            proposal = proposals.propose(
                 spec,
                 run.run_id,
                 action=params["action"],
@@ -50,10 +51,10 @@ def make(spec: ModelSpec) -> DAG:
 
     @task.short_circuit
     def decide(step: str) -> bool:
-        from tasks.promotion import approval
+        from tasks.promotion import decisions
 
         # A person's answer is in the ledger by now; what finds none there is no answer.
-        decision = approval.decide(spec, get_current_context()["dag_run"].run_id, step, None)
+        decision = decisions.decide(spec, get_current_context()["dag_run"].run_id, step, None)
         said = f"{step}: {decision.answer} by {decision.by}. {decision.comment}"
         print(said)
         if decision.answer == "ended":
@@ -63,10 +64,10 @@ def make(spec: ModelSpec) -> DAG:
     @task
     def train() -> dict[str, Any]:
         from tasks.flows import retrain
-        from tasks.reports import retrain_brief
+        from tasks.reports import brief_links
 
         trained = retrain.train(spec, get_current_context()["dag_run"].run_id)
-        return {**trained, "validation_report": retrain_brief.address_of(trained["report"])}
+        return {**trained, "validation_report": brief_links.address_of(trained["report"])}
 
     @task
     def calibrate(candidate_run: str) -> dict[str, Any]:

@@ -23,11 +23,11 @@ def make(spec: ModelSpec) -> DAG:
     @task
     def verify() -> dict[str, Any]:
         from tasks.flows import rollback
-        from tasks.promotion import approval
+        from tasks.promotion import proposals
 
         context = get_current_context()
         run, params = context["dag_run"], context["params"]
-        with skipped(approval.NotDue):
+        with skipped(proposals.NotDue):
             if by_monitor(spec, context):
                 proposal = rollback.propose(spec, run.run_id)
             else:
@@ -43,12 +43,12 @@ def make(spec: ModelSpec) -> DAG:
     @task
     def promote_back() -> dict[str, Any]:
         from tasks.flows import rollback
-        from tasks.promotion import approval
+        from tasks.promotion import decisions
         from tasks.registry import registry
 
         run = get_current_context()["dag_run"].run_id
         # A person's answer is in the ledger by now; what finds none there is no answer.
-        decision = approval.decide(spec, run, rollback.ROLLBACK_STEP, None)
+        decision = decisions.decide(spec, run, rollback.ROLLBACK_STEP, None)
         if decision.answer != "approved":
             raise AirflowSkipException(f"{decision.answer} by {decision.by}. {decision.comment}")
         done = rollback.promote_back(spec, run)

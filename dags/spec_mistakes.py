@@ -6,7 +6,7 @@ all DAGs too, and keeps none: what a flow's file leaves out, it says.
 
 from dags import monitor, retrain, rollback
 from dags.each_model import made_of
-from tasks.spec.model import SpecError
+from tasks.spec.part import SpecError
 from tasks.spec.spec_files import load_all
 
 usable, mistakes = load_all()

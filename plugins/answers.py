@@ -115,12 +115,12 @@ def _over(asked: dict[str, str]) -> str | None:
     """Return how a proposal has ended that this answer would be about; None if it has not."""
     from tasks.ledger import status
     from tasks.ledger.ledger import Ledger
-    from tasks.promotion import approval
+    from tasks.promotion import proposals
     from tasks.spec import spec_files
 
     try:
         known = status.read(spec_files.find(asked["model"]), Ledger.open())
-        end = approval.ended(known, asked["proposal"])
+        end = proposals.ended(known, asked["proposal"])
     except Exception:
         _log.exception("Whether %s has ended could not be looked up", asked["proposal"])
         return None
@@ -136,13 +136,14 @@ def _keep(asked: dict[str, str], told: bytes) -> None:
 
     If that fails, the answer still goes Airflow's way, to the task that waits for it.
     """
-    from tasks.promotion import approval
+    from tasks.promotion import decisions
     from tasks.spec import spec_files
 
     try:
         answer: dict[str, Any] = json.loads(told)
         response = {**answer, "responded_by_user": answer["responded_by"]}
-        approval.decide(spec_files.find(asked["model"]), asked["proposal"], asked["step"], response)
+        spec = spec_files.find(asked["model"])
+        decisions.decide(spec, asked["proposal"], asked["step"], response)
     except Exception:
         _log.exception("The answer to %s of %s was not recorded", asked["step"], asked["proposal"])
 

@@ -10,7 +10,7 @@ from airflow.timetables.base import DagRunInfo, DataInterval, TimeRestriction
 from airflow.timetables.interval import DeltaDataIntervalTimetable
 from pendulum import DateTime, instance
 
-from tasks.spec.model import WindowGrid
+from tasks.spec.window_options import WindowGrid
 from tasks.spec.windows import Window, latest_complete, window_at
 
 _INSTANT = timedelta(microseconds=1)

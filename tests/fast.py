@@ -41,7 +41,7 @@ LISTED = {
     "classifier/test_absent": LONG,
     "gates/test_acceptance": LONG,
     "promotion/test_answers": AIRFLOW,
-    "promotion/test_approval": MLFLOW,
+    "promotion/test_decisions": MLFLOW,
     "drift/test_probabilities": LONG,
     "classifier/test_calibration_fit::test_standard_errors_are_what_a_bootstrap_of_the_rows_shows": LONG,  # noqa: E501
     "classifier/test_capped": LONG,

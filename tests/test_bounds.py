@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tasks import bounds
 from tasks.bounds import EARLIEST, FIRST, LAST, LATEST, LONGEST, OutOfBounds
-from tasks.spec.model import WindowGrid
+from tasks.spec.window_options import WindowGrid
 from tasks.spec.windows import latest_complete, window_at, windows_between, windows_within
 
 # As a ledger row can hold them, and as a spec can.

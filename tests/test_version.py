@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from tasks import __version__
 from tasks.__main__ import app
 from tasks.registry.made_with import made_with
-from tasks.reports.retrain_brief import page
+from tasks.reports.brief_page import as_page
 
 ROOT = Path(__file__).parent.parent
 
@@ -25,7 +25,7 @@ def test_the_version_is_printed_written_into_lineage_and_shown_on_pages() -> Non
     done = CliRunner().invoke(app, ["--version"])
     assert (done.exit_code, done.stdout) == (0, f"gatelatch {__version__}\n")
     assert made_with()["code"] == __version__
-    assert f"Gatelatch {__version__}</p>\n</body>" in page("title", "body")
+    assert f"Gatelatch {__version__}</p>\n</body>" in as_page("title", "body")
 
 
 def test_the_change_log_begins_with_this_version() -> None:

@@ -16,10 +16,12 @@ from benchmarks.detection.streams import Floats, Ints, stationary
 from tasks.classifier.margins import margin
 from tasks.drift.grid import Grid
 from tasks.drift.latch import Reading, fold
+from tasks.drift.loss_sums import Losses
 from tasks.drift.reference import Reference, reference_of
-from tasks.drift.summary import Distribution, Losses, Summary, summarise
+from tasks.drift.summary import Distribution, Summary, summarise
 from tasks.drift.verdict import judge_margins
-from tasks.spec.model import Drift, ModelSpec
+from tasks.spec.model import ModelSpec
+from tasks.spec.policy_options import Drift
 from tasks.spec.windows import Window
 
 BUDGET = 1.0  # openings a year, the default

@@ -15,7 +15,7 @@ from benchmarks.detection.detectors import PeerName
 from benchmarks.detection.policies import Schedule
 from benchmarks.detection.scenarios import Scenario, scenario
 from benchmarks.detection.study import Study
-from tasks.replay.play import Played
+from tasks.replay.played import Played
 from tasks.replay.trial import trial
 
 NEVER = "never"

@@ -161,7 +161,7 @@ def cut(
     """Return a table, ordered by its column `timestamp`, cut into the windows of its spec."""
     import pyarrow as pa
 
-    from tasks.classifier.training import features, labels
+    from tasks.data.frame import class_indices, feature_frame
 
     times = table["timestamp"].dt.tz_convert(None).to_numpy("datetime64[us]").astype(np.int64)
     end = table["timestamp"].iloc[-1].to_pydatetime() + spec.window.every / 10
@@ -174,8 +174,8 @@ def cut(
         (None,) * len(windows),
         edges,
         times[: edges[-1]],
-        features(spec, batch),
-        labels(spec, batch),
+        feature_frame(spec, batch),
+        class_indices(spec, batch),
     )
     if columns is None:
         columns = table[list(spec.features.columns)].to_numpy(np.float64)

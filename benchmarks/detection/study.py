@@ -16,7 +16,8 @@ import numpy as np
 
 from benchmarks.detection.scenarios import Scenario, scenario
 from benchmarks.detection.streams import Floats
-from tasks.classifier import scoring, training
+from tasks.classifier import scoring
+from tasks.classifier.cut import Cut, cut_rows
 from tasks.classifier.margins import error, margin
 from tasks.classifier.training import TrainingError
 from tasks.gates.acceptance import Acceptance
@@ -33,7 +34,7 @@ class Candidate:
 
     at: int
     base: int
-    cut: training.Slices
+    cut: Cut
     decision: Floats
     accepted: Acceptance
 
@@ -101,7 +102,7 @@ def candidate_of(name: str, at: int) -> Candidate | None:
     except TrainingError:
         return None
     base, rows = int(trained.trained[0]), len(trained.trained)
-    cut = training.slices(rows, calibrate=spec.calibration.share, judge=spec.training.judge)
+    cut = cut_rows(rows, calibrate=spec.calibration.share, judge=spec.training.judge)
     decision = scoring.decide(trained.model, history.frame.iloc[base:])
     return Candidate(at, base, cut, decision, trained.accepted)
 

@@ -142,7 +142,7 @@ def measure(_: int) -> None:
 def judge(_: int) -> None:
     """Time the verdict alone: two summaries are read, then judged as often as takes a while."""
     from tasks import store
-    from tasks.drift import summary, verdict
+    from tasks.drift import summary_json, verdict
     from tasks.flows import monitor, observe
     from tasks.flows.window_steps import Measured
     from tasks.ledger.ledger import Ledger
@@ -150,7 +150,7 @@ def judge(_: int) -> None:
 
     model = spec()
     measured = Measured.from_json(json.loads(Path("measured.json").read_text()))
-    window = summary.from_json(json.loads(store.read(measured.summary or "")))
+    window = summary_json.from_json(json.loads(store.read(measured.summary or "")))
     reference = observe.reference_of(model, Ledger.open(), 1)
     first = verdict.judge_margins(window, reference, model)  # solves and keeps the critical values
     timed(lambda: verdict.judge_margins(window, reference, model))
@@ -162,7 +162,7 @@ def judge(_: int) -> None:
 def bootstrap(_: int) -> None:
     """Train and promote the first champion on the first day."""
     from tasks.flows import retrain
-    from tasks.promotion import approval, promotion
+    from tasks.promotion import decisions, promotion, proposals
     from tasks.registry import tracking
     from tasks.signing import keyring
 
@@ -171,13 +171,13 @@ def bootstrap(_: int) -> None:
     keyring.prepare()
     until = START + DAY
     plan = {"reason": "bootstrap", "proposer": "benchmark", "training_window": None}
-    approval.propose(model, "first", **plan, until=until, now=until)
-    approval.decide(model, "first", "retrain", None)
+    proposals.propose(model, "first", **plan, until=until, now=until)
+    decisions.decide(model, "first", "retrain", None)
     run_id = retrain.train(model, "first")["candidate_run"]
     retrain.calibrate(model, "first", run_id)
     retrain.gate(model, "first", run_id)
     retrain.register(model, "first", run_id)
-    approval.decide(model, "first", "promote", None)
+    decisions.decide(model, "first", "promote", None)
     promotion.promote(model, "first")
 
 

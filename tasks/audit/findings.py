@@ -14,7 +14,8 @@ from tasks.ledger.chain import Trail
 from tasks.ledger.records import Candidate, Decision, Promotion, Proposal
 from tasks.registry.tracking import RegistryRefused, RegistryUnreachable
 from tasks.spec import spec_files
-from tasks.spec.model import ModelSpec, SpecError
+from tasks.spec.model import ModelSpec
+from tasks.spec.part import SpecError
 
 _Record = TypeVar("_Record")
 

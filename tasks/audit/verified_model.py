@@ -7,7 +7,6 @@ from typing import Any
 
 from tasks.audit import verification
 from tasks.classifier import older_classes
-from tasks.classifier.training import class_names
 from tasks.ledger.ledger import Ledger
 from tasks.registry import registry
 from tasks.spec.model import ModelSpec
@@ -18,7 +17,7 @@ def champion_of(spec: ModelSpec, ledger: Ledger, version: int) -> Any:
 
     model = model_of(spec, ledger, version)
     known = classes_of(spec, ledger, version)
-    return older_classes.answering(model, known, class_names(spec))
+    return older_classes.answering(model, known, spec.label.names)
 
 
 def classes_of(spec: ModelSpec, ledger: Ledger, version: int) -> tuple[str, ...]:
@@ -44,7 +43,7 @@ def model_of(spec: ModelSpec, ledger: Ledger, version: int) -> Any:
 
     Raises
     ------
-    tasks.spec.model.SpecError
+    tasks.spec.part.SpecError
         If the ledger knows no such version.
     tasks.registry.tracking.RegistryRefused
         If what the registry holds is not what the ledger accepted, or is not there.

@@ -12,7 +12,7 @@ import numpy as np
 from tasks.arrays import Floats, Ints
 
 if TYPE_CHECKING:
-    from tasks.classifier.training import Slices
+    from tasks.classifier.cut import Cut
     from tasks.spec.model import ModelSpec
 
 FEWEST_ROWS = 10  # rows of a class, and of the others, that a calibration of its own rests on
@@ -61,7 +61,7 @@ def learnt(model: Any) -> Ints:
     return np.asarray(getattr(last, "learnt_", last.classes_))
 
 
-def warnings(spec: ModelSpec, label: Ints, cut: Slices, known: Ints | None = None) -> list[str]:
+def warnings(spec: ModelSpec, label: Ints, cut: Cut, known: Ints | None = None) -> list[str]:
     """Return what a candidate of these rows cannot promise of which classes, a sentence for each.
 
     Parameters

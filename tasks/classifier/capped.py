@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from tasks.classifier.encoding import scaler_of
-from tasks.classifier.linear import Rows
+from tasks.data.frame import Rows
 
 _NAMED = 6  # features in a sentence
 

@@ -15,7 +15,7 @@ from tasks.spec.model import ModelSpec
 if TYPE_CHECKING:
     import pandas as pd
 
-    from tasks.classifier.linear import Rows
+    from tasks.data.frame import Rows
 
 # A category's one token is its whole text, but for what types make of the same value: numbers with
 # a gap are floats in pandas, so 7.0 is 7; and a boolean is True in Python, true in Arrow and most

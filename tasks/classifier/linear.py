@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from tasks.arrays import Floats
 from tasks.classifier.encoding import encode, scaler_of
+from tasks.data.frame import Rows
 
 if TYPE_CHECKING:
-    import pandas as pd
+    pass
 
-Rows: TypeAlias = "pd.DataFrame | Mapping[str, np.ndarray[Any, Any]]"
 
 _FAR = 1e3  # standard deviations: three of sixteen digits
 

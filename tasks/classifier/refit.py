@@ -11,8 +11,9 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from tasks.classifier import calibration, scoring, training
+from tasks.classifier.cut import Cut
 from tasks.classifier.finite import NotFinite, need_finite
-from tasks.classifier.training import Slices, TrainingError
+from tasks.classifier.training import TrainingError
 from tasks.classifier.training_rows import TrainingRows
 from tasks.spec.model import ModelSpec
 
@@ -40,7 +41,7 @@ class Refit:
         )
 
 
-def refit(spec: ModelSpec, judged: Any, rows: TrainingRows, cut: Slices) -> Any:
+def refit(spec: ModelSpec, judged: Any, rows: TrainingRows, cut: Cut) -> Any:
     """Return the calibrated model of all rows from the first that fit the judged one on.
 
     Its probabilities are what the calibrating rows taught of the judged fit, which had not seen
@@ -72,7 +73,7 @@ def refit(spec: ModelSpec, judged: Any, rows: TrainingRows, cut: Slices) -> Any:
     return calibration.learn(judged, learns.frame, learns.label, method, onto=fitted)
 
 
-def refit_of(spec: ModelSpec, cut: Slices) -> Refit | None:
+def refit_of(spec: ModelSpec, cut: Cut) -> Refit | None:
     """Return of how many rows the refit and its judged twin are; None if nothing is refit."""
     if spec.training.refit == "never":
         return None

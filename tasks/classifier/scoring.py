@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from tasks.arrays import Floats
-from tasks.classifier.linear import Rows, inputs, linear
+from tasks.classifier.linear import inputs, linear
+from tasks.data.frame import Rows
 
 
 def score(model: Any, rows: Rows) -> tuple[Floats, Any]:

@@ -16,8 +16,8 @@ import numpy as np
 
 from tasks.arrays import Ints
 from tasks.classifier import scoring, training
+from tasks.classifier.cut import Cut, cut_rows
 from tasks.classifier.margins import hinge, margin
-from tasks.classifier.training import Slices
 from tasks.classifier.training_rows import TrainingRows
 from tasks.spec.model import ModelSpec
 from tasks.spec.windows import Window, stamp
@@ -48,7 +48,7 @@ class Tried:
     problem: str | None = None
 
 
-def cut_of(spec: ModelSpec, times: Ints, label: Ints, changes: Sequence[datetime]) -> Slices:
+def cut_of(spec: ModelSpec, times: Ints, label: Ints, changes: Sequence[datetime]) -> Cut:
     """Return which rows fit at most, calibrate and judge.
 
     What calibrates and judges reaches further back than its share, also to before the change, where
@@ -68,13 +68,13 @@ def cut_of(spec: ModelSpec, times: Ints, label: Ints, changes: Sequence[datetime
     """
     since = int(np.searchsorted(times, stamp(changes[0]))) if changes else 0
     share = {"calibrate": spec.calibration.share, "judge": spec.training.judge}
-    cut = training.slices(len(times), **share, since=since)
+    cut = cut_rows(len(times), **share, since=since)
     last = _back(label[: cut.judge.stop], cut.judge.start)
     middle = _back(label[:last], last - (cut.judge.start - cut.calibrate.start))
     if not 0 < middle < last:
         return cut
     rows = slice(0, middle), slice(middle, last), slice(last, len(times))
-    return Slices(*rows, min(cut.since, middle))
+    return Cut(*rows, min(cut.since, middle))
 
 
 def _back(label: Ints, start: int) -> int:
@@ -84,7 +84,7 @@ def _back(label: Ints, start: int) -> int:
     return min(start, enough[-2]) if len(enough) > 1 else start
 
 
-def spans_of(times: Ints, cut: Slices, window: Window, changes: Sequence[datetime]) -> list[Span]:
+def spans_of(times: Ints, cut: Cut, window: Window, changes: Sequence[datetime]) -> list[Span]:
     """Return the spans to try, the longest first, three at most.
 
     Of one change: all rows, the newer half of the training window, those since the breach. If the
@@ -103,7 +103,7 @@ def spans_of(times: Ints, cut: Slices, window: Window, changes: Sequence[datetim
     return found
 
 
-def of(cut: Slices, span: Span) -> Slices:
+def of(cut: Cut, span: Span) -> Cut:
     """Return the slices of a candidate that learns from a span."""
     return replace(cut, fit=slice(span.first, cut.fit.stop))
 
@@ -119,7 +119,7 @@ class Learning:
     """From which rows a candidate learnt: what each span came to, and the slices of the best.
 
     `taken` is its place among those tried; `fit`, `calibrate` and `judge` are the first rows of its
-    slices, `since` as `training.Slices` has it.
+    slices, `since` as `Cut` has it.
     """
 
     tried: tuple[Tried, ...]
@@ -129,9 +129,9 @@ class Learning:
     judge: int
     since: int
 
-    def cut(self, rows: int) -> Slices:
+    def cut(self, rows: int) -> Cut:
         """Return its slices of so many rows."""
-        return Slices(
+        return Cut(
             slice(self.fit, self.calibrate),
             slice(self.calibrate, self.judge),
             slice(self.judge, rows),
@@ -165,7 +165,7 @@ class Fit:
     """The best of what was fit: the pipeline, its slices, and what it learnt from."""
 
     pipeline: Any
-    cut: Slices
+    cut: Cut
     learning: Learning
 
 

@@ -1,24 +1,21 @@
-"""Estimators, time-ordered slices, and the features and labels that train and score share."""
+"""The pipeline that a spec describes: what its rows must have, and the fit."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from tasks.arrays import Floats, Ints
+from tasks.arrays import Ints
 from tasks.classifier import absent
 from tasks.classifier.encoding import encoder, mute
 from tasks.classifier.finite import LARGEST
-from tasks.classifier.linear import Rows
+from tasks.data.frame import numeric_columns
 from tasks.errors import Final
 from tasks.spec.model import ModelSpec
 
 if TYPE_CHECKING:
     import pandas as pd
-    import pyarrow as pa
     from sklearn.pipeline import Pipeline
 
 
@@ -27,115 +24,6 @@ ISOTONIC_ROWS = 1000
 
 class TrainingError(Final):
     """Rows a model cannot be trained on: says why, and the way out."""
-
-
-@dataclass(frozen=True)
-class Slices:
-    """Three disjoint slices of time-ordered rows: the oldest fit, the newest judge.
-
-    `since` is the first row after what made the retrain necessary began, 0 if all rows are.
-    """
-
-    fit: slice
-    calibrate: slice
-    judge: slice
-    since: int = 0
-
-
-def slices(rows: int, *, calibrate: float, judge: float, since: int = 0) -> Slices:
-    """Return the slices of `rows` time-ordered rows.
-
-    `calibrate` and `judge` are shares of the rows from `since` on: what calibrates and judges is
-    from after the change for which the model is retrained. Where these are too few for a row in
-    each, they are shares of all rows.
-
-    Raises
-    ------
-    TrainingError
-        If a slice would be empty.
-    """
-    fresh = rows - since
-    if not (round(fresh * judge) and round(fresh * calibrate)):
-        since, fresh = 0, rows
-    last = rows - round(fresh * judge)
-    middle = last - round(fresh * calibrate)
-    if not 0 < middle < last < rows:
-        raise TrainingError(
-            f"{rows} labelled rows cannot be cut into fit, calibrate ({calibrate:.0%}) and judge "
-            f"({judge:.0%}); widen training.window, wait for more labels, or change the shares"
-        )
-    return Slices(slice(0, middle), slice(middle, last), slice(last, rows), since)
-
-
-def unfitted_slices(rows: int, *, calibrate: float, judge: float) -> Slices:
-    """Return the slices where nothing is fit: the same shares, of each other.
-
-    Raises
-    ------
-    TrainingError
-        If a slice would be empty.
-    """
-    last = rows - round(rows * judge / (calibrate + judge))
-    if not 0 < last < rows:
-        raise TrainingError(
-            f"{rows} labelled rows cannot be cut into calibrate and judge; wait for more labels"
-        )
-    return Slices(slice(0, 0), slice(0, last), slice(last, rows))
-
-
-def columns(spec: ModelSpec, batch: pa.RecordBatch) -> dict[str, NDArray[Any]]:
-    """Return the feature columns of a batch, in the spec's order, in the types of training.
-
-    What is there in that type is not copied.
-    """
-    import pyarrow as pa
-
-    # A category is its text, so that 7 and "7" from two stores are one.
-    kinds = dict.fromkeys(spec.features.numeric, pa.float64())
-    kinds |= dict.fromkeys((*spec.features.categorical, *spec.features.text), pa.string())
-    found = {}
-    for name, kind in kinds.items():
-        column = batch.column(name)
-        column = column if column.type == kind else column.cast(kind, safe=False)
-        found[name] = column.to_numpy(zero_copy_only=False)
-    return found
-
-
-def features(spec: ModelSpec, batch: pa.RecordBatch) -> pd.DataFrame:
-    """Return the feature columns of a batch as a frame."""
-    import pandas as pd
-
-    return pd.DataFrame(columns(spec, batch))
-
-
-def labels(spec: ModelSpec, batch: pa.RecordBatch) -> Ints:
-    """Return the index of each row's class, -1 where it is not known; shape (n,)."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    column = spec.label.column
-    index = np.full(batch.num_rows, -1, dtype=np.int64)
-    if column in batch.schema.names:
-        values = batch.column(column)
-        if pa.types.is_string(values.type):  # names of classes, or what stands there instead
-            names = pa.array(class_names(spec))
-            return np.asarray(pc.index_in(values, value_set=names).fill_null(-1), dtype=np.int64)
-        # pandas knows a missing value of any type to be equal to no class; NumPy is faster.
-        plain = pa.types.is_integer(values.type) and not values.null_count
-        values = values.to_numpy() if plain else values.to_pandas()
-        for position, name in enumerate(spec.label.classes):
-            same = values == name
-            same = same if plain else same.to_numpy(dtype=bool, na_value=False)
-            index += same * (position + 1)  # a sum is faster than picking rows
-    return index
-
-
-def weights(spec: ModelSpec, batch: pa.RecordBatch) -> Floats | None:
-    """Return the rows' sample weights, shape (n,); None if the spec names no column of them."""
-    if spec.source.weight is None:
-        return None
-    column = batch.column(spec.source.weight)
-    return np.asarray(column.to_numpy(zero_copy_only=False), dtype=np.float64)
 
 
 def fit(spec: ModelSpec, frame: pd.DataFrame, label: Ints) -> Pipeline:
@@ -176,10 +64,10 @@ def need_two_classes(spec: ModelSpec, label: Ints, purpose: str) -> None:
     """Raise TrainingError if the labels are of fewer than two classes."""
     there = [i for i in range(len(spec.label.classes)) if (label == i).any()]
     if len(there) < 2:
-        missing = [name for i, name in enumerate(class_names(spec)) if i not in there]
+        missing = [name for i, name in enumerate(spec.label.names) if i not in there]
         held = f"no row of class {missing[0]}"
         if len(missing) > 1:
-            held = f"rows of class {class_names(spec)[there[0]]} alone" if there else "no row"
+            held = f"rows of class {spec.label.names[there[0]]} alone" if there else "no row"
         raise TrainingError(
             f"the {purpose} slice of {len(label)} rows has {held}, and two classes are needed; "
             "widen training.window"
@@ -234,13 +122,3 @@ def pipeline(spec: ModelSpec, rows: int) -> Pipeline:
             max_iter=10_000,
         )
     return Pipeline([("features", encoder(spec)), ("model", estimator)])
-
-
-def class_names(spec: ModelSpec) -> tuple[str, ...]:
-    """Return the classes' names in index order."""
-    return tuple(str(c) for c in spec.label.classes)
-
-
-def numeric_columns(spec: ModelSpec, rows: Rows) -> dict[str, Floats]:
-    """Return the numeric feature columns of rows as arrays."""
-    return {name: np.asarray(rows[name], dtype=np.float64) for name in spec.features.numeric}

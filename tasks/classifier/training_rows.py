@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.arrays import Floats, Ints
-from tasks.classifier.training import TrainingError, features, labels, weights
+from tasks.classifier.training import TrainingError
 from tasks.data import memory
+from tasks.data.frame import class_indices, feature_frame, sample_weights
 from tasks.spec.model import ModelSpec
 
 if TYPE_CHECKING:
@@ -79,10 +80,10 @@ def gather(spec: ModelSpec, batches: Iterable[pa.RecordBatch]) -> TrainingRows:
     table = pa.concat_tables(tables, promote_options="permissive")
     table = table.sort_by([(spec.source.time, "ascending"), (spec.source.key, "ascending")])
     batch = table.combine_chunks().to_batches()[0]
-    label, weight = labels(spec, batch), weights(spec, batch)
+    label, weight = class_indices(spec, batch), sample_weights(spec, batch)
     known = label >= 0
     return TrainingRows(
-        frame=features(spec, batch)[known].reset_index(drop=True),
+        frame=feature_frame(spec, batch)[known].reset_index(drop=True),
         label=label[known],
         weight=None if weight is None else weight[known],
         facts=facts_of(spec, batch).at(known),

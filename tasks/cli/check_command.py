@@ -10,7 +10,7 @@ import typer
 
 from tasks.cli.console import err, fail, out
 from tasks.spec import spec_files
-from tasks.spec.model import SpecError
+from tasks.spec.part import SpecError
 
 
 def check(

@@ -15,7 +15,8 @@ from rich.segment import Segment
 from rich.table import Table
 
 from tasks.spec import spec_files
-from tasks.spec.model import ModelSpec, SpecError
+from tasks.spec.model import ModelSpec
+from tasks.spec.part import SpecError
 
 out = Console(soft_wrap=True, highlight=False)
 err = Console(stderr=True, soft_wrap=True, highlight=False)

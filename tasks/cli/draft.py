@@ -17,7 +17,7 @@ import yaml
 from tasks.data import csv_file, memory
 from tasks.data.guess import KINDS, ColumnKind, Guess, guess
 from tasks.spec import spec_files, spec_yaml
-from tasks.spec.model import SpecError, format_duration, parse_duration
+from tasks.spec.part import SpecError, format_duration, parse_duration
 from tasks.spec.spec_files import checked as checked
 
 if TYPE_CHECKING:

@@ -18,7 +18,8 @@ from tasks.cli.console import Wide, err, fail, out
 from tasks.data.guess import ColumnKind, Guess
 from tasks.disk import whole, writing
 from tasks.errors import GatelatchError
-from tasks.spec.model import ModelSpec, SpecError, format_duration
+from tasks.spec.model import ModelSpec
+from tasks.spec.part import SpecError, format_duration
 
 if TYPE_CHECKING:
     from tasks.replay.history import History

@@ -17,7 +17,7 @@ from tasks.replay import replay_report
 from tasks.replay.replay_report import Report
 from tasks.replay.schedules import stride
 from tasks.replay.trial import Policy, Trial, frontier, hindsight
-from tasks.spec.model import format_duration
+from tasks.spec.part import format_duration
 
 
 def show_columns(guesses: Sequence[Guess], label: Mapping[str, Any]) -> None:

@@ -18,10 +18,10 @@ def withdraw(
     by: Annotated[str, typer.Option(help="who withdraws it")],
 ) -> None:
     """End a live proposal whose run will not finish; the latch then rests."""
-    from tasks.promotion import approval
+    from tasks.promotion import proposals
 
     try:
-        approval.withdraw(find(model), proposal, by, reason)
+        proposals.withdraw(find(model), proposal, by, reason)
     except GatelatchError as error:
         fail(error)
     out.print(f"{escape(proposal)} is withdrawn")

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 from tasks.data import window_files
 from tasks.data.outside import Outside
 from tasks.data.readers import SourceError, SourcePart
-from tasks.spec.model import ModelSpec, Place
+from tasks.spec.model import ModelSpec
+from tasks.spec.source_options import Place
 from tasks.spec.windows import Window
 
 if TYPE_CHECKING:

@@ -7,10 +7,7 @@ from typing import TYPE_CHECKING
 
 from tasks.data import classes
 from tasks.data.plain import matching, plain
-from tasks.data.readers import (
-    SourceError,
-    within_bounds,
-)
+from tasks.data.readers import SourceError, within_bounds
 from tasks.data.sources import reader_of
 from tasks.data.unpacking import check_keys
 from tasks.spec.model import ModelSpec

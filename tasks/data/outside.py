@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from tasks.spec.model import WindowGrid
+from tasks.spec.window_options import WindowGrid
 from tasks.spec.windows import Window, window_at
 
 _TOLD = {

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 from tasks.data.unpacking import BATCH_ROWS as BATCH_ROWS
 from tasks.data.unpacking import Groups, TooLarge, bounded, check_footer
 from tasks.errors import Retryable
-from tasks.spec.model import Place
+from tasks.spec.source_options import Place
 
 if TYPE_CHECKING:
     import pyarrow as pa

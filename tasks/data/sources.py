@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Protocol
 from tasks.data import delta_table, window_files, window_table
 from tasks.data.outside import Outside
 from tasks.data.readers import SourcePart
-from tasks.spec.model import ModelSpec, Place
+from tasks.spec.model import ModelSpec
+from tasks.spec.source_options import Place
 from tasks.spec.windows import Window
 
 if TYPE_CHECKING:

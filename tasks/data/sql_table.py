@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import sqlalchemy as sa
 
     from tasks.data.columns import ColumnRole
-    from tasks.spec.model import Place
+    from tasks.spec.source_options import Place
 
 _PART_ROWS = 16_384
 

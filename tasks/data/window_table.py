@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 from tasks.data.columns import ColumnRole, role_of
 from tasks.data.outside import Outside, at_edge, span_of
 from tasks.data.readers import SourceError, SourcePart, require
+from tasks.data.rows_of_file import no_zone, within_window
 from tasks.data.sql_table import SqlColumn, UnreadableTable, columns_of, read_table
 from tasks.data.times import NoZone, from_texts, instants, zone_of
-from tasks.data.window_files import no_zone, of_window
 from tasks.spec.model import ModelSpec
 from tasks.spec.windows import Window
 
@@ -149,7 +149,7 @@ class _Table:
         if self._outside is not None and any(self._edges):
             span = span_of(self._spec.window, None)
             self._outside.see(times, span, str(self._spec.source), self._edges)
-        return of_window(batch, times, self._window, missing=False).select(self._there)
+        return within_window(batch, times, self._window, missing=False).select(self._there)
 
     def _count(self, table: sa.Table, link: sa.Connection) -> None:
         """Count the rows that no window holds, but for those that are read beside the window's."""

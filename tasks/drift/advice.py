@@ -9,7 +9,8 @@ from math import ceil
 from statistics import median
 from typing import Any
 
-from tasks.spec.model import ModelSpec, format_duration
+from tasks.spec.model import ModelSpec
+from tasks.spec.part import format_duration
 
 ADVICE_WINDOWS = 8  # in a row that are insufficient, before advice is given
 MOST_WINDOWS = 100  # times as long is no window that anybody waits for

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from tasks.drift.energy import of_energy
 from tasks.drift.statistic import Shares, StatisticKind, of_inside, of_moved, of_scores
-from tasks.spec.model import Drift
+from tasks.spec.policy_options import Drift
 
 _LOSSES = 1 / 2  # of the budget, where there are labels
 KS_LABELLED = StatisticKind("ks_labelled", "share", "margins", "labelled", "ks")

@@ -9,9 +9,10 @@ from math import sqrt
 
 from tasks.drift.catalogue import CLASS_LOSS, CLASS_MARGIN, CLASS_RECALL
 from tasks.drift.class_spread import QUANTITIES, name_of
+from tasks.drift.loss_sums import Losses
 from tasks.drift.statistic import FARTHEST, Chance, Statistic, deviation_of
-from tasks.drift.summary import Losses, Summary
-from tasks.spec.model import Drift
+from tasks.drift.summary import Summary
+from tasks.spec.policy_options import Drift
 
 EXPECTED = 10  # rows of a class that say something about it, or by whose absence it is missed
 OTHERS = "other classes"

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tasks.drift.summary import Losses, Summary
+from tasks.drift.loss_sums import Losses
+from tasks.drift.summary import Summary
 
 QUANTITIES = ("class_loss", "class_recall", "class_margin")
 

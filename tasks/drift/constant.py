@@ -8,7 +8,7 @@ from math import sqrt
 from tasks.drift.catalogue import CONSTANT
 from tasks.drift.statistic import Chance, Statistic
 from tasks.drift.summary import Summary
-from tasks.spec.model import Drift
+from tasks.spec.policy_options import Drift
 
 
 def least_hinge(share: float) -> float:

@@ -19,7 +19,7 @@ from tasks.drift.limits import tail
 from tasks.drift.reference import NullDistance, Reference, null_of
 from tasks.drift.statistic import FARTHEST, Chance, Statistic, StatisticKind
 from tasks.drift.summary import Distribution, Summary
-from tasks.spec.model import Drift
+from tasks.spec.policy_options import Drift
 
 
 def energy(left: Distribution, right: Distribution, bins: Bins) -> float:

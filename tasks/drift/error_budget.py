@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from math import ceil
 from typing import Any
 
-from tasks.drift.summary import Losses
+from tasks.drift.loss_sums import Losses
 from tasks.spec.gate_options import Costs
 from tasks.spec.policy_options import Slo
 from tasks.spec.windows import Window

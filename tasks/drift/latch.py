@@ -11,7 +11,7 @@ from typing import Literal
 from tasks.bounds import shifted
 from tasks.drift.episode import Episode
 from tasks.drift.verdict import Verdict
-from tasks.spec.model import LatchPolicy
+from tasks.spec.policy_options import LatchPolicy
 from tasks.spec.windows import Window
 
 State = Literal["closed", "open", "resting"]

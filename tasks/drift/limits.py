@@ -15,7 +15,7 @@ from statistics import NormalDist
 import numpy as np
 
 from tasks.arrays import Floats
-from tasks.spec.model import LatchPolicy
+from tasks.spec.policy_options import LatchPolicy
 
 _NORMAL = NormalDist()
 _REFERENCES, _SCALES = 48, 96  # nodes of the integral in _openings

@@ -15,7 +15,7 @@ import numpy as np
 
 from tasks import formats
 from tasks.arrays import Floats
-from tasks.drift import summary
+from tasks.drift import summary_json
 from tasks.drift.class_spread import class_effects, name_of
 from tasks.drift.distances import bin_at
 from tasks.drift.grid import Bins
@@ -255,8 +255,8 @@ def null_of(
 def to_json(reference: Reference) -> dict[str, Any]:
     """Return the reference as JSON-ready values."""
     return {
-        "format": summary.SUMMARY_FORMAT,
-        "summary": summary.to_json(reference.summary),
+        "format": summary_json.SUMMARY_FORMAT,
+        "summary": summary_json.to_json(reference.summary),
         "spread": asdict(reference.spread),
         "wasserstein": asdict(reference.wasserstein),
         "sigmoid": reference.sigmoid,
@@ -265,12 +265,12 @@ def to_json(reference: Reference) -> dict[str, Any]:
 
 def from_json(raw: Mapping[str, Any], what: str = "reference") -> Reference:
     """Return the reference that `to_json` wrote. Raises formats.OtherFormat, which names `what`."""
-    return formats.load(what, raw, {summary.SUMMARY_FORMAT: _read}, summary.OLDER)
+    return formats.load(what, raw, {summary_json.SUMMARY_FORMAT: _read}, summary_json.OLDER)
 
 
 def _read(raw: Mapping[str, Any]) -> Reference:
     return Reference(
-        summary.from_json(raw["summary"]),
+        summary_json.from_json(raw["summary"]),
         Spread(**raw["spread"]),
         NullDistance(**raw["wasserstein"]),
         None if raw["sigmoid"] is None else (raw["sigmoid"][0], raw["sigmoid"][1]),

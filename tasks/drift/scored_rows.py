@@ -7,9 +7,8 @@ from typing import Any
 from tasks.arrays import Floats, Ints
 from tasks.classifier import calibration
 from tasks.classifier.finite import need_finite
-from tasks.classifier.linear import Rows
 from tasks.classifier.margins import labelled
-from tasks.classifier.training import class_names, numeric_columns
+from tasks.data.frame import Rows, numeric_columns
 from tasks.drift import attribution
 from tasks.drift.grid import Grid
 from tasks.drift.reliability_table import ReliabilityTable
@@ -33,7 +32,7 @@ def summarise_rows(
     NotFinite as `summarise` does.
     """
     need_finite(decision)
-    classes = class_names(spec)
+    classes = spec.label.names
     known = labelled(label)
     table = None
     if len(label[known]) and hasattr(model, "calibrated_classifiers_"):

@@ -9,9 +9,11 @@ from typing import Any, Literal, TypeAlias
 
 from tasks.drift.distances import ks, wasserstein
 from tasks.drift.limits import critical_value, ks_noise, tail
+from tasks.drift.loss_sums import Losses
 from tasks.drift.reference import Reference
-from tasks.drift.summary import Distribution, Losses, Summary
-from tasks.spec.model import Drift, ModelSpec
+from tasks.drift.summary import Distribution, Summary
+from tasks.spec.model import ModelSpec
+from tasks.spec.policy_options import Drift
 from tasks.spec.windows import windows_per_year
 
 Counts = Literal["both", "rise", "fall"]

@@ -21,7 +21,8 @@ from tasks.drift.class_losses import Classes, compared
 from tasks.drift.reference import Reference
 from tasks.drift.statistic import Chance, Statistic, of_distance, of_loss, of_violations
 from tasks.drift.summary import Summary
-from tasks.spec.model import Drift, ModelSpec
+from tasks.spec.model import ModelSpec
+from tasks.spec.policy_options import Drift
 
 Verdict = Literal["steady", "drifting", "insufficient"]
 _OWN = 1 / 2  # of what a class loses must show in the loss of all

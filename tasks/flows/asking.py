@@ -8,9 +8,9 @@ from typing import Any
 from tasks.ledger import status
 from tasks.ledger.ledger import Ledger
 from tasks.ledger.records import Proposal
-from tasks.promotion import approval, questions
+from tasks.promotion import proposals, questions
 from tasks.promotion.shadow import Outcome
-from tasks.reports import promotion_brief, retrain_brief
+from tasks.reports import brief_page, promotion_brief, retrain_brief
 from tasks.spec.model import ModelSpec
 
 
@@ -24,7 +24,7 @@ def to_retrain(
     ledger = Ledger.open()
     text = retrain_brief.retrain(status.read(spec, ledger), proposal, run_link, rows)
     shown = questions.ask(spec, ledger, proposal.proposal, "retrain").evidence
-    return retrain_brief.publish(spec.model, proposal.proposal, "retrain", text, shown)
+    return brief_page.publish_brief(spec.model, proposal.proposal, "retrain", text, shown)
 
 
 def to_promote(
@@ -33,7 +33,7 @@ def to_promote(
     """Write the brief for the promotion approval; return subject, body, address and evidence."""
     ledger = Ledger.open()
     known = status.read(spec, ledger)
-    candidate = approval.candidate_of(known, proposal)
+    candidate = proposals.candidate_of(known, proposal)
     text = promotion_brief.promotion(known, candidate, run_link, shadow)
     shown = questions.ask(spec, ledger, proposal, "promote").evidence
-    return retrain_brief.publish(spec.model, proposal, "promotion", text, shown)
+    return brief_page.publish_brief(spec.model, proposal, "promotion", text, shown)

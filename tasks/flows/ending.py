@@ -14,9 +14,10 @@ from tasks.errors import GatelatchError
 from tasks.ledger import status
 from tasks.ledger.ledger import Conflict, Ledger
 from tasks.ledger.records import Decision, Proposal
-from tasks.promotion import approval
+from tasks.promotion import proposals
 from tasks.promotion.shadow_wait import look_at
-from tasks.spec.model import ModelSpec, format_duration
+from tasks.spec.model import ModelSpec
+from tasks.spec.part import format_duration
 
 Run = Literal["active", "over", "gone"]
 RunOf = Callable[[str, str], Run]  # of a DAG and a run id
@@ -62,7 +63,7 @@ def end(spec: ModelSpec, proposal: str, by: str, why: str) -> Decision | None:
 def told(spec: ModelSpec, proposal: str) -> str:
     """Return how a proposal ended, for people."""
     known = status.read(spec, Ledger.open())
-    if last := approval.ended(known, proposal):
+    if last := proposals.ended(known, proposal):
         return f"{last.step}: {last.answer} by {last.by}. {last.comment}"
     if any(p.proposal == proposal for p in known.promotions):
         return "it was promoted"

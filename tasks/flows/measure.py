@@ -11,16 +11,18 @@ from tasks import store
 from tasks.audit.verified_model import classes_of, model_of
 from tasks.classifier import capped, older_classes, scoring
 from tasks.classifier.finite import NotFinite
-from tasks.classifier.training import class_names, columns, labels, weights
+from tasks.data.frame import class_indices, feature_columns, sample_weights
 from tasks.data.served_by import of_version
 from tasks.drift import scored_rows
-from tasks.drift.summary import merge, to_json
+from tasks.drift.summary import merge
+from tasks.drift.summary_json import to_json
 from tasks.flows.observe import reference_of
 from tasks.flows.window_steps import Measured, Validated
 from tasks.ledger.ledger import Ledger
 from tasks.promotion.promotion import follow
 from tasks.registry.tracking import RegistryRefused
-from tasks.spec.model import ModelSpec, SpecError
+from tasks.spec.model import ModelSpec
+from tasks.spec.part import SpecError
 from tasks.spec.windows import Window
 from tasks.validation.checked_rows import accepted
 
@@ -103,7 +105,11 @@ def _summaries(
                 rows = of_version(spec, batch, rows_of)
                 if not rows.num_rows:
                     continue
-                read = columns(spec, rows), labels(spec, rows), weights(spec, rows)
+                read = (
+                    feature_columns(spec, rows),
+                    class_indices(spec, rows),
+                    sample_weights(spec, rows),
+                )
                 for version in group:
                     earlier = found.get(version)
                     if isinstance(earlier, str):
@@ -150,7 +156,7 @@ def _summariser(spec: ModelSpec, version: int, logged: bool) -> Callable[..., Su
     known = classes_of(spec, ledger, version)
     # Its reference knows no other classes, so it is held against that with its own.
     own = spec.model_copy(update={"label": spec.label.model_copy(update={"classes": known})})
-    at = older_classes.places(known, class_names(spec))
+    at = older_classes.places(known, spec.label.names)
     margin = spec.source.margin if logged else None
     return partial(_summarise, own, at, grid, model, margin)
 

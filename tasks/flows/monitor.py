@@ -23,7 +23,8 @@ from tasks.ledger.records import Observation, champion_at
 from tasks.ledger.status import Status
 from tasks.promotion import shadow
 from tasks.reports import validation_page
-from tasks.spec.model import ModelSpec, SpecError
+from tasks.spec.model import ModelSpec
+from tasks.spec.part import SpecError
 from tasks.spec.windows import Window, window_at, windows_within
 from tasks.validation.checked_rows import check
 

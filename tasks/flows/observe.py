@@ -7,16 +7,16 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tasks import __version__, formats, store
-from tasks.drift import probabilities, verdict
+from tasks.drift import probabilities, summary_json, verdict
 from tasks.drift import reference as references
-from tasks.drift import summary as summaries
 from tasks.drift.explanation import explain
 from tasks.flows.window_steps import Measured
 from tasks.ledger import remembered
 from tasks.ledger.figures import WindowFigures
 from tasks.ledger.ledger import Ledger
 from tasks.ledger.records import Candidate, Observation
-from tasks.spec.model import ModelSpec, SpecError
+from tasks.spec.model import ModelSpec
+from tasks.spec.part import SpecError
 from tasks.spec.windows import Window
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def observation(spec: ModelSpec, window: Window, measured: Measured, ledger: Led
         judgement = verdict.insufficient(measured.problem or "")
     else:
         path = measured.summary
-        summary = summaries.from_json(json.loads(store.read(path)), f"summary {store.url(path)}")
+        summary = summary_json.from_json(json.loads(store.read(path)), f"summary {store.url(path)}")
         champion = ledger.version(spec.model, measured.version)
         reference = _reference(spec, champion)
         level = _level(spec, ledger, window, measured.version)

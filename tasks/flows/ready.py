@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 from tasks.audit.verified_model import champion_of
 from tasks.classifier import absent, scoring, training
-from tasks.classifier.training import labels
+from tasks.data.frame import class_indices
 from tasks.flows import ending
 from tasks.flows.retrain import slices_of
 from tasks.ledger import status
 from tasks.ledger.ledger import Ledger
 from tasks.ledger.records import Proposal
-from tasks.promotion import approval, outlook, quick_fit
-from tasks.promotion.approval import NotApproved
+from tasks.promotion import decisions, outlook, quick_fit
+from tasks.promotion.proposals import NotApproved
 from tasks.spec.model import ModelSpec
 from tasks.spec.windows import Window, stamp
 from tasks.validation import checked_rows
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from tasks.arrays import Ints
-    from tasks.classifier.training import Slices
+    from tasks.classifier.cut import Cut
     from tasks.promotion.outlook import Outlook
     from tasks.promotion.quick_fit import Newest
     from tasks.validation.checked_rows import Checked
@@ -51,7 +51,7 @@ def count(spec: ModelSpec, proposal: Proposal) -> dict[str, Any]:
         holds a single class.
     """
 
-    approval.whom_to_ask(spec, proposal)
+    decisions.whom_to_ask(spec, proposal)
     window = Window(proposal.trained_from, proposal.trained_until)
     if window.start >= window.end:
         raise NotApproved(
@@ -95,7 +95,7 @@ def _outlook(
     proposal: Proposal,
     newest: Newest,
     rows: int,
-    cut: Slices,
+    cut: Cut,
     changes: Sequence[datetime],
 ) -> Outlook:
     """Return what to expect of a retrain; `rows` are all labelled ones, which `cut` is of.
@@ -133,7 +133,7 @@ def _labels(
 
     times, classes = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
     for batch in checked_rows.accepted(spec, window, checked):
-        label = labels(spec, batch)
+        label = class_indices(spec, batch)
         time = batch.column(spec.source.time).cast(pa.timestamp("us"), safe=False).cast(pa.int64())
         moments = time.to_numpy(zero_copy_only=False)
         if newest is not None:

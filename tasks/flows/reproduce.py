@@ -11,6 +11,7 @@ import numpy as np
 from tasks.audit.verified_model import champion_of, model_of
 from tasks.classifier import refit, skops_file, training
 from tasks.classifier.calibration import learn
+from tasks.classifier.cut import cut_unfitted
 from tasks.classifier.training_rows import gather
 from tasks.errors import Final
 from tasks.gates.candidate_metrics import CandidateMetrics
@@ -52,7 +53,7 @@ def reproduce(spec: ModelSpec, version: int) -> Reproduction:
     ------
     CannotReproduce
         If spec or data are no longer those of the lineage.
-    tasks.spec.model.SpecError
+    tasks.spec.part.SpecError
         If the ledger knows no such version.
     tasks.registry.tracking.RegistryRefused
         If the version cannot be loaded.
@@ -79,7 +80,7 @@ def reproduce(spec: ModelSpec, version: int) -> Reproduction:
     learning = CandidateMetrics.from_json(candidate.metrics).learning
     if learning is None:
         share = {"calibrate": spec.calibration.share, "judge": spec.training.judge}
-        cut = training.unfitted_slices(len(taught), **share)
+        cut = cut_unfitted(len(taught), **share)
         fitted = champion_of(spec, ledger, asked.champion or 0).estimator.estimator
     else:
         cut = learning.cut(len(taught))

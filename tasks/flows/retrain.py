@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from tasks import formats, store
 from tasks.audit.verified_model import champion_of
 from tasks.classifier import absent, calibration, calibration_fit, refit, spans, timing, training
+from tasks.classifier.cut import cut_unfitted
 from tasks.classifier.training_rows import gather
 from tasks.drift import reference
 from tasks.flows import handover
@@ -24,12 +25,13 @@ from tasks.gates.gate_result import GateResult
 from tasks.ledger import evidence, status
 from tasks.ledger.ledger import Ledger
 from tasks.ledger.records import Candidate, Decision, Proposal
-from tasks.promotion.approval import NotApproved, approved
+from tasks.promotion.decisions import approved
 from tasks.promotion.promotion import follow
+from tasks.promotion.proposals import NotApproved
 from tasks.registry import registry, tracking
 from tasks.registry.lineage import lineage
 from tasks.registry.made_with import made_with
-from tasks.reports import gate_page, retrain_brief, validation_page
+from tasks.reports import brief_links, gate_page, validation_page
 from tasks.signing import artifact
 from tasks.spec.model import ModelSpec
 from tasks.spec.windows import Window
@@ -38,8 +40,8 @@ from tasks.validation.checked_rows import Checked
 
 if TYPE_CHECKING:
     from tasks.arrays import Ints
+    from tasks.classifier.cut import Cut
     from tasks.classifier.spans import Learning
-    from tasks.classifier.training import Slices
     from tasks.classifier.training_rows import TrainingRows
     from tasks.gates.acceptance import Acceptance
 
@@ -125,8 +127,8 @@ def gate(spec: ModelSpec, proposal: str, run_id: str) -> dict[str, Any]:
     return {
         "passed": gate_result.passed(results),
         "gates": {r.title: f"{r.verdict}: {r.reason}" for r in results},
-        "gate_page": retrain_brief.address_of(
-            gate_page.page_path(spec.model, retrain_brief.slug(proposal))
+        "gate_page": brief_links.address_of(
+            gate_page.page_path(spec.model, brief_links.slug(proposal))
         ),
         "mlflow_run": tracking.run_url(spec.model, run_id),
     }
@@ -233,7 +235,7 @@ def _publish(spec: ModelSpec, asked: Proposal, run_id: str, judged: Acceptance) 
     page = gate_page.page_html(spec, asked, judged)
     tracking.put_page(run_id, "gates", page)
     tracking.put_json(run_id, "gate_page", gate_page.page_json(judged))
-    path = gate_page.page_path(spec.model, retrain_brief.slug(asked.proposal))
+    path = gate_page.page_path(spec.model, brief_links.slug(asked.proposal))
     store.write(f"reports/{path}", page)
 
 
@@ -297,7 +299,7 @@ def changes_of(spec: ModelSpec, ledger: Ledger, asked: Proposal) -> tuple[dateti
 
 def slices_of(
     spec: ModelSpec, asked: Proposal, times: Ints, label: Ints, changes: Sequence[datetime]
-) -> Slices:
+) -> Cut:
     """Return which of a proposal's labelled rows fit, calibrate and judge.
 
     Parameters
@@ -308,5 +310,5 @@ def slices_of(
 
     if asked.kind == "recalibrate":
         share = {"calibrate": spec.calibration.share, "judge": spec.training.judge}
-        return training.unfitted_slices(len(times), **share)
+        return cut_unfitted(len(times), **share)
     return spans.cut_of(spec, times, label, changes)

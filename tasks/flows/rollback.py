@@ -9,14 +9,14 @@ from tasks.drift.episode import Numbered
 from tasks.errors import Final
 from tasks.ledger import evidence, status
 from tasks.ledger.ledger import Ledger
-from tasks.ledger.records import Decision, Observation, Promotion, Proposal
+from tasks.ledger.records import PROPOSER, Decision, Observation, Promotion, Proposal
 from tasks.ledger.status import Status
-from tasks.promotion import approval, canary, questions, returning
+from tasks.promotion import canary, decisions, proposals, questions, returning
 from tasks.promotion.answers import visible
-from tasks.promotion.approval import NotApproved, NotDue
 from tasks.promotion.canary import KIND
 from tasks.promotion.promotion import settle
-from tasks.reports import rollback_brief
+from tasks.promotion.proposals import NotApproved, NotDue
+from tasks.reports import brief_page, rollback_brief
 from tasks.spec.model import ModelSpec
 
 ROLLBACK_STEP = "rollback"
@@ -99,7 +99,7 @@ def propose(spec: ModelSpec, proposal: str) -> Proposal:
             champion=found.champion,
             trained_from=found.compared[0].window.start,
             trained_until=found.compared[-1].window.end,
-            proposer=approval.PROPOSER,
+            proposer=PROPOSER,
             spec_digest=spec.digest,
             target=found.target,
         )
@@ -142,7 +142,7 @@ def by_hand(
     if not visible(reason):
         raise RollbackError("say why: the reason is kept in the ledger")
     row = _named(spec, ledger, proposal)
-    if row is None and not approval.reserved(spec, proposal):
+    if row is None and not proposals.reserved(spec, proposal):
         champion, wanted = target(spec, version)
         if expected not in (None, champion):
             raise RollbackError(f"the champion of {spec.model} is version {champion} by now")
@@ -165,7 +165,7 @@ def by_hand(
         )
     if row is None or (row.proposer, row.kind) != (by, KIND):
         raise RollbackError(f"{proposal} is the name of another proposal; take one of your own")
-    if approval.decided(ledger, spec, proposal, ROLLBACK_STEP) is None:
+    if decisions.decided(ledger, spec, proposal, ROLLBACK_STEP) is None:
         shown, since = evidence.of_proposal(spec, row), row.trained_until
         ledger.decide(
             Decision(
@@ -187,7 +187,7 @@ def ask(spec: ModelSpec, proposal: Proposal, run_link: str) -> dict[str, str]:
 
     Of a rollback by hand there is no brief, as nobody else is asked.
     """
-    if proposal.proposer != approval.PROPOSER:
+    if proposal.proposer != PROPOSER:
         return {"subject": "by hand", "body": proposal.reason}
     ledger = Ledger.open()
     new, old = (
@@ -196,7 +196,7 @@ def ask(spec: ModelSpec, proposal: Proposal, run_link: str) -> dict[str, str]:
     )
     text = rollback_brief.rollback(status.read(spec, ledger), proposal, new, old, run_link)
     shown = questions.ask(spec, ledger, proposal.proposal, ROLLBACK_STEP).evidence
-    return rollback_brief.publish(spec.model, proposal.proposal, KIND, text, shown)
+    return brief_page.publish_brief(spec.model, proposal.proposal, KIND, text, shown)
 
 
 def promote_back(spec: ModelSpec, proposal: str) -> Promotion:
@@ -214,8 +214,8 @@ def promote_back(spec: ModelSpec, proposal: str) -> Promotion:
     ledger = Ledger.open()
     verification.require(ledger, spec.model, whole=True)
     known = status.read(spec, ledger)
-    asked = approval.approved(spec, ledger, proposal, ROLLBACK_STEP)
-    decision = approval.decision_on(ledger, spec, proposal, ROLLBACK_STEP)
+    asked = decisions.approved(spec, ledger, proposal, ROLLBACK_STEP)
+    decision = decisions.decision_on(ledger, spec, proposal, ROLLBACK_STEP)
     if asked.kind != KIND or asked.target is None or decision.answer != "approved":
         raise NotApproved(f"{proposal}: no rollback was approved under this name")
     if decision.evidence != evidence.of_proposal(spec, asked):

@@ -14,9 +14,10 @@ import numpy as np
 from tasks.arrays import Floats, Ints
 from tasks.classifier import absent, calibration, capped, refit, scoring
 from tasks.classifier.calibration_fit import parameters
+from tasks.classifier.cut import Cut
 from tasks.classifier.finite import NotFinite, need_finite
 from tasks.classifier.margins import confidence, hinge, margin
-from tasks.classifier.training import Slices, TrainingError, class_names
+from tasks.classifier.training import TrainingError
 from tasks.classifier.training_rows import TrainingRows
 from tasks.drift import scored_rows
 from tasks.drift.grid import Grid
@@ -58,7 +59,7 @@ class Heard:
     spec: ModelSpec
     contest: Contest[Contender]
     rows: TrainingRows
-    cut: Slices
+    cut: Cut
     decision: Floats
     inputs: Any
     answers: Contest[Scored]
@@ -84,7 +85,7 @@ def judge_candidate(
     spec: ModelSpec,
     contest: Contest[Contender],
     rows: TrainingRows,
-    cut: Slices,
+    cut: Cut,
     span: timedelta,
 ) -> Acceptance:
     """Judge a calibrated candidate on the newest rows of its training window.
@@ -115,7 +116,7 @@ def judge_candidate(
     )
 
 
-def hear(spec: ModelSpec, contest: Contest[Contender], rows: TrainingRows, cut: Slices) -> Heard:
+def hear(spec: ModelSpec, contest: Contest[Contender], rows: TrainingRows, cut: Cut) -> Heard:
     """Let the candidate score all rows, and the champion those that judge."""
     judged, champion = rows.at(cut.judge), contest.champion
     decision, inputs = scoring.score(contest.candidate.model, rows.frame)
@@ -162,7 +163,7 @@ def metrics(heard: Heard) -> CandidateMetrics:
         capped=capped.beyond(model, rows.frame[cut.judge]),
         candidate=both.candidate,
         champion=both.champion,
-        calibration=parameters(model, heard.decision[cut.calibrate], class_names(spec)),
+        calibration=parameters(model, heard.decision[cut.calibrate], spec.label.names),
         hinge_gap=float(hinge(heard.answers.candidate.margins).mean() - hinge(fitted).mean()),
         support_vectors=int((fitted <= 1).sum()),
         fitted_rows=len(fitted),
@@ -216,11 +217,11 @@ def _unanswered(error: Exception) -> GateResult:
     return GateResult("champion_answers", "failed", why)
 
 
-def _held_out(cut: Slices) -> slice:
+def _held_out(cut: Cut) -> slice:
     return slice(cut.calibrate.start, cut.judge.stop)
 
 
-def _regimes(cut: Slices) -> list[slice]:
+def _regimes(cut: Cut) -> list[slice]:
     """Return the rows whose blocks are alike: before the change, fit since then, and held out."""
     old, fresh = slice(0, cut.since), slice(cut.since, cut.calibrate.start)
     return [group for group in (old, fresh, _held_out(cut)) if group.stop > group.start]

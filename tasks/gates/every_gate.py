@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from tasks.arrays import Floats
-from tasks.classifier import absent, calibration, preprocessing, training
+from tasks.classifier import absent, calibration, preprocessing
+from tasks.classifier.cut import Cut
 from tasks.classifier.training_rows import TrainingRows
 from tasks.gates import calibration_defects, declared_gates, leakage, slices, soundness
 from tasks.gates.contest import Contender, Contest
@@ -20,7 +21,7 @@ Checks = Mapping[str, Callable[[], list[GateResult]]]
 
 def compared(spec: ModelSpec, answers: Contest[Scored], judged: TrainingRows) -> list[GateResult]:
     """Return the results of what the spec declares, and of every slice, on the judged rows."""
-    classes, seed = training.class_names(spec), spec.training.seed
+    classes, seed = spec.label.names, spec.training.seed
     categorical = {name: judged.frame[name].to_numpy() for name in spec.features.categorical}
     columns = {str(name): judged.frame[name].to_numpy() for name in judged.frame.columns}
     columns |= judged.facts.columns
@@ -42,7 +43,7 @@ def sound(
     fitted
         The candidate's labelled margins of the rows that it was fitted on.
     """
-    classes, policy = training.class_names(spec), spec.gates
+    classes, policy = spec.label.names, spec.gates
     candidate, champion = contest.candidate, contest.champion
     # What a champion learnt that cannot answer is compared with nothing.
     learnt = Contest(
@@ -67,7 +68,7 @@ def sound(
     )
 
 
-def unleaked(spec: ModelSpec, rows: TrainingRows, cut: training.Slices) -> list[GateResult]:
+def unleaked(spec: ModelSpec, rows: TrainingRows, cut: Cut) -> list[GateResult]:
     """Return whether the judged rows were unknown to the fit; see `leakage`."""
 
     def separating() -> list[GateResult]:

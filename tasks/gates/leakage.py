@@ -18,7 +18,7 @@ from tasks.gates.gate_result import GateResult, verdict
 if TYPE_CHECKING:
     import pandas as pd
 
-    from tasks.classifier.training import Slices
+    from tasks.classifier.cut import Cut
     from tasks.classifier.training_rows import Facts
 
 _ENOUGH = 20  # rows of each class: a useless feature separates 20 from 20 once in 7e10
@@ -27,7 +27,7 @@ _PRIME = np.uint64(0x9E3779B97F4A7C15)  # keeps the order of two hashes in their
 _CHANCE = 0.999  # of no false alarm by content where some rows do have twins
 
 
-def time_order(time: Ints, cut: Slices) -> list[GateResult]:
+def time_order(time: Ints, cut: Cut) -> list[GateResult]:
     """Return whether no row of a slice is older than one of the slice before; time shape (n,)."""
     parts = [time[cut.fit], time[cut.calibrate], time[cut.judge]]
     ok = all(a.max() <= b.min() for a, b in pairwise(parts))
@@ -82,7 +82,7 @@ def _separating(
             yield str(name)
 
 
-def shared_keys(facts: Facts, cut: Slices) -> list[GateResult]:
+def shared_keys(facts: Facts, cut: Cut) -> list[GateResult]:
     """Return whether no judged row has the name of a fitted one.
 
     A key names a row where no two fitted rows have the same; else key and time do together, as a
@@ -103,7 +103,7 @@ def shared_keys(facts: Facts, cut: Slices) -> list[GateResult]:
     return [GateResult(name, verdict(both == 0), reason, float(both))]
 
 
-def shared_content(frame: pd.DataFrame, label: Ints, cut: Slices) -> list[GateResult]:
+def shared_content(frame: pd.DataFrame, label: Ints, cut: Cut) -> list[GateResult]:
     """Return whether no judged row is alike to a fitted one, in its features and its label.
 
     Content names a row only where rows are nearly unique: if more than 1 % of the fitted rows have

@@ -7,10 +7,10 @@ from dataclasses import replace
 import numpy as np
 
 from tasks.arrays import Floats
-from tasks.classifier import absent, calibration, capped, scoring, training
+from tasks.classifier import absent, calibration, capped, scoring
 from tasks.classifier.calibration_fit import parameters
+from tasks.classifier.cut import cut_unfitted
 from tasks.classifier.finite import need_finite
-from tasks.classifier.training import class_names
 from tasks.classifier.training_rows import TrainingRows
 from tasks.drift.reference import Reference
 from tasks.drift.reliability_table import ReliabilityTable
@@ -21,8 +21,8 @@ from tasks.gates.contest import Contender, Contest
 from tasks.gates.curves import figures
 from tasks.gates.gate_result import GateResult, verdict
 from tasks.gates.losses import Scored, rates
-from tasks.spec.gate_options import Gate
-from tasks.spec.model import Gates, ModelSpec
+from tasks.spec.gate_options import Gate, Gates
+from tasks.spec.model import ModelSpec
 
 _WANTED = Gates(
     calibration_error=Gate(better_than="champion"),
@@ -56,10 +56,8 @@ def judge_recalibrated(
     reference, metrics
         The champion's, and the metrics that it was accepted with.
     """
-    cut = training.unfitted_slices(
-        len(rows), calibrate=spec.calibration.share, judge=spec.training.judge
-    )
-    judged, classes = rows.at(cut.judge), class_names(spec)
+    cut = cut_unfitted(len(rows), calibrate=spec.calibration.share, judge=spec.training.judge)
+    judged, classes = rows.at(cut.judge), spec.label.names
     decision = scoring.decide(candidate.model, rows.frame)
     need_finite(decision)
     before = scoring.decide(champion.model, judged.frame)

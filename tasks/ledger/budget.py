@@ -8,11 +8,12 @@ from typing import Any
 
 from tasks.drift.catalogue import HINGE_LOSS
 from tasks.drift.error_budget import BudgetSpent, MetricSeen, metric_of, metric_of_losses, spent
+from tasks.drift.loss_sums import Losses
 from tasks.drift.reference import from_json
-from tasks.drift.summary import Losses
 from tasks.ledger.records import Candidate, Observation
 from tasks.ledger.status import Status
-from tasks.spec.model import ModelSpec, Slo
+from tasks.spec.model import ModelSpec
+from tasks.spec.policy_options import Slo
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,14 +12,7 @@ from tasks.drift import patience
 from tasks.drift.advice import SeenWindow, advise
 from tasks.drift.catalogue import SHAPES
 from tasks.drift.episode import Episode, Numbered, breach_of
-from tasks.drift.latch import (
-    Latch,
-    LatchHistory,
-    Pause,
-    Reading,
-    fold,
-    windows_to_wait,
-)
+from tasks.drift.latch import Latch, LatchHistory, Pause, Reading, fold, windows_to_wait
 from tasks.drift.patience import Fresh
 from tasks.drift.verdict import Verdict
 from tasks.ledger import remembered

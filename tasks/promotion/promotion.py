@@ -12,7 +12,8 @@ from tasks.ledger import evidence, status
 from tasks.ledger.ledger import Conflict, Ledger
 from tasks.ledger.records import Decision, Promotion
 from tasks.promotion import shadow_wait
-from tasks.promotion.approval import NotApproved, approved, candidate_of, decision_on, evidence_of
+from tasks.promotion.decisions import approved, decision_on, evidence_of
+from tasks.promotion.proposals import NotApproved, candidate_of
 from tasks.registry import registry
 from tasks.spec.model import ModelSpec
 

@@ -15,6 +15,7 @@ from tasks.arrays import Floats, Ints
 from tasks.classifier import scoring, training
 from tasks.classifier.finite import need_finite
 from tasks.classifier.margins import error, margin
+from tasks.data.frame import feature_frame
 from tasks.gates.bootstrap import Blocks
 from tasks.promotion.outlook import Estimate
 from tasks.spec.gate_options import Gate
@@ -153,4 +154,4 @@ class Newest:
             raise self._error
         self._keep()
         batch = self._tables[0].combine_chunks().to_batches()[0]
-        return training.features(self._spec, batch), self._labels[0], self._times[0]
+        return feature_frame(self._spec, batch), self._labels[0], self._times[0]

@@ -12,7 +12,8 @@ from tasks.drift.verdict import Verdict
 from tasks.ledger.records import Candidate, Observation
 from tasks.ledger.status import Status
 from tasks.promotion.paired import Pair, pairs, rise
-from tasks.spec.model import LatchPolicy, ModelSpec, Opening
+from tasks.spec.model import ModelSpec
+from tasks.spec.policy_options import LatchPolicy, Opening
 from tasks.spec.windows import Window, labels_awaited_until
 
 CONFIDENCE = 0.95  # that a candidate which is as good as the champion passes, all windows together

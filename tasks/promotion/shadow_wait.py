@@ -8,7 +8,7 @@ from typing import cast
 from tasks.ledger import evidence, status
 from tasks.ledger.ledger import Ledger
 from tasks.ledger.records import Decision, Proposal
-from tasks.promotion import approval, shadow
+from tasks.promotion import decisions, proposals, shadow
 from tasks.promotion.shadow import Outcome, ShadowAnswer
 from tasks.spec.model import ModelSpec
 
@@ -24,10 +24,10 @@ def look(spec: ModelSpec, proposal: str) -> Outcome:
         If the proposal was refused or withdrawn meanwhile, or the spec has changed.
     """
     ledger = Ledger.open()
-    asked = approval.still_stands(ledger, spec, proposal, again=SHADOW_STEP)
+    asked = proposals.still_stands(ledger, spec, proposal, again=SHADOW_STEP)
     known = status.read(spec, ledger)
     seen = look_at(known, asked, ledger)
-    earlier = approval.decided(ledger, spec, proposal, SHADOW_STEP)
+    earlier = decisions.decided(ledger, spec, proposal, SHADOW_STEP)
     if earlier is None and seen.answer != "waiting":
         compared = [asdict(pair) for pair in seen.compared]
         earlier = ledger.decide(
@@ -50,7 +50,7 @@ def look(spec: ModelSpec, proposal: str) -> Outcome:
 def require(spec: ModelSpec, ledger: Ledger, proposal: str) -> None:
     """Raise NotApproved unless the candidate passed its shadow windows, if the spec wants any."""
     if spec.shadow.windows:
-        approval.decision_on(ledger, spec, proposal, SHADOW_STEP)
+        decisions.decision_on(ledger, spec, proposal, SHADOW_STEP)
 
 
 def look_at(known: status.Status, asked: Proposal, ledger: Ledger) -> Outcome:
@@ -61,7 +61,7 @@ def look_at(known: status.Status, asked: Proposal, ledger: Ledger) -> Outcome:
     if known.champion != asked.champion:
         reason = f"the champion is version {known.champion} by now, not version {asked.champion}"
         return Outcome("superseded", f"{reason}; propose again")
-    candidate = approval.candidate_of(known, asked.proposal)
+    candidate = proposals.candidate_of(known, asked.proposal)
     champion = known.candidate(asked.champion)
     assert champion is not None  # it was promoted, so it was registered
     new, old = (ledger.observations_of(spec.model, c.version) for c in (candidate, champion))

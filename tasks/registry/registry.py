@@ -19,15 +19,7 @@ from typing import TYPE_CHECKING, Any
 from tasks import formats, scratch
 from tasks.classifier import skops_file
 from tasks.registry import lineage, model_card
-from tasks.registry.tracking import (
-    ModelRefused,
-    asking,
-    connect,
-    persist,
-    read_model,
-    ui,
-    unless,
-)
+from tasks.registry.tracking import ModelRefused, asking, connect, persist, read_model, ui, unless
 from tasks.signing import artifact, signatures
 from tasks.spec.model import ModelSpec
 

@@ -16,12 +16,14 @@ from tasks.arrays import Floats, Ints, Mask
 from tasks.bounds import OutOfBounds
 from tasks.classifier.finite import wild
 from tasks.classifier.margins import error, hinge, margin, violation
-from tasks.classifier.training import features, labels
 from tasks.classifier.training_rows import Facts, TrainingRows, facts_of
 from tasks.data import memory
+from tasks.data.frame import class_indices, feature_frame
 from tasks.data.outside import Outside
 from tasks.data.window_rows import SourceError, batches
-from tasks.spec.model import ModelSpec, Validation, format_duration
+from tasks.spec.model import ModelSpec
+from tasks.spec.part import format_duration
+from tasks.spec.rule_options import Validation
 from tasks.spec.windows import Window, stamp, whole_windows, window_at, windows_within
 from tasks.validation.checked_window import validate
 from tasks.validation.rules import rules_of
@@ -290,8 +292,8 @@ def _cut(
         problems,
         edges,
         stamps,
-        features(spec, batch),
-        labels(spec, batch),
+        feature_frame(spec, batch),
+        class_indices(spec, batch),
         None if weight is None else batch.column(weight).to_numpy().astype(np.float64),
         facts_of(spec, batch).columns,
     )

@@ -12,7 +12,7 @@ import numpy as np
 from tasks.replay.replay_report import Report, chosen
 from tasks.replay.trial import OURS, Policy, Trial, frontier
 from tasks.reports.chart import COLOURS, tidy
-from tasks.spec.model import format_duration
+from tasks.spec.part import format_duration
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -9,7 +9,7 @@ from typing import Any
 from tasks.data.guess import Guess
 from tasks.drift.advice import SeenWindow, advise
 from tasks.drift.error_budget import BudgetSpent, spent
-from tasks.replay.play import Retrain, Step
+from tasks.replay.played import Retrain, Step
 from tasks.replay.schedules import stride
 from tasks.replay.trial import Hindsight, Policy, Trial, frontier, hindsight
 

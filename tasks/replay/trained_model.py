@@ -11,11 +11,13 @@ import numpy as np
 
 from tasks.arrays import Floats, Ints
 from tasks.classifier import calibration, refit, scoring, spans, training
+from tasks.classifier.cut import cut_rows
 from tasks.classifier.finite import not_finite, wild
 from tasks.classifier.spans import Tried
 from tasks.drift import scored_rows
 from tasks.drift.error_budget import MetricSeen, metric_of_losses
-from tasks.drift.summary import Losses, Summary
+from tasks.drift.loss_sums import Losses
+from tasks.drift.summary import Summary
 from tasks.drift.verdict import Judgement
 from tasks.gates import acceptance
 from tasks.gates.acceptance import Acceptance
@@ -60,7 +62,7 @@ def fit(
     """
     places = history.labelled(end - span, end, spec.label.delay)
     frame, label = history.frame.iloc[places].reset_index(drop=True), history.label[places]
-    cut = training.slices(len(label), calibrate=spec.calibration.share, judge=spec.training.judge)
+    cut = cut_rows(len(label), calibrate=spec.calibration.share, judge=spec.training.judge)
     rows = cut.fit if spec.training.refit == "never" else slice(0, len(label))
     fitted = training.fit(spec, frame[rows], label[rows])
     training.need_enough_to_calibrate(spec, label[cut.calibrate])

@@ -14,7 +14,7 @@ import numpy as np
 from tasks.arrays import Floats, Ints
 from tasks.replay import play, schedules
 from tasks.replay.history import History
-from tasks.replay.play import Played, Retrain
+from tasks.replay.played import Played, Retrain
 from tasks.replay.schedules import Matrix
 from tasks.spec.model import ModelSpec
 

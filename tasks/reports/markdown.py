@@ -70,3 +70,9 @@ def sparkline(pressures: Sequence[float | None]) -> str:
     return "".join(
         "·" if p is None else _BARS[min(int(p / 2 * len(_BARS)), top)] for p in pressures
     )
+
+
+def bullets(head: str, warnings: Iterable[str]) -> list[str]:
+    """Return the warnings on rows or on a candidate as a list; none if none."""
+    lines = [f"- {as_text(line)}" for line in warnings]
+    return ["\n".join([f"**{head}:**", "", *lines])] if lines else []

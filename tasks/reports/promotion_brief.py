@@ -11,10 +11,12 @@ from tasks.ledger.records import Candidate, Proposal
 from tasks.ledger.status import Status
 from tasks.promotion.shadow import Outcome
 from tasks.registry import registry, tracking
-from tasks.reports import gate_page, recalibration_brief, retrain_brief
+from tasks.reports import brief_links, gate_page, markdown, recalibration_brief
+from tasks.reports.drift_evidence import of_capped
 from tasks.reports.markdown import as_text, beside, table
 from tasks.spec.gate_options import MORE_IS_BETTER
-from tasks.spec.model import ModelSpec, format_duration
+from tasks.spec.model import ModelSpec
+from tasks.spec.part import format_duration
 
 _SHOWN = 0.0005  # what three digits do not round to nothing
 
@@ -31,8 +33,8 @@ def promotion(
         which += f", which is version {asked.champion} recalibrated"
     subject = f"{spec.model}: promote {which}?"
     since = known.effective_from(candidate.trained_until)
-    path = gate_page.page_path(spec.model, retrain_brief.slug(asked.proposal))
-    page = retrain_brief.address_of(path)
+    path = gate_page.page_path(spec.model, brief_links.slug(asked.proposal))
+    page = brief_links.address_of(path)
     metrics = CandidateMetrics.from_json(candidate.metrics)
     gates = [GateResult.from_json(gate) for gate in candidate.gates]
     parts = [
@@ -43,9 +45,9 @@ def promotion(
         _compared(metrics, candidate.version, asked.champion),
         table(("gate", "result", "why"), _declared(spec, gates)),
         f"{_others(spec, gates)} [All gates, with reliability and margins of both models]({page}).",
-        *retrain_brief.of_capped(metrics.capped, metrics.judged_rows),
+        *of_capped(metrics.capped, metrics.judged_rows),
         *(_shadow(shadow) if shadow else []),
-        *retrain_brief.listed("What it cannot promise", metrics.warnings),
+        *markdown.bullets("What it cannot promise", metrics.warnings),
         f"{_fit(asked, metrics)} {recalibration_brief.learnt(metrics.calibration)}",
         *_learnt_from(metrics),
         f"**If you approve:** version {candidate.version} is champion for windows from "

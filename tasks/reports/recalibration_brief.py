@@ -9,7 +9,8 @@ from tasks.drift.reliability_table import from_json
 from tasks.ledger.figures import HeldProbabilities
 from tasks.ledger.records import Observation, Proposal
 from tasks.reports.markdown import as_text, table
-from tasks.spec.model import ModelSpec, format_duration
+from tasks.spec.model import ModelSpec
+from tasks.spec.part import format_duration
 
 GATES = frozenset({"same_decisions", "better_calibrated", "brier_kept"})  # of a recalibration
 _SHOWN_CLASSES = 6

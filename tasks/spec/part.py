@@ -7,16 +7,11 @@ why, is in `bounds.py`.
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import cache
 from typing import Annotated
+from zoneinfo import available_timezones
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    PlainSerializer,
-)
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
 
 from tasks import bounds
 from tasks.errors import Final
@@ -103,3 +98,14 @@ Label = Annotated[int | str, AfterValidator(_label)]
 
 class SpecPart(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+@cache
+def _zones() -> set[str]:
+    return available_timezones()
+
+
+def time_zone(value: str) -> str:
+    if value not in _zones():
+        raise ValueError("use a name of the IANA time zone database, such as Europe/Berlin")
+    return value

@@ -16,8 +16,9 @@ from pydantic import BaseModel, ValidationError
 
 from tasks.spec import spec_yaml
 from tasks.spec.gate_options import Gate, Gates
-from tasks.spec.model import Effect, ModelSpec
+from tasks.spec.model import ModelSpec
 from tasks.spec.part import SpecError, SpecPart, format_duration
+from tasks.spec.policy_options import Effect
 
 _SHOWN = 20  # mistakes of one file
 _LENGTH = 120  # characters of a value or YAML path in a mistake

@@ -9,7 +9,9 @@ from zoneinfo import ZoneInfo
 
 from tasks import bounds
 from tasks.bounds import FIRST, LAST, OutOfBounds, shifted
-from tasks.spec.model import ModelSpec, WindowGrid, format_duration
+from tasks.spec.model import ModelSpec
+from tasks.spec.part import format_duration
+from tasks.spec.window_options import WindowGrid
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 

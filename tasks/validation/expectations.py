@@ -9,7 +9,9 @@ from difflib import get_close_matches
 from functools import cache
 from typing import Any
 
-from tasks.spec.model import Expectation, ModelSpec, SpecError
+from tasks.spec.model import ModelSpec
+from tasks.spec.part import SpecError
+from tasks.spec.rule_options import Expectation
 from tasks.validation.rules import as_moment
 
 # Per row in Great Expectations' class tree, yet judged by other rows or by the column's dtype:

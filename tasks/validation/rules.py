@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-from tasks.spec.model import Expectation, ModelSpec
+from tasks.spec.model import ModelSpec
+from tasks.spec.rule_options import Expectation
 
 _LARGEST = 1e100  # no quantity is as large; squares, products and sums of these stay finite
 _FINITE = f"finite, within ±{_LARGEST:g}"

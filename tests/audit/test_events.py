@@ -16,7 +16,7 @@ from tasks.__main__ import app
 from tasks.audit.events import events
 from tasks.ledger.ledger import Ledger
 from tasks.registry import tracking
-from tasks.spec.model import Owner
+from tasks.spec.approval_options import Owner
 from tests.ledger.test_ledger import day, decision, observation, proposal
 from tests.support import flow
 from tests.support.forging import as_owner, move, rollback, version

@@ -23,8 +23,9 @@ from tasks.classifier import (
     skops_file,
     training,
 )
+from tasks.classifier.cut import Cut
 from tasks.classifier.margins import error, hinge, margin, violation
-from tasks.classifier.training import Slices, TrainingError
+from tasks.classifier.training import TrainingError
 from tasks.replay.play import play
 from tasks.spec.model import ModelSpec
 from tests.support import past
@@ -184,7 +185,7 @@ def test_rows_of_one_class_and_of_none_cannot_be_fit() -> None:
 
 def test_what_cannot_be_promised_is_said_by_name_and_number() -> None:
     label = np.r_[np.repeat([0, 1, 3], [400, 300, 4]), np.repeat([0, 1, 2], [50, 3, 60]), [0] * 90]
-    cut = Slices(slice(0, 704), slice(704, 817), slice(817, 907))
+    cut = Cut(slice(0, 704), slice(704, 817), slice(817, 907))
     told = absent.warnings(spec(5), label, cut)
     assert told == [
         "class c2, c4: none among the 704 rows that fit; the candidate never decides so, with "
@@ -200,13 +201,13 @@ def test_what_cannot_be_promised_is_said_by_name_and_number() -> None:
     assert len(softmax) == 3
     many = absent.warnings(spec(40), label, cut)
     assert many[0].startswith("class c2, c4, c5, c6, c7, c8 and 31 more: none among the 704 rows")
-    unfit = Slices(slice(0, 0), slice(704, 817), slice(817, 907))
+    unfit = Cut(slice(0, 0), slice(704, 817), slice(817, 907))
     kept = absent.warnings(spec(5), label, unfit, np.array([0, 1, 2]))
     assert kept[0] == "class c3, c4: not learnt by the champion, and not by recalibrating it"
     assert kept[1].startswith("class c1 (3): fewer than 10 with or without it among the 113")
     assert absent.warnings(spec(5), label, unfit)[0].startswith("class c1 (3), c3 (0), c4 (0): few")
     enough = np.tile([0, 1], 60)
-    thirds = Slices(slice(0, 40), slice(40, 80), slice(80, 120))
+    thirds = Cut(slice(0, 40), slice(40, 80), slice(80, 120))
     assert absent.warnings(spec(2), enough, thirds) == []
 
 

@@ -25,6 +25,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from tasks.classifier import calibration, scoring, skops_file, training
 from tasks.classifier.encoding import encode, encoder
 from tasks.classifier.training import TrainingError
+from tasks.data.frame import feature_columns, feature_frame
 from tasks.registry import registry, tracking
 from tasks.spec.model import ModelSpec
 from tests.registry.test_registry import record, registered
@@ -106,7 +107,7 @@ def served(signing_key: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
         label = (
             (frame.x + frame.flag + (frame.zone > 5) + (frame.shop == "7") > 1.5) ^ 0
         ).to_numpy()
-        read = training.features(spec, batch(frame))
+        read = feature_frame(spec, batch(frame))
         fitted = training.fit(spec, read[:300], label[:300].astype(int))
         model = calibration.learn(fitted, read[300:], label[300:].astype(int), "sigmoid")
         registry.register(spec, tracking.start("served", "p1", {}), model, record())
@@ -132,7 +133,7 @@ BARE: dict[str, Any] = {
 
 def watched(spec: ModelSpec, model: Any, frame: pd.DataFrame) -> Any:
     """Return the probabilities that the monitor has for rows."""
-    decision = scoring.decide(model, training.columns(spec, batch(frame)))
+    decision = scoring.decide(model, feature_columns(spec, batch(frame)))
     return calibration.probabilities(model, decision)
 
 
@@ -190,7 +191,7 @@ def test_a_missing_number_or_text_is_refused_where_it_is_served(served: Any, col
 def test_a_served_value_is_the_category_that_the_monitor_reads(value: Any) -> None:
     spec = ModelSpec.model_validate({**BARE, "features": {"categorical": ["shop"]}})
     (_, token, _), *_ = encoder(spec).transformers
-    read = training.columns(spec, pa.RecordBatch.from_pydict({"shop": [value]}))["shop"][0]
+    read = feature_columns(spec, pa.RecordBatch.from_pydict({"shop": [value]}))["shop"][0]
     assert isinstance(read, str)
     tokens = token.build_analyzer()
     assert len(tokens(read)) == 1
@@ -208,7 +209,7 @@ def test_a_category_is_its_whole_text(spec: Make, text: str) -> None:
 def test_each_distinct_text_is_read_once_and_gives_what_scikit_learn_does(spec: Make) -> None:
     mixed = spec(features={"numeric": ["x"], "categorical": ["shop", "zone"], "text": ["note"]})
     frame = rows().assign(note=lambda f: "tea " + f.shop + " for zone " + f.zone.astype(str))
-    read = training.features(mixed, batch(frame))
+    read = feature_frame(mixed, batch(frame))
     for threshold in (0.0, 1.0):
         fitted = encoder(mixed).set_params(sparse_threshold=threshold).fit(read)
         ours, theirs = encode(fitted, read), fitted.transform(read)
@@ -218,7 +219,7 @@ def test_each_distinct_text_is_read_once_and_gives_what_scikit_learn_does(spec: 
 
 def test_a_model_with_a_one_hot_encoder_still_scores_as_it_did(spec: Make) -> None:
     old = spec(features={"numeric": ["x"], "categorical": ["flag", "shop"]})
-    read = training.features(old, batch(rows()))
+    read = feature_frame(old, batch(rows()))
     steps = [
         ("numeric", StandardScaler(), ["x"]),
         ("categorical", OneHotEncoder(handle_unknown="ignore"), ["flag", "shop"]),
@@ -248,7 +249,7 @@ def test_a_value_of_few_rows_is_in_no_file_that_mlflow_has(
     wide = spec(features={**KINDS, "text": ["note"]})
     frame = with_canary(rows())
     label = (frame.x + frame.flag > 0.5).astype(int).to_numpy()
-    read = training.features(wide, batch(frame))
+    read = feature_frame(wide, batch(frame))
     model = calibration.learn(training.fit(wide, read, label), read, label, "sigmoid")
     run, _ = registered(wide, model)
     tracking.put_model(run, "calibrated", model)
@@ -275,9 +276,9 @@ def test_rare_categories_are_pooled_with_those_that_nobody_has_seen(spec: Make) 
     one = spec(features=KINDS)
     frame = with_canary(rows())
     label = (frame.x + frame.flag > 0.5).astype(int).to_numpy()
-    model = training.fit(one, training.features(one, batch(frame)), label)
+    model = training.fit(one, feature_frame(one, batch(frame)), label)
     unseen = frame.assign(shop=frame.shop.replace(CANARY["shop"], "never heard of"))
-    ours, theirs = (scoring.decide(model, training.columns(one, batch(f))) for f in (frame, unseen))
+    ours, theirs = (scoring.decide(model, feature_columns(one, batch(f))) for f in (frame, unseen))
     assert (ours == theirs).all()
 
 

@@ -14,15 +14,16 @@ import pytest
 from tasks import store
 from tasks.audit.verified_model import model_of
 from tasks.classifier import absent, calibration, refit, training
+from tasks.classifier.cut import Cut
 from tasks.classifier.margins import hinge, margin
 from tasks.classifier.skops_file import dump
-from tasks.classifier.training import Slices, TrainingError
+from tasks.classifier.training import TrainingError
 from tasks.classifier.training_rows import Facts, TrainingRows
 from tasks.drift.reference import to_json
 from tasks.flows import asking, monitor, reproduce, retrain
 from tasks.flows.measure import measure
 from tasks.ledger.ledger import Ledger
-from tasks.promotion import approval, promotion
+from tasks.promotion import decisions, promotion, proposals
 from tasks.registry import registry, tracking
 from tasks.replay import history, trained_model
 from tasks.spec.model import ModelSpec
@@ -38,7 +39,7 @@ AGAIN = MODEL.model_copy(
 )
 FIRST = "again.v1.20260109T0000.1"
 TWIN = "refit on all 1,500 rows after the gates: what was judged is its twin of 975 rows"
-CUT = Slices(slice(20, 420), slice(420, 520), slice(520, 600))
+CUT = Cut(slice(20, 420), slice(420, 520), slice(520, 600))
 
 
 @pytest.fixture
@@ -67,16 +68,16 @@ def parameters(model: Any) -> list[dict[str, Any]]:
 def registered(name: str, **parts: Any) -> Any:
     """Take a proposal to a promoted version; return what the two briefs and the steps said."""
     usual: dict[str, Any] = {"training_window": None, "until": None, "reason": "drift"}
-    usual |= {"proposer": "otto", "now": day(20), "by_monitor": approval.reserved(AGAIN, name)}
-    asked = approval.propose(AGAIN, name, **{**usual, **parts})
+    usual |= {"proposer": "otto", "now": day(20), "by_monitor": proposals.reserved(AGAIN, name)}
+    asked = proposals.propose(AGAIN, name, **{**usual, **parts})
     asking.to_retrain(AGAIN, asked, "/dags/here")
-    approval.decide(AGAIN, name, "retrain", answer())
+    decisions.decide(AGAIN, name, "retrain", answer())
     run = retrain.train(AGAIN, name)["candidate_run"]
     retrain.calibrate(AGAIN, name, run)
     assert retrain.gate(AGAIN, name, run)["passed"]
     retrain.register(AGAIN, name, run)
     body = asking.to_promote(AGAIN, name, "/dags/here")["body"]
-    approval.decide(AGAIN, name, "promote", answer())
+    decisions.decide(AGAIN, name, "promote", answer())
     promotion.promote(AGAIN, name)
     return run, body
 
@@ -127,7 +128,7 @@ def test_recalibrating_a_refit_champion_fits_nothing(at: At) -> None:
             window(number),
             measure(AGAIN, window(number), monitor.validate(AGAIN, window(number))),
         )
-    asked = approval.propose(
+    asked = proposals.propose(
         AGAIN,
         "probabilities",
         reason="sharper",
@@ -138,7 +139,7 @@ def test_recalibrating_a_refit_champion_fits_nothing(at: At) -> None:
         action="recalibrate",
     )
     asking.to_retrain(AGAIN, asked, "/dags/here")
-    approval.decide(AGAIN, "probabilities", "retrain", answer())
+    decisions.decide(AGAIN, "probabilities", "retrain", answer())
     run = retrain.train(AGAIN, "probabilities")["candidate_run"]
     retrain.calibrate(AGAIN, "probabilities", run)
     found = retrain._accepted(AGAIN, asked, run)

@@ -10,12 +10,11 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from tasks.classifier import scoring, training
-from tasks.classifier.training import TrainingError, slices
+from tasks.classifier.training import TrainingError
 from tasks.classifier.training_rows import gather
+from tasks.data.frame import feature_frame
 from tasks.spec.model import ModelSpec
 
 Make = Callable[..., ModelSpec]
@@ -50,27 +49,6 @@ def coefficients(spec: ModelSpec, *batches: pa.RecordBatch) -> Any:
     return np.append(model.coef_, model.intercept_)
 
 
-@given(st.integers(0, 5000), st.floats(0.01, 0.99), st.floats(0.01, 0.99))
-def test_slices_are_disjoint_and_ordered_and_the_newest_rows_judge(
-    rows: int, calibrate: float, judge: float
-) -> None:
-    try:
-        cut = slices(rows, calibrate=calibrate, judge=judge)
-    except TrainingError:
-        return
-    places = np.arange(rows)
-    parts = [places[part] for part in (cut.fit, cut.calibrate, cut.judge)]
-    assert all(len(part) for part in parts)
-    assert np.concatenate(parts).tolist() == places.tolist()
-    assert abs(len(parts[2]) - rows * judge) <= 0.5
-
-
-@pytest.mark.parametrize("rows", [0, 1, 2, 3])
-def test_too_few_rows_to_slice_name_the_way_out(rows: int) -> None:
-    with pytest.raises(TrainingError, match=rf"{rows} labelled rows cannot .* training\.window"):
-        slices(rows, calibrate=0.15, judge=0.2)
-
-
 @ESTIMATORS
 def test_a_class_without_rows_is_decided_for_nowhere(spec: Make, estimator: str) -> None:
     training_of = {"estimator": estimator}
@@ -97,7 +75,7 @@ def test_an_unknown_category_or_word_scores_without_error(spec: Make, estimator:
     mixed = spec(features=MIXED, training={"estimator": estimator})
     model = fitted(mixed, [batch()])
     new = batch(4, shop=["north", "moon", "", "south"], note=["", "???", "good", "unheard"])
-    decision = scoring.decide(model, training.features(mixed, new))
+    decision = scoring.decide(model, feature_frame(mixed, new))
     assert np.isfinite(decision).all()
 
 
@@ -142,7 +120,7 @@ def test_a_category_is_its_text_whatever_type_a_store_gives_it(spec: Make) -> No
         "texts": [str(n) for n in numbers],
         "dictionary": pa.array([str(n) for n in numbers]).dictionary_encode(),
     }
-    read = {k: training.features(shops, batch(shop=v))["shop"].tolist() for k, v in stores.items()}
+    read = {k: feature_frame(shops, batch(shop=v))["shop"].tolist() for k, v in stores.items()}
     assert read["integers"] == read["texts"] == read["dictionary"]
     assert len({tuple(coefficients(shops, batch(shop=v))) for v in stores.values()}) == 1
 

@@ -19,7 +19,9 @@ from typer.testing import CliRunner, Result
 from tasks.__main__ import app
 from tasks.ledger.ledger import Ledger
 from tasks.ledger.records import Observation, Proposal
-from tasks.spec.model import Effect, Gate, ModelSpec
+from tasks.spec.gate_options import Gate
+from tasks.spec.model import ModelSpec
+from tasks.spec.policy_options import Effect
 from tests.replay.test_history import land
 from tests.support import past
 

@@ -14,7 +14,7 @@ import pytest
 
 from tasks.cli import draft
 from tasks.spec import spec_files
-from tasks.spec.model import SpecError
+from tasks.spec.part import SpecError
 
 ROWS = 120
 COLUMNS: dict[str, Any] = {

@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from tasks.classifier import training
+from tasks.data.frame import class_indices
 from tasks.data.outside import Outside
 from tasks.data.window_rows import SourceError, batches
 from tasks.spec.model import ModelSpec
@@ -97,7 +97,7 @@ def test_labels_mean_classes_as_the_spec_names_them(here: Spec, tmp_path: Path, 
     write(tmp_path / "a.csv", [["2026-01-02", str(i), "1", y] for i, y in enumerate(labels)])
     spec = here(label={"classes": classes})
     (batch,) = batches(spec, DAY)
-    assert training.labels(spec, batch).tolist() == [0, 1, -1]
+    assert class_indices(spec, batch).tolist() == [0, 1, -1]
 
 
 def test_a_label_that_is_no_class_is_not_taken_for_a_missing_one(

@@ -17,9 +17,9 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tasks.classifier import training
 from tasks.data import label_join
 from tasks.data.digest import Digest
+from tasks.data.frame import class_indices
 from tasks.data.keys import repeated_keys
 from tasks.data.readers import SourceChanged
 from tasks.data.window_rows import SourceError, batches
@@ -272,7 +272,7 @@ def test_a_label_means_its_class_however_a_source_writes_it(
     else:
         label(f"labels/a.{kind}", ["a", "b", "c"], written)
     (batch,) = batches(spec, DAY)
-    assert training.labels(spec, batch).tolist() == [0, 1, -1]
+    assert class_indices(spec, batch).tolist() == [0, 1, -1]
 
 
 def test_label_files_may_have_types_of_their_own(late: Spec) -> None:

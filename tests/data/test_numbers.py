@@ -17,12 +17,13 @@ from hypothesis.extra import numpy as hnp
 
 from tasks.arrays import Floats, Ints
 from tasks.classifier import calibration, scoring, training
+from tasks.classifier.cut import Cut, cut_rows
 from tasks.classifier.finite import NotFinite
 from tasks.classifier.training import TrainingError
 from tasks.classifier.training_rows import Facts, TrainingRows
 from tasks.drift import probabilities, reference, scored_rows, verdict
 from tasks.drift.explanation import explain
-from tasks.drift.summary import from_json, to_json
+from tasks.drift.summary_json import from_json, to_json
 from tasks.gates import acceptance
 from tasks.gates.acceptance import Acceptance
 from tasks.gates.contest import Contender, Contest
@@ -41,9 +42,9 @@ def rows(n: int = ROWS, seed: int = 1) -> tuple[pd.DataFrame, Ints]:
     return pd.DataFrame({"x": x, "z": z}), label
 
 
-def cut_of(spec: ModelSpec, label: Ints) -> training.Slices:
+def cut_of(spec: ModelSpec, label: Ints) -> Cut:
     share = {"calibrate": spec.calibration.share, "judge": spec.training.judge}
-    return training.slices(len(label), **share)
+    return cut_rows(len(label), **share)
 
 
 def accept(

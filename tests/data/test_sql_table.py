@@ -12,8 +12,8 @@ import pyarrow as pa
 import pytest
 import sqlalchemy as sa
 
-from tasks.classifier import training
 from tasks.classifier.training_rows import gather
+from tasks.data.frame import class_indices
 from tasks.data.outside import Outside
 from tasks.data.window_rows import SourceError, batches
 from tasks.spec.model import ModelSpec
@@ -115,7 +115,7 @@ def test_labels_of_a_table_mean_their_classes(
     rows = [{"x": 1.0, "shop": "a", "y": value} for value in (*values, None)]
     spec = table(columns, rows, label={"classes": classes})
     (batch,) = batches(spec, DAY)
-    assert training.labels(spec, batch).tolist() == [0, 1, -1]
+    assert class_indices(spec, batch).tolist() == [0, 1, -1]
 
 
 def test_rows_of_a_table_that_no_window_holds_are_counted(
@@ -177,4 +177,4 @@ def test_a_view_of_sqlite_without_types_is_read_as_what_the_spec_says(
     assert len({batch.schema for batch in found}) == 1
     last = found[-1].slice(found[-1].num_rows - 1).to_pylist()[0]
     assert (last["x"], last["shop"]) == (1.5, "7")
-    assert training.labels(this, found[-1])[-1] == 1
+    assert class_indices(this, found[-1])[-1] == 1

@@ -82,7 +82,7 @@ def test_contributions_of_a_class_add_up_to_its_mean_labelled_margin(
     frame, label = rows(2, classes)
     label[::7] = -1
     decision, inputs = scoring.score(model, frame)
-    names = training.class_names(spec_of_kind)
+    names = spec_of_kind.label.names
     sums = attribution.of_classes(model, inputs, decision, label, names)
     assert tuple(sums) == names
     for index, name in enumerate(names):
@@ -136,7 +136,7 @@ def test_changes_add_up_to_the_change_of_the_mean(spec_of_kind: ModelSpec, class
     assert sum(moved.values()) == pytest.approx(means[0] - means[1], **EXACT)
     sizes = [abs(value) for value in moved.values()]
     assert sizes == sorted(sizes, reverse=True)
-    for name in training.class_names(spec_of_kind):
+    for name in spec_of_kind.label.names:
         by_class = change_of_class(window, reference, name)
         margins = [s.classes[name].margin / s.classes[name].rows for s in (window, reference)]
         assert sum(by_class.values()) == pytest.approx(margins[0] - margins[1], **EXACT)

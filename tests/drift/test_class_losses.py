@@ -20,9 +20,11 @@ from tasks.drift.class_losses import OTHERS, compared, count
 from tasks.drift.class_spread import QUANTITIES, class_effects
 from tasks.drift.grid import Grid
 from tasks.drift.latch import Reading, fold
+from tasks.drift.loss_sums import Losses
 from tasks.drift.reference import Reference, reference_of
 from tasks.drift.statistic import Statistic
-from tasks.drift.summary import Losses, Summary, from_json, merge_all, summarise, to_json
+from tasks.drift.summary import Summary, merge_all, summarise
+from tasks.drift.summary_json import from_json, to_json
 from tasks.drift.verdict import Judgement, judge_margins
 from tasks.spec.model import ModelSpec
 from tasks.spec.windows import Window

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tasks.drift.error_budget import BudgetSpent, MetricSeen, metric_of, metric_of_losses, spent
-from tasks.drift.summary import Losses
+from tasks.drift.loss_sums import Losses
 from tasks.spec.policy_options import Slo
 from tasks.spec.windows import Window
 

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tasks.drift.latch import Latch, LatchHistory, Pause, Reading, fold
-from tasks.spec.model import LatchPolicy
+from tasks.spec.policy_options import LatchPolicy
 from tasks.spec.windows import Window
 
 START = datetime(2026, 1, 1, tzinfo=UTC)

@@ -14,7 +14,7 @@ from scipy import stats
 
 from tasks.drift.latch import Reading, fold
 from tasks.drift.limits import critical_value, ks_noise, tail
-from tasks.spec.model import LatchPolicy
+from tasks.spec.policy_options import LatchPolicy
 from tasks.spec.windows import Window
 
 DAY = timedelta(days=1)

@@ -14,7 +14,8 @@ from tasks.drift.reference import Reference, from_json, reference_of, to_json
 from tasks.drift.statistic import FARTHEST, Statistic, StatisticKind, Unit
 from tasks.drift.summary import Summary, merge_all, summarise
 from tasks.drift.verdict import Judgement, judge_margins
-from tasks.spec.model import Drift, Effect, ModelSpec
+from tasks.spec.model import ModelSpec
+from tasks.spec.policy_options import Drift, Effect
 from tests.conftest import CHURN
 
 EFFECT = {"effect": 0.1}

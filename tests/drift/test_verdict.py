@@ -15,10 +15,11 @@ from scipy.signal import lfilter
 from tasks.arrays import Floats, Ints
 from tasks.drift.grid import Grid
 from tasks.drift.latch import Reading, fold
+from tasks.drift.loss_sums import Losses
 from tasks.drift.moments import Moments
 from tasks.drift.reference import Reference, reference_of
 from tasks.drift.statistic import Statistic
-from tasks.drift.summary import Distribution, Losses, Summary, summarise
+from tasks.drift.summary import Distribution, Summary, summarise
 from tasks.drift.verdict import Judgement, judge_margins
 from tasks.spec.model import ModelSpec
 from tasks.spec.windows import Window

@@ -20,7 +20,7 @@ from tasks.__main__ import app
 from tasks.flows import retrain
 from tasks.ledger import status
 from tasks.ledger.ledger import Ledger
-from tasks.promotion import approval, promotion
+from tasks.promotion import decisions, promotion, proposals
 from tasks.registry import registry, tracking
 from tasks.spec.model import ModelSpec
 from tasks.spec.spec_files import load
@@ -86,13 +86,13 @@ class Running:
         """Make a champion by what the tasks of a retrain call, in seconds: for what comes after."""
         spec, asked = self.spec(model), {"reason": "bootstrap", "proposer": "otto", "now": until}
         with self.inside():
-            approval.propose(spec, name, training_window=span, until=until, **asked)
-            approval.decide(spec, name, "retrain", answer())
+            proposals.propose(spec, name, training_window=span, until=until, **asked)
+            decisions.decide(spec, name, "retrain", answer())
             run = retrain.train(spec, name)["candidate_run"]
             retrain.calibrate(spec, name, run)
             assert retrain.gate(spec, name, run)["passed"]
             retrain.register(spec, name, run)
-            approval.decide(spec, name, "promote", answer())
+            decisions.decide(spec, name, "promote", answer())
             promotion.promote(spec, name)
 
     def alias(self, model: str) -> int:

@@ -14,7 +14,7 @@ from tasks.audit.verified_model import model_of
 from tasks.flows import asking, monitor, ready, reproduce, retrain
 from tasks.flows.measure import measure
 from tasks.ledger.ledger import Ledger
-from tasks.promotion import approval, promotion
+from tasks.promotion import decisions, promotion, proposals
 from tasks.registry import tracking
 from tests.support.flow import MODEL, At, answer, beginning, day, land, rows, window
 
@@ -35,7 +35,7 @@ def test_a_class_without_a_row_is_said_from_the_question_to_the_file_and_reprodu
     at("bootstrapped")
     found = rows(13, 320)
     land(13, **found | {"y": np.r_[found["y"][:300], [7] * 20]})
-    asked = approval.propose(
+    asked = proposals.propose(
         FRESH,
         "boot",
         reason="bootstrap",
@@ -51,7 +51,7 @@ def test_a_class_without_a_row_is_said_from_the_question_to_the_file_and_reprodu
     body = asking.to_retrain(FRESH, asked, "/dags/here", counted)["body"]
     assert "**To know beforehand:**" in body
     assert "none among the 390 rows that fit" in body
-    approval.decide(FRESH, "boot", "retrain", answer())
+    decisions.decide(FRESH, "boot", "retrain", answer())
     trained = retrain.train(FRESH, "boot")
     run = trained["candidate_run"]
     assert any(line.startswith(NONE) for line in trained["warnings"])
@@ -69,7 +69,7 @@ def test_a_class_without_a_row_is_said_from_the_question_to_the_file_and_reprodu
     assert "**What it cannot promise:**" in body
     (version,) = tracking.connect().search_model_versions("name = 'fresh'")
     assert "## What it cannot promise" in version.description
-    approval.decide(FRESH, "boot", "promote", answer())
+    decisions.decide(FRESH, "boot", "promote", answer())
     assert promotion.promote(FRESH, "boot").version == 1
     model = model_of(FRESH, Ledger.open(), 1)
     assert model.classes_.tolist() == [0, 1, 2]
@@ -102,7 +102,7 @@ def test_a_class_that_the_spec_names_later_is_measured_beside_the_champion_then_
         new = int((rows(14)["x"] > 1).sum()) if number == 14 else 0
         assert seen.figures["labelled"] == 300 - new
         assert (seen.verdict == "drifting") == (number == 14)  # labels turned round on the 9th
-    approval.propose(
+    proposals.propose(
         spec,
         "new",
         reason="a new class",
@@ -111,7 +111,7 @@ def test_a_class_that_the_spec_names_later_is_measured_beside_the_champion_then_
         until=day(15),
         now=day(200),
     )
-    approval.decide(spec, "new", "retrain", answer())
+    decisions.decide(spec, "new", "retrain", answer())
     run = retrain.train(spec, "new")["candidate_run"]
     retrain.calibrate(spec, "new", run)
     gated = retrain.gate(spec, "new", run)

@@ -10,11 +10,12 @@ import pytest
 
 from tasks.flows import ready, retrain, rollback
 from tasks.ledger.ledger import Conflict
-from tasks.promotion import approval, promotion
-from tasks.promotion.approval import NotApproved, NotDue
+from tasks.promotion import decisions, promotion, proposals
+from tasks.promotion.proposals import NotApproved, NotDue
 from tasks.registry import tracking
+from tasks.spec.approval_options import Owner
 from tasks.spec.gate_options import Gate, Gates
-from tasks.spec.model import Owner, Training
+from tasks.spec.training_options import Training
 from tests.support.flow import (
     EPISODE,
     FIRST,
@@ -50,7 +51,7 @@ def test_after_a_refusal_the_second_proposal_waits_until_the_latch_has_rested(
 ) -> None:
     at("drifted")
     propose()
-    decision = approval.decide(MODEL, FIRST, "retrain", REFUSALS[refusal])
+    decision = decisions.decide(MODEL, FIRST, "retrain", REFUSALS[refusal])
     assert decision.answer == refusal
     with pytest.raises(NotApproved, match=refusal):
         retrain.train(MODEL, FIRST)
@@ -70,7 +71,7 @@ def test_neither_the_proposer_nor_a_stranger_can_approve(
 ) -> None:
     at("drifted")
     propose("by hand", proposer=proposer)
-    decision = approval.decide(MODEL, "by hand", "retrain", answer(by))
+    decision = decisions.decide(MODEL, "by hand", "retrain", answer(by))
     assert decision.answer == "invalid"
     assert why in decision.comment
 
@@ -117,13 +118,13 @@ def test_the_only_approver_cannot_propose(at: At) -> None:
 def test_an_approval_task_that_was_marked_as_done_is_nobodys_answer(at: At) -> None:
     at("drifted")
     propose()
-    decision = approval.decide(MODEL, FIRST, "retrain", None)
+    decision = decisions.decide(MODEL, FIRST, "retrain", None)
     assert (decision.answer, decision.by) == ("ended", "nobody")
 
 
 def test_nothing_comes_of_an_approval_after_a_withdrawal(at: At) -> None:
     at("registered")
-    approval.withdraw(MODEL, FIRST, "otto", "not today")
+    proposals.withdraw(MODEL, FIRST, "otto", "not today")
     with pytest.raises(NotApproved, match="withdraw was withdrawn by otto"):
         promote(FIRST)
 
@@ -131,7 +132,7 @@ def test_nothing_comes_of_an_approval_after_a_withdrawal(at: At) -> None:
 def test_a_proposal_is_bound_to_the_spec_it_was_made_with(at: At) -> None:
     at("drifted")
     propose()
-    approval.decide(MODEL, FIRST, "retrain", answer())
+    decisions.decide(MODEL, FIRST, "retrain", answer())
     other = MODEL.model_copy(update={"training": Training(window=timedelta(days=2), judge=0.5)})
     with pytest.raises(NotApproved, match="has changed since it was proposed"):
         retrain.train(other, FIRST)
@@ -200,7 +201,7 @@ def test_what_was_registered_stands_though_its_gates_are_cleared_and_take_anothe
     timed = Gates(scoring_time=Gate(at_most=1000))
     spec = MODEL.model_copy(update={"gates": timed})
     propose("timed", spec=spec)
-    approval.decide(spec, "timed", "retrain", answer())
+    decisions.decide(spec, "timed", "retrain", answer())
     run = retrain.train(spec, "timed")["candidate_run"]
     retrain.calibrate(spec, "timed", run)
     ends = []
@@ -208,7 +209,7 @@ def test_what_was_registered_stands_though_its_gates_are_cleared_and_take_anothe
         judged = retrain.gate(spec, "timed", run)
         ends.append((judged, retrain.register(spec, "timed", run)))
     assert ends[0] == ends[1]
-    approval.decide(spec, "timed", "promote", answer())
+    decisions.decide(spec, "timed", "promote", answer())
     assert promotion.promote(spec, "timed").version == 2
     retrain.gate(spec, "timed", run)
     retrain.register(spec, "timed", run)

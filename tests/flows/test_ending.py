@@ -15,9 +15,9 @@ from tasks.flows import asking, ending, monitor, ready, retrain
 from tasks.ledger import status
 from tasks.ledger.ledger import Ledger
 from tasks.ledger.records import Decision
-from tasks.promotion import approval
-from tasks.promotion.approval import NotApproved, NotDue
-from tasks.spec.model import Training
+from tasks.promotion import decisions, proposals
+from tasks.promotion.proposals import NotApproved, NotDue
+from tasks.spec.training_options import Training
 from tests.support.flow import (
     EPISODE,
     FIRST,
@@ -101,7 +101,7 @@ def test_a_person_who_refuses_between_two_dead_runs_begins_the_count_anew(at: At
     ending.end(MODEL, FIRST, "monitor", "gone")
     again(11)
     propose(f"{EPISODE}.2")
-    approval.decide(MODEL, f"{EPISODE}.2", "retrain", answer(option="Reject"))
+    decisions.decide(MODEL, f"{EPISODE}.2", "retrain", answer(option="Reject"))
     again(12)
     assert (read().due, read().history.now.state) == (None, "resting")
     again(13)
@@ -143,7 +143,7 @@ def test_a_spec_that_changes_while_a_question_waits_ends_it_and_asks_anew(at: At
     (told,) = ending.notice(other, runs("active"), datetime.now(UTC))
     assert "the spec of churn has changed since it was proposed" in told
     # Who answers it all the same is told, and nothing is recorded.
-    late = approval.decide(other, FIRST, "retrain", answer())
+    late = decisions.decide(other, FIRST, "retrain", answer())
     assert (late.step, late.answer) == ("run", "ended")
     again(11)
     assert status.read(other, Ledger.open()).due == f"{EPISODE}.2"
@@ -152,7 +152,7 @@ def test_a_spec_that_changes_while_a_question_waits_ends_it_and_asks_anew(at: At
 def test_an_answer_that_does_not_count_does_not_silence_a_model(at: At) -> None:
     at("drifted")
     propose()
-    assert approval.decide(MODEL, FIRST, "retrain", answer(by="mallory")).answer == "invalid"
+    assert decisions.decide(MODEL, FIRST, "retrain", answer(by="mallory")).answer == "invalid"
     assert (read().history.now.state, read().due) == ("open", None)
     again(11)
     assert read().due == f"{EPISODE}.2"
@@ -162,10 +162,10 @@ def test_what_a_person_proposed_rests_no_latch_and_holds_up_no_episode(at: At) -
     at("drifted")
     propose("by hand")
     assert read().due == FIRST
-    approval.decide(MODEL, "by hand", "retrain", answer(option="Reject"))
+    decisions.decide(MODEL, "by hand", "retrain", answer(option="Reject"))
     assert (read().due, read().history.now.state) == (FIRST, "open")
     propose("another")
-    approval.withdraw(MODEL, "another", "otto", "not today")
+    proposals.withdraw(MODEL, "another", "otto", "not today")
     assert read().due == FIRST
 
 
@@ -177,7 +177,7 @@ def test_a_refusal_rests_from_the_newest_observed_window_whatever_rows_it_was_ab
     propose()
     asked = replace(read().proposals[-1], proposal=f"{EPISODE}.7", trained_until=day(300))
     Ledger.open().propose(asked)
-    approval.decide(MODEL, asked.proposal, "retrain", answer(option="Reject"))
+    decisions.decide(MODEL, asked.proposal, "retrain", answer(option="Reject"))
     assert read().decisions[-1].effective_from == known.observed_until == day(11)
 
 
@@ -198,7 +198,7 @@ def test_a_withdrawal_says_why(at: At) -> None:
     at("drifted")
     propose()
     with pytest.raises(NotApproved, match="say why"):
-        approval.withdraw(MODEL, FIRST, "otto", "\u200b ")
+        proposals.withdraw(MODEL, FIRST, "otto", "\u200b ")
     assert [p.proposal for p in read().live] == [FIRST]
 
 
@@ -251,7 +251,7 @@ def test_a_bootstrap_takes_the_newest_rows_that_exist(at: At) -> None:
     at("bootstrapped")  # rows until the 15th
     Ledger.open()
     fresh = MODEL.model_copy(update={"model": "fresh"})
-    asked = approval.propose(
+    asked = proposals.propose(
         fresh,
         "boot",
         reason="bootstrap",
@@ -296,7 +296,7 @@ def test_status_says_who_is_asked_next_or_why_nobody_is(at: At) -> None:
 def test_a_decision_is_never_made_on_a_proposal_that_has_ended(at: At) -> None:
     at("registered")
     ending.end(MODEL, FIRST, "retrain.churn", "register: MLflow is gone")
-    decision = approval.decide(MODEL, FIRST, "promote", answer())
+    decision = decisions.decide(MODEL, FIRST, "promote", answer())
     assert (decision.step, decision.answer) == ("run", "ended")
     assert [d.step for d in read().decisions if d.proposal == FIRST] == ["retrain", "run"]
 

@@ -16,7 +16,7 @@ from tasks.flows.handover import RunFile
 from tasks.ledger.chain import LedgerRefused
 from tasks.ledger.ledger import Conflict, Ledger
 from tasks.ledger.records import Candidate, Promotion, TwoCandidates, candidate_at
-from tasks.promotion import approval, promotion
+from tasks.promotion import decisions, promotion
 from tasks.registry import registry, tracking
 from tests.support.flow import MODEL, answer, day, enter, land, propose, read
 
@@ -45,7 +45,7 @@ def made(signing_key: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Fi
             land(number)
         for name, until in (("older", 6), ("newer", 9)):
             propose(name, training_window=timedelta(days=5), until=day(until))
-            approval.decide(MODEL, name, "retrain", answer())
+            decisions.decide(MODEL, name, "retrain", answer())
             run = retrain.train(MODEL, name)["candidate_run"]
             retrain.calibrate(MODEL, name, run)
             assert retrain.gate(MODEL, name, run)["passed"]
@@ -66,7 +66,7 @@ def fits(made: list[Fit], stores: Path, monkeypatch: pytest.MonkeyPatch) -> list
 def trained(name: str, fit: Fit, number: int) -> dict[str, Any]:
     """Leave a candidate under its proposal, as train, calibrate and gate do; return its JSON."""
     propose(name, training_window=timedelta(days=5), until=day(6))
-    approval.decide(MODEL, name, "retrain", answer())
+    decisions.decide(MODEL, name, "retrain", answer())
     model, left = fit
     run = tracking.start("churn", name, {})
     tracking.put_model(run, "calibrated", model)
@@ -123,7 +123,7 @@ def test_whatever_was_registered_before_the_champion_is_the_candidate_that_was_a
             name = chance.choice(sorted(waiting))
             left = waiting.pop(name)
             asking.to_promote(MODEL, name, "/dags/here")
-            approval.decide(MODEL, name, "promote", answer())
+            decisions.decide(MODEL, name, "promote", answer())
             try:
                 past[promotion.promote(MODEL, name).version] = name, left
             except Conflict:  # compared with an earlier champion
@@ -166,7 +166,7 @@ def test_an_mlflow_that_was_emptied_gives_no_version_that_the_ledger_knows(
     there = tracking.connect().search_model_versions("name = 'churn'")
     assert [int(v.version) for v in there] == [3]
     asking.to_promote(MODEL, "p3", "/dags/here")
-    approval.decide(MODEL, "p3", "promote", answer())
+    decisions.decide(MODEL, "p3", "promote", answer())
     promotion.promote(MODEL, "p3")
     champion_is("p3", left)
 
@@ -224,15 +224,15 @@ def test_a_second_candidate_under_a_version_decides_nothing(
 ) -> None:
     trained("p1", fits[0], 1)
     asking.to_promote(MODEL, "p1", "/dags/here")
-    approval.decide(MODEL, "p1", "promote", answer())
+    decisions.decide(MODEL, "p1", "promote", answer())
     promotion.promote(MODEL, "p1")
     propose("p2", training_window=timedelta(days=5), until=day(6))
-    approval.decide(MODEL, "p2", "retrain", answer())
+    decisions.decide(MODEL, "p2", "retrain", answer())
     with monkeypatch.context() as patch:  # as a ledger of before wrote it
         patch.setattr("tasks.ledger.ledger._is_new", lambda *_: None)
         Ledger.open().add_candidate(replace(read().candidates[0], proposal="p2"))
     for act in (
-        lambda: approval.decide(MODEL, "p2", "promote", answer()),
+        lambda: decisions.decide(MODEL, "p2", "promote", answer()),
         lambda: promotion.promote(MODEL, "p2"),
     ):
         with pytest.raises(LedgerRefused, match="cannot be: version 1 is the candidate of p1"):

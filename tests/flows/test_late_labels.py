@@ -23,8 +23,11 @@ from tasks.flows.measure import measure
 from tasks.ledger import status
 from tasks.ledger.ledger import Ledger
 from tasks.ledger.records import Observation
-from tasks.promotion import approval
-from tasks.spec.model import Drift, LabelColumn, LabelSource, ModelSpec, Source, WindowGrid
+from tasks.promotion import decisions, proposals
+from tasks.spec.model import ModelSpec
+from tasks.spec.policy_options import Drift
+from tasks.spec.source_options import LabelColumn, LabelSource, Source
+from tasks.spec.window_options import WindowGrid
 from tests.support.flow import MODEL, At, answer, beginning, day, land, rows, window
 
 LATE = MODEL.model_copy(
@@ -336,7 +339,7 @@ def test_what_a_what_if_observed_is_not_measured_again(at: At) -> None:
 
 
 def propose(name: str) -> None:
-    asked = approval.propose(
+    asked = proposals.propose(
         LATE,
         name,
         reason="manual",
@@ -346,7 +349,7 @@ def propose(name: str) -> None:
         now=day(20),
     )
     asking.to_retrain(LATE, asked, "/dags/here")
-    approval.decide(LATE, name, "retrain", answer())
+    decisions.decide(LATE, name, "retrain", answer())
 
 
 def test_training_takes_the_rows_whose_labels_have_come(at: At) -> None:

@@ -12,8 +12,8 @@ from typer.testing import CliRunner
 from tasks.__main__ import app
 from tasks.flows import asking, ending, monitor, ready, retrain
 from tasks.flows.measure import measure
-from tasks.promotion import approval, promotion
-from tasks.promotion.approval import NotApproved
+from tasks.promotion import decisions, promotion, proposals
+from tasks.promotion.proposals import NotApproved
 from tests.support.flow import MODEL, At, answer, beginning, day, file, land, window
 
 FRESH = MODEL.model_copy(update={"model": "fresh"})
@@ -41,7 +41,7 @@ def status() -> str:
 
 
 def bootstrap(name: str) -> Any:
-    return approval.propose(
+    return proposals.propose(
         FRESH,
         name,
         reason="bootstrap",
@@ -64,12 +64,12 @@ def test_from_data_that_ended_months_ago_to_the_first_windows(at: At) -> None:
     body = asking.to_retrain(FRESH, asked, "/dags/here", counted)["body"]
     assert "600 labelled of 600" in body
     assert "there is still no champion, and nothing is monitored" in body
-    approval.decide(FRESH, "boot", "retrain", answer())
+    decisions.decide(FRESH, "boot", "retrain", answer())
     run = retrain.train(FRESH, "boot")["candidate_run"]
     retrain.calibrate(FRESH, "boot", run)
     assert retrain.gate(FRESH, "boot", run)["passed"]
     retrain.register(FRESH, "boot", run)
-    approval.decide(FRESH, "boot", "promote", answer())
+    decisions.decide(FRESH, "boot", "promote", answer())
     assert promotion.promote(FRESH, "boot").version == 1
 
     # The first window to be monitored is empty, and says so; the next one is not.
@@ -116,7 +116,7 @@ def test_a_spec_that_is_edited_between_question_and_answer_is_asked_about_again(
     asked = bootstrap("boot")
     ready.count(FRESH, asked)
     edited = FRESH.model_copy(update={"training": FRESH.training.model_copy(update={"seed": 8})})
-    decision = approval.decide(edited, "boot", "retrain", answer())
+    decision = decisions.decide(edited, "boot", "retrain", answer())
     assert decision.answer == "invalid"
     assert "the spec has changed since it was proposed; propose again" in decision.comment
     with pytest.raises(NotApproved, match="propose again"):

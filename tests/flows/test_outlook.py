@@ -14,7 +14,7 @@ import numpy as np
 from tasks.classifier.spans import Learning
 from tasks.flows import asking, ready
 from tasks.registry import registry, tracking
-from tasks.reports import retrain_brief
+from tasks.reports import brief_links, retrain_brief
 from tests.support.flow import (
     MODEL,
     day,
@@ -75,15 +75,13 @@ def test_the_brief_says_what_is_regained_since_when_and_after_how_long(
     assert f"You are asked after {waited} windows." in body
     assert body.index("Would a retrain help") < body.index("drift.svg")
     assert "hinge loss above the best constant's" in body
-    page = Path(
-        "store/reports/churn", retrain_brief.slug(mine.proposal), "retrain.html"
-    ).read_text()
+    page = Path("store/reports/churn", brief_links.slug(mine.proposal), "retrain.html").read_text()
     assert "Would a retrain help?" in page
 
     register(mine.proposal)
     learning = Learning.from_json(read().candidates[-1].metrics["span"])
     asked_again = asking.to_promote(MODEL, mine.proposal, "/dags/here")["body"]
-    gates = Path("store/reports/churn", retrain_brief.slug(mine.proposal), "gates.html").read_text()
+    gates = Path("store/reports/churn", brief_links.slug(mine.proposal), "gates.html").read_text()
     assert "What it learnt from" in gates
     for line, tried in zip(learning.told, learning.tried, strict=True):
         assert retrain_brief.as_text(line) in asked_again

@@ -16,7 +16,7 @@ import pytest
 from tasks.flows import asking, monitor, retrain
 from tasks.flows.measure import measure
 from tasks.ledger.ledger import Ledger
-from tasks.promotion import approval, promotion
+from tasks.promotion import decisions, promotion, proposals
 from tasks.registry import registry, tracking
 from tasks.spec.model import ModelSpec
 from tests.support.flow import MODEL, answer, day, enter, file, rows, window
@@ -70,16 +70,18 @@ def test_a_value_of_few_rows_leaves_its_store_nowhere(
     for number in range(1, 7):
         land(number)
     span = {"training_window": timedelta(days=5), "until": day(6)}
-    asked = approval.propose(SPEC, "boot", reason="bootstrap", proposer="otto", now=day(20), **span)
+    asked = proposals.propose(
+        SPEC, "boot", reason="bootstrap", proposer="otto", now=day(20), **span
+    )
     said = [asking.to_retrain(SPEC, asked, "/dags/here")]
-    approval.decide(SPEC, "boot", "retrain", answer())
+    decisions.decide(SPEC, "boot", "retrain", answer())
     run = retrain.train(SPEC, "boot")["candidate_run"]
     retrain.calibrate(SPEC, "boot", run)
     result = retrain.gate(SPEC, "boot", run)
     assert result["passed"], result
     retrain.register(SPEC, "boot", run)
     said.append(asking.to_promote(SPEC, "boot", "/dags/here"))
-    approval.decide(SPEC, "boot", "promote", answer())
+    decisions.decide(SPEC, "boot", "promote", answer())
     promotion.promote(SPEC, "boot")
     validated = monitor.validate(SPEC, window(6))
     monitor.judge(SPEC, window(6), measure(SPEC, window(6), validated))

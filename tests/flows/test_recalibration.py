@@ -17,10 +17,11 @@ from tasks.flows.measure import measure
 from tasks.ledger import status
 from tasks.ledger.ledger import Ledger
 from tasks.ledger.records import Observation, Promotion
-from tasks.promotion import approval, promotion
-from tasks.promotion.approval import NotApproved
+from tasks.promotion import decisions, promotion, proposals
+from tasks.promotion.proposals import NotApproved
 from tasks.reports import recalibration_brief, retrain_brief
-from tasks.spec.model import Drift, ModelSpec
+from tasks.spec.model import ModelSpec
+from tasks.spec.policy_options import Drift
 from tests.support.flow import MODEL, At, answer, beginning, day, land, rows, window
 
 # The owner does not mind losses that no other decision function would lower.
@@ -55,13 +56,13 @@ def watch(number: int, spec: ModelSpec = SPEC, **parts: Any) -> Observation:
 def propose(name: str = FIRST, **parts: Any) -> dict[str, str]:
     usual: dict[str, Any] = {"training_window": None, "until": None, "action": "recalibrate"}
     usual |= {"reason": "drift", "proposer": "otto", "now": day(20)}
-    usual["by_monitor"] = approval.reserved(SPEC, name)
-    asked = approval.propose(SPEC, name, **{**usual, **parts})
+    usual["by_monitor"] = proposals.reserved(SPEC, name)
+    asked = proposals.propose(SPEC, name, **{**usual, **parts})
     return asking.to_retrain(SPEC, asked, "/dags/here")
 
 
 def gated(name: str = FIRST) -> tuple[str, dict[str, Any]]:
-    approval.decide(SPEC, name, "retrain", answer())
+    decisions.decide(SPEC, name, "retrain", answer())
     run = retrain.train(SPEC, name)["candidate_run"]
     retrain.calibrate(SPEC, name, run)
     return run, retrain.gate(SPEC, name, run)
@@ -72,7 +73,7 @@ def promoted(name: str = FIRST) -> tuple[dict[str, str], Promotion]:
     assert result["passed"], result
     retrain.register(SPEC, name, run)
     shown = asking.to_promote(SPEC, name, "/dags/here")
-    approval.decide(SPEC, name, "promote", answer())
+    decisions.decide(SPEC, name, "promote", answer())
     return shown, promotion.promote(SPEC, name)
 
 
@@ -189,7 +190,7 @@ def test_one_who_does_not_want_to_recalibrate_is_still_asked_about_drift(at: At)
     for number in (6, 7):
         watch(number)
     propose()
-    approval.decide(SPEC, FIRST, "retrain", answer(option="Reject"))
+    decisions.decide(SPEC, FIRST, "retrain", answer(option="Reject"))
     assert read().due is None
     assert read().calibration.now.state == "resting"
     for number in (8, 9):
@@ -247,7 +248,7 @@ def test_recalibrating_costs_less_than_retraining(at: At) -> None:
     rows_read = {}
     for name, action in (("small", "recalibrate"), ("whole", "retrain")):
         propose(name, action=action)
-        approval.decide(SPEC, name, "retrain", answer())
+        decisions.decide(SPEC, name, "retrain", answer())
         began = perf_counter()
         rows_read[name] = retrain.train(SPEC, name)["rows"]
         print(f"{action}: {rows_read[name]} rows, {perf_counter() - began:.2f} s")

@@ -19,7 +19,7 @@ from tasks.audit import heads, verification, verified_model
 from tasks.flows import asking, retrain, rollback
 from tasks.ledger.chain import LedgerRefused
 from tasks.ledger.ledger import Ledger
-from tasks.promotion import approval, promotion
+from tasks.promotion import decisions, promotion
 from tasks.signing.keyring import KeyUnusable
 from tests.support.flow import FIRST, MODEL, At, answer, beginning, day, read, watch
 from tests.support.forging import as_owner, forge, signing_with
@@ -31,7 +31,7 @@ def at(stores: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: Any)
 
 
 def approval_by_insert() -> None:
-    shown = approval.evidence_of(read(), FIRST, "promote")
+    shown = decisions.evidence_of(read(), FIRST, "promote")
     row = {"proposal": FIRST, "step": "promote", "answer": "approved", "by": "ada", "comment": ""}
     forge(Ledger.open(), "decisions", None, model="churn", evidence=shown, **row, **SINCE)
 
@@ -75,7 +75,7 @@ ATTACKS: dict[str, tuple[Callable[[], None], str]] = {
 }
 ACTS: dict[str, Callable[[], object]] = {
     "promote": lambda: promotion.promote(MODEL, FIRST),
-    "decide": lambda: approval.decide(MODEL, FIRST, "promote", answer()),
+    "decide": lambda: decisions.decide(MODEL, FIRST, "promote", answer()),
     "load": lambda: verified_model.model_of(MODEL, Ledger.open(), 1),
     "register": lambda: retrain.register(MODEL, FIRST, read().candidates[-1].run_id),
     "the monitor": lambda: watch(11),
@@ -86,7 +86,7 @@ ACTS: dict[str, Callable[[], object]] = {
 def test_nothing_is_done_on_the_word_of_a_forged_ledger(what: str, at: At) -> None:
     at("registered")
     if what == "a cut tail":
-        approval.decide(MODEL, FIRST, "promote", answer())
+        decisions.decide(MODEL, FIRST, "promote", answer())
     attack, found = ATTACKS[what]
     attack()
     rows = len(Ledger.open().trail("churn").rows)
@@ -116,7 +116,7 @@ def test_no_rollback_goes_through_a_promotion_that_nobody_approved(at: At) -> No
 
 def test_an_observation_that_was_altered_stops_the_next_promotion(at: At) -> None:
     at("registered")
-    approval.decide(MODEL, FIRST, "promote", answer())
+    decisions.decide(MODEL, FIRST, "promote", answer())
     with as_owner(Ledger.open()) as db:
         db.execute(sa.text("update observations set verdict = 'steady' where id = 5"))
     with pytest.raises(LedgerRefused, match=r"row 5 of observations .* is not as it was recorded"):
@@ -133,7 +133,7 @@ def test_a_question_names_whom_it_was_put_to_and_only_they_can_say_yes(at: At) -
         (FIRST, "retrain", ["ada", "grace"]),
     ]
     ledger = Ledger.open()
-    shown = approval.evidence_of(read(), FIRST, "promote")
+    shown = decisions.evidence_of(read(), FIRST, "promote")
     from tasks.ledger.records import Question
 
     ledger.ask(
@@ -145,7 +145,7 @@ def test_a_question_names_whom_it_was_put_to_and_only_they_can_say_yes(at: At) -
             asked=[["grace", "grace"]],
         )
     )
-    made = approval.decide(MODEL, FIRST, "promote", answer("ada"))
+    made = decisions.decide(MODEL, FIRST, "promote", answer("ada"))
     assert (made.answer, made.comment) == ("invalid", "ada was not asked")
 
 
@@ -157,7 +157,7 @@ def test_a_yes_to_other_evidence_than_was_asked_about_is_none(at: At) -> None:
         model="churn", proposal=FIRST, step="promote", evidence="older", asked=[["ada", "ada"]]
     )
     Ledger.open().ask(asked)
-    made = approval.decide(MODEL, FIRST, "promote", answer("ada"))
+    made = decisions.decide(MODEL, FIRST, "promote", answer("ada"))
     assert (made.answer, "has changed since" in made.comment) == ("invalid", True)
     verification.require(Ledger.open(), "churn", whole=True)
 
@@ -168,10 +168,10 @@ def test_an_api_server_with_the_key_for_answers_records_one_to_what_was_asked_an
     at("registered")
     key = tmp_path / "keys" / "answers.pem"
     with signing_with(key, answers=True), pytest.raises(KeyUnusable, match="may not write it"):
-        approval.decide(MODEL, FIRST, "promote", answer())  # nobody was asked yet
+        decisions.decide(MODEL, FIRST, "promote", answer())  # nobody was asked yet
     asking.to_promote(MODEL, FIRST, "/dags/here")
     with signing_with(key, answers=True):
-        assert approval.decide(MODEL, FIRST, "promote", answer()).answer == "approved"
+        assert decisions.decide(MODEL, FIRST, "promote", answer()).answer == "approved"
     with pytest.raises(LedgerRefused, match="signed by a key that is not trusted"):
         promotion.promote(MODEL, FIRST)
     monkeypatch.setenv("GATELATCH_ANSWER_VERIFY_KEY", str(key.with_suffix(".pub")))
@@ -188,7 +188,7 @@ def test_the_heads_are_kept_with_each_decision_and_each_window(at: At) -> None:
     def newest() -> int:
         return len(Ledger.open().trail("churn").links)
 
-    approval.decide(MODEL, FIRST, "promote", answer())
+    decisions.decide(MODEL, FIRST, "promote", answer())
     assert kept() == newest()
     watch(11)
     assert kept() == newest()
@@ -203,7 +203,7 @@ def test_a_store_that_cannot_be_written_loses_no_answer_and_is_named(
     Path("occupied").write_text("")
     monkeypatch.setenv("GATELATCH_STORE", str(Path("occupied").resolve() / "store"))
     with caplog.at_level(logging.WARNING):
-        assert approval.decide(MODEL, FIRST, "promote", answer()).answer == "approved"
+        assert decisions.decide(MODEL, FIRST, "promote", answer()).answer == "approved"
     assert "the head in the store is not looked at" in caplog.text
     assert "the ledger's head is not kept in the store" in caplog.text
 

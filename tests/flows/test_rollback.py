@@ -17,21 +17,10 @@ from tasks.flows.measure import measure
 from tasks.flows.rollback import RollbackError
 from tasks.ledger import status
 from tasks.ledger.ledger import Ledger
-from tasks.promotion import approval
-from tasks.promotion.approval import NotApproved, NotDue
+from tasks.promotion import decisions
+from tasks.promotion.proposals import NotApproved, NotDue
 from tasks.spec.model import ModelSpec
-from tests.support.flow import (
-    MODEL,
-    At,
-    alias,
-    answer,
-    beginning,
-    land,
-    read,
-    rows,
-    watch,
-    window,
-)
+from tests.support.flow import MODEL, At, alias, answer, beginning, land, read, rows, watch, window
 
 
 @pytest.fixture
@@ -130,7 +119,7 @@ def test_a_champion_worse_than_what_still_serves_is_rolled_back_after_an_approva
     assert monitor.action(LOGGED) is None
     with pytest.raises(NotApproved, match="nobody has decided on rollback"):
         rollback.promote_back(LOGGED, WORSE)
-    assert approval.decide(LOGGED, WORSE, "rollback", answer()).evidence == brief["evidence"]
+    assert decisions.decide(LOGGED, WORSE, "rollback", answer()).evidence == brief["evidence"]
     done = rollback.promote_back(LOGGED, WORSE)
     assert (done.version, done.expected, done.by) == (1, 2, "ada")
     known = read()
@@ -171,7 +160,7 @@ def test_a_refused_rollback_leaves_the_champion_and_the_latch_of_retrains(at: At
         serve(number)
     rests = read().history.now.rests_until
     rollback.propose(LOGGED, WORSE)
-    approval.decide(LOGGED, WORSE, "rollback", answer(option="Reject"))
+    decisions.decide(LOGGED, WORSE, "rollback", answer(option="Reject"))
     with pytest.raises(NotApproved, match="rollback was rejected by ada"):
         rollback.promote_back(LOGGED, WORSE)
     assert (read().champion, read().history.now.rests_until) == (2, rests)
@@ -185,7 +174,7 @@ def test_a_spec_may_roll_back_by_itself(at: At) -> None:
     for number in (11, 12):
         serve(number, spec)
     rollback.propose(spec, WORSE)
-    assert approval.decide(spec, WORSE, "rollback", None).by == "policy"
+    assert decisions.decide(spec, WORSE, "rollback", None).by == "policy"
     assert rollback.promote_back(spec, WORSE).version == 1
 
 

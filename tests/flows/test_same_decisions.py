@@ -13,7 +13,7 @@ from tasks.flows import ending, late_labels, monitor, ready, retrain, rollback
 from tasks.flows.measure import measure
 from tasks.ledger import status
 from tasks.ledger.ledger import Ledger
-from tasks.promotion import approval, promotion
+from tasks.promotion import decisions, promotion, proposals
 from tasks.registry import tracking
 from tasks.replay import history, play
 from tasks.spec.model import ModelSpec
@@ -79,7 +79,7 @@ def act(spec: ModelSpec) -> None:
     proposal, conf = due["proposal"], due["conf"]
     if due["flow"] == "rollback":
         rollback.propose(spec, proposal)
-        approval.decide(spec, proposal, "rollback", None)
+        decisions.decide(spec, proposal, "rollback", None)
         rollback.promote_back(spec, proposal)
         return
     asked = {"action": conf["action"], "reason": conf["reason"], "by_monitor": True}
@@ -88,10 +88,10 @@ def act(spec: ModelSpec) -> None:
 
 def carry_out(spec: ModelSpec, proposal: str, **asked: object) -> None:
     """Carry out a retrain as its DAG does."""
-    row = approval.propose(spec, proposal, now=day(40), **asked)
+    row = proposals.propose(spec, proposal, now=day(40), **asked)
     try:
         ready.count(spec, row)
-        approval.decide(spec, proposal, "retrain", None)
+        decisions.decide(spec, proposal, "retrain", None)
         run = retrain.train(spec, proposal)["candidate_run"]
         retrain.calibrate(spec, proposal, run)
         if not retrain.gate(spec, proposal, run)["passed"]:
@@ -100,7 +100,7 @@ def carry_out(spec: ModelSpec, proposal: str, **asked: object) -> None:
         ending.end(spec, proposal, "the run", str(error))
         return
     retrain.register(spec, proposal, run)
-    approval.decide(spec, proposal, "promote", None)
+    decisions.decide(spec, proposal, "promote", None)
     promotion.promote(spec, proposal)
 
 

@@ -11,8 +11,8 @@ import pytest
 from tasks.flows import asking, monitor
 from tasks.flows.measure import measure
 from tasks.ledger.ledger import Ledger
-from tasks.promotion import approval, promotion, shadow_wait
-from tasks.promotion.approval import NotApproved
+from tasks.promotion import decisions, promotion, proposals, shadow_wait
+from tasks.promotion.proposals import NotApproved
 from tasks.registry import tracking
 from tasks.spec.model import ModelSpec
 from tests.support.flow import FIRST, MODEL, At, answer, beginning, land, read, rows, window
@@ -27,10 +27,10 @@ def registered(stores: Path, tmp_path_factory: pytest.TempPathFactory, monkeypat
     at: At = beginning(tmp_path_factory.getbasetemp() / "stages", stores, monkeypatch)
     at("registered")
     known, ledger = read(), Ledger.open()
-    approval.withdraw(MODEL, FIRST, "otto", "asked under another spec")
+    proposals.withdraw(MODEL, FIRST, "otto", "asked under another spec")
     (theirs,) = (p for p in known.proposals if p.proposal == FIRST)
     ledger.propose(replace(theirs, proposal=ASKED, spec_digest=SPEC.digest))
-    approval.decide(SPEC, ASKED, "retrain", answer())
+    decisions.decide(SPEC, ASKED, "retrain", answer())
     client, made = tracking.connect(), known.candidates[-1]
     source = client.get_model_version("churn", str(made.version)).source
     version = int(client.create_model_version("churn", source, made.run_id).version)
@@ -48,7 +48,7 @@ def turn_back(number: int) -> None:
     land(number, y=1 - rows(number)["y"])
 
 
-def decisions() -> list[tuple[str, str]]:
+def decided() -> list[tuple[str, str]]:
     return [(d.step, d.answer) for d in read().decisions if d.proposal == ASKED]
 
 
@@ -60,11 +60,11 @@ def test_a_candidate_is_asked_about_once_its_shadow_windows_have_passed() -> Non
     for _ in range(2):
         outcome = shadow_wait.look(SPEC, ASKED)
         assert outcome.answer == "passed"
-    assert decisions() == [("retrain", "approved"), ("shadow", "passed")]
+    assert decided() == [("retrain", "approved"), ("shadow", "passed")]
     brief = asking.to_promote(SPEC, ASKED, "/dags/here", outcome)
     assert "| window from | accuracy |" in brief["body"]
     assert brief["body"].count("drifting → steady") == 2
-    assert approval.decide(SPEC, ASKED, "promote", answer()).evidence == brief["evidence"]
+    assert decisions.decide(SPEC, ASKED, "promote", answer()).evidence == brief["evidence"]
     assert promotion.promote(SPEC, ASKED).version == VERSION
 
 
@@ -77,23 +77,23 @@ def test_a_candidate_that_is_worse_than_the_champion_is_withdrawn_with_the_reaso
         assert outcome.answer == "failed"
     assert "above that of version 1" in outcome.reason
     known = read()
-    assert (decisions()[-1], known.live, known.champion) == (("shadow", "failed"), [], 1)
+    assert (decided()[-1], known.live, known.champion) == (("shadow", "failed"), [], 1)
     assert known.decisions[-1].comment == outcome.reason
-    approval.decide(SPEC, ASKED, "promote", answer())
+    decisions.decide(SPEC, ASKED, "promote", answer())
     with pytest.raises(NotApproved, match="shadow was failed"):
         promotion.promote(SPEC, ASKED)
 
 
 @pytest.mark.usefixtures("registered")
 def test_nothing_is_promoted_before_its_shadow_windows_are_there() -> None:
-    approval.decide(SPEC, ASKED, "promote", answer())
+    decisions.decide(SPEC, ASKED, "promote", answer())
     with pytest.raises(NotApproved, match="nobody has decided on shadow yet"):
         promotion.promote(SPEC, ASKED)
 
 
 @pytest.mark.usefixtures("registered")
 def test_an_answer_given_before_the_shadow_was_decided_is_for_other_evidence() -> None:
-    approval.decide(SPEC, ASKED, "promote", answer())
+    decisions.decide(SPEC, ASKED, "promote", answer())
     for number in (11, 12):
         watch(number)
     assert shadow_wait.look(SPEC, ASKED).answer == "passed"
@@ -103,7 +103,7 @@ def test_an_answer_given_before_the_shadow_was_decided_is_for_other_evidence() -
 
 @pytest.mark.usefixtures("registered")
 def test_a_withdrawn_proposal_ends_its_shadow() -> None:
-    approval.withdraw(SPEC, ASKED, "otto", "not today")
+    proposals.withdraw(SPEC, ASKED, "otto", "not today")
     with pytest.raises(NotApproved, match="withdrawn by otto"):
         shadow_wait.look(SPEC, ASKED)
     watch(11)
@@ -125,5 +125,5 @@ def test_a_shadow_whose_champion_has_changed_is_superseded() -> None:
     move: dict[str, Any] = {"version": 2, "expected": 1, "by": "ada", "reason": "other"}
     Ledger.open().promote("churn", "another", effective_from=window(11).start, **move)
     outcome = shadow_wait.look(SPEC, ASKED)
-    assert (outcome.answer, decisions()[-1]) == ("superseded", ("shadow", "superseded"))
+    assert (outcome.answer, decided()[-1]) == ("superseded", ("shadow", "superseded"))
     assert "the champion is version 2 by now, not version 1" in outcome.reason

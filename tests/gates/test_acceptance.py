@@ -13,8 +13,8 @@ import pytest
 
 from tasks.arrays import Ints
 from tasks.classifier import calibration, scoring, training
+from tasks.classifier.cut import Cut, cut_rows
 from tasks.classifier.margins import hinge, margin
-from tasks.classifier.training import Slices
 from tasks.classifier.training_rows import Facts, TrainingRows
 from tasks.drift import reference, scored_rows
 from tasks.drift.grid import Grid
@@ -36,8 +36,8 @@ def rows(count: int = ROWS, seed: int = 1, turned: bool = False) -> tuple[pd.Dat
     return pd.DataFrame({"x": x, "z": z}), truth.astype(np.int64)
 
 
-def sliced(spec: ModelSpec, label: Ints) -> Slices:
-    return training.slices(len(label), calibrate=spec.calibration.share, judge=spec.training.judge)
+def sliced(spec: ModelSpec, label: Ints) -> Cut:
+    return cut_rows(len(label), calibrate=spec.calibration.share, judge=spec.training.judge)
 
 
 def trained(spec: ModelSpec, frame: pd.DataFrame, label: Ints) -> Any:

@@ -17,7 +17,7 @@ from tasks.gates.contest import Contest
 from tasks.gates.declared_gates import Comparison
 from tasks.gates.gate_result import GateResult
 from tasks.gates.losses import Scored, loss, rates
-from tasks.spec.model import Gate, Gates
+from tasks.spec.gate_options import Gate, Gates
 
 BETTER = {"hinge_loss": {"better_than": "champion"}}
 NEAR = {"error_rate": {"not_worse_than": "champion", "by": 0.05}}

@@ -9,12 +9,12 @@ import pandas as pd
 import pytest
 
 from tasks.arrays import Ints
-from tasks.classifier.training import slices
+from tasks.classifier.cut import cut_rows
 from tasks.classifier.training_rows import Facts
 from tasks.gates import leakage
 
 ROWS = 1000
-CUT = slices(ROWS, calibrate=0.15, judge=0.2)
+CUT = cut_rows(ROWS, calibrate=0.15, judge=0.2)
 RNG = np.random.default_rng(0)
 LABEL: Ints = RNG.integers(0, 2, ROWS)
 

@@ -10,7 +10,7 @@ import pytest
 from tasks.gates import slices
 from tasks.gates.contest import Contest
 from tasks.gates.gate_result import GateResult
-from tasks.spec.model import Gates
+from tasks.spec.gate_options import Gates
 from tests.gates.test_declared_gates import scored
 
 ROWS = 1000

@@ -17,7 +17,7 @@ from tasks.gates.contest import Contest
 from tasks.gates.gate_result import guarded
 from tasks.gates.losses import Scored
 from tasks.gates.soundness import Preprocessing
-from tasks.spec.model import Gates
+from tasks.spec.gate_options import Gates
 from tests.gates.test_declared_gates import margins, scored
 
 Make = Any

@@ -20,7 +20,7 @@ from tasks.ledger import status
 from tasks.ledger.chain import LedgerRefused
 from tasks.ledger.ledger import Ledger
 from tasks.ledger.records import Decision, Observation, Proposal
-from tasks.promotion import approval, canary, shadow
+from tasks.promotion import canary, decisions, proposals, shadow
 from tasks.spec.model import ModelSpec
 from tasks.spec.windows import Window
 from tests.conftest import CHURN
@@ -68,7 +68,7 @@ observations = st.builds(
     figures,
 )
 kinds = st.sampled_from(["retrain", "recalibrate", "rollback"])
-proposals = st.builds(
+some_proposal = st.builds(
     lambda name, kind, episode, champion, span, target: Proposal(
         model="churn",
         proposal=name,
@@ -89,7 +89,7 @@ proposals = st.builds(
     spans,
     st.none() | integers,
 )
-decisions = st.builds(
+some_decision = st.builds(
     lambda name, step, answer, since: Decision(
         model="churn",
         proposal=name,
@@ -139,8 +139,8 @@ def one_ledger(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 @given(
     specs,
     st.lists(observations, max_size=6),
-    st.lists(proposals, max_size=4),
-    st.lists(decisions, max_size=4),
+    st.lists(some_proposal, max_size=4),
+    st.lists(some_decision, max_size=4),
     st.lists(promotions, max_size=3),
 )
 def test_whatever_is_recorded_can_be_folded_shown_and_acted_on(
@@ -186,10 +186,10 @@ def _answer(spec: ModelSpec, known: status.Status) -> None:
     with suppress(LedgerRefused):  # of rows that cannot be, such as a move that nobody proposed
         for proposal in known.live:
             if proposal.kind != "rollback":
-                approval.decide(spec, proposal.proposal, "retrain", None)
+                decisions.decide(spec, proposal.proposal, "retrain", None)
         for proposal in status.read(spec, Ledger.open()).live:
             if proposal.proposal:
-                approval.withdraw(spec, proposal.proposal, "ada", "never mind")
+                proposals.withdraw(spec, proposal.proposal, "ada", "never mind")
     json.dumps(status.as_json(status.read(spec, Ledger.open())))
 
 
@@ -234,7 +234,7 @@ def test_a_proposal_at_the_calendars_end_bricks_no_model(
             )
         )
     rejected = {"chosen_options": ["Reject"], "responded_by_user": {"id": "ada", "name": "ada"}}
-    assert approval.decide(spec, "odd", "retrain", rejected).answer == "rejected"
+    assert decisions.decide(spec, "odd", "retrain", rejected).answer == "rejected"
     known = status.read(spec, ledger)
     assert [p.proposal for p in known.live] == []
     json.dumps(status.as_json(known))

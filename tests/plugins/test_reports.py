@@ -13,7 +13,7 @@ from urllib.parse import quote
 import pytest
 
 from ops import stack
-from tasks.reports import retrain_brief
+from tasks.reports import brief_links
 
 SIMPLE = "airflow.api_fastapi.auth.managers.simple.simple_auth_manager.SimpleAuthManager"
 FAB = "airflow.providers.fab.auth_manager.fab_auth_manager.FabAuthManager"
@@ -214,7 +214,7 @@ def test_a_program_without_a_session_gets_the_code_and_a_person_the_login_page(
 
 @pytest.mark.parametrize("name", [".", "..", "...", "a/../b", "é", "x" * 250, "a:b", "%2e%2e"])
 def test_the_pages_of_a_proposal_lie_below_its_model_whatever_it_is_called(name: str) -> None:
-    folder = retrain_brief.slug(name)
+    folder = brief_links.slug(name)
     assert set(folder) != {"."}
     assert "/" not in folder
     assert len(f"{folder}.partial") < 255
@@ -222,4 +222,4 @@ def test_the_pages_of_a_proposal_lie_below_its_model_whatever_it_is_called(name:
 
 def test_no_two_proposals_share_their_pages() -> None:
     names = ["a:b", "a-b", "a+b", "a b", "a/b", "a--b", "a:-b", "..", "--", "x" * 250, "x" * 249]
-    assert len({retrain_brief.slug(name) for name in names}) == len(names)
+    assert len({brief_links.slug(name) for name in names}) == len(names)

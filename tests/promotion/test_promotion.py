@@ -10,7 +10,7 @@ import pytest
 
 from tasks.flows import rollback
 from tasks.ledger.ledger import Ledger
-from tasks.promotion import approval, promotion
+from tasks.promotion import promotion, proposals
 from tasks.registry import registry, tracking
 from tasks.registry.tracking import RegistryRefused
 from tests.support.flow import FIRST, MODEL, At, beginning, promote, watch
@@ -44,7 +44,7 @@ def test_a_candidate_is_challenger_until_it_is_champion(at: At) -> None:
 
 def test_a_withdrawn_candidate_is_challenger_no_more(at: At) -> None:
     at("registered")
-    approval.withdraw(MODEL, FIRST, "otto", "not today")
+    proposals.withdraw(MODEL, FIRST, "otto", "not today")
     follow()
     assert aliases() == {"champion": 1}
 

@@ -20,7 +20,7 @@ import pytest
 from tasks.audit import heads
 from tasks.ledger import chain, seals
 from tasks.ledger.ledger import Conflict, Ledger
-from tasks.promotion import approval, promotion
+from tasks.promotion import decisions, promotion
 from tasks.registry import registry, tracking
 from tests.conftest import mlflow_in_postgres
 from tests.support.flow import MODEL, answer, day, enter, land, promote, propose, read, register
@@ -65,10 +65,10 @@ def prepare(turn: int) -> None:
     for number in range(PROCESSES):
         name = f"race {turn}.{number}"
         ledger.propose(replace(asked, proposal=name, champion=known.champion))
-        approval.decide(MODEL, name, "retrain", answer())
+        decisions.decide(MODEL, name, "retrain", answer())
         version = int(client.create_model_version("churn", source, first.run_id).version)
         ledger.add_candidate(replace(first, proposal=name, version=version))
-        approval.decide(MODEL, name, "promote", answer())
+        decisions.decide(MODEL, name, "promote", answer())
 
 
 def race(number: int) -> list[str | None]:

@@ -13,7 +13,7 @@ import pytest
 from tasks.audit.verified_model import model_of
 from tasks.flows import asking, retrain, rollback
 from tasks.ledger.ledger import Ledger
-from tasks.promotion import approval, promotion
+from tasks.promotion import decisions, promotion
 from tasks.registry import registry, tracking
 from tasks.registry.tracking import RegistryUnreachable
 from tests.support.flow import FIRST, MODEL, At, alias, answer, beginning, propose, read, watch
@@ -57,7 +57,7 @@ def test_every_step_without_a_registry_leaves_nothing_half_done_and_resumes(
 ) -> None:
     at("drifted")
     propose()
-    approval.decide(MODEL, FIRST, "retrain", answer())
+    decisions.decide(MODEL, FIRST, "retrain", answer())
 
     def step(act: Callable[[], Any]) -> Any:
         """Try the step without a registry, then with it."""
@@ -78,7 +78,7 @@ def test_every_step_without_a_registry_leaves_nothing_half_done_and_resumes(
     step(lambda: retrain.register(MODEL, FIRST, run))
     step(lambda: watch(11))
     asking.to_promote(MODEL, FIRST, "/dags/here")
-    approval.decide(MODEL, FIRST, "promote", answer())
+    decisions.decide(MODEL, FIRST, "promote", answer())
     assert alias() == 1
     step(lambda: model_of(MODEL, Ledger.open(), 2))
     # Without the heads that MLflow keeps the ledger is not verified, and nothing is promoted on it.

@@ -14,7 +14,7 @@ import pytest
 
 from tasks.classifier.margins import margin
 from tasks.data.window_rows import SourceError
-from tasks.drift.summary import Losses
+from tasks.drift.loss_sums import Losses
 from tasks.replay import history
 from tasks.spec.model import ModelSpec
 from tests.support import past

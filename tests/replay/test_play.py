@@ -22,7 +22,8 @@ from tasks.ledger.budget import error_budget_of
 from tasks.ledger.ledger import Ledger
 from tasks.replay import history, schedules, trial
 from tasks.replay.history import History
-from tasks.replay.play import Played, play
+from tasks.replay.play import play
+from tasks.replay.played import Played
 from tasks.spec.model import ModelSpec
 from tests.support import flow, past
 from tests.support.flow import At, day

@@ -10,7 +10,8 @@ import pytest
 
 from tasks.replay import trial
 from tasks.replay.history import History
-from tasks.replay.play import Played, play
+from tasks.replay.play import play
+from tasks.replay.played import Played
 from tasks.spec.model import ModelSpec
 from tasks.spec.windows import Window
 from tests.support import past

@@ -18,7 +18,16 @@ from tasks.drift.statistic import Statistic
 from tasks.flows import asking
 from tasks.gates.gate_result import GateResult
 from tasks.ledger.figures import HeldProbabilities
-from tasks.reports import chart, markdown, promotion_brief, recalibration_brief, retrain_brief
+from tasks.reports import (
+    brief_links,
+    brief_page,
+    chart,
+    drift_evidence,
+    markdown,
+    promotion_brief,
+    recalibration_brief,
+    retrain_brief,
+)
 from tests.support.flow import FIRST, MODEL, At, beginning, land, propose, read, rows, watch
 
 HARM = "<script>alert(1)</script><!-- gone --> [here](https://evil.example) ![p](//evil.example/p)"
@@ -86,7 +95,7 @@ def test_of_many_classes_the_brief_shows_those_nearest_to_their_limit() -> None:
         for number in range(40)
         for name in ("class_loss", "class_recall", "class_margin")
     ]
-    shown = retrain_brief._shown([*classes, overall])
+    shown = drift_evidence._shown([*classes, overall])
     assert shown[-1] == overall
     assert {s["of"] for s in shown[:-1]} == {"34", "35", "36", "37", "38", "39"}
     assert len(shown) == 19
@@ -182,7 +191,7 @@ def test_what_people_write_is_shown_as_text(at: At) -> None:
 
 
 def test_a_page_escapes_title_and_body() -> None:
-    page = retrain_brief.page(HARM, f"{HARM}\n\n{markdown.table(('a', 'b'), [(HARM, '1')])}")
+    page = brief_page.as_page(HARM, f"{HARM}\n\n{markdown.table(('a', 'b'), [(HARM, '1')])}")
     assert page.count("&lt;script&gt;") == 4  # the title stands twice
     assert "<script" not in page
     assert "<!--" not in page
@@ -216,7 +225,7 @@ def test_a_sparkline_has_one_character_a_window() -> None:
 
 @pytest.mark.parametrize("name", ["../../etc/passwd", "manual__2026-01-01T00:00:00+00:00", "a b/c"])
 def test_a_proposal_names_one_folder_whatever_its_name(name: str) -> None:
-    assert re.fullmatch(r"[A-Za-z0-9_.-]+", retrain_brief.slug(name))
+    assert re.fullmatch(r"[A-Za-z0-9_.-]+", brief_links.slug(name))
 
 
 def test_the_rows_of_many_classes_are_told_by_the_rarest() -> None:

@@ -10,8 +10,10 @@ from pydantic import BaseModel, Field, create_model
 
 from tasks.ledger import evidence
 from tasks.spec import form
+from tasks.spec.approval_options import Approval
 from tasks.spec.gate_options import Gates, SliceOver, SlicePolicy
-from tasks.spec.model import Approval, Drift, Effect, ModelSpec
+from tasks.spec.model import ModelSpec
+from tasks.spec.policy_options import Drift, Effect
 from tests.conftest import CHURN
 from tests.ledger.test_ledger import proposal
 from tests.support.flow import MODEL

@@ -16,7 +16,9 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from tasks.spec import spec_files
-from tasks.spec.model import Gate, ModelSpec, SpecError, parse_duration
+from tasks.spec.gate_options import Gate
+from tasks.spec.model import ModelSpec
+from tasks.spec.part import SpecError, parse_duration
 from tasks.spec.spec_files import load
 from tests.conftest import CHURN
 

@@ -19,7 +19,7 @@ import yaml
 from ops import stack
 from tasks import bounds
 from tasks.spec import spec_files, spec_yaml
-from tasks.spec.model import SpecError
+from tasks.spec.part import SpecError
 from tests.conftest import CHURN
 from tests.support.in_airflow import python
 

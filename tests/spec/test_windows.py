@@ -10,14 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks.spec.model import WindowGrid
-from tasks.spec.windows import (
-    Window,
-    latest_complete,
-    window_at,
-    windows_between,
-    windows_per_year,
-)
+from tasks.spec.window_options import WindowGrid
+from tasks.spec.windows import Window, latest_complete, window_at, windows_between, windows_per_year
 
 BERLIN = ZoneInfo("Europe/Berlin")
 SPRING, AUTUMN = datetime(2026, 3, 29, 1, tzinfo=UTC), datetime(2026, 10, 25, 1, tzinfo=UTC)

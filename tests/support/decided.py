@@ -11,7 +11,7 @@ from tasks.ledger import status
 from tasks.ledger.ledger import Ledger
 from tasks.registry import tracking
 from tasks.replay.history import History
-from tasks.replay.play import Played
+from tasks.replay.played import Played
 from tasks.spec.model import ModelSpec
 
 UNTRAINED = "untrained"

@@ -18,7 +18,7 @@ from tasks.flows.measure import measure
 from tasks.ledger import status
 from tasks.ledger.ledger import Ledger
 from tasks.ledger.records import Observation, Promotion
-from tasks.promotion import approval, promotion
+from tasks.promotion import decisions, promotion, proposals
 from tasks.registry import registry, tracking
 from tasks.spec.model import ModelSpec
 from tasks.spec.windows import Window
@@ -82,7 +82,7 @@ def answer(by: str | None = "ada", option: str = "Approve") -> dict[str, Any]:
 
 def propose(name: str = FIRST, **parts: Any) -> dict[str, str]:
     spec = parts.pop("spec", MODEL)
-    asked = approval.propose(
+    asked = proposals.propose(
         spec,
         name,
         **{
@@ -91,7 +91,7 @@ def propose(name: str = FIRST, **parts: Any) -> dict[str, str]:
             "training_window": None,
             "until": None,
             "now": day(20),
-            "by_monitor": approval.reserved(spec, name),
+            "by_monitor": proposals.reserved(spec, name),
             **parts,
         },
     )
@@ -99,7 +99,7 @@ def propose(name: str = FIRST, **parts: Any) -> dict[str, str]:
 
 
 def gate(name: str) -> tuple[str, dict[str, Any]]:
-    approval.decide(MODEL, name, "retrain", answer())
+    decisions.decide(MODEL, name, "retrain", answer())
     run = retrain.train(MODEL, name)["candidate_run"]
     retrain.calibrate(MODEL, name, run)
     return run, retrain.gate(MODEL, name, run)
@@ -114,7 +114,7 @@ def register(name: str) -> str:
 
 def promote(name: str) -> Promotion:
     asking.to_promote(MODEL, name, "/dags/here")
-    approval.decide(MODEL, name, "promote", answer())
+    decisions.decide(MODEL, name, "promote", answer())
     return promotion.promote(MODEL, name)
 
 

@@ -28,7 +28,7 @@ import sqlalchemy as sa
 from tasks.audit import findings
 from tasks.flows import asking, retrain, rollback
 from tasks.ledger.ledger import Ledger
-from tasks.promotion import approval, promotion
+from tasks.promotion import decisions, promotion
 from tasks.registry import registry, tracking
 from tests.support.flow import FIRST, MODEL, answer, propose, watch
 
@@ -60,7 +60,7 @@ def _prepare() -> None:
     with closing(sqlite3.connect("mlflow.db")) as link, link:
         link.execute("update experiments set artifact_location = ?", (f"{Path.cwd()}/artifacts",))
     propose()
-    approval.decide(MODEL, FIRST, "retrain", answer())
+    decisions.decide(MODEL, FIRST, "retrain", answer())
     run = retrain.train(MODEL, FIRST)["candidate_run"]
     retrain.calibrate(MODEL, FIRST, run)
 
@@ -76,14 +76,14 @@ def _register() -> None:
 
 
 def _approve() -> None:
-    decision, asked = approval.question(MODEL, FIRST, "promote")
+    decision, asked = decisions.question(MODEL, FIRST, "promote")
     if decision is None:
         assert ("ada", "ada") in asked
-        approval.decide(MODEL, FIRST, "promote", answer("ada"))
+        decisions.decide(MODEL, FIRST, "promote", answer("ada"))
 
 
 def _promote() -> None:
-    approval.decide(MODEL, FIRST, "promote", None)
+    decisions.decide(MODEL, FIRST, "promote", None)
     promotion.promote(MODEL, FIRST)
 
 

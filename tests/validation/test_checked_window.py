@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from tasks.data import classes
 from tasks.data.keys import repeated_keys
 from tasks.reports.validation_page import report_html
-from tasks.spec.model import ModelSpec, SpecError
+from tasks.spec.model import ModelSpec
+from tasks.spec.part import SpecError
 from tasks.spec.windows import Window
 from tasks.validation import checked_window
 from tasks.validation.checked_window import WindowOutcome

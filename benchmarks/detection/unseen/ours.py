@@ -13,7 +13,7 @@ from benchmarks.detection.streams import Floats, Ints
 from benchmarks.detection.unseen.figures import Outcome, Reign, outcome
 from tasks.classifier.training import TrainingError
 from tasks.replay.history import History
-from tasks.replay.play import Played
+from tasks.replay.played import Played
 from tasks.replay.trial import trial
 
 

@@ -13,6 +13,7 @@ from benchmarks.detection.scenarios import Scenario
 from benchmarks.detection.streams import Floats, Ints
 from benchmarks.detection.unseen.figures import windows
 from tasks.classifier import scoring, training
+from tasks.classifier.cut import cut_rows
 from tasks.replay import trained_model
 
 # What a refit learns from: the oldest 65 % as the project's retrain does, the rest being kept to
@@ -98,9 +99,7 @@ class Refits:
         end = history.windows[it.first + window].start
         span = spec.training.window if window else it.span
         places = history.labelled(end - span, end, spec.label.delay)
-        cut = training.slices(
-            len(places), calibrate=spec.calibration.share, judge=spec.training.judge
-        )
+        cut = cut_rows(len(places), calibrate=spec.calibration.share, judge=spec.training.judge)
         fitted = places[cut.fit] if rows == "65 %" else places
         newest = places[cut.calibrate.start :]
         if not window and (model := self._project(end, span)):

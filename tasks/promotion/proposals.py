@@ -1,26 +1,20 @@
-"""Who proposes and who decides: proposals, the questions about them, and the recorded answers.
-
-Every later step looks the decision up in the ledger before it acts.
-"""
+"""Who proposes what: the proposal as it is made, as it stands, and as it is withdrawn."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any
 
 from tasks import bounds
-from tasks.audit import heads, verification
 from tasks.data.newest import newest_row
 from tasks.drift.episode import Numbered, breach_of
 from tasks.drift.latch import LatchKind
 from tasks.errors import Final
-from tasks.ledger import evidence, status
-from tasks.ledger.ledger import Conflict, Ledger
+from tasks.ledger import status
+from tasks.ledger.ledger import Ledger
 from tasks.ledger.records import PROPOSER as PROPOSER
 from tasks.ledger.records import Candidate, Decision, Proposal
-from tasks.promotion import answers, questions
+from tasks.promotion import answers
 from tasks.spec.model import ModelSpec
 from tasks.spec.windows import latest_complete, window_at
 
@@ -165,111 +159,10 @@ def _unseen(
     return min(start, until)
 
 
-def whom_to_ask(spec: ModelSpec, proposal: Proposal) -> None:
-    """Raise NotApproved if a person has to decide on a proposal and nobody may."""
-    if spec.approval.asks:
-        _whom_to_ask(spec, proposal.proposer)
-
-
-def question(
-    spec: ModelSpec, proposal: str, step: str
-) -> tuple[Decision | None, list[tuple[str, str]]]:
-    """Return the decision on a step, if there is one, and else whom to ask: (user id, name) each.
-
-    Raises
-    ------
-    NotApproved
-        If nobody may answer, or the proposal is no longer what the answer would be about.
-    """
-    ledger = Ledger.open()
-    if earlier := decided(ledger, spec, proposal, step):
-        return earlier, []
-    asked = still_stands(ledger, spec, proposal)
-    return None, _whom_to_ask(spec, asked.proposer)
-
-
-def _whom_to_ask(spec: ModelSpec, proposer: str) -> list[tuple[str, str]]:
-    users = answers.may_answer(spec, proposer)
-    if not spec.owner.users:
-        raise NotApproved(f"owner.approvers of {spec.model} is empty: nobody can approve; name one")
-    if not users:
-        raise NotApproved(
-            f"{proposer} is the only approver of {spec.model} and cannot approve what they "
-            "propose; let somebody else start it, or name another approver"
-        )
-    return users
-
-
-def decide(
-    spec: ModelSpec, proposal: str, step: str, response: Mapping[str, Any] | None
-) -> Decision:
-    """Record what a person answered to one step, or that the spec lets it pass without.
-
-    The first decision on a step stands: whoever comes later, with whatever answer, gets that one.
-    It is recorded with the evidence as the ledger has it, which is what the brief showed. Once the
-    proposal has ended, that end is returned and nothing is recorded.
-
-    Parameters
-    ----------
-    response
-        As `answers.read` takes it.
-
-    Raises
-    ------
-    tasks.ledger.chain.LedgerRefused
-        If the ledger is not as it was recorded by who might.
-    """
-    ledger = Ledger.open()
-    verification.require(ledger, spec.model)
-    known = status.read(spec, ledger)
-    if earlier := decided(ledger, spec, proposal, step) or ended(known, proposal):
-        return earlier
-    asked = proposal_of(known, proposal)
-    shown = evidence_of(known, proposal, step)
-    answer, by, comment = answers.read(spec, asked, step, response)
-    if answer == "approved":
-        why = questions.unasked(spec, ledger, proposal, step, shown, by)
-        answer, comment = ("invalid", why) if why else (answer, comment)
-    decision = Decision(
-        model=spec.model,
-        proposal=proposal,
-        step=step,
-        answer=answer,
-        by=by,
-        comment=comment,
-        evidence=shown,
-        effective_from=known.decided_at(asked),
-    )
-    try:
-        decision = ledger.decide(decision)
-    except Conflict:  # somebody was first, just now
-        decision = next(d for d in ledger.decisions(spec.model) if _is_on(d, proposal, step))
-    heads.keep(spec.model, ledger)
-    return decision
-
-
 def ended(known: status.Status, proposal: str) -> Decision | None:
     """Return the decision that ended a proposal; None if none has."""
     ends = (d for d in known.decisions if d.proposal == proposal and d.answer in status.ENDS)
     return next(ends, None)
-
-
-def decided(ledger: Ledger, spec: ModelSpec, proposal: str, step: str) -> Decision | None:
-    """Return the decision on a step; None while there is none."""
-    return next((d for d in ledger.decisions(spec.model) if _is_on(d, proposal, step)), None)
-
-
-def _is_on(decision: Decision, proposal: str, step: str) -> bool:
-    return (decision.proposal, decision.step) == (proposal, step)
-
-
-def evidence_of(known: status.Status, proposal: str, step: str) -> str:
-    """Return the digest of what an answer to this step is about, as the ledger has it now."""
-    asked = proposal_of(known, proposal)
-    if step != "promote":
-        return evidence.of_proposal(known.spec, asked)
-    said = [d.evidence for d in known.decisions if _is_on(d, proposal, "shadow")]
-    return evidence.of_candidate(known.spec, asked, candidate_of(known, proposal), said)
 
 
 def withdraw(spec: ModelSpec, proposal: str, by: str, reason: str) -> Decision:
@@ -307,19 +200,6 @@ def withdraw(spec: ModelSpec, proposal: str, by: str, reason: str) -> Decision:
     )
 
 
-def approved(
-    spec: ModelSpec, ledger: Ledger, proposal: str, step: str, again: str = ""
-) -> Proposal:
-    """Return the proposal, if its step was approved and nothing since speaks against it.
-
-    A refusal by the step `again` does not count: it is that step which runs once more.
-    """
-    verification.require(ledger, spec.model)
-    asked = still_stands(ledger, spec, proposal, again)
-    decision_on(ledger, spec, proposal, step)
-    return asked
-
-
 def still_stands(ledger: Ledger, spec: ModelSpec, proposal: str, again: str = "") -> Proposal:
     """Return the proposal, if nothing refused it and the spec is the one it was made with."""
     for decision in ledger.decisions(spec.model):
@@ -335,14 +215,6 @@ def still_stands(ledger: Ledger, spec: ModelSpec, proposal: str, again: str = ""
             "and propose again"
         )
     return asked
-
-
-def decision_on(ledger: Ledger, spec: ModelSpec, proposal: str, step: str) -> Decision:
-    """Return the decision on a step. Raises NotApproved if there is none."""
-    decision = decided(ledger, spec, proposal, step)
-    if decision is None:
-        raise NotApproved(f"{proposal}: nobody has decided on {step} yet")
-    return decision
 
 
 def proposal_named(ledger: Ledger, spec: ModelSpec, proposal: str) -> Proposal:

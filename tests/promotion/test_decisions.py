@@ -13,10 +13,11 @@ from tasks.flows import asking, monitor, ready
 from tasks.ledger import evidence
 from tasks.ledger.ledger import Ledger
 from tasks.ledger.records import Decision, Question
-from tasks.promotion import approval, promotion
-from tasks.promotion.approval import NotApproved
+from tasks.promotion import decisions, promotion, proposals
+from tasks.promotion.proposals import NotApproved
 from tasks.registry.tracking import ModelRefused
-from tasks.spec.model import Approval, ModelSpec, Owner
+from tasks.spec.approval_options import Approval, Owner
+from tasks.spec.model import ModelSpec
 from tests.support.flow import FIRST, MODEL, At, answer, beginning, propose, read, watch, window
 
 REASONED = {**answer(option="Reject"), "params_input": {"comment": "not yet"}}
@@ -46,10 +47,10 @@ def forge(proposal: str, shown: str) -> None:
 
 def test_the_first_decision_stands_and_a_rejection_never_becomes_a_promotion(at: At) -> None:
     at("registered")
-    first = approval.decide(MODEL, FIRST, "promote", REASONED)
+    first = decisions.decide(MODEL, FIRST, "promote", REASONED)
     assert (first.answer, first.comment) == ("rejected", "not yet")
     for later in (answer(), answer("grace"), None, answer(by=None)):
-        assert approval.decide(MODEL, FIRST, "promote", later) == first
+        assert decisions.decide(MODEL, FIRST, "promote", later) == first
     with pytest.raises(NotApproved, match="promote was rejected by ada"):
         promotion.promote(MODEL, FIRST)
 
@@ -57,18 +58,18 @@ def test_the_first_decision_stands_and_a_rejection_never_becomes_a_promotion(at:
 @pytest.mark.parametrize("given", [answer(), REASONED, None])
 def test_what_is_decided_is_not_asked_again(at: At, given: dict[str, Any] | None) -> None:
     at("registered")
-    assert approval.question(MODEL, FIRST, "promote") == (
+    assert decisions.question(MODEL, FIRST, "promote") == (
         None,
         [("ada", "ada"), ("grace", "grace")],
     )
-    decision = approval.decide(MODEL, FIRST, "promote", given)
-    assert approval.question(MODEL, FIRST, "promote") == (decision, [])
+    decision = decisions.decide(MODEL, FIRST, "promote", given)
+    assert decisions.question(MODEL, FIRST, "promote") == (decision, [])
 
 
 def test_the_brief_shows_what_the_answer_is_recorded_with(at: At) -> None:
     at("registered")
     brief = asking.to_promote(MODEL, FIRST, "/dags/here")
-    decision = approval.decide(MODEL, FIRST, "promote", answer())
+    decision = decisions.decide(MODEL, FIRST, "promote", answer())
     assert decision.evidence == brief["evidence"]
     assert brief["body"].startswith(f"Evidence `{decision.evidence[:12]}`")
     assert promotion.promote(MODEL, FIRST).version == 2
@@ -85,13 +86,13 @@ def test_an_approval_of_anything_else_promotes_nothing(at: At) -> None:
     forge(FIRST, earlier)
     with pytest.raises(NotApproved, match=f"ada approved evidence {earlier[:12]}") as told:
         promotion.promote(MODEL, FIRST)
-    assert approval.evidence_of(read(), FIRST, "promote")[:12] in str(told.value)
+    assert decisions.evidence_of(read(), FIRST, "promote")[:12] in str(told.value)
     assert read().champion == 1
 
 
 def test_an_artifact_that_was_changed_after_its_approval_is_not_promoted(at: At) -> None:
     at("registered")
-    approval.decide(MODEL, FIRST, "promote", answer())
+    decisions.decide(MODEL, FIRST, "promote", answer())
     source = MlflowClient().get_model_version_download_uri("churn", "2").removeprefix("file://")
     file = Path(source) / "model.skops"
     kept = file.read_bytes()
@@ -108,8 +109,8 @@ def test_an_artifact_that_was_changed_after_its_approval_is_not_promoted(at: At)
 def test_the_evidence_changes_with_whatever_it_is_about(at: At) -> None:
     at("registered")
     known = read()
-    asked = approval.proposal_of(known, FIRST)
-    candidate = approval.candidate_of(known, FIRST)
+    asked = proposals.proposal_of(known, FIRST)
+    candidate = proposals.candidate_of(known, FIRST)
     changed = {
         evidence.of_candidate(MODEL, asked, candidate),
         evidence.of_proposal(MODEL, asked),
@@ -145,8 +146,8 @@ def test_whom_the_spec_names_as_proposer_of_episodes_cannot_approve_them(at: At)
     named = MODEL.model_copy(update={"approval": Approval(proposer="ada")})
     propose(spec=named)
     assert read().proposals[-1].proposer == "ada"
-    assert approval.question(named, FIRST, "retrain") == (None, [("grace", "grace")])
-    assert approval.decide(named, FIRST, "retrain", answer("ada")).answer == "invalid"
+    assert decisions.question(named, FIRST, "retrain") == (None, [("grace", "grace")])
+    assert decisions.decide(named, FIRST, "retrain", answer("ada")).answer == "invalid"
 
 
 def test_where_nobody_may_approve_nobody_is_asked(at: At) -> None:
@@ -156,8 +157,8 @@ def test_where_nobody_may_approve_nobody_is_asked(at: At) -> None:
     with pytest.raises(NotApproved, match="nobody can approve"):
         ready.count(nobody, read().proposals[-1])
     with pytest.raises(NotApproved, match="nobody can approve"):
-        approval.question(nobody, FIRST, "retrain")
-    assert approval.decide(nobody, FIRST, "retrain", answer()).answer == "invalid"
+        decisions.question(nobody, FIRST, "retrain")
+    assert decisions.decide(nobody, FIRST, "retrain", answer()).answer == "invalid"
 
 
 def test_a_brief_says_how_much_of_the_error_budget_is_spent(at: At) -> None:

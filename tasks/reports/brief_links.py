@@ -1,0 +1,48 @@
+"""Where pages of the store are served, and the line of links that ends a brief."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+
+from tasks.ledger.records import Observation, Proposal
+from tasks.ledger.status import Status
+from tasks.registry import registry
+from tasks.reports.markdown import as_text
+
+REPORTS = "/gatelatch/reports"  # where plugins/reports.py serves the store's `reports/`
+_LONGEST_FOLDER = 200  # characters of a proposal's name in a path
+
+
+def slug(proposal: str) -> str:
+    """Return a proposal's name as it may stand in a path, another one for each proposal."""
+    plain = re.sub(r"[^A-Za-z0-9_.-]", "-", proposal)
+    if plain == proposal and plain.strip(".") and len(plain) <= _LONGEST_FOLDER:
+        return plain
+    # Of `a:b` and `a-b`, neither may write over the pages of the other.
+    return f"{plain[:_LONGEST_FOLDER]}-{hashlib.sha256(proposal.encode()).hexdigest()[:8]}"
+
+
+def seen_windows(known: Status, proposal: Proposal) -> list[Observation]:
+    """Return the observations of the windows up to the end of a proposal's rows."""
+    return [o for o in known.observations if o.window_end <= proposal.trained_until]
+
+
+def links(known: Status, proposal: Proposal, run_link: str) -> str:
+    """Return the line of links that ends a brief."""
+    parts = [f"Owner {as_text(known.spec.owner.name)}"]
+    parts.append(f"proposed by {as_text(proposal.proposer)}, who cannot approve it")
+    parts.append(f"[this run]({run_link})")
+    if proposal.champion is not None:
+        address = registry.version_url(known.spec.model, proposal.champion)
+        parts.append(f"[version {proposal.champion} in MLflow]({address})")
+    windows = seen_windows(known, proposal)
+    if windows:
+        report = windows[-1].numbers.report or ""
+        parts.append(f"[data report]({address_of(report)})")
+    return " · ".join(parts)
+
+
+def address_of(report: str) -> str:
+    """Return the address at which the Airflow UI serves a report of the store."""
+    return f"{REPORTS}/{report.removeprefix('reports/')}"
