@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from tasks.cli.console import Model, Wide, find
+from tasks.cli.console import Model, Wide, find_or_fail
 
 
 def status(
@@ -23,8 +23,8 @@ def status(
     from tasks.ledger import status as state
     from tasks.ledger.ledger import Ledger
 
-    known = state.read(find(model), Ledger.open())
+    known = state.read(find_or_fail(model), Ledger.open())
     if as_json:
         print(json.dumps(state.as_json(known), indent=2))
     else:
-        status_tables.show(known, windows, wide=wide)
+        status_tables.show_status(known, windows, wide=wide)

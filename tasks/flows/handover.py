@@ -19,23 +19,23 @@ from tasks.registry.tracking import RegistryRefused
 from tasks.validation.checked_rows import Checked
 
 RUN_FORMAT = 1
-T = TypeVar("T")
+_Kept = TypeVar("_Kept")
 
 
 @dataclass(frozen=True, kw_only=True)
-class RunFile(Generic[T]):
+class RunFile(Generic[_Kept]):
     """A file of the run, by its name, and how what it holds becomes JSON and is read again."""
 
     name: str
-    to_json: Callable[[T], Any]
-    from_json: Callable[[Any], T]
+    to_json: Callable[[_Kept], Any]
+    from_json: Callable[[Any], _Kept]
 
-    def put(self, run_id: str, content: T) -> None:
+    def put(self, run_id: str, content: _Kept) -> None:
         """Keep it in the run."""
         kept = {"format": RUN_FORMAT, self.name: self.to_json(content)}
         tracking.put_json(run_id, self.name, kept)
 
-    def get(self, run_id: str) -> T:
+    def get(self, run_id: str) -> _Kept:
         """Return what an earlier step kept.
 
         Raises
@@ -89,5 +89,5 @@ METRICS: RunFile[CandidateMetrics] = RunFile(
     name="metrics", to_json=lambda metrics: metrics.to_json(), from_json=_metrics
 )
 REFERENCE: RunFile[Reference] = RunFile(
-    name="reference", to_json=reference.to_json, from_json=reference.from_json
+    name="reference", to_json=reference.reference_to_json, from_json=reference.reference_from_json
 )

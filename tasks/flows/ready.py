@@ -58,7 +58,7 @@ def count(spec: ModelSpec, proposal: Proposal) -> dict[str, Any]:
             f"{spec.model} version {proposal.champion} was made of rows until "
             f"{window.end:%Y-%m-%d %H:%M} UTC, and none are newer: nothing to recalibrate on yet"
         )
-    checked = checked_rows.check(spec, window, {})
+    checked = checked_rows.check_rows(spec, window, {})
     if checked.problem:
         raise training.TrainingError(f"{spec.model} {window}: {checked.problem}")
     ledger = Ledger.open()
@@ -77,7 +77,7 @@ def count(spec: ModelSpec, proposal: Proposal) -> dict[str, Any]:
         told["change"] = {"since": changes[0].isoformat(), "labelled": _by_class(spec, fresh)}
     if newest is not None:
         expected = _outlook(spec, ledger, known, proposal, newest, len(label), slices, changes)
-        told["outlook"] = expected.as_json()
+        told["outlook"] = expected.to_json()
     return {
         **told,
         "rows": checked.rows,
@@ -114,7 +114,7 @@ def _outlook(
         champion = champion_of(spec, ledger, proposal.champion or 0)
         held = max(cut.calibrate.start - (rows - len(label)), 0)
         estimate = quick_fit.estimate(
-            spec, lambda x: scoring.decide(champion, x), frame, label, times, held, changes
+            spec, lambda x: scoring.decision_values(champion, x), frame, label, times, held, changes
         )
     except Exception as error:
         return outlook.Outlook(None, found, ending.reason("the quick fit", error))

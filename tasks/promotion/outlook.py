@@ -52,12 +52,20 @@ class Outlook:
     diagnosis: str | None = None
     problem: str | None = None
 
-    def as_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Any]:
         """Return it ready for JSON; figures alone, no row."""
         told = asdict(self)
         if self.estimate is not None:
             told["estimate"]["since"] = self.estimate.since.isoformat()
         return told
+
+    @classmethod
+    def from_json(cls, kept: Mapping[str, Any]) -> Outlook:
+        """Return what `to_json` gave."""
+        found = kept["estimate"]
+        if found is not None:
+            found = Estimate(**{**found, "since": datetime.fromisoformat(found["since"])})
+        return cls(found, kept["diagnosis"], kept["problem"])
 
     @property
     def sentence(self) -> str:
@@ -86,14 +94,6 @@ class Outlook:
                 f"fit gains {range_} {by} {rows}"
             )
         return said
-
-
-def from_json(kept: Mapping[str, Any]) -> Outlook:
-    """Return what `Outlook.as_json` gave."""
-    found = kept["estimate"]
-    if found is not None:
-        found = Estimate(**{**found, "since": datetime.fromisoformat(found["since"])})
-    return Outlook(found, kept["diagnosis"], kept["problem"])
 
 
 def _points(low: float, high: float) -> str:

@@ -80,7 +80,7 @@ def _to_learn(known: Status, proposal: Proposal, rows: Mapping[str, Any] | None)
 def _expected(rows: Mapping[str, Any] | None) -> list[str]:
     if rows is None or "outlook" not in rows:
         return []
-    said = as_text(outlook.from_json(rows["outlook"]).sentence.rstrip(".: "))
+    said = as_text(outlook.Outlook.from_json(rows["outlook"]).sentence.rstrip(".: "))
     return [f"**Would a retrain help?** {said[0].upper()}{said[1:]}."]
 
 

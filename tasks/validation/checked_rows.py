@@ -18,7 +18,7 @@ from tasks.data.window_rows import batches
 from tasks.errors import Final
 from tasks.spec.model import ModelSpec
 from tasks.spec.windows import Window
-from tasks.validation.checked_window import WindowOutcome, validate
+from tasks.validation.checked_window import WindowOutcome, judge_window
 from tasks.validation.quarantine import Quarantine, quarantined_rows
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ class Checked(WindowOutcome):
         )
 
 
-def check(spec: ModelSpec, window: Window, constants: Mapping[str, float]) -> Checked:
+def check_rows(spec: ModelSpec, window: Window, constants: Mapping[str, float]) -> Checked:
     """Check the rows of any interval, and put the bad ones in quarantine.
 
     Parameters
@@ -102,7 +102,7 @@ def check(spec: ModelSpec, window: Window, constants: Mapping[str, float]) -> Ch
     with scratch.folder() as folder, Quarantine(folder) as bad:
         try:
             repeated = keys.repeated_keys(lambda: batches(spec, window, [spec.source.key]))
-            outcome = validate(
+            outcome = judge_window(
                 spec,
                 window,
                 scored.tap(batches(spec, window, digest=digest, outside=outside)),

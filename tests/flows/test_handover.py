@@ -67,7 +67,7 @@ def test_the_ledger_keeps_to_the_letter_what_the_files_hold(candidate: Candidate
     model_file = {"model_file": candidate.metrics["model_file"]}
     for ours, theirs in (
         (candidate.gates, held("gates")),
-        (candidate.metrics, {formats.KEY: formats.METRICS, **held("metrics"), **model_file}),
+        (candidate.metrics, {formats.KEY: formats.METRICS_FORMAT, **held("metrics"), **model_file}),
         (candidate.reference, held("reference")),
         (candidate.metrics["span"], held("span")),
     ):

@@ -43,7 +43,7 @@ def asked(monkeypatch: Any, folder: Path, noise: float | None = None) -> dict[st
     """Return what is counted for the proposal that the change leads to."""
     (folder / "data").mkdir(parents=True)
     enter(monkeypatch, folder)
-    tracking.prepare()
+    tracking.prepare_store()
     for number in range(1, 13):
         land(number, **since_the_ninth(number, noise))
     propose("boot", training_window=timedelta(days=5), until=day(6))
@@ -89,7 +89,7 @@ def test_the_brief_says_what_is_regained_since_when_and_after_how_long(
         assert f'data-name="rows">{tried.rows:,}</td>' in gates
 
     # Nobody goes unasked for want of an estimate.
-    registry.load.cache_clear()
+    registry.load_version.cache_clear()
     shutil.rmtree(os.environ["GATELATCH_ARTIFACTS"])
     again = ready.count(MODEL, mine)
     assert again["outlook"]["estimate"] is None

@@ -45,7 +45,7 @@ def stream(
 def champion(spec: ModelSpec) -> Callable[[pd.DataFrame], Any]:
     frame, label, _ = stream(seed=9, days=5)
     fitted = training.fit(spec, frame, label)
-    return lambda rows: scoring.decide(fitted, rows)
+    return lambda rows: scoring.decision_values(fitted, rows)
 
 
 def estimate(spec: ModelSpec, rows: Any, changes: Any = (CHANGE,), held: int = 2700) -> Estimate:
@@ -184,7 +184,7 @@ def test_an_outlook_is_kept_as_json(
     known: Estimate | None, diagnosis: str | None, problem: str | None
 ) -> None:
     kept = Outlook(known, diagnosis, problem)
-    assert outlook.from_json(kept.as_json()) == kept
+    assert Outlook.from_json(kept.to_json()) == kept
 
 
 def test_the_newest_measured_window_says_what_is_to_be_repaired() -> None:

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from tasks.drift.catalogue import words
-from tasks.drift.reliability_table import ReliabilityTable, to_json
+from tasks.drift.reliability_table import ReliabilityTable, reliability_to_json
 from tasks.drift.statistic import Statistic
 from tasks.flows import asking
 from tasks.gates.gate_result import GateResult
@@ -114,7 +114,7 @@ def test_of_the_probabilities_of_many_classes_those_nearest_to_their_limit_are_s
         verdict="drifting",
         pressure=2.0,
         statistics=tuple(s.as_json() for s in statistics),
-        table=to_json(table),
+        table=reliability_to_json(table),
     )
     changes = recalibration_brief._figures(held)[1]
     first = re.findall(r"^\| (overconfidence|bias of \d+) \|", changes, re.M)
