@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from tasks.errors import Final
 
 KEY = "format"
+NEWER = "install that release, or restore a backup from before it"
 CODE = "code"  # in an observation's figures: the version of Gatelatch that judged; 0.1 wrote none
 UNNUMBERED = 1  # what release 0.1 wrote without a number
 FIGURES_FORMAT = 1  # of an observation
@@ -32,7 +33,9 @@ def format_of(raw: Raw) -> Any:
     return raw.get(KEY, UNNUMBERED)
 
 
-def load_stored(what: str, raw: Raw, loaders: Loaders[_Loaded], older: str = "") -> _Loaded:
+def load_stored(
+    what: str, raw: Raw, loaders: Loaders[_Loaded], older: str = "", newer: str = NEWER
+) -> _Loaded:
     """Return what the loader of its format makes of a stored value.
 
     Parameters
@@ -41,6 +44,8 @@ def load_stored(what: str, raw: Raw, loaders: Loaders[_Loaded], older: str = "")
         How the value is called in messages: its row or file.
     older
         The way out for a format that is older than every loader.
+    newer
+        The way out for one that no release before this one wrote.
 
     Raises
     ------
@@ -54,10 +59,7 @@ def load_stored(what: str, raw: Raw, loaders: Loaders[_Loaded], older: str = "")
     told = f"the stored {what} has the format {found}, and this code reads format {reads}"
     if isinstance(found, int) and found < min(loaders):
         raise OtherFormat(f"{told}; {older}")
-    raise OtherFormat(
-        f"{told}: a newer Gatelatch wrote it; install that release, or restore a backup from "
-        "before it"
-    )
+    raise OtherFormat(f"{told}: a newer Gatelatch wrote it; {newer}")
 
 
 def as_it_is(raw: Raw) -> Raw:

@@ -9,13 +9,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
+from tasks import formats
 from tasks.classifier.spans import Learning
 from tasks.drift import reference
 from tasks.drift.reference import Reference
 from tasks.gates.candidate_metrics import CandidateMetrics
 from tasks.gates.gate_result import GateResult
 from tasks.registry import tracking
-from tasks.registry.tracking import RegistryRefused
 from tasks.validation.checked_rows import Checked
 
 RUN_FORMAT = 1
@@ -32,7 +32,7 @@ class RunFile(Generic[_Kept]):
 
     def put(self, run_id: str, content: _Kept) -> None:
         """Keep it in the run."""
-        kept = {"format": RUN_FORMAT, self.name: self.to_json(content)}
+        kept = {formats.KEY: RUN_FORMAT, self.name: self.to_json(content)}
         tracking.put_json(run_id, self.name, kept)
 
     def get(self, run_id: str) -> _Kept:
@@ -40,18 +40,19 @@ class RunFile(Generic[_Kept]):
 
         Raises
         ------
-        RegistryRefused
-            If it is not there, was changed, or is in a format of a later release.
+        tasks.registry.tracking.RegistryRefused
+            If it is not there, or was changed.
+        tasks.formats.OtherFormat
+            If a later release wrote it.
         """
         kept = tracking.get_json(run_id, self.name)
-        if isinstance(kept, dict) and kept.keys() == {"format", self.name}:
-            if kept["format"] != RUN_FORMAT:
-                raise RegistryRefused(
-                    f"{self.name}.json of run {run_id} has the format {kept['format']}, and this "
-                    f"code reads format {RUN_FORMAT}: a newer Gatelatch wrote it; install that "
-                    "release, or clear the run's train task, which makes all of it anew"
-                )
-            kept = kept[self.name]
+        if isinstance(kept, dict) and kept.keys() == {formats.KEY, self.name}:
+            return formats.load_stored(
+                f"{self.name}.json of run {run_id}",
+                kept,
+                {RUN_FORMAT: lambda raw: self.from_json(raw[self.name])},
+                newer="install that release, or clear the run's train task, which makes it again",
+            )
         return self.from_json(kept)
 
 

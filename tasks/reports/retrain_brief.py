@@ -10,6 +10,7 @@ from tasks.drift.episode import breach_of
 from tasks.ledger.records import Proposal
 from tasks.ledger.status import Status
 from tasks.promotion import outlook
+from tasks.promotion.proposal_reason import ProposalReason
 from tasks.reports import recalibration_brief
 from tasks.reports.brief_links import links, seen_windows
 from tasks.reports.drift_evidence import SHOWN_CLASSES, days_of, evidence_of_drift, shown_windows
@@ -85,7 +86,7 @@ def _expected(rows: Mapping[str, Any] | None) -> list[str]:
 
 
 def _found_by(proposal: Proposal) -> str:
-    if "backfill" not in proposal.reason:
+    if ProposalReason.parse(proposal.reason).backfill is None:
         return ""
     return f" This is past drift: {as_text(proposal.reason)}."
 

@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tasks import scratch
+from tasks import formats, scratch
 from tasks.data import keys
 from tasks.data.digest import Digest
 from tasks.data.outside import Outside
 from tasks.data.readers import SourceChanged, SourceError
 from tasks.data.served_by import ScoredBy, ServedCount
 from tasks.data.window_rows import batches
-from tasks.errors import Final
 from tasks.spec.model import ModelSpec
 from tasks.spec.windows import Window
 from tasks.validation.checked_window import WindowOutcome, judge_window
@@ -25,10 +24,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 CHECKED_FORMAT = 1  # of the JSON; release 0.1 wrote the same without a number
-
-
-class OtherChecked(Final, ValueError):
-    """What was checked was stored by other code."""
+_AGAIN = "clear this run from its first task on to check them again"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,12 +59,16 @@ class Checked(WindowOutcome):
 
     @classmethod
     def from_json(cls, raw: Mapping[str, Any]) -> Checked:
-        """Return what `to_json` wrote. Raises OtherChecked if other code wrote it."""
-        if raw.get("format", CHECKED_FORMAT) != CHECKED_FORMAT:
-            raise OtherChecked(
-                f"the rows were checked by other code (format {raw['format']}, this code reads "
-                f"{CHECKED_FORMAT}); clear this run from its first task on to check them again"
-            )
+        """Return what `to_json` wrote. Raises formats.OtherFormat if it cannot."""
+        return formats.load_stored(
+            "check of the rows",
+            raw,
+            {CHECKED_FORMAT: cls._read},
+            newer=f"install that release, or {_AGAIN}",
+        )
+
+    @classmethod
+    def _read(cls, raw: Mapping[str, Any]) -> Checked:
         return cls(
             problem=raw["problem"],
             rows=raw["rows"],
