@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Literal
 
 from tasks.ledger.records import Observation
 
@@ -51,21 +51,6 @@ class Outlook:
     estimate: Estimate | None
     diagnosis: str | None = None
     problem: str | None = None
-
-    def to_json(self) -> dict[str, Any]:
-        """Return it ready for JSON; figures alone, no row."""
-        told = asdict(self)
-        if self.estimate is not None:
-            told["estimate"]["since"] = self.estimate.since.isoformat()
-        return told
-
-    @classmethod
-    def from_json(cls, kept: Mapping[str, Any]) -> Outlook:
-        """Return what `to_json` gave."""
-        found = kept["estimate"]
-        if found is not None:
-            found = Estimate(**{**found, "since": datetime.fromisoformat(found["since"])})
-        return cls(found, kept["diagnosis"], kept["problem"])
 
     @property
     def sentence(self) -> str:
