@@ -40,7 +40,7 @@ def make(spec: ModelSpec) -> DAG:
         if params["model_version"] is not None:
             bounds.version(params["model_version"])
         if params["propose"]:
-            monitor.span_of(spec, params["propose"])
+            monitor.windows_of_range(spec, params["propose"])
         window = window_of(spec, context)
         try:
             validated = monitor.validate(spec, window, version=params["model_version"])

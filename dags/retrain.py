@@ -28,16 +28,18 @@ def make(spec: ModelSpec) -> DAG:
     def propose() -> dict[str, Any]:
         from tasks.flows import asking, ready
         from tasks.promotion import proposals
+        from tasks.promotion.proposal_reason import ProposalReason
 
         context = get_current_context()
         run, params = context["dag_run"], context["params"]
         until = params["until"]
+        reason = ProposalReason(why=params["reason"], backfill=params["backfill"] or None)
         with skipped(proposals.NotDue):
             proposal = proposals.propose(
                 spec,
                 run.run_id,
                 action=params["action"],
-                reason=_reason(params),
+                reason=str(reason),
                 proposer=run.triggering_user_name or "unknown",
                 training_window=bounds.duration(
                     params["training_window"], "training_window", bounds.SHORTEST
@@ -160,11 +162,6 @@ def make(spec: ModelSpec) -> DAG:
         approved("promote", asked) >> promoted
         end(spec, promoted)
     return dag
-
-
-def _reason(params: Any) -> str:
-    found = params["backfill"]
-    return f"{params['reason']}, found by the backfill of {found}" if found else params["reason"]
 
 
 def _poke_interval(spec: ModelSpec) -> float:

@@ -29,7 +29,7 @@ def make(spec: ModelSpec) -> DAG:
         run, params = context["dag_run"], context["params"]
         with skipped(proposals.NotDue):
             if by_monitor(spec, context):
-                proposal = rollback.propose(spec, run.run_id)
+                proposal = rollback.propose_rollback(spec, run.run_id)
             else:
                 proposal = rollback.by_hand(
                     spec,
@@ -38,7 +38,7 @@ def make(spec: ModelSpec) -> DAG:
                     by=run.triggering_user_name or "unknown",
                     reason=params["reason"],
                 )
-        return rollback.ask(spec, proposal, run_link(context))
+        return rollback.ask_to_roll_back(spec, proposal, run_link(context))
 
     @task
     def promote_back() -> dict[str, Any]:

@@ -41,7 +41,7 @@ def report(path: str, user: GetUserDep) -> Response:
     if found is None or not _may_read(found["model"], user):
         raise HTTPException(404, _NOTHING)
     try:
-        content = store.read(f"reports/{path}")
+        content = store.read_bytes(f"reports/{path}")
     except (OSError, ValueError):
         raise HTTPException(404, _NOTHING) from None
     kind = mimetypes.guess_type(path)[0] or "application/octet-stream"

@@ -46,7 +46,7 @@ _SAID = {
 def unwritten(place: str, error: BaseException) -> Unusable:
     """Return the error of a place that was not written."""
     code = error.errno if isinstance(error, OSError) else None
-    reason, remedy = _REASONS.get(code or 0) or refusal(error) or (said(error), "repair it")
+    reason, remedy = _REASONS.get(code or 0) or disk_refusal(error) or (said(error), "repair it")
     return Unusable(f"{place} cannot be written: {reason}; {remedy}, then run this again")
 
 
@@ -56,7 +56,7 @@ def said(error: BaseException) -> str:
     return f"{type(error).__name__}: {text}"
 
 
-def refusal(error: BaseException | None) -> tuple[str, str] | None:
+def disk_refusal(error: BaseException | None) -> tuple[str, str] | None:
     """Return what an error, or one that led to it, says of a disk that takes nothing.
 
     Libraries wrap it in errors of their own.

@@ -12,11 +12,12 @@ from typing import Any, TypeVar
 from tasks.errors import Final
 
 KEY = "format"
+NEWER = "install that release, or restore a backup from before it"
 CODE = "code"  # in an observation's figures: the version of Gatelatch that judged; 0.1 wrote none
 UNNUMBERED = 1  # what release 0.1 wrote without a number
-FIGURES = 1  # of an observation
-METRICS = 1  # of a candidate
-LINEAGE = 1
+FIGURES_FORMAT = 1  # of an observation
+METRICS_FORMAT = 1  # of a candidate
+LINEAGE_FORMAT = 1
 
 _Loaded = TypeVar("_Loaded")
 Raw = Mapping[str, Any]
@@ -27,12 +28,14 @@ class OtherFormat(Final, ValueError):
     """A stored value whose format this code does not read: names it and the way out."""
 
 
-def number(raw: Raw) -> Any:
+def format_of(raw: Raw) -> Any:
     """Return the format of a stored value; that of release 0.1 if it carries none."""
     return raw.get(KEY, UNNUMBERED)
 
 
-def load(what: str, raw: Raw, loaders: Loaders[_Loaded], older: str = "") -> _Loaded:
+def load_stored(
+    what: str, raw: Raw, loaders: Loaders[_Loaded], older: str = "", newer: str = NEWER
+) -> _Loaded:
     """Return what the loader of its format makes of a stored value.
 
     Parameters
@@ -41,23 +44,22 @@ def load(what: str, raw: Raw, loaders: Loaders[_Loaded], older: str = "") -> _Lo
         How the value is called in messages: its row or file.
     older
         The way out for a format that is older than every loader.
+    newer
+        The way out for one that no release before this one wrote.
 
     Raises
     ------
     OtherFormat
         If no loader is of its format.
     """
-    found = number(raw)
+    found = format_of(raw)
     if found in loaders:
         return loaders[found](raw)
     reads = " and ".join(map(str, sorted(loaders)))
     told = f"the stored {what} has the format {found}, and this code reads format {reads}"
     if isinstance(found, int) and found < min(loaders):
         raise OtherFormat(f"{told}; {older}")
-    raise OtherFormat(
-        f"{told}: a newer Gatelatch wrote it; install that release, or restore a backup from "
-        "before it"
-    )
+    raise OtherFormat(f"{told}: a newer Gatelatch wrote it; {newer}")
 
 
 def as_it_is(raw: Raw) -> Raw:
@@ -67,6 +69,6 @@ def as_it_is(raw: Raw) -> Raw:
 
 # Columns of the ledger that hold JSON with a number, and what reads them; a reference has its own.
 COLUMNS: Mapping[str, Loaders[Raw]] = {
-    "figures": {FIGURES: as_it_is},
-    "metrics": {METRICS: as_it_is},
+    "figures": {FIGURES_FORMAT: as_it_is},
+    "metrics": {METRICS_FORMAT: as_it_is},
 }

@@ -69,7 +69,7 @@ def reading(path: str) -> Iterator[IO[bytes]]:
         ) from None
 
 
-def read(path: str) -> bytes:
+def read_bytes(path: str) -> bytes:
     """Return a file's content. Raises NotKept, an OSError, if it cannot be read."""
     with reading(path) as file:
         return bytes(file.read())

@@ -55,7 +55,7 @@ def stores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("GATELATCH_ARTIFACTS", str(tmp_path / "artifacts"))
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path / 'mlflow.db'}")
     tracking.connect.cache_clear()
-    registry.load.cache_clear()
+    registry.load_version.cache_clear()
     return tmp_path
 
 
@@ -68,7 +68,7 @@ def signing_key(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         key = tmp_path_factory.getbasetemp() / "keys" / "signing.pem"
         patch.setenv("GATELATCH_SIGNING_KEY", str(key))
         patch.delenv("GATELATCH_VERIFY_KEY", raising=False)
-        keyring.prepare()
+        keyring.create_keys()
         yield key
 
 

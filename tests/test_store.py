@@ -68,7 +68,7 @@ def test_what_does_not_fit_into_the_store_leaves_nothing_and_names_the_place(
             f"{stores}/store/reports/churn/a.html (GATELATCH_STORE) cannot be written: the file "
             "would be larger than this process may write; raise ulimit -f, then run this again"
         )
-        assert store.read("reports/churn/a.html") == b"old"
+        assert store.read_bytes("reports/churn/a.html") == b"old"
         assert files(stores / "store") == ["reports/churn/a.html"]
 
 
@@ -80,10 +80,10 @@ def test_a_store_that_is_a_file_or_whose_folder_vanished_is_named(
     with pytest.raises(Unusable, match=r"file/a \(GATELATCH_STORE\) cannot be written: "):
         store.write("a", "")
     with pytest.raises(store.NotKept, match=r"file/a \(GATELATCH_STORE\) cannot be read: "):
-        store.read("a")
+        store.read_bytes("a")
     monkeypatch.setenv("GATELATCH_STORE", str(stores / "gone"))
     with pytest.raises(store.NotKept, match="No such file or directory; mount or restore") as told:
-        store.read("summaries/a.json")
+        store.read_bytes("summaries/a.json")
     assert isinstance(told.value, OSError)  # what a report's page answers with 404
 
 
@@ -239,7 +239,7 @@ def test_what_steps_hand_over_and_does_not_fit_into_the_temporary_folder_is_name
     stores: Path,
 ) -> None:
     (stores / "tmp").mkdir()
-    tracking.prepare()
+    tracking.prepare_store()
     run = tracking.start("churn", "boot", {})
     tracking.put_json(run, "rows", "x" * 200_000)
     settings = {k: v for k, v in os.environ.items() if k.startswith(("GATELATCH_", "MLFLOW_"))}
@@ -259,7 +259,7 @@ def test_a_key_that_does_not_fit_leaves_nothing_and_what_a_killed_process_left_i
 ) -> None:
     key = tmp_path / "keys" / "signing.pem"
     told = told_with_files_of_at_most(
-        10, "keyring.prepare()", tmp_path, GATELATCH_SIGNING_KEY=str(key)
+        10, "keyring.create_keys()", tmp_path, GATELATCH_SIGNING_KEY=str(key)
     )
     assert told.startswith(f"the signing key {key} cannot be written: ")
     assert files(key.parent) == []
@@ -267,7 +267,7 @@ def test_a_key_that_does_not_fit_leaves_nothing_and_what_a_killed_process_left_i
     left.write_text("half")
     os.utime(left, (0, 0))
     monkeypatch.setenv("GATELATCH_SIGNING_KEY", str(key))
-    keyring.prepare()
+    keyring.create_keys()
     assert files(key.parent) == ["signing.pem", "signing.pub"]
 
 

@@ -17,7 +17,7 @@ from tasks.classifier.margins import margin
 from tasks.drift.grid import Grid
 from tasks.drift.latch import Reading, fold
 from tasks.drift.loss_sums import Losses
-from tasks.drift.reference import Reference, reference_of
+from tasks.drift.reference import Reference, reference_from_blocks
 from tasks.drift.summary import Distribution, Summary, summarise
 from tasks.drift.verdict import judge_margins
 from tasks.spec.model import ModelSpec
@@ -164,7 +164,7 @@ def _year(rows: int, rho: float, year: int) -> list[Counts]:
     groups = [
         _blocks(grid, decision[s], label[s], rows) for s in (slice(fit), slice(fit, accepted))
     ]
-    reference = reference_of(groups, 1)
+    reference = reference_from_blocks(groups, 1)
     windows = _blocks(grid, decision[accepted:], label[accepted:], rows)
     return _counts(windows, reference, _SPEC)
 

@@ -19,7 +19,7 @@ from tasks.classifier.margins import margin
 from tasks.drift.grid import Grid
 from tasks.drift.latch import Reading
 from tasks.drift.probabilities import judge_probabilities
-from tasks.drift.reference import reference_of
+from tasks.drift.reference import reference_from_blocks
 from tasks.drift.reliability_table import ReliabilityTable
 from tasks.drift.summary import Summary, summarise
 from tasks.spec.model import ModelSpec
@@ -52,7 +52,7 @@ def year(rows: int, rho: float, number: int, noise: float, spec: ModelSpec) -> l
         edges = np.linspace(part.start, part.stop, count + 1).astype(int)
         return [_of(grid, decision[a:b], label[a:b], positive[a:b]) for a, b in pairwise(edges)]
 
-    reference = reference_of([blocks(slice(0, fit)), blocks(slice(fit, accepted))], 1)
+    reference = reference_from_blocks([blocks(slice(0, fit)), blocks(slice(fit, accepted))], 1)
     windows = blocks(slice(accepted, len(label)))
     start = spec.window.start
     tiles = list(windows_between(spec.window, start, start + _WEEKS * spec.window.every))

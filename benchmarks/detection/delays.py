@@ -72,7 +72,7 @@ def trial(seed: int) -> Trial:
     def seen(rows: Rows) -> Seen:
         frame = history.frame.iloc[:0].reindex(range(len(rows.label)))
         frame.loc[:, :] = rows.features
-        return Seen(scoring.decide(trained.model, frame), rows.label, rows.features)
+        return Seen(scoring.decision_values(trained.model, frame), rows.label, rows.features)
 
     held_out = round(0.35 * len(history.label))
     unseen = Rows(it.columns[-held_out:], history.label[-held_out:])

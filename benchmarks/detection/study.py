@@ -103,7 +103,7 @@ def candidate_of(name: str, at: int) -> Candidate | None:
         return None
     base, rows = int(trained.trained[0]), len(trained.trained)
     cut = cut_rows(rows, calibrate=spec.calibration.share, judge=spec.training.judge)
-    decision = scoring.decide(trained.model, history.frame.iloc[base:])
+    decision = scoring.decision_values(trained.model, history.frame.iloc[base:])
     return Candidate(at, base, cut, decision, trained.accepted)
 
 
@@ -122,4 +122,4 @@ def train(it: Scenario, at: int, span: timedelta) -> trained_model.Trained:
     with warnings.catch_warnings():
         # Some fits stop at the project's 20 000 rounds: said once by a monitor, here all the time.
         warnings.simplefilter("ignore", ConvergenceWarning)
-        return trained_model.train(it.spec, it.history, end, span, None)
+        return trained_model.train_on_history(it.spec, it.history, end, span, None)

@@ -150,7 +150,7 @@ def judge(_: int) -> None:
 
     model = spec()
     measured = Measured.from_json(json.loads(Path("measured.json").read_text()))
-    window = summary_json.from_json(json.loads(store.read(measured.summary or "")))
+    window = summary_json.summary_from_json(json.loads(store.read_bytes(measured.summary or "")))
     reference = observe.reference_of(model, Ledger.open(), 1)
     first = verdict.judge_margins(window, reference, model)  # solves and keeps the critical values
     timed(lambda: verdict.judge_margins(window, reference, model))
@@ -167,8 +167,8 @@ def bootstrap(_: int) -> None:
     from tasks.signing import keyring
 
     model = spec()
-    tracking.prepare()
-    keyring.prepare()
+    tracking.prepare_store()
+    keyring.create_keys()
     until = START + DAY
     plan = {"reason": "bootstrap", "proposer": "benchmark", "training_window": None}
     proposals.propose(model, "first", **plan, until=until, now=until)

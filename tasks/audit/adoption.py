@@ -38,9 +38,9 @@ def adopt(ledger: Ledger, model: str, by: str, reason: str, given: Sequence[Head
     trail = ledger.trail(model)
     if not trail.links:
         raise NotAdopted(f"the ledger holds no row of {model}: there is nothing to adopt")
-    if broken := chain.fault(trail):
+    if broken := chain.chain_fault(trail):
         raise NotAdopted(f"{model}: {broken}; no word mends that: restore it from a backup")
-    found = findings.look(model, trail, given)
+    found = findings.verify_trail(model, trail, given)
     if found.refused is None:
         raise NotAdopted(f"{model}: every row is signed and in order: there is nothing to adopt")
     digests = {link.digest for link in trail.links}

@@ -35,7 +35,7 @@ def events(trail: Trail, *, each_window: bool = False) -> list[Event]:
     """Return what happened, in the order of writing.
 
     Without `each_window`, observations that follow one another are one event. A row that is gone
-    or that no link names is not among them; `chain.fault` is what finds it.
+    or that no link names is not among them; `chain_fault` is what finds it.
     """
     rows = [(link, trail.rows.get((link.table_name, link.row_id))) for link in trail.links]
     there = [(link, row) for link, row in rows if row is not None]

@@ -37,7 +37,7 @@ class Findings:
         return self.refused or self.misplaced
 
 
-def look(model: str, trail: Trail, given: Sequence[Head] = ()) -> Findings:
+def verify_trail(model: str, trail: Trail, given: Sequence[Head] = ()) -> Findings:
     """Verify all of a model's trail, against the heads in store and registry and those given.
 
     Raises
@@ -56,7 +56,7 @@ def look(model: str, trail: Trail, given: Sequence[Head] = ()) -> Findings:
             "keeps one"
         )
     found.misplaced = _in_registry(model, trail, found)
-    found.refused = verification.fault(model, trail, keys, found.kept)
+    found.refused = verification.ledger_fault(model, trail, keys, found.kept)
     found.unchecked += [*_adopted(trail), *_evidence(model, trail), *_policy(trail)]
     if tail := _tail(trail, found.kept):
         found.unchecked.append(tail)

@@ -44,7 +44,7 @@ class Head:
     seal: Seal | None = None
 
 
-def to_json(model: str, link: Link, made: Seal) -> str:
+def head_to_json(model: str, link: Link, made: Seal) -> str:
     """Return a head as it is kept."""
     kept = {
         "schema": HEADS_SCHEMA,
@@ -56,7 +56,7 @@ def to_json(model: str, link: Link, made: Seal) -> str:
 
 
 def from_text(model: str, text: str, where: str) -> Head:
-    """Return the head in a text: what `to_json` gave, or a digest alone.
+    """Return the head in a text: what `head_to_json` gave, or a digest alone.
 
     What is neither, or a head of another model, is a digest that no chain holds.
     """
@@ -71,7 +71,7 @@ def from_text(model: str, text: str, where: str) -> Head:
         return Head(text, where)
 
 
-def fault(model: str, trail: Trail, kept: Iterable[Head], keys: seals.Trusted) -> str | None:
+def head_fault(model: str, trail: Trail, kept: Iterable[Head], keys: seals.Trusted) -> str | None:
     """Return a sentence on the first kept head that the chain does not hold; None if it does all.
 
     One that no trusted key signed says nothing, and that is said, unless the chain holds it.
@@ -122,7 +122,7 @@ def of_promotions(model: str, ledger: Ledger) -> dict[int, tuple[int, str]]:
     found = {}
     for promotion in ledger.promotions(model):
         link, made = ledger.head_at(promotion)
-        text = to_json(model, link, made) if made else link.digest
+        text = head_to_json(model, link, made) if made else link.digest
         found[promotion.number] = (promotion.version, text)
     return found
 
@@ -139,7 +139,7 @@ def keep(model: str, ledger: Ledger, *, anew: bool = False) -> None:
     there = in_store(model)
     if there is None or anew or (there.position or 0) < link.position:
         try:
-            store.write(_path(model), to_json(model, link, made))
+            store.write(_path(model), head_to_json(model, link, made))
         except Unusable as error:
             _LOG.warning("%s: the ledger's head is not kept in the store: %s", model, error)
 
@@ -151,7 +151,7 @@ def in_store(model: str) -> Head | None:
     """
 
     try:
-        kept = store.read(_path(model)).decode(errors="replace")
+        kept = store.read_bytes(_path(model)).decode(errors="replace")
     except FileNotFoundError:
         return None
     except OSError as error:
@@ -160,7 +160,7 @@ def in_store(model: str) -> Head | None:
     return from_text(model, kept, "in the store")
 
 
-def by_hand(model: str, given: str) -> Head:
+def named_head(model: str, given: str) -> Head:
     """Return the head that a person names: its digest, or the file that `--save` wrote.
 
     Raises

@@ -46,7 +46,7 @@ class _Past:
         return row["answer"] if row else None
 
 
-def fault(trail: Trail, since: int = 0) -> str | None:
+def meaning_fault(trail: Trail, since: int = 0) -> str | None:
     """Return a sentence on the first row that nothing before it allows; None if there is none.
 
     Parameters

@@ -15,16 +15,18 @@ from tasks.registry import registry
 MANY = frozenset({"observations"})
 
 
-def fault(model: str, trail: Trail, keys: seals.Trusted, kept: Iterable[Head] = ()) -> str | None:
+def ledger_fault(
+    model: str, trail: Trail, keys: seals.Trusted, kept: Iterable[Head] = ()
+) -> str | None:
     """Return a sentence on the first row or head that is not as it should be; None if all are.
 
     Pure. Links first: what they do not hold is not worth looking at.
     """
     return (
-        chain.fault(trail)
-        or seals.fault(model, trail, keys)
-        or meaning.fault(trail, seals.adopted(trail))
-        or heads.fault(model, trail, kept, keys)
+        chain.chain_fault(trail)
+        or seals.seal_fault(model, trail, keys)
+        or meaning.meaning_fault(trail, seals.adopted(trail))
+        or heads.head_fault(model, trail, kept, keys)
     )
 
 
@@ -51,7 +53,7 @@ def require(ledger: Ledger, model: str, *, whole: bool = False) -> None:
         kept += in_registry(model)[0]
     # The trail last: a head may be kept while we look, and must then be in it.
     trail = ledger.trail(model, unread=frozenset() if whole else MANY)
-    if found := fault(model, trail, keys, kept):
+    if found := ledger_fault(model, trail, keys, kept):
         raise LedgerRefused(model, found)
 
 

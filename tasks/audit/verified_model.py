@@ -53,4 +53,4 @@ def model_of(spec: ModelSpec, ledger: Ledger, version: int) -> Any:
 
     verification.require(ledger, spec.model)
     digest = ledger.version(spec.model, version).artifact_digest
-    return registry.load(spec.model, version, digest)
+    return registry.load_version(spec.model, version, digest)

@@ -35,11 +35,11 @@ def widen(fitted: Any, classes: int) -> Any:
     """
     model = fitted[-1]
     if len(model.classes_) < classes:
-        place(model, *one_each(model.coef_, model.intercept_), model.classes_, classes)
+        place(model, *every_class(model.coef_, model.intercept_), model.classes_, classes)
     return fitted
 
 
-def one_each(weights: Floats, intercepts: Floats) -> tuple[Floats, Floats]:
+def every_class(weights: Floats, intercepts: Floats) -> tuple[Floats, Floats]:
     """Return weights, shape (k, d), and intercepts, (k,), of every class, also where k is 2."""
     if len(weights) > 1:
         return weights, intercepts
@@ -55,7 +55,7 @@ def place(model: Any, weights: Floats, intercepts: Floats, there: Ints, classes:
     model.classes_ = np.arange(classes)
 
 
-def learnt(model: Any) -> Ints:
+def learnt_classes(model: Any) -> Ints:
     """Return the indices of the classes that a fitted or calibrated model had rows of."""
     last = getattr(model, "estimator", model)[-1]
     return np.asarray(getattr(last, "learnt_", last.classes_))

@@ -47,7 +47,7 @@ def learn(fitted: Any, frame: Any, label: Ints, method: Method, onto: Any = None
     model.fit(frame.iloc[np.zeros(len(classes), np.int64)], classes)
     inner = model.calibrated_classifiers_[0]
     decision = fitted.decision_function(frame)
-    known = absent.learnt(fitted), absent.learnt(target)
+    known = absent.learnt_classes(fitted), absent.learnt_classes(target)
     inner.calibrators = _calibrators(inner.calibrators[0], decision, label, *known)
     return model
 

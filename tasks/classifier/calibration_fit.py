@@ -42,7 +42,7 @@ def parameters(calibrated: Any, decision: Floats, classes: tuple[str, ...]) -> d
     return {**told, "classes": each}
 
 
-def metrics(parameters: Mapping[str, Any]) -> dict[str, float]:
+def flat_parameters(parameters: Mapping[str, Any]) -> dict[str, float]:
     """Return the parameters under flat names, such as `calibration_a`, or `calibration_0_a`."""
     found = {k: v for k, v in parameters.items() if k not in ("method", "rows", "classes")}
     each = list(parameters.get("classes", {}).values())

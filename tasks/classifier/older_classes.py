@@ -34,9 +34,9 @@ def answering(calibrated: Any, known: Sequence[str], wanted: Sequence[str]) -> A
     there = np.array([list(wanted).index(name) for name in known])
     for frozen in {id(e): e for e in (found.estimator, inner.estimator)}.values():
         model = frozen[-1]
-        mine = there[absent.learnt(frozen)]
-        weights, intercepts = absent.one_each(model.coef_, model.intercept_)
-        learnt = absent.learnt(frozen)
+        mine = there[absent.learnt_classes(frozen)]
+        weights, intercepts = absent.every_class(model.coef_, model.intercept_)
+        learnt = absent.learnt_classes(frozen)
         absent.place(model, weights[learnt], intercepts[learnt], mine, len(wanted))
     found.classes_ = inner.classes = np.arange(len(wanted))
     if inner.method != "temperature":

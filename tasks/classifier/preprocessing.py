@@ -21,7 +21,7 @@ def structure(model: Any) -> list[Any]:
     ]
 
 
-def whole(model: Any) -> list[Any]:
+def preprocessing_of(model: Any) -> list[Any]:
     """Return the structure, and what each transformation learnt."""
     return [structure(model), [_fitted(step) for _, step, _ in _transform(model).transformers_]]
 

@@ -64,7 +64,7 @@ def refit(spec: ModelSpec, judged: Any, rows: TrainingRows, cut: Cut) -> Any:
     whole = rows.at(slice(cut.fit.start, cut.judge.stop))
     try:
         fitted = training.fit(spec, whole.frame, whole.label)
-        need_finite(scoring.decide(fitted, whole.frame))
+        need_finite(scoring.decision_values(fitted, whole.frame))
     except (TrainingError, NotFinite) as error:
         raise TrainingError(
             f"the accepted candidate cannot be refit: {error}; {_WAY_OUT}"

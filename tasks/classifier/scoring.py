@@ -19,6 +19,6 @@ def score(model: Any, rows: Rows) -> tuple[Floats, Any]:
     return linear(pipeline).decide(weighed), weighed
 
 
-def decide(model: Any, rows: Rows) -> Floats:
+def decision_values(model: Any, rows: Rows) -> Floats:
     """Return the decision values of a fitted or calibrated model, shape (n,) or (n, k)."""
     return score(model, rows)[0]

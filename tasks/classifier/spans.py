@@ -108,7 +108,7 @@ def of(cut: Cut, span: Span) -> Cut:
     return replace(cut, fit=slice(span.first, cut.fit.stop))
 
 
-def chosen(tried: Sequence[Tried]) -> int:
+def best_span(tried: Sequence[Tried]) -> int:
     """Return the place of the best: the least loss, and of equals the longest span."""
     known = [(t.loss, place) for place, t in enumerate(tried) if t.loss is not None]
     return min(known)[1]
@@ -169,7 +169,9 @@ class Fit:
     learning: Learning
 
 
-def fit(spec: ModelSpec, rows: TrainingRows, window: Window, changes: Sequence[datetime]) -> Fit:
+def fit_spans(
+    spec: ModelSpec, rows: TrainingRows, window: Window, changes: Sequence[datetime]
+) -> Fit:
     """Fit on each span, and return the best of them.
 
     Raises
@@ -191,12 +193,12 @@ def fit(spec: ModelSpec, rows: TrainingRows, window: Window, changes: Sequence[d
         except training.TrainingError as error:
             problem = str(error)
         else:
-            decision = scoring.decide(found[place], frame[cut.calibrate])
+            decision = scoring.decision_values(found[place], frame[cut.calibrate])
             loss = float(hinge(margin(decision, label[cut.calibrate])).mean())
         tried.append(Tried(span.name, mine.stop - mine.start, loss, problem))
     if not found:
         raise training.TrainingError(tried[0].problem)
-    best = chosen(tried)
+    best = best_span(tried)
     taken = of(cut, spans[best])
     learning = Learning(
         tried=tuple(tried),

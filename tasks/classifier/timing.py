@@ -29,7 +29,7 @@ def seconds_per_row(
     for turn in range(_ROUNDS + 1):
         for model, times in zip(models, taken, strict=True):
             begun = perf_counter()
-            scoring.decide(model, rows)
+            scoring.decision_values(model, rows)
             if turn:
                 times.append((perf_counter() - begun) / len(rows))
     return median(taken[0]), median(taken[1]) if champion is not None else None

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tasks.cli.console import Wide, err, fail, find
+from tasks.cli.console import Wide, err, fail, find_or_fail
 from tasks.errors import GatelatchError
 
 if TYPE_CHECKING:
@@ -51,21 +51,21 @@ def audit(
     from tasks.ledger.ledger import Ledger
 
     try:
-        kept = [heads.by_hand(model, given) for given in head or []]
+        kept = [heads.named_head(model, given) for given in head or []]
         ledger = Ledger.open()
         if adopt:
             err.print(adoption.adopt(ledger, model, by or "", reason or "", kept), markup=False)
         trail = ledger.trail(model)
         if not trail.links and not trail.rows and not head:
-            find(model)
-        found = findings.look(model, trail, kept) if verify or head else None
+            find_or_fail(model)
+        found = findings.verify_trail(model, trail, kept) if verify or head else None
     except GatelatchError as error:
         fail(error)
     told = trails.events(trail, each_window=each_window)
     if as_json:
-        print(json.dumps(audit_tables.as_json(model, trail, told, found), indent=2))
+        print(json.dumps(audit_tables.audit_as_json(model, trail, told, found), indent=2))
     else:
-        audit_tables.show(model, trail, told, found, wide=wide)
+        audit_tables.show_audit(model, trail, told, found, wide=wide)
     if save:
         _save(save, model, trail)
     if found and found.fault:
@@ -78,4 +78,4 @@ def _save(path: Path, model: str, trail: chain.Trail) -> None:
     made = trail.seals.get(len(trail.links))
     if made is None:
         fail(f"{path}: the newest row is not signed, so there is no head to save")
-    path.write_text(heads.to_json(model, trail.links[-1], made))
+    path.write_text(heads.head_to_json(model, trail.links[-1], made))

@@ -14,14 +14,14 @@ from tasks import bounds
 from tasks.audit import heads
 from tasks.audit.events import Event
 from tasks.audit.findings import Findings
-from tasks.cli.console import Column, Fitted, moment, out, tabulate
+from tasks.cli.console import Column, Fitted, out, short_time, tabulate
 from tasks.ledger import chain
 
 _SHOWN = 200  # signs of a text on a terminal
 _WHOLE = bounds.PROSE  # … and elsewhere: all that the ledger takes
 
 
-def show(
+def show_audit(
     model: str,
     trail: chain.Trail,
     told: list[Event],
@@ -51,7 +51,7 @@ def _events(told: list[Event], wide: bool, longest: int) -> Fitted:
     )
     cells = []
     for event in told:
-        until = moment(event.event_time.isoformat()) if event.event_time else ""
+        until = short_time(event.event_time.isoformat()) if event.event_time else ""
         proposal, why, what, by = (
             escape(_plain(text, longest))
             for text in (event.proposal, event.why, event.what, event.by)
@@ -99,7 +99,7 @@ def _seal(trail: chain.Trail, found: Findings | None) -> str:
     return "\n".join(lines)
 
 
-def as_json(
+def audit_as_json(
     model: str, trail: chain.Trail, told: list[Event], found: Findings | None
 ) -> dict[str, Any]:
     """Return the trail as JSON-ready values; times in ISO 8601, UTC."""
@@ -108,7 +108,9 @@ def as_json(
         "schema": "gatelatch.audit/1",
         "model": model,
         "head": trail.head,
-        "signed_head": json.loads(heads.to_json(model, trail.links[-1], made)) if made else None,
+        "signed_head": json.loads(heads.head_to_json(model, trail.links[-1], made))
+        if made
+        else None,
         "rows": len(trail.links),
         "verified": found.fault is None if found else None,
         "fault": found.fault if found else None,

@@ -31,7 +31,7 @@ def check(
 
     known = users and _users(users.read())
 
-    known_files, strange = ([], []) if files else spec_files.listed(spec_files.models_folder())
+    known_files, strange = ([], []) if files else spec_files.list_specs(spec_files.models_folder())
     wanted = files or known_files
     for said in strange:
         err.print(said, markup=False)
@@ -40,7 +40,7 @@ def check(
     bad = len(strange)
     for path in wanted:
         try:
-            spec = spec_files.load(path)
+            spec = spec_files.load_spec(path)
             check_expectations(spec)
             if known and (strangers := answers.strangers(spec, known)):
                 raise SpecError(f"{path}:\n  owner.approvers: " + "\n  ".join(strangers))

@@ -32,7 +32,7 @@ def fail(error: Exception | str, code: int = 1) -> NoReturn:
     raise typer.Exit(code) from None
 
 
-def find(model: str, code: int = 1) -> ModelSpec:
+def find_or_fail(model: str, code: int = 1) -> ModelSpec:
     """Return the spec of a model; fail with a sentence that names those there are."""
     try:
         return spec_files.find(model)
@@ -104,6 +104,6 @@ def tabulate(
     return Fitted(table, wide)
 
 
-def moment(iso: str) -> str:
+def short_time(iso: str) -> str:
     """Return a time in ISO 8601 to the minute; midnight is the day."""
     return iso[:16].replace("T", " ").removesuffix(" 00:00")

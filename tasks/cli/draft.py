@@ -15,20 +15,20 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from tasks.data import csv_file, memory
-from tasks.data.guess import KINDS, ColumnKind, Guess, guess
+from tasks.data.guess import COLUMN_KINDS, ColumnKind, Guess, guess
 from tasks.spec import spec_files, spec_yaml
 from tasks.spec.part import SpecError, format_duration, parse_duration
-from tasks.spec.spec_files import checked as checked
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
 
 _FEW = 50  # classes of a label
 _WINDOWS = 8  # windows of the first training
 _POINTS = 1_000  # combinations of a sweep, each of which is played
 
 
-def find(model: str) -> dict[str, Any]:
+def find_written(model: str) -> dict[str, Any]:
     """Return what the spec of this name, or in this file, says beyond the defaults.
 
     Raises
@@ -38,7 +38,7 @@ def find(model: str) -> dict[str, Any]:
     """
     path = Path(model)
     known = path.suffix in (".yaml", ".yml") or os.path.exists(path)  # of any text, however long
-    spec = spec_files.load(path) if known else spec_files.find(model)
+    spec = spec_files.load_spec(path) if known else spec_files.find(model)
     return spec.model_dump(exclude_defaults=True)
 
 
@@ -84,7 +84,7 @@ def drafted(
             guesses.append(Guess(name, given[name], "--as"))
         else:
             guesses.append(columns.guess(name))
-    features = {kind: [g.column for g in guesses if g.kind == kind] for kind in KINDS}
+    features = {kind: [g.column for g in guesses if g.kind == kind] for kind in COLUMN_KINDS}
     if not any(features.values()):
         told = "; ".join(f"{g.column}: {g.why}" for g in guesses) or "there is no other column"
         raise SpecError(f"--data {path}: no column is a feature ({told}); name one with --as")
@@ -245,10 +245,10 @@ def setting(text: str) -> tuple[str, Any]:
 def taken(text: str) -> tuple[str, ColumnKind]:
     """Return the column and kind of `column=kind`. Raises SpecError if it is not that."""
     column, _, kind = text.rpartition("=")
-    for known in KINDS:
+    for known in COLUMN_KINDS:
         if column and kind == known:
             return column, known
-    raise SpecError(f"--as {text}: write COLUMN=KIND, where KIND is {', '.join(KINDS)}")
+    raise SpecError(f"--as {text}: write COLUMN=KIND, where KIND is {', '.join(COLUMN_KINDS)}")
 
 
 def grid(texts: Sequence[str]) -> list[dict[str, Any]]:

@@ -14,6 +14,6 @@ def init() -> None:
 
     Ledger.prepare()
     store.write("reports/.ready", "")
-    tracking.prepare()
-    keyring.prepare()
+    tracking.prepare_store()
+    keyring.create_keys()
     out.print("ledger, store and registry are ready")

@@ -18,6 +18,7 @@ from tasks.cli.console import Wide, err, fail, out
 from tasks.data.guess import ColumnKind, Guess
 from tasks.disk import whole, writing
 from tasks.errors import GatelatchError
+from tasks.spec import spec_files
 from tasks.spec.model import ModelSpec
 from tasks.spec.part import SpecError, format_duration
 
@@ -104,7 +105,9 @@ def replay(
             raw, guesses = _of_data(data, model, time, label, window, ignore or [], given)
         settings = dict(draft.setting(text) for text in sets or [])
         raw = draft.changed(raw, settings)
-        spec = draft.checked(raw, " ".join(["replay", *(f"--set {text}" for text in sets or [])]))
+        spec = spec_files.checked(
+            raw, " ".join(["replay", *(f"--set {text}" for text in sets or [])])
+        )
         points = [(point, _swept(raw, point)) for point in draft.grid(sweeps or [])]
         if guesses:
             replay_tables.show_columns(guesses, raw["label"])
@@ -143,7 +146,7 @@ def _of_model(model: str | None, *only_with_data: object) -> dict[str, Any]:
         raise SpecError(
             "--time, --label, --window, --ignore and --as go with --data only; use --set"
         )
-    return draft.find(model)
+    return draft.find_written(model)
 
 
 def _of_data(
@@ -166,7 +169,7 @@ def _of_data(
 
 def _swept(raw: dict[str, Any], point: dict[str, Any]) -> ModelSpec:
     name = " ".join(f"{path}={value}" for path, value in point.items())
-    return draft.checked(draft.changed(raw, point), f"--sweep {name}")
+    return spec_files.checked(draft.changed(raw, point), f"--sweep {name}")
 
 
 @dataclass(frozen=True)
@@ -215,7 +218,7 @@ def _play(
         if since >= until:
             raise SpecError(f"--from {since:%Y-%m-%d} is not before {until:%Y-%m-%d}; move one")
         advance = stage("reading and checking", None)
-        return history.load(spec, since.astimezone(UTC), until.astimezone(UTC), advance)
+        return history.load_history(spec, since.astimezone(UTC), until.astimezone(UTC), advance)
 
     spec, span = wanted.spec, wanted.span
     past = read(spec)
@@ -238,9 +241,9 @@ def _tell(report: Report, as_json: str | None, plot: Path | None, wide: bool) ->
     from tasks.cli import replay_tables
     from tasks.replay import replay_report
 
-    replay_tables.show(report, err if as_json == "-" else out, wide=wide)
+    replay_tables.show_replay(report, err if as_json == "-" else out, wide=wide)
     if as_json is not None:
-        text = json.dumps(replay_report.as_json(report), indent=1, allow_nan=False) + "\n"
+        text = json.dumps(replay_report.replay_as_json(report), indent=1, allow_nan=False) + "\n"
         if as_json == "-":
             with writing("standard output"):
                 print(text, end="", flush=True)

@@ -33,7 +33,7 @@ def show_columns(guesses: Sequence[Guess], label: Mapping[str, Any]) -> None:
     err.print("to change it: --as COLUMN=numeric, categorical or text; --ignore COLUMN\n")
 
 
-def show(report: Report, out: Console, *, wide: bool = False) -> None:
+def show_replay(report: Report, out: Console, *, wide: bool = False) -> None:
     """Print the report for people."""
     tried = report.tried
     windows, first = tried.history.windows, tried.played.first
@@ -55,7 +55,7 @@ def show(report: Report, out: Console, *, wide: bool = False) -> None:
     )
     for reason, times in reasons.most_common(3):
         out.print(f"  [yellow]{times} ×[/] {escape(reason)}")
-    advice = replay_report.advice(tried)
+    advice = replay_report.advice_on_trial(tried)
     if advice:
         out.print(f"[yellow]To do:[/] {escape(advice)}")
     failed = [g for g in tried.played.bootstrap.accepted.gates if not g.passed]

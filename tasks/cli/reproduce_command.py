@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from tasks.bounds import INTEGER
-from tasks.cli.console import Model, fail, find, out
+from tasks.cli.console import Model, fail, find_or_fail, out
 from tasks.errors import GatelatchError
 
 
@@ -22,7 +22,7 @@ def reproduce(
     from tasks.flows.reproduce import reproduce as again
 
     try:
-        found = again(find(model, code=2), version)
+        found = again(find_or_fail(model, code=2), version)
     except GatelatchError as error:
         fail(error, code=2)
     if found.identical:

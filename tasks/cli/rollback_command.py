@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from tasks.bounds import INTEGER
-from tasks.cli.console import Model, fail, find, out
+from tasks.cli.console import Model, fail, find_or_fail, out
 from tasks.errors import GatelatchError
 
 
@@ -33,7 +33,7 @@ def rollback(
     """
     from tasks.flows.rollback import RollbackError, by_hand, promote_back, target
 
-    spec = find(model)
+    spec = find_or_fail(model)
     try:
         champion, earlier = target(spec, version)
         if not (yes or _confirmed(model, champion, earlier)):

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from tasks.cli.console import Model, Wide, find
+from tasks.cli.console import Model, Wide, find_or_fail
 
 
 def status(
@@ -24,10 +24,10 @@ def status(
     from tasks.ledger.budget import error_budget_of
     from tasks.ledger.ledger import Ledger
 
-    known = state.read(find(model), Ledger.open())
+    known = state.read(find_or_fail(model), Ledger.open())
     if as_json:
         spent = error_budget_of(known)
         told = {} if spent is None else {"error_budget": spent.to_json()}
         print(json.dumps({**state.as_json(known), **told}, indent=2))
     else:
-        status_tables.show(known, windows, wide=wide)
+        status_tables.show_status(known, windows, wide=wide)

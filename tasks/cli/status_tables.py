@@ -7,13 +7,13 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 
-from tasks.cli.console import STYLES, Column, Fitted, moment, out, tabulate
+from tasks.cli.console import STYLES, Column, Fitted, out, short_time, tabulate
 from tasks.ledger import status as state
 from tasks.ledger.budget import error_budget_of
 from tasks.ledger.status import Status
 
 
-def show(status: Status, newest: int, *, wide: bool = False, out: Console = out) -> None:
+def show_status(status: Status, newest: int, *, wide: bool = False, out: Console = out) -> None:
     """Print a status, with its newest windows, its proposals and promotions as tables."""
     told = state.as_json(status)
     model = status.spec.model
@@ -66,7 +66,7 @@ def _windows(rows: list[dict[str, Any]], wide: bool) -> Fitted:
     )
     cells = (
         (
-            moment(row["start"]),
+            short_time(row["start"]),
             str(row["version"]),
             f"[{STYLES[row['verdict']]}]{row['verdict']}[/]",
             _two(row["pressure"]),
@@ -133,7 +133,7 @@ def _promotions(rows: list[dict[str, Any]], wide: bool) -> Fitted:
             str(row["number"]),
             str(row["version"]),
             "–" if row["expected"] is None else str(row["expected"]),
-            moment(row["effective_from"]),
+            short_time(row["effective_from"]),
             escape(str(row["by"])),
             escape(str(row["reason"])),
         )

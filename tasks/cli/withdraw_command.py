@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from tasks.cli.console import Model, fail, find, out
+from tasks.cli.console import Model, fail, find_or_fail, out
 from tasks.errors import GatelatchError
 
 
@@ -21,7 +21,7 @@ def withdraw(
     from tasks.promotion import proposals
 
     try:
-        proposals.withdraw(find(model), proposal, by, reason)
+        proposals.withdraw(find_or_fail(model), proposal, by, reason)
     except GatelatchError as error:
         fail(error)
     out.print(f"{escape(proposal)} is withdrawn")

@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from tasks.data.plain import as_text
+from tasks.data.plain import as_texts
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -35,7 +35,7 @@ class Strangers:
         if self.texts is None:
             return
         try:
-            found = as_text(labels).value_counts()
+            found = as_texts(labels).value_counts()
         except pa.ArrowNotImplementedError:
             self.texts = None
             return
@@ -61,7 +61,7 @@ def _short(text: str) -> str:
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
 
 
-def whole(spec: ModelSpec) -> bool:
+def are_whole_numbers(spec: ModelSpec) -> bool:
     """Return whether all classes are whole numbers."""
     return all(isinstance(name, int) for name in spec.label.classes)
 
@@ -71,10 +71,10 @@ def fits(spec: ModelSpec, kind: pa.DataType) -> bool:
     from pyarrow import types as t
 
     numbers = (t.is_integer, t.is_floating, t.is_decimal, t.is_boolean, t.is_null)
-    return whole(spec) and any(f(kind) for f in numbers)
+    return are_whole_numbers(spec) and any(f(kind) for f in numbers)
 
 
-def named(spec: ModelSpec, column: Any) -> Any:
+def as_class_names(spec: ModelSpec, column: Any) -> Any:
     """Return labels as texts: the name of the class that each one means, else its own text.
 
     A 1.0 means the class 1, and of two classes that say yes and no a boolean means either, however
@@ -88,7 +88,7 @@ def named(spec: ModelSpec, column: Any) -> Any:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    texts = as_text(column)
+    texts = as_texts(column)
     known = [str(name) for name in spec.label.classes]
     if pc.all(pc.is_in(texts, value_set=pa.array([*known, None], pa.string()))).as_py():
         return texts
@@ -105,7 +105,7 @@ def _meant(spec: ModelSpec, known: list[str], text: str) -> str | None:
         return text
     if bare in known:
         return bare
-    if whole(spec):
+    if are_whole_numbers(spec):
         if not bare:
             return None
         try:

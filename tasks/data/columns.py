@@ -7,7 +7,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from tasks.data import classes
-from tasks.data.plain import as_text, plain, plain_type
+from tasks.data.plain import as_texts, plain, plain_type
 from tasks.data.times import instants, is_time, zone_of
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ def _cast(spec: ModelSpec, role: ColumnRole, kinds: list[pa.DataType]) -> Cast:
     if role == "label":
         if all(classes.fits(spec, kind) for kind in there):
             return _as_it_is if len(kinds) == 1 else _to(pa.float64())
-        return _or_as_it_is(lambda column: classes.named(spec, column))
+        return _or_as_it_is(lambda column: classes.as_class_names(spec, column))
     if role == "key":
         return _key_cast(there)
     if role == "time" and all(map(is_time, there)):
@@ -100,9 +100,9 @@ def _cast(spec: ModelSpec, role: ColumnRole, kinds: list[pa.DataType]) -> Cast:
     if role == "number" and len(kinds) > 1 and all(map(_is_number, there)):
         return _to(pa.float64())
     if role == "text" and (len(kinds) > 1 or _is_fraction(there[0])):
-        return _or_as_it_is(as_text)
+        return _or_as_it_is(as_texts)
     if role == "unknown" and len(kinds) > 1:
-        return _to(pa.float64()) if all(map(_is_number, there)) else _or_as_it_is(as_text)
+        return _to(pa.float64()) if all(map(_is_number, there)) else _or_as_it_is(as_texts)
     return _as_it_is
 
 
@@ -146,7 +146,7 @@ def _key_cast(kinds: list[pa.DataType]) -> Cast:
         return lambda column: column.cast(only) if pa.types.is_null(column.type) else plain(column)
     if all(pa.types.is_timestamp(kind) for kind in plains):
         return _to(_finest(list(plains)))
-    return _or_as_it_is(as_text)
+    return _or_as_it_is(as_texts)
 
 
 def _time_cast(spec: ModelSpec, kinds: list[pa.DataType]) -> Cast:

@@ -77,7 +77,7 @@ def numbers(texts: pa.Array) -> tuple[pa.Array, int]:
     return pc.if_else(right, texts, None).cast(pa.float64()), wrong
 
 
-def words(texts: pa.Array) -> tuple[pa.Array, int]:
+def categories(texts: pa.Array) -> tuple[pa.Array, int]:
     """Return categories: texts as they stand, but true and false as columns of booleans have them.
 
     pandas writes `True` into a CSV for what is `true` in Parquet and in databases.

@@ -8,7 +8,7 @@ from typing import Any
 
 from tasks import scratch
 from tasks.data.readers import SourceError
-from tasks.disk import Unusable, refusal
+from tasks.disk import Unusable, disk_refusal
 
 MEMORY = "256MB"
 
@@ -38,7 +38,7 @@ def connection(what: str, **settings: Any) -> Iterator[Any]:
                 yield link
         except (duckdb.OutOfMemoryException, duckdb.IOException) as error:
             if folder in str(error) or "max_temp_directory_size" in str(error):
-                known = refusal(error)
+                known = disk_refusal(error)
                 reason = known[0] if known else "what is spilled cannot be written"
                 raise Unusable(
                     f"{what} cannot be compared: {reason} in the temporary folder {folder} "

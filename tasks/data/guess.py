@@ -10,9 +10,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 ColumnKind: TypeAlias = Literal["numeric", "categorical", "text", "left out"]
-KINDS: tuple[ColumnKind, ...] = ("numeric", "categorical", "text")
+COLUMN_KINDS: tuple[ColumnKind, ...] = ("numeric", "categorical", "text")
 
-FEW = 50  # distinct values up to which a text is a category, whatever is in it
+FEW_VALUES = 50  # distinct values up to which a text is a category, whatever is in it
 _MOST_MISSING = 0.1  # validation.max_quarantined: rows that miss a feature are quarantined
 _MOST_UNREAD = 0.05  # of texts among numbers
 _LIKE_NUMBERS = 0.5
@@ -98,7 +98,7 @@ def _of_texts(name: str, values: pa.ChunkedArray, written: bool) -> Guess:
     if _is_time(distinct):
         return Guess(name, "left out", "times or dates; a feature is made of how long ago they are")
     told = f"texts of {len(distinct):,} values"
-    few = len(distinct) <= FEW
+    few = len(distinct) <= FEW_VALUES
     like_numbers = numbers + _share(said, _GROUPED)
     if codes and numbers == 1:
         told += "; digits with leading zeros, which numbers would lose"
@@ -161,7 +161,7 @@ def _rises(values: pa.ChunkedArray) -> bool:
 
     steps = np.diff(values.drop_null().to_numpy().astype(np.float64))
     # Nearly all: it may begin anew in each file.
-    return bool(len(steps) > FEW and max((steps > 0).mean(), (steps < 0).mean()) > _RISING)
+    return bool(len(steps) > FEW_VALUES and max((steps > 0).mean(), (steps < 0).mean()) > _RISING)
 
 
 def _share(texts: pa.ChunkedArray, pattern: str) -> float:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tasks.data import classes, duck
-from tasks.data.label_source import joined_keys, labels
+from tasks.data.label_source import joined_keys, known_labels
 from tasks.data.plain import plain_type
 from tasks.data.readers import SourceChanged, SourceError
 from tasks.spec.model import ModelSpec
@@ -61,7 +61,7 @@ def join(
 def _unknown(spec: ModelSpec, count: int) -> pa.Array:
     import pyarrow as pa
 
-    return pa.nulls(count, pa.float64() if classes.whole(spec) else pa.string())
+    return pa.nulls(count, pa.float64() if classes.are_whole_numbers(spec) else pa.string())
 
 
 def _keep(link: Any, batches: Iterator[pa.RecordBatch], name: str) -> pa.DataType | None:
@@ -100,7 +100,7 @@ def _find(spec: ModelSpec, window: Window, link: Any, key_type: pa.DataType) -> 
     import duckdb
     import pyarrow as pa
 
-    known = labels(spec, window, key_type)
+    known = known_labels(spec, window, key_type)
     head = next(known, None)
     if head is None:
         return None
@@ -136,7 +136,7 @@ def _find(spec: ModelSpec, window: Window, link: Any, key_type: pa.DataType) -> 
         )
     query = "select count(*) from found where try_cast(label as double) is null"
     ((texts,),) = link.sql(query).fetchall()
-    return pa.float64() if classes.whole(spec) and not texts else pa.string()
+    return pa.float64() if classes.are_whole_numbers(spec) and not texts else pa.string()
 
 
 def _labels_of(

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
-def labels(spec: ModelSpec, window: Window, key_type: pa.DataType) -> Iterator[pa.RecordBatch]:
+def known_labels(
+    spec: ModelSpec, window: Window, key_type: pa.DataType
+) -> Iterator[pa.RecordBatch]:
     """Yield keys and labels, where both are known, with those of the window among them.
 
     Files of `{date}` are those from the day of the window's start to the day of its end +
@@ -88,7 +90,7 @@ def _tidy(
             f"{where}: column {batch.schema.names[1]!r} (label.source.column) is "
             f"{known.type}; write classes as texts or numbers"
         )
-    found = classes.named(spec, known)
+    found = classes.as_class_names(spec, known)
     return pa.record_batch([joined_keys(keys, key_type), _filled(found)], names=["key", "label"])
 
 

@@ -30,7 +30,8 @@ def limit() -> int:
 def look_through(fs: Any, paths: Iterable[str]) -> None:
     """Read files once, in little memory. Raises SourceError if they could not be held whole."""
     from tasks.data import csv_file
-    from tasks.data.readers import BATCH_ROWS, SourceError, parquet, read_parquet
+    from tasks.data.readers import SourceError, parquet, read_parquet
+    from tasks.data.unpacking import BATCH_ROWS
 
     def batches() -> Iterator[pa.RecordBatch]:
         for path in paths:

@@ -40,10 +40,10 @@ def plain(column: Any) -> Any:
     if kind == column.type:
         return column
     unlike = pa.types.is_decimal(column.type) or _is_bytes(column.type)
-    return as_text(column) if unlike else column.cast(kind)
+    return as_texts(column) if unlike else column.cast(kind)
 
 
-def as_text(column: Any) -> Any:
+def as_texts(column: Any) -> Any:
     """Return each value's text: 7, 7.0 and the decimal 7.00 are `7`, UUIDs and bytes hexadecimal.
 
     NaN is a missing value.
@@ -58,10 +58,10 @@ def as_text(column: Any) -> Any:
 
     kind = column.type
     if t.is_dictionary(kind):
-        return as_text(column.cast(kind.value_type))
+        return as_texts(column.cast(kind.value_type))
     if t.is_floating(kind) or t.is_decimal(kind) or _is_bytes(kind):
         if isinstance(column, pa.ChunkedArray):
-            return pa.chunked_array([as_text(part) for part in column.chunks], pa.string())
+            return pa.chunked_array([as_texts(part) for part in column.chunks], pa.string())
         return pa.array([text_of(value) for value in _values(column)], pa.string())
     if t.is_timestamp(kind) and kind.tz is not None:
         column = column.cast(pa.timestamp(kind.unit))  # of UTC, whatever the zone
@@ -121,7 +121,7 @@ def matching(column: Any, kind: pa.DataType) -> Any:
     if column.type == kind:
         return column
     if t.is_string(kind):
-        return as_text(column)
+        return as_texts(column)
     if t.is_timestamp(kind) and t.is_string(column.type):
         return from_texts(column, "UTC")[0].cast(kind, safe=False)
     if t.is_timestamp(kind) and t.is_timestamp(column.type):
@@ -133,7 +133,7 @@ def matching(column: Any, kind: pa.DataType) -> Any:
         found = _each(column, kind)
     except pa.ArrowNotImplementedError:
         return pa.nulls(len(column), kind)
-    return pc.if_else(pc.equal(as_text(found), as_text(column)), found, None)
+    return pc.if_else(pc.equal(as_texts(found), as_texts(column)), found, None)
 
 
 def _each(column: pa.Array, kind: pa.DataType) -> pa.Array:

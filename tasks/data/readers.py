@@ -10,7 +10,6 @@ from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from tasks.data.unpacking import BATCH_ROWS as BATCH_ROWS
 from tasks.data.unpacking import Groups, TooLarge, bounded, check_footer
 from tasks.errors import Retryable
 from tasks.spec.source_options import Place
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     import pyarrow.compute as pc
     import pyarrow.dataset as ds
+
 
 _PAGE_BYTES = 1 << 18
 _LISTED = 50
@@ -79,12 +79,13 @@ class SourcePart:
     read: Callable[[], Iterator[pa.RecordBatch]]
 
 
-def require(columns: list[str], there: list[str], where: str) -> None:
+def require_columns(columns: list[str], there: list[str], where: str) -> None:
     """Raise SourceError unless a source of labels has their key and their column."""
     for option, name in zip(("key", "column"), columns, strict=True):
         if name not in there:
             raise SourceError(
-                f"{where} has no column {name!r} (label.source.{option}); it has: {listed(there)}"
+                f"{where} has no column {name!r} (label.source.{option}); it has: "
+                f"{first_columns(there)}"
             )
 
 
@@ -173,7 +174,7 @@ def within_bounds(name: str) -> Iterator[None]:
         raise SourceError(f"{name}: {error}, then run this again") from None
 
 
-def listed(names: list[str]) -> str:
+def first_columns(names: list[str]) -> str:
     """Return the first of a file's columns for an error; a file may have very many."""
     more = len(names) - _LISTED
     return f"{names[:_LISTED]}" + (f" and {more:,} more" if more > 0 else "")

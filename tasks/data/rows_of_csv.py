@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 from tasks.data import csv_file
 from tasks.data.columns import role_of
 from tasks.data.outside import at_edge
-from tasks.data.readers import BATCH_ROWS, SourceError, SourcePart, listed
+from tasks.data.readers import SourceError, SourcePart, first_columns
 from tasks.data.rows_of_file import FileOfWindow
 from tasks.data.times import NoZone, from_texts, zone_of
+from tasks.data.unpacking import BATCH_ROWS
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -50,7 +51,7 @@ class CsvOfWindow(FileOfWindow):
         time = self.spec.source.time
         if time not in header:
             raise SourceError(
-                f"{self.name} has no column {time!r} (source.time); it has: {listed(header)}"
+                f"{self.name} has no column {time!r} (source.time); it has: {first_columns(header)}"
             )
         there = [name for name in dict.fromkeys([*self.wanted, time]) if name in header]
         for name in there:
@@ -75,7 +76,7 @@ class CsvOfWindow(FileOfWindow):
                 if self.counts and self.outside is not None:
                     self.outside.add_no_numbers(name, self.name, wrong)
             elif name in self.spec.features.categorical:
-                values, _ = csv_file.words(column)
+                values, _ = csv_file.categories(column)
             else:
                 values = column
             columns.append(values)

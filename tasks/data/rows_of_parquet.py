@@ -7,7 +7,14 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from tasks.data.outside import at_edge
-from tasks.data.readers import Parquet, SourceError, SourcePart, listed, parquet, read_parquet
+from tasks.data.readers import (
+    Parquet,
+    SourceError,
+    SourcePart,
+    first_columns,
+    parquet,
+    read_parquet,
+)
 from tasks.data.rows_of_file import FileOfWindow, are_instants
 from tasks.data.times import is_time, zone_of
 from tasks.spec.model import ModelSpec
@@ -58,7 +65,8 @@ class ParquetOfWindow(FileOfWindow):
         time = self.spec.source.time
         if time not in schema.names:
             raise SourceError(
-                f"{self.name} has no column {time!r} (source.time); it has: {listed(schema.names)}"
+                f"{self.name} has no column {time!r} (source.time); it has: "
+                f"{first_columns(schema.names)}"
             )
         kind = schema.field(time).type
         if not (is_time(kind) or pa.types.is_null(kind)):

@@ -9,17 +9,10 @@ from typing import TYPE_CHECKING
 from tasks.bounds import shifted
 from tasks.data import csv_file
 from tasks.data.outside import Outside, span_of
-from tasks.data.readers import (
-    BATCH_ROWS,
-    SourcePart,
-    files,
-    parquet,
-    read_parquet,
-    require,
-    unreadable,
-)
+from tasks.data.readers import SourcePart, files, parquet, read_parquet, require_columns, unreadable
 from tasks.data.rows_of_csv import CsvOfWindow
 from tasks.data.rows_of_parquet import ParquetOfWindow
+from tasks.data.unpacking import BATCH_ROWS
 from tasks.spec.model import ModelSpec
 from tasks.spec.windows import Window
 
@@ -91,7 +84,7 @@ def labels_of(window: Window, name: str, columns: list[str]) -> Iterator[pa.Reco
     kind = "csv" if csv_file.is_csv(path) else "parquet"
 
     def wanted(there: list[str]) -> list[str]:
-        require(columns, there, name)
+        require_columns(columns, there, name)
         return columns
 
     try:

@@ -9,8 +9,7 @@ from tasks.data import label_join
 from tasks.data.columns import Cast, alike, common
 from tasks.data.digest import Digest
 from tasks.data.outside import Outside
-from tasks.data.readers import BATCH_ROWS as BATCH_ROWS
-from tasks.data.readers import SourceError as SourceError
+from tasks.data.readers import SourceError
 from tasks.data.sources import reader_of
 from tasks.spec.model import ModelSpec
 from tasks.spec.windows import Window

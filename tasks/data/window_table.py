@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from tasks.data.columns import ColumnRole, role_of
 from tasks.data.outside import Outside, at_edge, span_of
-from tasks.data.readers import SourceError, SourcePart, require
+from tasks.data.readers import SourceError, SourcePart, require_columns
 from tasks.data.rows_of_file import no_zone, within_window
 from tasks.data.sql_table import SqlColumn, UnreadableTable, columns_of, read_table
 from tasks.data.times import NoZone, from_texts, instants, zone_of
@@ -42,7 +42,7 @@ def labels(
         return "key" if name == columns[0] else "label"
 
     def plan(table: sa.Table, link: sa.Connection) -> tuple[Any, list[SqlColumn]]:
-        require(columns, list(table.c.keys()), str(place))
+        require_columns(columns, list(table.c.keys()), str(place))
         return lambda query: query, columns_of(table, columns, role)
 
     try:

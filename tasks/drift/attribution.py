@@ -18,7 +18,7 @@ from tasks.drift.summary import Summary
 INTERCEPT = "(intercept)"
 
 
-def of_scores(model: Any, inputs: Any, decision: Floats) -> dict[str, float]:
+def contributions_of_scores(model: Any, inputs: Any, decision: Floats) -> dict[str, float]:
     """Return each feature's contribution to the margins without labels, summed over the rows.
 
     Parameters
@@ -35,7 +35,7 @@ def of_scores(model: Any, inputs: Any, decision: Floats) -> dict[str, float]:
     return _sums(model, inputs, _pairs(order[:, -1], order[:, -2], everything, decision.shape[1]))
 
 
-def of_classes(
+def contributions_by_class(
     model: Any, inputs: Any, decision: Floats, label: Ints, classes: tuple[str, ...]
 ) -> dict[str, dict[str, float]]:
     """Return each feature's contribution to the labelled margins, summed over each class's rows."""

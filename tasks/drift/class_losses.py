@@ -87,7 +87,7 @@ class Classes:
         return not self.absent and not set(self.new) - set(self.both)
 
 
-def compared(window: Summary, reference: Summary) -> Classes:
+def compared_classes(window: Summary, reference: Summary) -> Classes:
     """Return what can be said of the classes of a window."""
     names = dict.fromkeys([*reference.classes, *window.classes])
     pairs = {
@@ -107,7 +107,7 @@ def compared(window: Summary, reference: Summary) -> Classes:
     )
 
 
-def count(classes: Classes) -> int:
+def class_statistics(classes: Classes) -> int:
     """Return how many statistics the judged classes have."""
     return len(QUANTITIES) * len(classes.judged) - len(classes.unknown)
 

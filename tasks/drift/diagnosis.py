@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tasks.drift.class_losses import EXPECTED, compared
+from tasks.drift.class_losses import EXPECTED, compared_classes
 from tasks.drift.moments import Moments
 from tasks.drift.reasons import listed
 from tasks.drift.summary import Summary
@@ -162,7 +162,7 @@ def _losses(
 
 
 def _classes(window: Summary, reference: Summary) -> Iterator[Diagnosis]:
-    classes = compared(window, reference)
+    classes = compared_classes(window, reference)
     n, m = window.labelled, reference.labelled
     if classes.absent:
         due = sum(reference.classes[name].rows for name in classes.absent) * n / m

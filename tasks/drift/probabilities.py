@@ -14,7 +14,7 @@ from math import sqrt
 from typing import Any
 
 from tasks.drift import reasons, reliability_table
-from tasks.drift.class_losses import EXPECTED, compared, skewed
+from tasks.drift.class_losses import EXPECTED, compared_classes, skewed
 from tasks.drift.class_spread import name_of
 from tasks.drift.limits import critical_value
 from tasks.drift.reference import Reference
@@ -38,7 +38,7 @@ def judge_probabilities(window: Summary, reference: Reference, spec: ModelSpec) 
         return insufficient(f"fewer than {least} labels to hold the probabilities against")
     if "overconfidence" not in reference.spread.design_effects:
         return insufficient("blocks of the reference have no label to learn the noise from")
-    gone = compared(window, reference.summary).absent
+    gone = compared_classes(window, reference.summary).absent
     if gone and not theirs.top:  # of two classes the other one alone tells nothing
         return insufficient(f"no label is {' or '.join(gone)}")
     classes = _classes(ours, reference)
@@ -52,7 +52,7 @@ def judge_probabilities(window: Summary, reference: Reference, spec: ModelSpec) 
     return Judgement(verdict, "; ".join([reason, *classes.remarks]), True, pressure, statistics)
 
 
-def figures(window: Summary, reference: Reference, said: Judgement) -> dict[str, Any]:
+def probability_figures(window: Summary, reference: Reference, said: Judgement) -> dict[str, Any]:
     """Return what the observation keeps: verdict, statistics, and what people read, JSON-ready."""
     told: dict[str, Any] = {
         "verdict": said.verdict,
@@ -66,7 +66,7 @@ def figures(window: Summary, reference: Reference, said: Judgement) -> dict[str,
             told[f"brier{suffix}"] = table.brier
             told[f"calibration_error{suffix}"] = table.calibration_error
     if window.reliability.weight_squared:
-        told["table"] = reliability_table.to_json(window.reliability)
+        told["table"] = reliability_table.reliability_to_json(window.reliability)
     return told
 
 

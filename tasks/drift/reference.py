@@ -68,7 +68,7 @@ class Reference:
     sigmoid: tuple[float, float] | None = None
 
 
-def reference_of(
+def reference_from_blocks(
     groups: Sequence[Sequence[Summary]],
     accepted: int,
     sigmoid: tuple[float, float] | None = None,
@@ -252,25 +252,30 @@ def null_of(
     return NullDistance(float(distances.mean()), float(distances.std()))
 
 
-def to_json(reference: Reference) -> dict[str, Any]:
+def reference_to_json(reference: Reference) -> dict[str, Any]:
     """Return the reference as JSON-ready values."""
     return {
         "format": summary_json.SUMMARY_FORMAT,
-        "summary": summary_json.to_json(reference.summary),
+        "summary": summary_json.summary_to_json(reference.summary),
         "spread": asdict(reference.spread),
         "wasserstein": asdict(reference.wasserstein),
         "sigmoid": reference.sigmoid,
     }
 
 
-def from_json(raw: Mapping[str, Any], what: str = "reference") -> Reference:
-    """Return the reference that `to_json` wrote. Raises formats.OtherFormat, which names `what`."""
-    return formats.load(what, raw, {summary_json.SUMMARY_FORMAT: _read}, summary_json.OLDER)
+def reference_from_json(raw: Mapping[str, Any], what: str = "reference") -> Reference:
+    """Return the reference that `reference_to_json` wrote.
+
+    Raises formats.OtherFormat, which names `what`.
+    """
+    return formats.load_stored(
+        what, raw, {summary_json.SUMMARY_FORMAT: _read}, summary_json.OLDER_SUMMARY
+    )
 
 
 def _read(raw: Mapping[str, Any]) -> Reference:
     return Reference(
-        summary_json.from_json(raw["summary"]),
+        summary_json.summary_from_json(raw["summary"]),
         Spread(**raw["spread"]),
         NullDistance(**raw["wasserstein"]),
         None if raw["sigmoid"] is None else (raw["sigmoid"][0], raw["sigmoid"][1]),

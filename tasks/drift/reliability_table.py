@@ -163,7 +163,7 @@ def _by_class(
     return {name: ClassSums(*found) for name, found in zip(classes, each, strict=True)}
 
 
-def to_json(table: ReliabilityTable) -> dict[str, Any]:
+def reliability_to_json(table: ReliabilityTable) -> dict[str, Any]:
     """Return the table as JSON-ready values; filled bins only."""
     filled = np.flatnonzero(table.rows)
     sums = {name: getattr(table, name)[filled].tolist() for name in _SUMS}
@@ -176,8 +176,8 @@ def to_json(table: ReliabilityTable) -> dict[str, Any]:
     }
 
 
-def from_json(raw: Mapping[str, Any]) -> ReliabilityTable:
-    """Return the table that `to_json` wrote."""
+def reliability_from_json(raw: Mapping[str, Any]) -> ReliabilityTable:
+    """Return the table that `reliability_to_json` wrote."""
     sums = {name: _zeros() for name in _SUMS}
     for name, values in sums.items():
         values[raw["bins"]] = raw[name]

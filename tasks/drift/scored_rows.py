@@ -46,7 +46,9 @@ def summarise_rows(
         classes,
         numeric_columns(spec, rows),
         weight=weight,
-        contributions=attribution.of_scores(model, weighed, decision),
-        class_contributions=attribution.of_classes(model, weighed, decision, label, classes),
+        contributions=attribution.contributions_of_scores(model, weighed, decision),
+        class_contributions=attribution.contributions_by_class(
+            model, weighed, decision, label, classes
+        ),
         reliability=table,
     )

@@ -15,11 +15,11 @@ from tasks.drift.moments import Moments
 from tasks.drift.summary import Distribution, Summary
 
 SUMMARY_FORMAT = 2  # of the JSON; 1 had equal bins and squares instead of roots
-OLDER = "run the window again, and retrain a model whose reference is of another format"
+OLDER_SUMMARY = "run the window again, and retrain a model whose reference is of another format"
 _EXACT = 2**53  # whole numbers below are exact
 
 
-def to_json(summary: Summary) -> dict[str, Any]:
+def summary_to_json(summary: Summary) -> dict[str, Any]:
     """Return the summary as JSON-ready values; histograms hold their filled bins only."""
     grid = summary.grid
     return {
@@ -33,14 +33,17 @@ def to_json(summary: Summary) -> dict[str, Any]:
         "features": {name: vars(moments) for name, moments in summary.features.items()},
         "contributions": dict(summary.contributions),
         "class_contributions": {n: dict(c) for n, c in summary.class_contributions.items()},
-        "reliability": reliability_table.to_json(summary.reliability),
+        "reliability": reliability_table.reliability_to_json(summary.reliability),
         "capped": dict(summary.capped),
     }
 
 
-def from_json(raw: Mapping[str, Any], what: str = "summary") -> Summary:
-    """Return the summary that `to_json` wrote. Raises formats.OtherFormat, which names `what`."""
-    return formats.load(what, raw, {SUMMARY_FORMAT: _read}, OLDER)
+def summary_from_json(raw: Mapping[str, Any], what: str = "summary") -> Summary:
+    """Return the summary that `summary_to_json` wrote.
+
+    Raises formats.OtherFormat, which names `what`.
+    """
+    return formats.load_stored(what, raw, {SUMMARY_FORMAT: _read}, OLDER_SUMMARY)
 
 
 def _read(raw: Mapping[str, Any]) -> Summary:
@@ -56,7 +59,7 @@ def _read(raw: Mapping[str, Any]) -> Summary:
         features={name: Moments(**moments) for name, moments in raw["features"].items()},
         contributions=raw["contributions"],
         class_contributions=raw["class_contributions"],
-        reliability=reliability_table.from_json(raw["reliability"]),
+        reliability=reliability_table.reliability_from_json(raw["reliability"]),
         capped=raw.get("capped", {}),  # those from before there was a cap have none
     )
 

@@ -17,7 +17,7 @@ from tasks.drift.catalogue import (
     VIOLATION_RATE,
     shares,
 )
-from tasks.drift.class_losses import Classes, compared
+from tasks.drift.class_losses import Classes, compared_classes
 from tasks.drift.reference import Reference
 from tasks.drift.statistic import Chance, Statistic, of_distance, of_loss, of_violations
 from tasks.drift.summary import Summary
@@ -78,13 +78,13 @@ def judge_margins(
         return insufficient(f"{window.rows} rows, fewer than window.min_rows = {least}")
     if accepted.scores.moments.constant:
         return insufficient("all margins of the reference are equal; retrain on rows that differ")
-    classes = compared(window, accepted)
+    classes = compared_classes(window, accepted)
     labelled = min(losses.effective_rows for losses in classes.together) >= least
-    before = None if level is None else compared(window, level.summary).together
+    before = None if level is None else compared_classes(window, level.summary).together
     if not labelled or before is None or min(b.effective_rows for b in before) < least:
         before = level = None
     policy = spec.drift
-    parts = shares(policy, labelled, level is not None, class_losses.count(classes))
+    parts = shares(policy, labelled, level is not None, class_losses.class_statistics(classes))
     chance = Chance(reference, spec, parts)
     found = [
         kind.measure(kind, window, accepted, policy, chance)

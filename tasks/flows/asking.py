@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from tasks.ledger import status
 from tasks.ledger.ledger import Ledger
 from tasks.ledger.records import Proposal
 from tasks.promotion import proposals, questions
+from tasks.promotion.counted_rows import CountedRows
 from tasks.promotion.shadow import Outcome
 from tasks.reports import brief_page, promotion_brief, retrain_brief
 from tasks.spec.model import ModelSpec
 
 
 def to_retrain(
-    spec: ModelSpec, proposal: Proposal, run_link: str, rows: Mapping[str, Any] | None = None
+    spec: ModelSpec, proposal: Proposal, run_link: str, rows: CountedRows | None = None
 ) -> dict[str, str]:
-    """Write the brief for the retrain approval; return its subject, body, address and evidence.
-
-    `rows` are what `ready.count` returned.
-    """
+    """Write the brief for the retrain approval; return its subject, body, address and evidence."""
     ledger = Ledger.open()
     text = retrain_brief.retrain(status.read(spec, ledger), proposal, run_link, rows)
     shown = questions.ask(spec, ledger, proposal.proposal, "retrain").evidence

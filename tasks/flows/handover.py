@@ -9,49 +9,50 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
+from tasks import formats
 from tasks.classifier.spans import Learning
 from tasks.drift import reference
 from tasks.drift.reference import Reference
 from tasks.gates.candidate_metrics import CandidateMetrics
 from tasks.gates.gate_result import GateResult
 from tasks.registry import tracking
-from tasks.registry.tracking import RegistryRefused
 from tasks.validation.checked_rows import Checked
 
 RUN_FORMAT = 1
-T = TypeVar("T")
+_Kept = TypeVar("_Kept")
 
 
 @dataclass(frozen=True, kw_only=True)
-class RunFile(Generic[T]):
+class RunFile(Generic[_Kept]):
     """A file of the run, by its name, and how what it holds becomes JSON and is read again."""
 
     name: str
-    to_json: Callable[[T], Any]
-    from_json: Callable[[Any], T]
+    to_json: Callable[[_Kept], Any]
+    from_json: Callable[[Any], _Kept]
 
-    def put(self, run_id: str, content: T) -> None:
+    def put(self, run_id: str, content: _Kept) -> None:
         """Keep it in the run."""
-        kept = {"format": RUN_FORMAT, self.name: self.to_json(content)}
+        kept = {formats.KEY: RUN_FORMAT, self.name: self.to_json(content)}
         tracking.put_json(run_id, self.name, kept)
 
-    def get(self, run_id: str) -> T:
+    def get(self, run_id: str) -> _Kept:
         """Return what an earlier step kept.
 
         Raises
         ------
-        RegistryRefused
-            If it is not there, was changed, or is in a format of a later release.
+        tasks.registry.tracking.RegistryRefused
+            If it is not there, or was changed.
+        tasks.formats.OtherFormat
+            If a later release wrote it.
         """
         kept = tracking.get_json(run_id, self.name)
-        if isinstance(kept, dict) and kept.keys() == {"format", self.name}:
-            if kept["format"] != RUN_FORMAT:
-                raise RegistryRefused(
-                    f"{self.name}.json of run {run_id} has the format {kept['format']}, and this "
-                    f"code reads format {RUN_FORMAT}: a newer Gatelatch wrote it; install that "
-                    "release, or clear the run's train task, which makes all of it anew"
-                )
-            kept = kept[self.name]
+        if isinstance(kept, dict) and kept.keys() == {formats.KEY, self.name}:
+            return formats.load_stored(
+                f"{self.name}.json of run {run_id}",
+                kept,
+                {RUN_FORMAT: lambda raw: self.from_json(raw[self.name])},
+                newer="install that release, or clear the run's train task, which makes it again",
+            )
         return self.from_json(kept)
 
 
@@ -89,5 +90,5 @@ METRICS: RunFile[CandidateMetrics] = RunFile(
     name="metrics", to_json=lambda metrics: metrics.to_json(), from_json=_metrics
 )
 REFERENCE: RunFile[Reference] = RunFile(
-    name="reference", to_json=reference.to_json, from_json=reference.from_json
+    name="reference", to_json=reference.reference_to_json, from_json=reference.reference_from_json
 )

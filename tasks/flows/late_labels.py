@@ -16,7 +16,9 @@ from tasks.spec.windows import Window, labels_awaited_until
 AT_MOST = 8  # windows that one run reads again
 
 
-def due(spec: ModelSpec, observations: Iterable[Observation], window: Window) -> list[Observation]:
+def due_again(
+    spec: ModelSpec, observations: Iterable[Observation], window: Window
+) -> list[Observation]:
     """Return the observations to look at again in the run of this window, oldest first.
 
     They lack labels, and `label.delay` has passed since the end of their window. Time is event
@@ -61,7 +63,7 @@ def measure_again(spec: ModelSpec, window: Window) -> list[Observation]:
     Their new observations, each of which now stands for its window.
     """
     measured_again = []
-    for seen in due(spec, Ledger.open().observations(spec.model), window):
+    for seen in due_again(spec, Ledger.open().observations(spec.model), window):
         if digest_of(spec, seen.window) == seen.data_digest:
             continue
         measured = measure(spec, seen.window, monitor.validate(spec, seen.window))
@@ -75,6 +77,6 @@ def overdue(spec: ModelSpec, window: Window) -> list[str]:
     return [
         f"{seen.window}: label.delay has passed, and {where} has a label of none of its rows; land "
         "them, or compare the keys there (label.source.key) with those of the rows (source.key)"
-        for seen in due(spec, Ledger.open().observations(spec.model), window)
+        for seen in due_again(spec, Ledger.open().observations(spec.model), window)
         if seen.numbers.labelled == 0
     ]

@@ -26,7 +26,7 @@ from tasks.reports import validation_page
 from tasks.spec.model import ModelSpec
 from tasks.spec.part import SpecError
 from tasks.spec.windows import Window, window_at, windows_within
-from tasks.validation.checked_rows import check
+from tasks.validation.checked_rows import check_rows
 
 
 class NoChampion(Final):
@@ -55,7 +55,7 @@ def validate(spec: ModelSpec, window: Window, *, version: int | None = None) -> 
             f"retrain.{spec.model} with reason 'bootstrap', then run this window again"
         )
     constants = constants_of(spec, ledger, own)
-    checked = check(spec, window, constants)
+    checked = check_rows(spec, window, constants)
     known = {c.version for c in ledger.candidates(spec.model)}
     served = plan.serving(spec, checked.scored_by)
     others = known & _beside(spec, ledger, window, served) if version is None else set()
@@ -73,7 +73,7 @@ def validate(spec: ModelSpec, window: Window, *, version: int | None = None) -> 
         except SpecError:  # a reference that nobody can read: no way back to it
             continue
         # What was constant for the champion need not have been for another version.
-        found[other] = checked if theirs == constants else check(spec, window, theirs)
+        found[other] = checked if theirs == constants else check_rows(spec, window, theirs)
     report = validation_page.publish(spec, window, checked, own)
     mine, *beside = (
         Validated(
@@ -137,7 +137,7 @@ def action(spec: ModelSpec, span: str = "") -> dict[str, Any] | None:
     """
     # Read once: a window that another run records meanwhile asks for neither, or is seen by both.
     known = status.read(spec, Ledger.open())
-    worse = None if span else rollback.due(known)
+    worse = None if span else rollback.rollback_due(known)
     if worse is not None and not worse.silence:
         conf: dict[str, Any] = {"reason": worse.reason}
         return {"flow": "rollback", "proposal": worse.proposal, "conf": conf}
@@ -176,13 +176,13 @@ def due_after(known: Status, span: str) -> str | None:
     # Before the first champion there is nothing to observe.
     expected = [
         window
-        for window in span_of(known.spec, span)
+        for window in windows_of_range(known.spec, span)
         if champion_at(known.promotions, window.start)
     ]
     return known.due if expected and seen.issuperset(expected) else None
 
 
-def span_of(spec: ModelSpec, span: str) -> list[Window]:
+def windows_of_range(spec: ModelSpec, span: str) -> list[Window]:
     """Return the windows of a range FROM/TO, that of TO included.
 
     Raises

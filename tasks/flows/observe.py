@@ -43,7 +43,9 @@ def observation(spec: ModelSpec, window: Window, measured: Measured, ledger: Led
         judgement = verdict.insufficient(measured.problem or "")
     else:
         path = measured.summary
-        summary = summary_json.from_json(json.loads(store.read(path)), f"summary {store.url(path)}")
+        summary = summary_json.summary_from_json(
+            json.loads(store.read_bytes(path)), f"summary {store.url(path)}"
+        )
         champion = ledger.version(spec.model, measured.version)
         reference = _reference(spec, champion)
         level = _level(spec, ledger, window, measured.version)
@@ -53,7 +55,7 @@ def observation(spec: ModelSpec, window: Window, measured: Measured, ledger: Led
         explained = {
             **explain(summary, reference, judgement, champion.metrics["hinge_gap"]),
             **(summary.losses.rates if weighed else {}),
-            "calibration": probabilities.figures(summary, reference, held),
+            "calibration": probabilities.probability_figures(summary, reference, held),
         }
         weightless = (_WEIGHTLESS,) if summary.labelled and not weighed else ()
         figures = replace(
@@ -79,7 +81,7 @@ def observation(spec: ModelSpec, window: Window, measured: Measured, ledger: Led
         reason=judgement.reason,
         pressure=judgement.pressure,
         figures={
-            formats.KEY: formats.FIGURES,
+            formats.KEY: formats.FIGURES_FORMAT,
             formats.CODE: __version__,
             **replace(figures, statistics=statistics).to_json(),
         },
@@ -93,7 +95,7 @@ def reference_of(spec: ModelSpec, ledger: Ledger, version: int) -> Reference:
 
 def _reference(spec: ModelSpec, candidate: Candidate) -> Reference:
     try:
-        return references.from_json(candidate.reference)
+        return references.reference_from_json(candidate.reference)
     except formats.OtherFormat as error:
         raise SpecError(f"{spec.model} version {candidate.version}: {error}") from None
 

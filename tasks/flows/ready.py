@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tasks.audit.verified_model import champion_of
 from tasks.classifier import absent, scoring, training
@@ -13,6 +13,7 @@ from tasks.ledger import status
 from tasks.ledger.ledger import Ledger
 from tasks.ledger.records import Proposal
 from tasks.promotion import decisions, outlook, quick_fit
+from tasks.promotion.counted_rows import CountedRows, RowsSinceChange
 from tasks.promotion.proposals import NotApproved
 from tasks.spec.model import ModelSpec
 from tasks.spec.windows import Window, stamp
@@ -28,19 +29,9 @@ if TYPE_CHECKING:
     from tasks.promotion.quick_fit import Newest
     from tasks.validation.checked_rows import Checked
 
-PARTS = ("fit", "calibrate", "judge")
 
-
-def count(spec: ModelSpec, proposal: Proposal) -> dict[str, Any]:
+def count(spec: ModelSpec, proposal: Proposal) -> CountedRows:
     """Return what the rows of a proposal hold.
-
-    Returns
-    -------
-    `rows` that were read, `quarantined` and `labelled` ones; of each part that training cuts them
-    into (`fit`, `calibrate`, `judge`) the labelled rows by class, oldest part first; `warnings` on
-    rows and on classes that a part has too few of. To retrain for an episode, `change`: `since`
-    when there is something to learn, ISO 8601, and the labelled rows from then on, by class. To
-    retrain a champion, `outlook`: see `outlook.Outlook`.
 
     Raises
     ------
@@ -50,7 +41,6 @@ def count(spec: ModelSpec, proposal: Proposal) -> dict[str, Any]:
         If the rows are not there, cannot be read, or are too few for a part; if one that learns
         holds a single class.
     """
-
     decisions.whom_to_ask(spec, proposal)
     window = Window(proposal.trained_from, proposal.trained_until)
     if window.start >= window.end:
@@ -58,7 +48,7 @@ def count(spec: ModelSpec, proposal: Proposal) -> dict[str, Any]:
             f"{spec.model} version {proposal.champion} was made of rows until "
             f"{window.end:%Y-%m-%d %H:%M} UTC, and none are newer: nothing to recalibrate on yet"
         )
-    checked = checked_rows.check(spec, window, {})
+    checked = checked_rows.check_rows(spec, window, {})
     if checked.problem:
         raise training.TrainingError(f"{spec.model} {window}: {checked.problem}")
     ledger = Ledger.open()
@@ -71,21 +61,22 @@ def count(spec: ModelSpec, proposal: Proposal) -> dict[str, Any]:
     if proposal.kind != "recalibrate":
         training.need_two_classes(spec, label[slices.fit], "fitting")
     training.need_enough_to_calibrate(spec, label[slices.calibrate])
-    told: dict[str, Any] = {}
-    if changes:
-        fresh = label[times >= stamp(changes[0])]
-        told["change"] = {"since": changes[0].isoformat(), "labelled": _by_class(spec, fresh)}
-    if newest is not None:
-        expected = _outlook(spec, ledger, known, proposal, newest, len(label), slices, changes)
-        told["outlook"] = expected.as_json()
-    return {
-        **told,
-        "rows": checked.rows,
-        "quarantined": checked.quarantined,
-        "labelled": len(label),
-        **{part: _by_class(spec, label[getattr(slices, part)]) for part in PARTS},
-        "warnings": [*checked.warnings, *absent.warnings(spec, label, slices)],
-    }
+    fresh = label[times >= stamp(changes[0])] if changes else label
+    return CountedRows(
+        rows=checked.rows,
+        quarantined=checked.quarantined,
+        labelled=len(label),
+        fit=_by_class(spec, label[slices.fit]),
+        calibrate=_by_class(spec, label[slices.calibrate]),
+        judge=_by_class(spec, label[slices.judge]),
+        warnings=(*checked.warnings, *absent.warnings(spec, label, slices)),
+        change=RowsSinceChange(since=changes[0], labelled=_by_class(spec, fresh))
+        if changes
+        else None,
+        outlook=None
+        if newest is None
+        else _outlook(spec, ledger, known, proposal, newest, len(label), slices, changes),
+    )
 
 
 def _outlook(
@@ -114,7 +105,7 @@ def _outlook(
         champion = champion_of(spec, ledger, proposal.champion or 0)
         held = max(cut.calibrate.start - (rows - len(label)), 0)
         estimate = quick_fit.estimate(
-            spec, lambda x: scoring.decide(champion, x), frame, label, times, held, changes
+            spec, lambda x: scoring.decision_values(champion, x), frame, label, times, held, changes
         )
     except Exception as error:
         return outlook.Outlook(None, found, ending.reason("the quick fit", error))

@@ -68,7 +68,7 @@ def reproduce(spec: ModelSpec, version: int) -> Reproduction:
         )
     data = record["data"]
     window = Window(datetime.fromisoformat(data["from"]), datetime.fromisoformat(data["until"]))
-    rows = checked_rows.check(spec, window, {})
+    rows = checked_rows.check_rows(spec, window, {})
     if rows.data_digest != data["digest"]:
         raise CannotReproduce(
             f"{spec.model} version {version} was trained on the data {data['digest']} of {window}, "

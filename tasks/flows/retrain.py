@@ -55,7 +55,7 @@ def train(spec: ModelSpec, proposal: str) -> dict[str, Any]:
 
     ledger = Ledger.open()
     asked = approved(spec, ledger, proposal, "retrain")
-    checked = checked_rows.check(spec, _interval(asked), {})
+    checked = checked_rows.check_rows(spec, _interval(asked), {})
     report = validation_page.publish(spec, _interval(asked), checked)
     if checked.problem:
         raise training.TrainingError(f"{spec.model} {_interval(asked)}: {checked.problem}")
@@ -66,7 +66,7 @@ def train(spec: ModelSpec, proposal: str) -> dict[str, Any]:
         training.need_enough_to_calibrate(spec, rows.label[cut.calibrate])
         fitted = champion_of(spec, ledger, asked.champion or 0).estimator.estimator
     else:
-        best = spans.fit(spec, rows, _interval(asked), changes_of(spec, ledger, asked))
+        best = spans.fit_spans(spec, rows, _interval(asked), changes_of(spec, ledger, asked))
         fitted, learning, cut = best.pipeline, best.learning, best.cut
         for line in learning.told:
             print(line)
@@ -171,7 +171,7 @@ def _judged_now(
     _publish(spec, asked, run_id, judged)
     handover.REFERENCE.put(run_id, judged.reference)
     handover.METRICS.put(run_id, judged.metrics)
-    learnt = calibration_fit.metrics(judged.metrics.calibration)
+    learnt = calibration_fit.flat_parameters(judged.metrics.calibration)
     tracking.log_metrics(run_id, {**judged.metrics.candidate, **learnt})
     if not judged.passed:
         failed = "; ".join(f"{r.title} ({r.reason})" for r in judged.gates if not r.passed)
@@ -201,7 +201,7 @@ def _candidate(spec: ModelSpec, asked: Proposal, run_id: str, taken: set[int]) -
     metrics = handover.METRICS.get(run_id)
     model = _accepted(spec, asked, run_id)
     record = lineage(spec, asked, rows, model, metrics.to_json(), gates, made_with())
-    made = registry.register(spec, run_id, model, record, taken)
+    made = registry.register_version(spec, run_id, model, record, taken)
     metrics = replace(metrics, model_file=artifact.model_digest(model))
     return Candidate(
         model=spec.model,
@@ -212,9 +212,9 @@ def _candidate(spec: ModelSpec, asked: Proposal, run_id: str, taken: set[int]) -
         spec_digest=spec.digest,
         data_digest=rows.data_digest,
         trained_until=asked.trained_until,
-        metrics={formats.KEY: formats.METRICS, **metrics.to_json()},
+        metrics={formats.KEY: formats.METRICS_FORMAT, **metrics.to_json()},
         gates=gates,
-        reference=reference.to_json(handover.REFERENCE.get(run_id)),
+        reference=reference.reference_to_json(handover.REFERENCE.get(run_id)),
     )
 
 
@@ -265,7 +265,9 @@ def _judged(
             candidate,
             champion,
             rows,
-            reference.from_json(before.reference, f"reference of version {before.version}"),
+            reference.reference_from_json(
+                before.reference, f"reference of version {before.version}"
+            ),
             CandidateMetrics.from_json(before.metrics),
         )
     if spec.gates.scoring_time is not None:

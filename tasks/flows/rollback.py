@@ -26,7 +26,7 @@ class RollbackError(Final):
     """A rollback that cannot be done: says why, and the way out."""
 
 
-def due(known: Status) -> canary.Worse | None:
+def rollback_due(known: Status) -> canary.Worse | None:
     """Return the rollback that the ledger's observations ask for; None if they ask for none.
 
     To a version that still serves beside the champion, or to an earlier champion that is the better
@@ -36,8 +36,10 @@ def due(known: Status) -> canary.Worse | None:
     def seen(version: int) -> list[Observation]:
         return Ledger.open().observations_of(known.spec.model, version)
 
-    serving = canary.due(known, seen) if known.spec.source.version_column is not None else None
-    return serving or returning.due(known, seen)
+    serving = (
+        canary.canary_due(known, seen) if known.spec.source.version_column is not None else None
+    )
+    return serving or returning.return_due(known, seen)
 
 
 def target(spec: ModelSpec, version: int | None) -> tuple[int, int]:
@@ -69,7 +71,7 @@ def target(spec: ModelSpec, version: int | None) -> tuple[int, int]:
     return known.champion, wanted
 
 
-def propose(spec: ModelSpec, proposal: str) -> Proposal:
+def propose_rollback(spec: ModelSpec, proposal: str) -> Proposal:
     """Append the rollback that the monitor proposes, after its target could be loaded, once.
 
     Its number may be higher than the next one: somebody else may have taken that run id.
@@ -84,7 +86,7 @@ def propose(spec: ModelSpec, proposal: str) -> Proposal:
     ledger = Ledger.open()
     if earlier := _named(spec, ledger, proposal):
         return earlier
-    found = due(status.read(spec, ledger))
+    found = rollback_due(status.read(spec, ledger))
     asked = Numbered.parse(proposal)
     if found is None or found.silence or asked is None or found.episode != asked.episode:
         raise NotDue(f"{spec.model}: no rollback named {proposal} is due any more")
@@ -182,7 +184,7 @@ def by_hand(
     return row
 
 
-def ask(spec: ModelSpec, proposal: Proposal, run_link: str) -> dict[str, str]:
+def ask_to_roll_back(spec: ModelSpec, proposal: Proposal, run_link: str) -> dict[str, str]:
     """Write the brief for the rollback approval; return its subject, body, address, evidence.
 
     Of a rollback by hand there is no brief, as nobody else is asked.
@@ -194,7 +196,7 @@ def ask(spec: ModelSpec, proposal: Proposal, run_link: str) -> dict[str, str]:
         ledger.observations_of(spec.model, version or 0)
         for version in (proposal.champion, proposal.target)
     )
-    text = rollback_brief.rollback(status.read(spec, ledger), proposal, new, old, run_link)
+    text = rollback_brief.ask_for_rollback(status.read(spec, ledger), proposal, new, old, run_link)
     shown = questions.ask(spec, ledger, proposal.proposal, ROLLBACK_STEP).evidence
     return brief_page.publish_brief(spec.model, proposal.proposal, KIND, text, shown)
 

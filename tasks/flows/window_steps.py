@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
-from tasks.errors import Final
+from tasks import formats
 from tasks.validation.checked_rows import Checked
 
 STEP_FORMAT = 1  # of both; release 0.1 wrote others, without a number
-
-
-class OtherStep(Final, ValueError):
-    """What an earlier step handed over was written by other code."""
+_AGAIN = "clear the run from its first task on"
+_Step = TypeVar("_Step")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,8 +53,11 @@ class Validated:
 
     @classmethod
     def from_json(cls, raw: Mapping[str, Any]) -> Validated:
-        """Return what `to_json` wrote. Raises OtherStep if other code wrote it."""
-        _require_format(raw)
+        """Return what `to_json` wrote. Raises formats.OtherFormat if it cannot."""
+        return _loaded("validated window", raw, cls._read)
+
+    @classmethod
+    def _read(cls, raw: Mapping[str, Any]) -> Validated:
         return cls(
             version=raw["version"],
             rows_of=raw["rows_of"],
@@ -100,8 +101,11 @@ class Measured:
 
     @classmethod
     def from_json(cls, raw: Mapping[str, Any]) -> Measured:
-        """Return what `to_json` wrote. Raises OtherStep if other code wrote it."""
-        _require_format(raw)
+        """Return what `to_json` wrote. Raises formats.OtherFormat if it cannot."""
+        return _loaded("measured window", raw, cls._read)
+
+    @classmethod
+    def _read(cls, raw: Mapping[str, Any]) -> Measured:
         return cls(
             validated=Validated.from_json(raw["validated"]),
             summary=raw["summary"],
@@ -111,10 +115,8 @@ class Measured:
         )
 
 
-def _require_format(raw: Mapping[str, Any]) -> None:
-    if raw.get("format") != STEP_FORMAT:
-        raise OtherStep(
-            "an earlier task of this run was done by another release (format "
-            f"{raw.get('format', 'without a number')}, this one reads {STEP_FORMAT}); clear the "
-            "run from its first task on"
-        )
+def _loaded(what: str, raw: Mapping[str, Any], read: Callable[[Mapping[str, Any]], _Step]) -> _Step:
+    # Without a number it is none of ours: that of release 0.1 counts as older.
+    numbered = {formats.KEY: 0, **raw}
+    newer = f"install that release, or {_AGAIN}"
+    return formats.load_stored(what, numbered, {STEP_FORMAT: read}, _AGAIN, newer)

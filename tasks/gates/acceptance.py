@@ -21,7 +21,7 @@ from tasks.classifier.training import TrainingError
 from tasks.classifier.training_rows import TrainingRows
 from tasks.drift import scored_rows
 from tasks.drift.grid import Grid
-from tasks.drift.reference import Reference, reference_of
+from tasks.drift.reference import Reference, reference_from_blocks
 from tasks.gates import every_gate, gate_result
 from tasks.gates.candidate_metrics import CandidateMetrics
 from tasks.gates.contest import Contender, Contest
@@ -125,7 +125,7 @@ def hear(spec: ModelSpec, contest: Contest[Contender], rows: TrainingRows, cut: 
     theirs, unanswered = None, None
     if champion is not None:
         try:
-            before = scoring.decide(champion.model, judged.frame)
+            before = scoring.decision_values(champion.model, judged.frame)
             need_finite(before)
             theirs = answers(champion.model, before, judged.label)
         except Exception as error:  # such as a feature that the spec no longer reads
@@ -201,7 +201,7 @@ def reference(heard: Heard, span: timedelta) -> Reference:
                 )
             )
         blocks.append(summaries)
-    return reference_of(blocks, 1, calibration.sigmoid(model))
+    return reference_from_blocks(blocks, 1, calibration.sigmoid(model))
 
 
 def answers(model: Any, decision: Floats, truth: Ints) -> Scored:

@@ -20,7 +20,8 @@ from tasks.gates.losses import Scored
 class Learnt:
     """What a model learnt: a slope for each class that it was fit on, or one for all; and which.
 
-    As `calibration.slopes` and `absent.learnt` return them. What it was not fit on has no defect.
+    As `calibration.slopes` and `absent.learnt_classes` return them. What it was not fit on has no
+    defect.
     """
 
     slopes: Sequence[float]

@@ -6,21 +6,21 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-T = TypeVar("T")
+_Answer = TypeVar("_Answer")
 U = TypeVar("U")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Contest(Generic[T]):
+class Contest(Generic[_Answer]):
     """What is the candidate's and what is the champion's: models, answers, or what was learnt.
 
     `champion` is None at the bootstrap, and where the champion has nothing of the kind.
     """
 
-    candidate: T
-    champion: T | None = None
+    candidate: _Answer
+    champion: _Answer | None = None
 
-    def map(self, of: Callable[[T], U]) -> Contest[U]:
+    def map(self, of: Callable[[_Answer], U]) -> Contest[U]:
         """Return what a function says of either."""
         return Contest(
             candidate=of(self.candidate),

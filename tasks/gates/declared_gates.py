@@ -12,7 +12,7 @@ import numpy as np
 from tasks.arrays import Floats
 from tasks.gates.bootstrap import Blocks
 from tasks.gates.contest import Contest
-from tasks.gates.gate_result import NO_CHAMPION, GateResult, bounded, guarded, verdict
+from tasks.gates.gate_result import NO_CHAMPION, GateResult, bounded_gate, guarded, verdict
 from tasks.gates.losses import LOSSES, Scored, loss
 from tasks.spec.gate_options import MORE_IS_BETTER, Gate, Gates
 
@@ -83,7 +83,7 @@ class Comparison:
 
     def _judged(self, gate: Gate) -> tuple[bool, str]:
         if gate.at_most is not None or gate.at_least is not None:
-            absolute = bounded(self.metric, self.candidate, gate, self.champion)
+            absolute = bounded_gate(self.metric, self.candidate, gate, self.champion)
             return absolute.passed, absolute.reason
         if self.interval is None or self.champion is None:
             return True, NO_CHAMPION

@@ -87,12 +87,12 @@ def unleaked(spec: ModelSpec, rows: TrainingRows, cut: Cut) -> list[GateResult]:
 
 
 def _learnt(model: Any) -> calibration_defects.Learnt:
-    return calibration_defects.Learnt(calibration.slopes(model), absent.learnt(model))
+    return calibration_defects.Learnt(calibration.slopes(model), absent.learnt_classes(model))
 
 
 def _prepared(contender: Contender) -> soundness.Preprocessing:
     model = contender.model
-    made = preprocessing.structure(model), preprocessing.whole(model)
+    made = preprocessing.structure(model), preprocessing.preprocessing_of(model)
     structure, whole = (short(digest(part)) for part in made)
     return soundness.Preprocessing(structure, whole, contender.spec_digest)
 

@@ -90,7 +90,7 @@ def _finite(result: GateResult) -> GateResult:
     return GateResult(result.name, "failed", why, slice=result.slice, rows=result.rows, **kept)
 
 
-def bounded(name: str, value: float, gate: Gate, champion: float | None = None) -> GateResult:
+def bounded_gate(name: str, value: float, gate: Gate, champion: float | None = None) -> GateResult:
     """Return whether a figure stays within an absolute bound.
 
     The bound is the owner's word, so it holds where the champion is beyond it too; that is said.

@@ -58,9 +58,9 @@ def judge_recalibrated(
     """
     cut = cut_unfitted(len(rows), calibrate=spec.calibration.share, judge=spec.training.judge)
     judged, classes = rows.at(cut.judge), spec.label.names
-    decision = scoring.decide(candidate.model, rows.frame)
+    decision = scoring.decision_values(candidate.model, rows.frame)
     need_finite(decision)
-    before = scoring.decide(champion.model, judged.frame)
+    before = scoring.decision_values(champion.model, judged.frame)
     both = Contest(
         candidate=answers(candidate.model, decision[cut.judge], judged.label),
         champion=answers(champion.model, before, judged.label),
@@ -86,7 +86,9 @@ def judge_recalibrated(
             hinge_gap=metrics.hinge_gap,
             support_vectors=metrics.support_vectors,
             fitted_rows=metrics.fitted_rows,
-            warnings=tuple(absent.warnings(spec, rows.label, cut, absent.learnt(candidate.model))),
+            warnings=tuple(
+                absent.warnings(spec, rows.label, cut, absent.learnt_classes(candidate.model))
+            ),
         ),
         reference=replace(
             reference,

@@ -11,7 +11,7 @@ from tasks.arrays import Floats
 from tasks.classifier.margins import hinge
 from tasks.drift.constant import least_hinge
 from tasks.gates.contest import Contest
-from tasks.gates.gate_result import NO_CHAMPION, GateResult, bounded, verdict
+from tasks.gates.gate_result import NO_CHAMPION, GateResult, bounded_gate, verdict
 from tasks.gates.losses import LOSSES, NotComputable, Scored
 from tasks.spec.gate_options import Gates
 
@@ -111,7 +111,7 @@ def bounds(gates: Gates, candidate: Scored, fitted: Floats) -> list[GateResult]:
         "support_vectors": float(vectors),
         "support_vector_share": vectors / max(len(fitted), 1),
     }
-    return [bounded(name, figures[name], gate) for name, gate in asked]
+    return [bounded_gate(name, figures[name], gate) for name, gate in asked]
 
 
 def scoring_time(

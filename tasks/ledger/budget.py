@@ -9,7 +9,7 @@ from typing import Any
 from tasks.drift.catalogue import HINGE_LOSS
 from tasks.drift.error_budget import BudgetSpent, MetricSeen, metric_of, metric_of_losses, spent
 from tasks.drift.loss_sums import Losses
-from tasks.drift.reference import from_json
+from tasks.drift.reference import reference_from_json
 from tasks.ledger.records import Candidate, Observation
 from tasks.ledger.status import Status
 from tasks.spec.model import ModelSpec
@@ -97,7 +97,7 @@ def _rates(classes: Mapping[str, Mapping[str, float | None]], name: str) -> tupl
 def _reference(spec: ModelSpec, candidate: Candidate | None) -> float | None:
     if spec.slo is None or candidate is None:
         return None
-    accepted = from_json(candidate.reference).summary
+    accepted = reference_from_json(candidate.reference).summary
     classes = [accepted.classes.get(str(name), Losses()) for name in spec.label.classes]
     return metric_of_losses(spec.slo, accepted.losses, classes, spec.gates.costs)
 

@@ -89,7 +89,7 @@ def link(before: Link | None, table_name: str, row: Row) -> Link:
     return Link(position, table_name, row["id"], hashlib.sha256(canonical.encode()).hexdigest())
 
 
-def fault(trail: Trail) -> str | None:
+def chain_fault(trail: Trail) -> str | None:
     """Return a sentence on the first row that is not as it was recorded; None if all are.
 
     Rows taken off the end together with their links are missed by whoever kept a head alone.

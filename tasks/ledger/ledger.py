@@ -360,7 +360,7 @@ class Ledger:
 def _opened(url: str) -> Ledger:
     ledger = Ledger(url)
     try:
-        migrations.require(ledger._engine)
+        migrations.make_ready(ledger._engine)
     except BaseException:
         ledger._engine.dispose()
         raise
@@ -417,7 +417,7 @@ def _loaded(kind: type[Any], row: sa.RowMapping, name: str) -> Any:
     if name not in formats.COLUMNS:
         return row[name]
     what = f"{name} of {kind.__name__.lower()} {row['id']} of {row['model']}"
-    return formats.load(what, row[name], formats.COLUMNS[name])
+    return formats.load_stored(what, row[name], formats.COLUMNS[name])
 
 
 def _require_same(earlier: Any, later: Any, but: tuple[str, ...]) -> None:

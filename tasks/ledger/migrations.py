@@ -19,7 +19,7 @@ class OtherSchema(Unusable):
     """A ledger that another release wrote: names the numbers and the way out."""
 
 
-def number(link: sa.Connection) -> int | None:
+def schema_number(link: sa.Connection) -> int | None:
     """Return the number of the ledger's schema; None if there is no ledger.
 
     0 are tables without a number, which is how release 0.1 left them.
@@ -31,7 +31,7 @@ def number(link: sa.Connection) -> int | None:
     return 0 if there & META.tables.keys() else None
 
 
-def require(engine: sa.Engine) -> None:
+def make_ready(engine: sa.Engine) -> None:
     """Make an empty ledger ready; leave the one of another release as it is.
 
     Raises
@@ -40,7 +40,7 @@ def require(engine: sa.Engine) -> None:
         If the ledger's schema is older or newer than this code.
     """
     with engine.connect() as link:
-        found = number(link)
+        found = schema_number(link)
     if found is not None and found < SCHEMA:
         wrote = f"has schema {found}" if found else "has no schema number, as release 0.1 left it"
         raise OtherSchema(
@@ -61,11 +61,11 @@ def upgrade(engine: sa.Engine) -> None:
         If a newer release wrote the ledger, or one from before the first release.
     """
     with engine.connect() as link:
-        if number(link) == SCHEMA and triggers.protected(link, META):
+        if schema_number(link) == SCHEMA and triggers.protected(link, META):
             return  # most often; and whoever may only read and insert needs no more
     with engine.begin() as link:
         triggers.alone(link, "tables")
-        found = number(link) or 0
+        found = schema_number(link) or 0
         if found > SCHEMA:
             raise OtherSchema(
                 f"the ledger {_named(engine)} was written by a newer Gatelatch: it has schema "

@@ -59,7 +59,7 @@ def seal(model: str, link: Link) -> Seal:
         If there is none.
     """
 
-    key = keyring.writing()
+    key = keyring.writing_key()
     made = key.sign(statement(model, link.position, link.digest), signatures.ecdsa())
     signer = keyring.fingerprint(key.public_key())
     return Seal(link.position, signer, b64encode(made).decode())
@@ -126,7 +126,7 @@ def _adoptions(trail: Trail) -> list[tuple[Link, Row]]:
     return [(link, row) for link, row in rows if row and link.table_name == "adoptions"]
 
 
-def fault(model: str, trail: Trail, keys: Trusted) -> str | None:
+def seal_fault(model: str, trail: Trail, keys: Trusted) -> str | None:
     """Return a sentence on the first row that no allowed key signed; None if all are signed.
 
     Of rows in unread tables only the newest is looked at. Whoever writes a row has looked at the

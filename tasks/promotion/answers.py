@@ -42,7 +42,7 @@ def strangers(spec: ModelSpec, users: Mapping[str, str]) -> list[str]:
     return told
 
 
-def read(
+def answer_of(
     spec: ModelSpec, proposal: Proposal, step: str, response: Mapping[str, Any] | None
 ) -> tuple[str, str, str]:
     """Return (answer, by, comment) of a response to one step.

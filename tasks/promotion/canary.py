@@ -35,7 +35,9 @@ class Worse:
     silence: str | None = None
 
 
-def due(known: Status, observations_of: Callable[[int], Iterable[Observation]]) -> Worse | None:
+def canary_due(
+    known: Status, observations_of: Callable[[int], Iterable[Observation]]
+) -> Worse | None:
     """Return the rollback that is asked for; None if none is, or one is live already.
 
     What a person started by hand holds up none. Only a version with a lower number is gone back to,
@@ -72,7 +74,7 @@ def _worse_than(
         for pair in pairs(observations_of(new.version), observations_of(target), since)
         if served(pair, target) or pair.new.numbers.scored_by is None
     ]
-    judged = [(pair, reading(spec, pair, new, old)) for pair in both]
+    judged = [(pair, said_by_pair(spec, pair, new, old)) for pair in both]
     latch = fold(spec.model, [r for _, r in judged], refusals(known), spec.latch).now
     if latch.state != "open" or latch.episode is None:
         return None
@@ -98,7 +100,7 @@ def served(pair: Pair, version: int | None) -> bool:
     return scored_by is not None and version in scored_by.versions
 
 
-def reading(spec: ModelSpec, pair: Pair, new: Candidate, old: Candidate) -> Reading:
+def said_by_pair(spec: ModelSpec, pair: Pair, new: Candidate, old: Candidate) -> Reading:
     """Return what a window that both served says against the new version.
 
     With labels it breaches if the hinge loss is above the old one's by what matters to the owner

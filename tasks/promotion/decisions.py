@@ -11,7 +11,6 @@ from typing import Any
 from tasks.audit import heads, verification
 from tasks.ledger import evidence, status
 from tasks.ledger.ledger import Conflict, Ledger
-from tasks.ledger.records import PROPOSER as PROPOSER
 from tasks.ledger.records import Decision, Proposal
 from tasks.promotion import answers, questions
 from tasks.promotion.proposals import NotApproved, candidate_of, ended, proposal_of, still_stands
@@ -65,7 +64,7 @@ def decide(
     Parameters
     ----------
     response
-        As `answers.read` takes it.
+        As `answer_of` takes it.
 
     Raises
     ------
@@ -79,7 +78,7 @@ def decide(
         return earlier
     asked = proposal_of(known, proposal)
     shown = evidence_of(known, proposal, step)
-    answer, by, comment = answers.read(spec, asked, step, response)
+    answer, by, comment = answers.answer_of(spec, asked, step, response)
     if answer == "approved":
         why = questions.unasked(spec, ledger, proposal, step, shown, by)
         answer, comment = ("invalid", why) if why else (answer, comment)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Literal
 
 from tasks.ledger.records import Observation
 
@@ -52,13 +52,6 @@ class Outlook:
     diagnosis: str | None = None
     problem: str | None = None
 
-    def as_json(self) -> dict[str, Any]:
-        """Return it ready for JSON; figures alone, no row."""
-        told = asdict(self)
-        if self.estimate is not None:
-            told["estimate"]["since"] = self.estimate.since.isoformat()
-        return told
-
     @property
     def sentence(self) -> str:
         """Return for people what to expect; without a full stop."""
@@ -86,14 +79,6 @@ class Outlook:
                 f"fit gains {range_} {by} {rows}"
             )
         return said
-
-
-def from_json(kept: Mapping[str, Any]) -> Outlook:
-    """Return what `Outlook.as_json` gave."""
-    found = kept["estimate"]
-    if found is not None:
-        found = Estimate(**{**found, "since": datetime.fromisoformat(found["since"])})
-    return Outlook(found, kept["diagnosis"], kept["problem"])
 
 
 def _points(low: float, high: float) -> str:

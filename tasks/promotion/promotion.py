@@ -42,7 +42,7 @@ def promote(spec: ModelSpec, proposal: str) -> Promotion:
     verification.require(ledger, spec.model, whole=True)
     known = status.read(spec, ledger)
     asked = approved(spec, ledger, proposal, "promote")
-    shadow_wait.require(spec, ledger, proposal)
+    shadow_wait.require_shadow(spec, ledger, proposal)
     candidate = candidate_of(known, proposal)
     approval = decision_on(ledger, spec, proposal, "promote")
     shown = evidence_of(known, proposal, "promote")

@@ -12,8 +12,7 @@ from tasks.drift.latch import LatchKind
 from tasks.errors import Final
 from tasks.ledger import status
 from tasks.ledger.ledger import Ledger
-from tasks.ledger.records import PROPOSER as PROPOSER
-from tasks.ledger.records import Candidate, Decision, Proposal
+from tasks.ledger.records import PROPOSER, Candidate, Decision, Proposal
 from tasks.promotion import answers
 from tasks.spec.model import ModelSpec
 from tasks.spec.windows import latest_complete, window_at

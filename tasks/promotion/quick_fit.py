@@ -69,7 +69,7 @@ def estimate(
     balanced = spec.training.weighting == "balanced"
     weight = _alike(truth) if balanced else np.ones(len(truth))
     theirs = weight * _right(decide(rows), truth)
-    ours = weight * _right(scoring.decide(fitted, rows), truth)
+    ours = weight * _right(scoring.decision_values(fitted, rows), truth)
     gain = ours - theirs
     low, high = Blocks.for_series(gain, spec.training.seed).interval(gain, _confidence(spec))
     return Estimate(

@@ -73,7 +73,7 @@ def _variance(seen: SeenBeside) -> float:
     return float(seen.spread.design_effects["hinge"] * variance / own)
 
 
-def due(
+def return_due(
     known: Status, observations_of: Callable[[int], Iterable[Observation]]
 ) -> canary.Worse | None:
     """Return the rollback that is asked for; None if none is, or one is live already.

@@ -17,7 +17,9 @@ from tasks.spec.policy_options import LatchPolicy, Opening
 from tasks.spec.windows import Window, labels_awaited_until
 
 CONFIDENCE = 0.95  # that a candidate which is as good as the champion passes, all windows together
-PATIENCE = 3  # times `shadow.windows` of insufficient windows, then nothing is expected of it
+SHADOW_PATIENCE = (
+    3  # times `shadow.windows` of insufficient windows, then nothing is expected of it
+)
 
 ShadowAnswer = Literal["waiting", "passed", "failed", "superseded"]
 
@@ -73,7 +75,7 @@ def judge_shadow(
     for pair in pairs(new, theirs, candidate.trained_until):
         if pair.new.verdict == "insufficient":
             useless += 1
-            if useless == PATIENCE * needed:
+            if useless == SHADOW_PATIENCE * needed:
                 told = f"{_done(counted, needed)}, and {useless} were insufficient; the newest: "
                 return Outcome("failed", told + pair.new.reason, tuple(counted))
         elif pair.labelled or not spec.label.late or now > labels_awaited_until(spec, pair.window):

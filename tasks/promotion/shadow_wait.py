@@ -47,7 +47,7 @@ def look(spec: ModelSpec, proposal: str) -> Outcome:
     return replace(seen, answer=cast(ShadowAnswer, earlier.answer), reason=earlier.comment)
 
 
-def require(spec: ModelSpec, ledger: Ledger, proposal: str) -> None:
+def require_shadow(spec: ModelSpec, ledger: Ledger, proposal: str) -> None:
     """Raise NotApproved unless the candidate passed its shadow windows, if the spec wants any."""
     if spec.shadow.windows:
         decisions.decision_on(ledger, spec, proposal, SHADOW_STEP)

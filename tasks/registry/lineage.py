@@ -38,7 +38,7 @@ def lineage(
         `code`, `commit`, `python` and `packages`: the versions that it was trained with.
     """
     return {
-        formats.KEY: formats.LINEAGE,
+        formats.KEY: formats.LINEAGE_FORMAT,
         "model": spec.model,
         "owner": spec.owner.name,
         "proposal": proposal.proposal,
@@ -60,7 +60,7 @@ def lineage(
         "calibration": spec.calibration.model_dump(mode="json"),
         "preprocessing": {
             "structure": digest(preprocessing.structure(model)),
-            "digest": digest(preprocessing.whole(model)),
+            "digest": digest(preprocessing.preprocessing_of(model)),
         },
         "metrics": dict(metrics),
         "gates": [dict(gate) for gate in gates],

@@ -40,7 +40,7 @@ class Registered:
     artifact_digest: str
 
 
-def register(
+def register_version(
     spec: ModelSpec,
     run_id: str,
     calibrated: Any,
@@ -67,7 +67,7 @@ def register(
         folder = Path(name)
         _write(spec, run_id, calibrated, folder)
         (folder / artifact.LINEAGE_FILE).write_text(json.dumps(record, indent=1))
-        digest = artifact.digest(folder)
+        digest = artifact.folder_digest(folder)
         if not set(_versions(spec.model, run_id, digest)) - set(taken):
             (folder / artifact.SUMS).write_text(artifact.sums(folder))
             signatures.sign(folder)
@@ -160,7 +160,7 @@ def _requirements() -> list[str]:
 
 
 @lru_cache(maxsize=4)
-def load(model: str, version: int, artifact_digest: str) -> Any:
+def load_version(model: str, version: int, artifact_digest: str) -> Any:
     """Return the calibrated model of a registered version, verified.
 
     First the signature over all of its files, then their digest against `artifact_digest`, which
@@ -186,7 +186,7 @@ def lineage_of(model: str, version: int, artifact_digest: str) -> dict[str, Any]
     with _verified(model, version, artifact_digest) as folder:
         record = json.loads((folder / artifact.LINEAGE_FILE).read_text())
         what = f"{artifact.LINEAGE_FILE} of {model} version {version}"
-        return dict(formats.load(what, record, {formats.LINEAGE: formats.as_it_is}))
+        return dict(formats.load_stored(what, record, {formats.LINEAGE_FORMAT: formats.as_it_is}))
 
 
 @contextmanager
@@ -204,7 +204,7 @@ def _verified(model: str, version: int, artifact_digest: str) -> Iterator[Path]:
         (folder / "registered_model_meta").unlink(missing_ok=True)
         try:
             signatures.verify(folder)
-            artifact.require(folder, artifact_digest)
+            artifact.require_files(folder, artifact_digest)
             yield folder
         except (signatures.SignatureRefused, artifact.WrongFiles, ModelRefused) as error:
             raise ModelRefused(f"{named} is refused: {error}; {way_out}") from None

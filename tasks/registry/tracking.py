@@ -19,7 +19,7 @@ from tenacity import retry, retry_if_exception, stop_after_attempt
 
 from tasks import scratch
 from tasks.classifier import skops_file
-from tasks.disk import Unusable, refusal, unwritten
+from tasks.disk import Unusable, disk_refusal, unwritten
 from tasks.errors import Final, Retryable
 from tasks.signing import signatures
 
@@ -106,7 +106,7 @@ def _explained(what: str, way_out: str = "") -> Iterator[None]:
     except Unusable:
         raise
     except (MlflowException, SQLAlchemyError, OSError) as error:
-        if told := refusal(error):
+        if told := disk_refusal(error):
             (reason, remedy), where = told, "where MLflow keeps its database or artifacts"
             raise Unusable(
                 f"{what}: {reason} {where}, or in the temporary folder (TMPDIR); {remedy}, then "
@@ -165,7 +165,7 @@ def persist(write: Callable[..., object], *row: str) -> None:
     write(*row)
 
 
-def prepare() -> None:
+def prepare_store() -> None:
     """Create or upgrade the tables of a tracking store that is a database.
 
     Done once before anything else: several processes that meet an empty SQLite store break it.
@@ -236,7 +236,7 @@ def _put(run_id: str, name: str, content: bytes) -> None:
     with scratch.folder() as folder:
         for path, part in (
             (name, content),
-            (f"{name}.sig", signatures.seal(content, f"{run_id}/{name}")),
+            (f"{name}.sig", signatures.seal_content(content, f"{run_id}/{name}")),
         ):
             Path(folder, path).write_bytes(part)
         with asking(f"{name} cannot be kept in run {run_id}") as client:
@@ -259,11 +259,11 @@ def _get(run_id: str, name: str) -> bytes:
                 for part in (name, f"{name}.sig")
             )
         except MlflowException as error:
-            if refusal(error):
+            if disk_refusal(error):
                 raise unwritten(f"the temporary folder {folder} (TMPDIR)", error) from None
             raise
     try:
-        signatures.check(content, f"{run_id}/{name}", seal)
+        signatures.check_content(content, f"{run_id}/{name}", seal)
     except signatures.SignatureRefused as error:
         raise ModelRefused(f"{error}; {_ANEW}") from None
     return content

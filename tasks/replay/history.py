@@ -20,12 +20,13 @@ from tasks.classifier.training_rows import Facts, TrainingRows, facts_of
 from tasks.data import memory
 from tasks.data.frame import class_indices, feature_frame
 from tasks.data.outside import Outside
-from tasks.data.window_rows import SourceError, batches
+from tasks.data.readers import SourceError
+from tasks.data.window_rows import batches
 from tasks.spec.model import ModelSpec
 from tasks.spec.part import format_duration
 from tasks.spec.rule_options import Validation
 from tasks.spec.windows import Window, stamp, whole_windows, window_at, windows_within
-from tasks.validation.checked_window import validate
+from tasks.validation.checked_window import judge_window
 from tasks.validation.rules import rules_of
 from tasks.validation.suite import Suite, frame_of
 
@@ -116,7 +117,7 @@ class History:
         return means
 
 
-def load(
+def load_history(
     spec: ModelSpec, start: datetime, end: datetime, advance: Callable[[int], None] = lambda _: None
 ) -> History:
     """Return the rows of all whole windows in `[start, end)`, without those of bad content.
@@ -220,7 +221,7 @@ def _bad_rows(
         "validation": Validation(max_quarantined=1, fresh=1),
         "expectations": tuple(e for e in spec.expectations if e.mostly == 1),
     }
-    result = validate(
+    result = judge_window(
         spec.model_copy(update=strict),
         whole,
         rows,

@@ -29,7 +29,7 @@ from tasks.ledger.remembered import Reign, beside, changes, level
 from tasks.promotion.returning import SeenBeside, better
 from tasks.replay.history import History
 from tasks.replay.played import Played, Retrain, Rollback, Step
-from tasks.replay.trained_model import Champion, Trained, train
+from tasks.replay.trained_model import Champion, Trained, train_on_history
 from tasks.spec.model import ModelSpec
 
 
@@ -262,7 +262,7 @@ class _Run:
     ) -> Trained:
         began = perf_counter()
         try:
-            return train(self.spec, self.history, end, span, champion, asked)
+            return train_on_history(self.spec, self.history, end, span, champion, asked)
         finally:
             self.seconds += perf_counter() - began
 

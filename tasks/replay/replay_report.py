@@ -31,7 +31,7 @@ class Report:
     columns: Sequence[Guess] = ()
 
 
-def as_json(report: Report) -> dict[str, Any]:
+def replay_as_json(report: Report) -> dict[str, Any]:
     """Return the report as JSON-ready values: times in ISO 8601, UTC; None where not known."""
     tried = report.tried
     windows, first = tried.history.windows, tried.played.first
@@ -57,7 +57,7 @@ def as_json(report: Report) -> dict[str, Any]:
             "warnings": list(trained.accepted.metrics.warnings),
             "gates": [gate.to_json() for gate in trained.accepted.gates],
         },
-        "advice": advice(tried),
+        "advice": advice_on_trial(tried),
         "slo": _slo(tried),
         "windows": [_window(tried, step) for step in tried.played.steps],
         "retrains": [
@@ -86,7 +86,7 @@ def as_json(report: Report) -> dict[str, Any]:
     }
 
 
-def advice(tried: Trial) -> str | None:
+def advice_on_trial(tried: Trial) -> str | None:
     """Return what to change if nothing can be said of window after window; else None."""
     seen = []
     for step in tried.played.steps:

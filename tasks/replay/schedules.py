@@ -16,7 +16,7 @@ from tasks.arrays import Floats, Ints
 from tasks.classifier import scoring
 from tasks.classifier.training import TrainingError
 from tasks.replay.history import History
-from tasks.replay.trained_model import fit
+from tasks.replay.trained_model import fit_on_history
 from tasks.spec.model import ModelSpec
 
 MOST_FITS = 160  # models in a matrix
@@ -87,7 +87,7 @@ def matrix(
     for start in range(0, count, stride(count)):
         index = first + start
         try:
-            fitted, _, _, places = fit(
+            fitted, _, _, places = fit_on_history(
                 spec,
                 history,
                 history.windows[index].start,
@@ -101,7 +101,7 @@ def matrix(
             rates = np.full((3, count), np.nan)
             if len(frame):
                 with np.errstate(over="ignore", invalid="ignore"):  # rates leave such rows out
-                    decision = scoring.decide(fitted, frame)
+                    decision = scoring.decision_values(fitted, frame)
                 rates[:, start:] = history.rates(decision, index)
             found.append((start, rates, places))
         advance()

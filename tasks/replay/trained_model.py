@@ -44,7 +44,7 @@ class Trained:
     taken: int = 0
 
 
-def fit(
+def fit_on_history(
     spec: ModelSpec, history: History, end: datetime, span: timedelta
 ) -> tuple[Any, pd.DataFrame, Ints, Ints]:
     """Fit on the oldest slice of the rows of `[end - span, end)` whose label is known at `end`.
@@ -69,7 +69,7 @@ def fit(
     return fitted, frame, label, places
 
 
-def train(
+def train_on_history(
     spec: ModelSpec,
     history: History,
     end: datetime,
@@ -84,7 +84,7 @@ def train(
     Parameters
     ----------
     changes
-        When what is to be learnt began; see `spans.fit`.
+        When what is to be learnt began; see `fit_spans`.
 
     Raises
     ------
@@ -93,7 +93,7 @@ def train(
     """
     places = history.labelled(end - span, end, spec.label.delay)
     rows = history.training_rows(places)
-    fitted = spans.fit(spec, rows, Window(end - span, end), changes)
+    fitted = spans.fit_spans(spec, rows, Window(end - span, end), changes)
     learns, cut = rows.at(fitted.cut.calibrate), fitted.cut
     model = calibration.learn(fitted.pipeline, learns.frame, learns.label, spec.calibration.method)
     contest = Contest(

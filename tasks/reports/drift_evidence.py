@@ -10,7 +10,7 @@ from tasks.classifier import capped
 from tasks.drift.catalogue import unit, words
 from tasks.drift.class_spread import QUANTITIES
 from tasks.drift.diagnosis import Diagnosis
-from tasks.drift.reference import from_json
+from tasks.drift.reference import reference_from_json
 from tasks.ledger.figures import Change, WindowFigures
 from tasks.ledger.records import Observation, Proposal
 from tasks.ledger.status import Status
@@ -133,7 +133,7 @@ def _unlabelled(numbers: WindowFigures) -> list[str]:
 def _labelled(known: Status, proposal: Proposal, numbers: WindowFigures) -> list[str]:
     candidate = known.candidate(proposal.champion)
     assert candidate is not None  # what drifts was promoted, so it was registered
-    losses = from_json(candidate.reference).summary.losses
+    losses = reference_from_json(candidate.reference).summary.losses
     rows = [
         (name.replace("_", " "), f"{there:.3f}", f"{(numbers.losses or {})[name]:.3f}")
         for name, there in (losses.rates if losses.rows else {}).items()

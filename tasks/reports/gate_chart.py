@@ -53,7 +53,7 @@ class _Plane:
         return "".join(parts)
 
 
-def reliability(figures: Figures) -> str:
+def reliability_chart(figures: Figures) -> str:
     """Return how often decisions were right against how sure they were, bin by bin."""
     curves = _curves(figures)
     least = min(min(*curve.confidence, *curve.accuracy) for _, curve in curves)

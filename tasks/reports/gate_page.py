@@ -53,11 +53,11 @@ def page_html(spec: ModelSpec, proposal: Proposal, judged: Acceptance) -> str:
         metrics=judged.metrics,
         capped=capped.sentence(judged.metrics.capped, judged.metrics.judged_rows),
         twin=judged.metrics.refit if judged.passed else None,
-        reliability=gate_chart.reliability(judged.figures),
+        reliability=gate_chart.reliability_chart(judged.figures),
         margins=gate_chart.margins(judged.figures),
         interval=gate_chart.interval,
         figure=figure,
-        plain=plain,
+        plain=plain_figure,
     )
 
 
@@ -66,7 +66,7 @@ def figure(value: float | None) -> str:
     return "–" if value is None else f"{value:.3f}"
 
 
-def plain(value: float | None) -> str:
+def plain_figure(value: float | None) -> str:
     """Return a figure that may be a count: without decimals that say nothing."""
     return "–" if value is None else f"{value:.4g}"
 

@@ -29,7 +29,7 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
-def beside(pairs: Iterable[Pair]) -> str:
+def versions_table(pairs: Iterable[Pair]) -> str:
     """Return a table of two versions' windows: the old one's figure → the new one's."""
     head = ("window from", "accuracy", "hinge loss", "change of its limit", "verdict", "rows")
     rows = [

@@ -13,7 +13,7 @@ from tasks.promotion.shadow import Outcome
 from tasks.registry import registry, tracking
 from tasks.reports import brief_links, gate_page, markdown, recalibration_brief
 from tasks.reports.drift_evidence import of_capped
-from tasks.reports.markdown import as_text, beside, table
+from tasks.reports.markdown import as_text, table, versions_table
 from tasks.spec.gate_options import MORE_IS_BETTER
 from tasks.spec.model import ModelSpec
 from tasks.spec.part import format_duration
@@ -85,7 +85,7 @@ def _same_file(known: Status, candidate: Candidate) -> list[str]:
 
 def _shadow(shadow: Outcome) -> list[str]:
     told = f"**In shadow beside the champion:** {shadow.reason}."
-    return [told, beside(shadow.compared)] if shadow.compared else [told]
+    return [told, versions_table(shadow.compared)] if shadow.compared else [told]
 
 
 def _verdicts(gates: Sequence[GateResult]) -> str:
@@ -179,7 +179,7 @@ def _gap(gate: GateResult) -> float | None:
 
 
 def _names(spec: ModelSpec) -> set[str]:
-    return {name for name, _ in spec.gates.declared()} | recalibration_brief.GATES
+    return {name for name, _ in spec.gates.declared()} | recalibration_brief.RECALIBRATION_GATES
 
 
 def _figure(value: float | None) -> str:

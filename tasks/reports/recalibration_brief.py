@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tasks.drift.reliability_table import from_json
+from tasks.drift.reliability_table import reliability_from_json
 from tasks.ledger.figures import HeldProbabilities
 from tasks.ledger.records import Observation, Proposal
 from tasks.reports.markdown import as_text, table
 from tasks.spec.model import ModelSpec
 from tasks.spec.part import format_duration
 
-GATES = frozenset({"same_decisions", "better_calibrated", "brier_kept"})  # of a recalibration
+RECALIBRATION_GATES = frozenset(
+    {"same_decisions", "better_calibrated", "brier_kept"}
+)  # of a recalibration
 _SHOWN_CLASSES = 6
 _LEAST = 10  # rows of a tenth that is shown
 
@@ -87,7 +89,7 @@ def _title(s: Mapping[str, Any]) -> str:
 
 def _bins(kept: Mapping[str, Any]) -> list[tuple[str, ...]]:
     """Return mean probability, frequency and rows of each tenth of the probabilities."""
-    table = from_json(kept)
+    table = reliability_from_json(kept)
     parts = (table.rows, table.weight, table.probability, table.happened)
     tenths = zip(*(sums.reshape(10, -1).sum(axis=1) for sums in parts), strict=True)
     return [

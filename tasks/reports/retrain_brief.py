@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
-from typing import Any
 
 from tasks.drift.episode import breach_of
 from tasks.ledger.budget import error_budget_of
 from tasks.ledger.records import Proposal
 from tasks.ledger.status import Status
-from tasks.promotion import outlook
+from tasks.promotion.counted_rows import CountedRows
+from tasks.promotion.proposal_reason import ProposalReason
 from tasks.reports import recalibration_brief
 from tasks.reports.brief_links import links, seen_windows
 from tasks.reports.drift_evidence import SHOWN_CLASSES, days_of, evidence_of_drift, shown_windows
@@ -21,9 +20,9 @@ from tasks.spec.windows import Window
 
 
 def retrain(
-    known: Status, proposal: Proposal, run_link: str, rows: Mapping[str, Any] | None = None
+    known: Status, proposal: Proposal, run_link: str, rows: CountedRows | None = None
 ) -> tuple[str, str]:
-    """Return subject and body of the request to retrain; `rows` as `ready.count` returns them."""
+    """Return subject and body of the request to retrain; `rows` are what these hold."""
     spec = known.spec
     if proposal.kind == "recalibrate":
         seen = seen_windows(known, proposal)
@@ -58,12 +57,11 @@ def _what_drifted(known: Status, proposal: Proposal) -> str:
     )
 
 
-def _to_learn(known: Status, proposal: Proposal, rows: Mapping[str, Any] | None) -> list[str]:
+def _to_learn(known: Status, proposal: Proposal, rows: CountedRows | None) -> list[str]:
     """Return since when there is something to learn, of how many rows, and what was waited for."""
-    if rows is None or "change" not in rows or not proposal.episode:
+    if rows is None or rows.change is None or not proposal.episode:
         return []
-    since = datetime.fromisoformat(rows["change"]["since"])
-    counts: Mapping[str, int] = rows["change"]["labelled"]
+    since, counts = rows.change.since, rows.change.labelled
     classes = ", ".join(f"{count:,} of class {as_text(name)}" for name, count in counts.items())
     if len(counts) > SHOWN_CLASSES:
         classes = f"of the rarest class {_rarest(counts)}"
@@ -78,10 +76,10 @@ def _to_learn(known: Status, proposal: Proposal, rows: Mapping[str, Any] | None)
     ]
 
 
-def _expected(rows: Mapping[str, Any] | None) -> list[str]:
-    if rows is None or "outlook" not in rows:
+def _expected(rows: CountedRows | None) -> list[str]:
+    if rows is None or rows.outlook is None:
         return []
-    said = as_text(outlook.from_json(rows["outlook"]).sentence.rstrip(".: "))
+    said = as_text(rows.outlook.sentence.rstrip(".: "))
     return [f"**Would a retrain help?** {said[0].upper()}{said[1:]}."]
 
 
@@ -91,7 +89,7 @@ def _budget(known: Status) -> list[str]:
 
 
 def _found_by(proposal: Proposal) -> str:
-    if "backfill" not in proposal.reason:
+    if ProposalReason.parse(proposal.reason).backfill is None:
         return ""
     return f" This is past drift: {as_text(proposal.reason)}."
 
@@ -123,13 +121,13 @@ def _if_refused(spec: ModelSpec, proposal: Proposal) -> str:
     )
 
 
-def _rows(rows: Mapping[str, Any] | None) -> list[str]:
+def _rows(rows: CountedRows | None) -> list[str]:
     """Return what the proposal's rows hold, part by part."""
     if rows is None:
         return []
-    names = {"fit": "fit", "calibrate": "calibrate", "judge": "judge (newest)"}
-    parts = {name: rows[part] for part, name in names.items() if sum(rows[part].values())}
-    classes = list(rows["judge"])
+    named = {"fit": rows.fit, "calibrate": rows.calibrate, "judge (newest)": rows.judge}
+    parts = {name: counts for name, counts in named.items() if sum(counts.values())}
+    classes = list(rows.judge)
     head = ["rows to", "labelled"]
     cells = [[name, f"{sum(counts.values()):,}"] for name, counts in parts.items()]
     if len(classes) <= SHOWN_CLASSES:
@@ -138,12 +136,12 @@ def _rows(rows: Mapping[str, Any] | None) -> list[str]:
     else:
         head.append("of the rarest class")
         cells = [[*row, _rarest(parts[row[0]])] for row in cells]
-    out = f"; {rows['quarantined']:,} are quarantined" if rows["quarantined"] else ""
-    counted = f"{rows['labelled']:,} labelled of {rows['rows']:,}{out}"
+    out = f"; {rows.quarantined:,} are quarantined" if rows.quarantined else ""
+    counted = f"{rows.labelled:,} labelled of {rows.rows:,}{out}"
     return [
         f"**The rows are there:** {counted}.",
         table(head, cells),
-        *bullets("To know beforehand", rows.get("warnings", ())),
+        *bullets("To know beforehand", rows.warnings),
     ]
 
 

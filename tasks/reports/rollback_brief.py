@@ -9,13 +9,13 @@ from tasks.ledger.status import Status
 from tasks.promotion.canary import served
 from tasks.promotion.paired import pairs
 from tasks.reports.brief_links import links
-from tasks.reports.markdown import as_text, beside
+from tasks.reports.markdown import as_text, versions_table
 from tasks.spec.part import format_duration
 
 _SHOWN = 12  # windows of an earlier champion that was only measured beside
 
 
-def rollback(
+def ask_for_rollback(
     known: Status,
     proposal: Proposal,
     new: Iterable[Observation],
@@ -36,7 +36,7 @@ def rollback(
     since = known.effective_from(known.promotions[-1].effective_from)
     parts = [
         *(_served(spec.model, proposal) if serves else _returned(known, proposal)),
-        beside(shown if serves else shown[-_SHOWN:]),
+        versions_table(shown if serves else shown[-_SHOWN:]),
         f"**If you approve:** version {proposal.target} is champion for windows from "
         f"{since:%Y-%m-%d %H:%M} UTC on, with its own reference, and the latch rests for "
         f"{spec.latch.rest_told}. Let production score with it{' alone' if serves else ''}.",

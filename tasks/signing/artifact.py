@@ -34,7 +34,7 @@ def model_digest(model: Any) -> str:
     return _sha256(skops_file.dump(model))
 
 
-def files(folder: Path) -> dict[str, str]:
+def file_digests(folder: Path) -> dict[str, str]:
     """Return the SHA-256 of every file of a folder but the signature, by its path in the folder."""
     found = sorted(p for p in folder.rglob("*") if p.is_file())
     named = {p.relative_to(folder).as_posix(): _sha256(p.read_bytes()) for p in found}
@@ -43,15 +43,15 @@ def files(folder: Path) -> dict[str, str]:
 
 def sums(folder: Path) -> str:
     """Return the files and their digests, in the layout of `sha256sum`; not that of SUMS itself."""
-    return "".join(f"{d}  {name}\n" for name, d in files(folder).items() if name != SUMS)
+    return "".join(f"{d}  {name}\n" for name, d in file_digests(folder).items() if name != SUMS)
 
 
-def digest(folder: Path) -> str:
+def folder_digest(folder: Path) -> str:
     """Return the artifact digest of a model folder: 64 hex digits, `sha256sum SHA256SUMS`."""
     return _sha256(sums(folder).encode())
 
 
-def require(folder: Path, expected: str) -> None:
+def require_files(folder: Path, expected: str) -> None:
     """Return if the folder holds exactly the files of this digest, and no kind that is not ours.
 
     Raises
@@ -62,7 +62,7 @@ def require(folder: Path, expected: str) -> None:
     strangers = sorted(p.name for p in folder.rglob("*") if p.name not in _KNOWN)
     if strangers:
         raise WrongFiles(f"{', '.join(strangers)} does not belong to a model")
-    found = digest(folder)
+    found = folder_digest(folder)
     if found != expected:
         raise WrongFiles(
             f"it is another candidate than the accepted one: digest {found[:12]} where the ledger "

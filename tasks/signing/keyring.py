@@ -57,7 +57,7 @@ def answer_paths() -> list[Path]:
     return [_beside(own)] if own else []
 
 
-def prepare() -> None:
+def create_keys() -> None:
     """Create the pairs of keys that are not there.
 
     Not on a machine that was told whom to trust: it only verifies. Beside the answers' key goes the
@@ -117,7 +117,7 @@ def private() -> ec.EllipticCurvePrivateKey:
     return _private(private_path())
 
 
-def writing() -> ec.EllipticCurvePrivateKey:
+def writing_key() -> ec.EllipticCurvePrivateKey:
     """Return the key that signs what this process writes into the ledger. Raises KeyUnusable.
 
     The workers' if it is here, else the one for people's answers.

@@ -11,7 +11,7 @@ from typing import Any
 
 from tasks.errors import Final
 from tasks.signing import keyring
-from tasks.signing.artifact import SIGNATURE, files
+from tasks.signing.artifact import SIGNATURE, file_digests
 
 
 class SignatureRefused(Final):
@@ -68,7 +68,7 @@ def _differences(folder: Path) -> str:
         signed = {r["name"]: r["digest"] for r in resources}
     except (ValueError, KeyError, TypeError):
         return "it cannot be read"
-    there = files(folder)
+    there = file_digests(folder)
     return ", ".join(
         [f"{name} was changed" for name in signed if there.get(name, signed[name]) != signed[name]]
         + [f"{name} is missing" for name in signed if name not in there]
@@ -99,12 +99,12 @@ def _trusted() -> str:
     return ", ".join(map(str, keyring.public_paths()))
 
 
-def seal(content: bytes, place: str) -> bytes:
+def seal_content(content: bytes, place: str) -> bytes:
     """Return a signature over content and the place that it belongs to, such as `run/name`."""
     return keyring.private().sign(_statement(content, place), ecdsa())
 
 
-def check(content: bytes, place: str, sealed: bytes) -> None:
+def check_content(content: bytes, place: str, sealed: bytes) -> None:
     """Return if this very content was sealed for this very place.
 
     Raises

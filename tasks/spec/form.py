@@ -62,7 +62,7 @@ _FIRST = {
     "shadow": "windows",
     "approval": "retrain promote rollback timeout proposer",
 }
-FIRST = frozenset(
+FIRST_OPTIONS = frozenset(
     f"{part}.{name}".lstrip(".") for part, names in _FIRST.items() for name in names.split()
 )
 
@@ -77,7 +77,7 @@ def canonical(spec: BaseModel) -> dict[str, Any]:
 def _leave_out(part: BaseModel, content: dict[str, Any], path: str) -> None:
     for name, option in type(part).model_fields.items():
         value, here = getattr(part, name), f"{path}.{name}".lstrip(".")
-        if here not in FIRST and _as_it_came(here, option, value, content[name]):
+        if here not in FIRST_OPTIONS and _as_it_came(here, option, value, content[name]):
             del content[name]
             continue
         for inner, its_content in _parts(value, content[name]):

@@ -24,7 +24,7 @@ _SHOWN = 20  # mistakes of one file
 _LENGTH = 120  # characters of a value or YAML path in a mistake
 
 
-def load(path: Path) -> ModelSpec:
+def load_spec(path: Path) -> ModelSpec:
     """Read one model spec.
 
     Raises
@@ -43,7 +43,7 @@ def load(path: Path) -> ModelSpec:
 
 def _load(path: Path) -> ModelSpec:
     try:
-        raw = spec_yaml.parse(spec_yaml.read(path))
+        raw = spec_yaml.parse(spec_yaml.text_of_file(path))
     except OSError as error:
         raise SpecError(
             f"{path}: cannot be read: {error.strerror}; make it a readable file, or remove it"
@@ -75,7 +75,9 @@ def checked(raw: Any, origin: str) -> ModelSpec:
     try:
         return ModelSpec.model_validate(raw)
     except ValidationError as error:
-        raise SpecError(_listed(origin, [explain(item) for item in error.errors()])) from None
+        raise SpecError(
+            _listed(origin, [explain_mistake(item) for item in error.errors()])
+        ) from None
 
 
 def _listed(origin: object, lines: list[str]) -> str:
@@ -99,7 +101,7 @@ def models_folder() -> Path:
     return Path(os.environ.get("GATELATCH_MODELS") or default)
 
 
-def listed(folder: Path) -> tuple[list[Path], list[str]]:
+def list_specs(folder: Path) -> tuple[list[Path], list[str]]:
     """Return the model specs of a folder by name, and what is wrong with it and other files.
 
     Hidden files are left alone: editors and Kubernetes keep theirs there.
@@ -124,11 +126,11 @@ def listed(folder: Path) -> tuple[list[Path], list[str]]:
 
 def load_all(folder: Path | None = None) -> tuple[list[ModelSpec], list[str]]:
     """Return the usable specs of the models folder, by name, and what is wrong with the others."""
-    paths, mistakes = listed(folder or models_folder())
+    paths, mistakes = list_specs(folder or models_folder())
     usable = []
     for path in paths:
         try:
-            usable.append(load(path))
+            usable.append(load_spec(path))
         except SpecError as error:
             mistakes.append(str(error))
     return usable, mistakes
@@ -137,17 +139,17 @@ def load_all(folder: Path | None = None) -> tuple[list[ModelSpec], list[str]]:
 def find(model: str) -> ModelSpec:
     """Read the spec of the model of this name. Raises SpecError, naming the models there are."""
     folder = models_folder()
-    paths, mistakes = listed(folder)
+    paths, mistakes = list_specs(folder)
     # Compared with what is there, not put together to a path: a name may be any text.
     for path in paths:
         if path.name == f"{model}.yaml":
-            return load(path)
+            return load_spec(path)
     known = ", ".join(path.stem for path in paths) or "none"
     told = "".join(f"\n{said}" for said in mistakes)
     raise SpecError(_printable(f"no model {model[:200]!r} in {folder}; there are: {known}{told}"))
 
 
-def explain(item: Any) -> str:
+def explain_mistake(item: Any) -> str:
     """Return a mistake that pydantic found in one line: YAML path, value, reason and remedy."""
     path = _short(".".join(str(part) for part in item["loc"])) or "(whole file)"
     value = item["input"]

@@ -37,7 +37,7 @@ class UnreadableYaml(Final, ValueError):
         self.at_path = at_path
 
 
-def read(path: Path) -> str:
+def text_of_file(path: Path) -> str:
     """Return the text of a file that is a regular one, or a link to one, and not too large.
 
     Raises

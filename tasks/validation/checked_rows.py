@@ -8,27 +8,23 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tasks import scratch
+from tasks import formats, scratch
 from tasks.data import keys
 from tasks.data.digest import Digest
 from tasks.data.outside import Outside
 from tasks.data.readers import SourceChanged, SourceError
 from tasks.data.served_by import ScoredBy, ServedCount
 from tasks.data.window_rows import batches
-from tasks.errors import Final
 from tasks.spec.model import ModelSpec
 from tasks.spec.windows import Window
-from tasks.validation.checked_window import WindowOutcome, validate
+from tasks.validation.checked_window import WindowOutcome, judge_window
 from tasks.validation.quarantine import Quarantine, quarantined_rows
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 CHECKED_FORMAT = 1  # of the JSON; release 0.1 wrote the same without a number
-
-
-class OtherChecked(Final, ValueError):
-    """What was checked was stored by other code."""
+_AGAIN = "clear this run from its first task on to check them again"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,12 +59,16 @@ class Checked(WindowOutcome):
 
     @classmethod
     def from_json(cls, raw: Mapping[str, Any]) -> Checked:
-        """Return what `to_json` wrote. Raises OtherChecked if other code wrote it."""
-        if raw.get("format", CHECKED_FORMAT) != CHECKED_FORMAT:
-            raise OtherChecked(
-                f"the rows were checked by other code (format {raw['format']}, this code reads "
-                f"{CHECKED_FORMAT}); clear this run from its first task on to check them again"
-            )
+        """Return what `to_json` wrote. Raises formats.OtherFormat if it cannot."""
+        return formats.load_stored(
+            "check of the rows",
+            raw,
+            {CHECKED_FORMAT: cls._read},
+            newer=f"install that release, or {_AGAIN}",
+        )
+
+    @classmethod
+    def _read(cls, raw: Mapping[str, Any]) -> Checked:
         return cls(
             problem=raw["problem"],
             rows=raw["rows"],
@@ -83,7 +83,7 @@ class Checked(WindowOutcome):
         )
 
 
-def check(spec: ModelSpec, window: Window, constants: Mapping[str, float]) -> Checked:
+def check_rows(spec: ModelSpec, window: Window, constants: Mapping[str, float]) -> Checked:
     """Check the rows of any interval, and put the bad ones in quarantine.
 
     Parameters
@@ -102,7 +102,7 @@ def check(spec: ModelSpec, window: Window, constants: Mapping[str, float]) -> Ch
     with scratch.folder() as folder, Quarantine(folder) as bad:
         try:
             repeated = keys.repeated_keys(lambda: batches(spec, window, [spec.source.key]))
-            outcome = validate(
+            outcome = judge_window(
                 spec,
                 window,
                 scored.tap(batches(spec, window, digest=digest, outside=outside)),

@@ -44,7 +44,7 @@ class WindowOutcome:
     warnings: tuple[str, ...]
 
 
-def validate(
+def judge_window(
     spec: ModelSpec,
     window: Window,
     batches: Iterable[pa.RecordBatch],

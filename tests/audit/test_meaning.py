@@ -148,7 +148,7 @@ def test_a_version_that_is_the_candidate_of_two_proposals_is_found(ledger: Ledge
     approve(ledger, "p2", "retrain")
     rows = forging.written(ledger.trail("churn"))
     twice = {**ledger.trail("churn").rows["candidates", 1], "id": 2, "proposal": "p2"}
-    found = str(meaning.fault(forging.relinked([*rows, ("candidates", twice)], {})))
+    found = str(meaning.meaning_fault(forging.relinked([*rows, ("candidates", twice)], {})))
     assert "version 1 is the candidate of p1" in found
 
 
@@ -160,7 +160,7 @@ def test_a_promotion_after_its_proposal_was_ended_is_found(ledger: Ledger) -> No
     move(ledger, "p1", 1, None, "ada")
     promoted = forging.written(ledger.trail("churn"))[-1]
     trail = forging.relinked([*rows, ("decisions", end), promoted], {})
-    assert "withdraw of p1 ended it" in str(meaning.fault(trail))
+    assert "withdraw of p1 ended it" in str(meaning.meaning_fault(trail))
 
 
 @pytest.mark.parametrize("answer", ["rejected", "no_answer", "invalid", "failed", "ended"])

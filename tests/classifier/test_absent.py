@@ -64,7 +64,7 @@ def test_a_class_that_is_never_there_changes_no_decision_and_no_loss(
     named = spec(len(there), training={"estimator": estimator})
     narrow = training.fit(named, frame, np.searchsorted(there, label))
     far = frame * 7
-    ours, alone = scoring.decide(wide, far), scoring.decide(narrow, far)
+    ours, alone = scoring.decision_values(wide, far), scoring.decision_values(narrow, far)
     if len(there) == 2:
         alone = np.column_stack([-alone, alone])
     assert ours.shape == (120, 6)
@@ -78,7 +78,7 @@ def test_a_class_that_is_never_there_changes_no_decision_and_no_loss(
     sure = abs(theirs - 1) > 1e-9
     assert (violation(margin(ours, label)) == violation(theirs))[sure].all()
     missing = np.setdiff1d(np.arange(6), there)
-    assert absent.learnt(wide).tolist() == there
+    assert absent.learnt_classes(wide).tolist() == there
     for index in missing:
         lost = margin(ours, np.full(120, index))
         # No more than the range of the others' values, and 1.
@@ -91,7 +91,7 @@ def test_a_fit_on_every_class_is_that_of_scikit_learn() -> None:
     fitted = training.fit(spec(), frame, label)
     plain = training.pipeline(spec(), len(frame)).fit(frame, label)
     assert skops_file.dump(fitted) == skops_file.dump(plain)
-    assert absent.learnt(fitted).tolist() == [0, 1, 2]
+    assert absent.learnt_classes(fitted).tolist() == [0, 1, 2]
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -124,8 +124,8 @@ def test_a_class_without_a_row_in_the_fit_is_never_probable_and_the_file_keeps_t
     content = skops_file.dump(model)
     read = skops_file.load(content, "model.skops")
     assert skops_file.dump(read) == content
-    assert absent.learnt(read).tolist() == [0, 2]
-    decision = scoring.decide(read, held)
+    assert absent.learnt_classes(read).tolist() == [0, 2]
+    decision = scoring.decision_values(read, held)
     chance = calibration.probabilities(read, decision)
     assert decision.shape == chance.shape == (300, 3)
     assert chance == pytest.approx(read.predict_proba(held), abs=1e-12)
@@ -151,9 +151,9 @@ def test_a_class_with_few_rows_to_calibrate_takes_what_is_learnt_of_all_at_its_o
     keep = np.r_[places[label[300:] != 1], places[label[300:] == 1][:left]]
     held, truth = frame.iloc[keep], label[keep]
     model = calibration.learn(fitted, held, truth, method)
-    scores = scoring.decide(fitted, frame)
+    scores = scoring.decision_values(fitted, frame)
     mine = model.calibrated_classifiers_[0].calibrators
-    decision = scoring.decide(fitted, held)
+    decision = scoring.decision_values(fitted, held)
     hits = (truth[:, None] == np.arange(3)).ravel()
     from sklearn.base import clone
 
@@ -285,7 +285,7 @@ def test_a_model_from_before_a_class_was_named_answers_as_before_and_never_with_
     assert skops_file.dump(old) == skops_file.dump(
         calibration.learn(fitted, frame[200:], label[200:], method)
     )
-    decision, before = scoring.decide(new, frame), scoring.decide(old, frame)
+    decision, before = scoring.decision_values(new, frame), scoring.decision_values(old, frame)
     assert decision.shape == (400, 4)
     mine = [wanted.index(name) for name in known]
     each = np.column_stack([-before, before]) if classes == 2 else before

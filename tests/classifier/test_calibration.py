@@ -45,10 +45,10 @@ def test_more_than_two_classes_have_a_slope_each(spec: Callable[..., ModelSpec])
 def test_calibration_leaves_the_fitted_model_unchanged(spec: Callable[..., ModelSpec]) -> None:
     fitted = training.fit(spec(), *rows(1))
     frame, label = rows(2)
-    before = scoring.decide(fitted, frame), fitted["model"].coef_.copy()
+    before = scoring.decision_values(fitted, frame), fitted["model"].coef_.copy()
     calibrated = calibration.learn(fitted, frame, label, "sigmoid")
-    assert (scoring.decide(fitted, frame) == before[0]).all()
-    assert (scoring.decide(calibrated, frame) == before[0]).all()
+    assert (scoring.decision_values(fitted, frame) == before[0]).all()
+    assert (scoring.decision_values(calibrated, frame) == before[0]).all()
     assert (fitted["model"].coef_ == before[1]).all()
 
 
@@ -58,7 +58,7 @@ def test_probabilities_are_the_sigmoid_of_the_decision_value(
     frame, label = rows(2)
     calibrated = calibration.learn(training.fit(spec(), *rows(1)), frame, label, "sigmoid")
     (sigmoid,) = calibrated.calibrated_classifiers_[0].calibrators
-    decision = scoring.decide(calibrated, frame)
+    decision = scoring.decision_values(calibrated, frame)
     expected = expit(-(sigmoid.a_ * decision + sigmoid.b_))
     assert calibrated.predict_proba(frame)[:, 1] == pytest.approx(expected)
 
@@ -118,7 +118,7 @@ def learnt(spec: ModelSpec, method: str, classes: int) -> tuple[Any, pd.DataFram
     fitted = training.fit(named, frame[:1000], label[:1000])
     held = frame[1000:]
     model = calibration.learn(fitted, held, label[1000:], method)  # type: ignore[arg-type]
-    return model, held, label[1000:], scoring.decide(model, held)
+    return model, held, label[1000:], scoring.decision_values(model, held)
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -146,7 +146,7 @@ def test_labels_that_turned_round_leave_no_method_a_positive_slope(
     fitted = training.fit(spec(), *rows(1))
     frame, label = rows(2, turned=True)
     if method == "isotonic":  # its ends follow a few rows unless the order is wholly turned
-        label = (scoring.decide(fitted, frame) < 0).astype(np.int64)
+        label = (scoring.decision_values(fitted, frame) < 0).astype(np.int64)
     model = calibration.learn(fitted, frame, label, method)  # type: ignore[arg-type]
     assert max(calibration.slopes(model)) <= 0
 

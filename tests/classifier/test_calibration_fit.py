@@ -39,7 +39,7 @@ def sample(classes: int) -> tuple[Any, Any]:
 def test_standard_errors_are_what_a_bootstrap_of_the_rows_shows(method: str, classes: int) -> None:
     decision, label = sample(classes)
     names = NAMES[:classes]
-    found = calibration_fit.metrics(
+    found = calibration_fit.flat_parameters(
         parameters(calibrated(decision, label, method), decision, names)
     )
     rng = np.random.default_rng(4)
@@ -47,7 +47,7 @@ def test_standard_errors_are_what_a_bootstrap_of_the_rows_shows(method: str, cla
     for _ in range(200):
         rows = rng.integers(0, len(label), len(label))
         again = parameters(calibrated(decision[rows], label[rows], method), decision[rows], names)
-        drawn.append(calibration_fit.metrics(again))
+        drawn.append(calibration_fit.flat_parameters(again))
     values = [name for name in found if not name.endswith("_error")]
     assert len(values) == {"sigmoid": 2 if classes == 2 else 6, "temperature": 1}[method]
     for name in values:
@@ -71,6 +71,6 @@ def test_the_levels_of_an_isotonic_function_are_counted_with_their_rows() -> Non
 def test_parameters_have_flat_names_for_mlflow_whatever_the_classes_are_called() -> None:
     decision, label = sample(3)
     found = parameters(calibrated(decision, label, "sigmoid"), decision, ("a b", "ü/", "$"))
-    names = list(calibration_fit.metrics(found))
+    names = list(calibration_fit.flat_parameters(found))
     assert names[:2] == ["calibration_0_a", "calibration_0_a_error"]
     assert len(names) == 12

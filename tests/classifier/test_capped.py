@@ -60,7 +60,7 @@ def test_a_capped_row_is_scored_as_scikit_learn_does_and_its_contributions_add_u
     decision, inputs = scoring.score(model, seen)
     assert decision == pytest.approx(model.decision_function(seen), rel=1e-9, abs=1e-9)
     assert np.abs(decision).max() < 100
-    sums = attribution.of_scores(model, inputs, decision)
+    sums = attribution.contributions_of_scores(model, inputs, decision)
     assert sum(sums.values()) == pytest.approx(decision.sum(), rel=1e-9, abs=1e-9)
 
 
@@ -74,7 +74,9 @@ def test_beyond_the_cap_a_number_changes_no_score_and_is_counted(
     near, far = frame.copy(), frame.copy()
     near.loc[:9, "z"] = scaler.mean_[1] - 4 * scaler.scale_[1]
     far.loc[:9, "z"] = -1e6
-    assert scoring.decide(model, far) == pytest.approx(scoring.decide(model, near), rel=1e-12)
+    assert scoring.decision_values(model, far) == pytest.approx(
+        scoring.decision_values(model, near), rel=1e-12
+    )
     assert capped.beyond(model, frame) == {}
     assert capped.beyond(model, far) == {"z": 10}
     assert capped.beyond(model, {n: far[n].to_numpy() for n in far}) == {"z": 10}
@@ -100,7 +102,7 @@ def test_without_a_cap_nothing_is_capped_and_the_model_is_that_of_before(spec: M
     assert isinstance(step, StandardScaler)
     assert scaler_of(step) == (step, None)
     far = frame.assign(x=1e9)
-    assert np.abs(scoring.decide(model, far)).min() > 1e8
+    assert np.abs(scoring.decision_values(model, far)).min() > 1e8
     assert capped.beyond(model, far) == {}
 
 
@@ -119,7 +121,7 @@ def test_what_is_infinite_or_missing_is_not_capped_but_refused(spec: Make) -> No
     for value in (np.inf, -np.inf, np.nan):
         seen = frame.copy()
         seen.loc[3, "x"], seen.loc[4, "x"] = value, 1e9
-        found = scoring.decide(model, seen)
+        found = scoring.decision_values(model, seen)
         assert np.isfinite(found).sum() == 299
         assert not np.isfinite(found[3])
         if np.isinf(value):

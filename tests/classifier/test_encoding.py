@@ -101,7 +101,7 @@ def served(signing_key: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
         patch.setenv("MLFLOW_TRACKING_URI", uri)
         patch.setenv("GATELATCH_ARTIFACTS", str(folder / "artifacts"))
         tracking.connect.cache_clear()
-        tracking.prepare()
+        tracking.prepare_store()
         spec = ModelSpec.model_validate({**BARE, "features": KINDS})
         frame = rows()
         label = (
@@ -110,7 +110,7 @@ def served(signing_key: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
         read = feature_frame(spec, batch(frame))
         fitted = training.fit(spec, read[:300], label[:300].astype(int))
         model = calibration.learn(fitted, read[300:], label[300:].astype(int), "sigmoid")
-        registry.register(spec, tracking.start("served", "p1", {}), model, record())
+        registry.register_version(spec, tracking.start("served", "p1", {}), model, record())
         tracking.connect().set_registered_model_alias("served", "champion", "1")
         yield (
             spec,
@@ -133,7 +133,7 @@ BARE: dict[str, Any] = {
 
 def watched(spec: ModelSpec, model: Any, frame: pd.DataFrame) -> Any:
     """Return the probabilities that the monitor has for rows."""
-    decision = scoring.decide(model, feature_columns(spec, batch(frame)))
+    decision = scoring.decision_values(model, feature_columns(spec, batch(frame)))
     return calibration.probabilities(model, decision)
 
 
@@ -245,7 +245,7 @@ def with_canary(frame: pd.DataFrame) -> pd.DataFrame:
 def test_a_value_of_few_rows_is_in_no_file_that_mlflow_has(
     spec: Make, stores: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    tracking.prepare()
+    tracking.prepare_store()
     wide = spec(features={**KINDS, "text": ["note"]})
     frame = with_canary(rows())
     label = (frame.x + frame.flag > 0.5).astype(int).to_numpy()
@@ -278,7 +278,9 @@ def test_rare_categories_are_pooled_with_those_that_nobody_has_seen(spec: Make) 
     label = (frame.x + frame.flag > 0.5).astype(int).to_numpy()
     model = training.fit(one, feature_frame(one, batch(frame)), label)
     unseen = frame.assign(shop=frame.shop.replace(CANARY["shop"], "never heard of"))
-    ours, theirs = (scoring.decide(model, feature_columns(one, batch(f))) for f in (frame, unseen))
+    ours, theirs = (
+        scoring.decision_values(model, feature_columns(one, batch(f))) for f in (frame, unseen)
+    )
     assert (ours == theirs).all()
 
 

@@ -19,7 +19,7 @@ from tasks.classifier.margins import hinge, margin
 from tasks.classifier.skops_file import dump
 from tasks.classifier.training import TrainingError
 from tasks.classifier.training_rows import Facts, TrainingRows
-from tasks.drift.reference import to_json
+from tasks.drift.reference import reference_to_json
 from tasks.flows import asking, monitor, reproduce, retrain
 from tasks.flows.measure import measure
 from tasks.ledger.ledger import Ledger
@@ -94,11 +94,13 @@ def test_flow_and_replay_register_the_same_refit_model_and_say_so_and_reproduce_
     ledger = Ledger.open()
     first, second = (model_of(AGAIN, ledger, version) for version in (1, 2))
 
-    rows = history.load(AGAIN, day(1), day(17))
-    mine = trained_model.train(AGAIN, rows, day(6), timedelta(days=5), None)
+    rows = history.load_history(AGAIN, day(1), day(17))
+    mine = trained_model.train_on_history(AGAIN, rows, day(6), timedelta(days=5), None)
     assert weights(mine.model) == pytest.approx(weights(first), rel=1e-12)
     king = trained_model.Champion(AGAIN, rows, 1, mine, 5)
-    heir = trained_model.train(AGAIN, rows, day(11), AGAIN.training.window, king, (day(9),))
+    heir = trained_model.train_on_history(
+        AGAIN, rows, day(11), AGAIN.training.window, king, (day(9),)
+    )
     assert weights(heir.model) == pytest.approx(weights(second), rel=1e-12)
     assert parameters(heir.model) == parameters(second)
 
@@ -113,7 +115,7 @@ def test_flow_and_replay_register_the_same_refit_model_and_say_so_and_reproduce_
         for v in tracking.connect().search_model_versions("name = 'again'")
         if v.version in (1, "1")
     )
-    page = store.read("reports/again/boot/gates.html").decode()
+    page = store.read_bytes("reports/again/boot/gates.html").decode()
     assert all(TWIN in said for said in (body, card, page))
     for version in (1, 2):
         assert reproduce.reproduce(AGAIN, version).identical
@@ -149,10 +151,12 @@ def test_recalibrating_a_refit_champion_fits_nothing(at: At) -> None:
 
 def test_gates_figures_and_reference_are_those_of_the_judged_fit() -> None:
     rows = past.past(past.rows(3000, hourly=100))
-    one = trained_model.train(spec("never"), rows, past.START + 10 * HOURS, 8 * HOURS, None)
-    two = trained_model.train(spec(), rows, past.START + 10 * HOURS, 8 * HOURS, None)
+    one = trained_model.train_on_history(
+        spec("never"), rows, past.START + 10 * HOURS, 8 * HOURS, None
+    )
+    two = trained_model.train_on_history(spec(), rows, past.START + 10 * HOURS, 8 * HOURS, None)
     assert two.accepted.gates == one.accepted.gates
-    kept = [to_json(candidate.accepted.reference) for candidate in (one, two)]
+    kept = [reference_to_json(candidate.accepted.reference) for candidate in (one, two)]
     assert kept[0] == kept[1]
     theirs, ours = one.accepted.metrics, two.accepted.metrics
     assert ours.refit is not None
@@ -176,7 +180,9 @@ def test_what_fails_its_gates_is_not_refit() -> None:
     rows = past.past(past.rows(3000, hourly=100))
     strict = {"gates": {"hinge_loss": {"at_most": 1e-6}}}
     one, two = (
-        trained_model.train(spec(value, **strict), rows, past.START + 10 * HOURS, 8 * HOURS, None)
+        trained_model.train_on_history(
+            spec(value, **strict), rows, past.START + 10 * HOURS, 8 * HOURS, None
+        )
         for value in ("never", "accepted")
     )
     assert not two.accepted.passed
@@ -195,8 +201,8 @@ def test_a_class_that_only_the_refit_has_learnt_becomes_probable_and_is_named(me
     learns = frame[CUT.calibrate], label[CUT.calibrate]
     judged = calibration.learn(fitted, *learns, method)
     found = refit.refit(three, fitted, labelled(frame, label), CUT)
-    assert absent.learnt(judged).tolist() == [0, 1]
-    assert absent.learnt(found).tolist() == [0, 1, 2]
+    assert absent.learnt_classes(judged).tolist() == [0, 1]
+    assert absent.learnt_classes(found).tolist() == [0, 1, 2]
     third = frame[label == 2]
     decided = [float((m.estimator.predict(third) == 2).mean()) for m in (judged, found)]
     assert decided[0] == 0

@@ -26,6 +26,6 @@ def test_scores_are_those_of_scikit_learn(spec: Make, classes: int, offset: floa
         features={"numeric": names}, label={"column": "y", "classes": [*range(classes)]}
     )
     model = training.fit(model_spec, frame, label)
-    assert scoring.decide(model, frame) == pytest.approx(
+    assert scoring.decision_values(model, frame) == pytest.approx(
         model.decision_function(frame), rel=1e-12, abs=1e-12
     )

@@ -101,7 +101,7 @@ def labelled(frame: pd.DataFrame, label: np.ndarray) -> TrainingRows:
 
 def test_after_an_abrupt_change_the_rows_since_then_are_taken() -> None:
     frame, label = turned(500)
-    found = spans.fit(SPEC, labelled(frame, label), WINDOW, [START + 5 * DAY])
+    found = spans.fit_spans(SPEC, labelled(frame, label), WINDOW, [START + 5 * DAY])
     learnt = found.learning
     assert learnt.tried[learnt.taken].name == BREACH
     assert found.cut.fit.start == 500
@@ -116,16 +116,16 @@ def test_a_span_that_cannot_be_fit_is_told_and_the_others_are_tried() -> None:
     frame, label = turned(ROWS)
     label[600:745] = 0  # since the breach one class alone is there to fit
     rows = labelled(frame, label)
-    found = spans.fit(SPEC, rows, WINDOW, [START + 6 * DAY]).learning
+    found = spans.fit_spans(SPEC, rows, WINDOW, [START + 6 * DAY]).learning
     last = found.tried[-1]
     assert (last.name, last.loss) == (BREACH, None)
     assert last.problem is not None
     assert found.taken < len(found.tried) - 1
     label[:] = 0
     with pytest.raises(TrainingError):
-        spans.fit(SPEC, rows, WINDOW, [START + 6 * DAY])
+        spans.fit_spans(SPEC, rows, WINDOW, [START + 6 * DAY])
 
 
 def test_of_equal_losses_the_longest_span_is_taken() -> None:
     tried = [Tried(ALL, 9, 0.5), Tried(RECENT, 5, 0.5), Tried(BREACH, 3, None, "why")]
-    assert spans.chosen(tried) == 0
+    assert spans.best_span(tried) == 0

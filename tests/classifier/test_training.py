@@ -55,7 +55,7 @@ def test_a_class_without_rows_is_decided_for_nowhere(spec: Make, estimator: str)
     three = spec(label={"classes": ["no", "perhaps", "yes"]}, training=training_of)
     found = gather(three, [batch(y=["no", "yes"] * 100)])
     frame, label = found.frame, found.label
-    decision = scoring.decide(training.fit(three, frame, label), frame)
+    decision = scoring.decision_values(training.fit(three, frame, label), frame)
     assert decision.shape == (200, 3)
     assert (decision.argmax(axis=1) != 1).all()
 
@@ -65,7 +65,7 @@ def test_both_estimators_learn_the_rule(spec: Make, estimator: str) -> None:
     one = spec(training={"estimator": estimator})
     found = gather(one, [batch()])
     frame, label = found.frame, found.label
-    decision = scoring.decide(training.fit(one, frame, label), frame)
+    decision = scoring.decision_values(training.fit(one, frame, label), frame)
     assert decision.shape == (200,)
     assert ((decision > 0) == label).mean() > 0.85
 
@@ -75,7 +75,7 @@ def test_an_unknown_category_or_word_scores_without_error(spec: Make, estimator:
     mixed = spec(features=MIXED, training={"estimator": estimator})
     model = fitted(mixed, [batch()])
     new = batch(4, shop=["north", "moon", "", "south"], note=["", "???", "good", "unheard"])
-    decision = scoring.decide(model, feature_frame(mixed, new))
+    decision = scoring.decision_values(model, feature_frame(mixed, new))
     assert np.isfinite(decision).all()
 
 
@@ -134,7 +134,7 @@ def test_a_column_that_was_constant_gets_no_weight_when_it_comes_alive(
     weight = model["model"].coef_[0, 1]
     assert weight == pytest.approx(0, abs=1e-9)
     still, alive = (pd.DataFrame({"x": [0.5], "z": [z]}) for z in (0.4, 1000.0))
-    gap = scoring.decide(model, still) - scoring.decide(model, alive)
+    gap = scoring.decision_values(model, still) - scoring.decision_values(model, alive)
     assert gap == pytest.approx(0, abs=1e-5)
 
 

@@ -70,7 +70,7 @@ def test_the_classes_are_the_sorted_labels(
     pq.write_table(table, tmp_path / "rows.parquet")
     raw, _ = draft.drafted(str(tmp_path / "rows.parquet"), "when", "gone", "1h")
     assert raw["label"]["classes"] == classes
-    assert draft.checked(raw, "test").label.classes == tuple(classes)
+    assert spec_files.checked(raw, "test").label.classes == tuple(classes)
 
 
 def test_a_csv_and_several_files_are_read_as_well(tmp_path: Path) -> None:
@@ -144,22 +144,22 @@ def test_what_is_shown_can_be_saved_and_means_the_same(file: str, tmp_path: Path
     raw, _ = draft.drafted(file, "when", "gone", "1h")
     raw = draft.changed(raw, {"latch.open.breaches": 3, "model": "churn"})
     (tmp_path / "churn.yaml").write_text(draft.as_yaml(raw))
-    spec = spec_files.load(tmp_path / "churn.yaml")
-    assert spec == draft.checked(raw, "test")
+    spec = spec_files.load_spec(tmp_path / "churn.yaml")
+    assert spec == spec_files.checked(raw, "test")
     assert spec.latch.open.breaches == 3
-    again = draft.find(str(tmp_path / "churn.yaml"))
-    assert draft.checked(again, "test").digest == spec.digest
+    again = draft.find_written(str(tmp_path / "churn.yaml"))
+    assert spec_files.checked(again, "test").digest == spec.digest
 
 
 def test_every_spec_of_the_project_survives_the_round() -> None:
     for spec in spec_files.load_all()[0]:
-        assert draft.checked(draft.find(spec.model), "test").digest == spec.digest
+        assert spec_files.checked(draft.find_written(spec.model), "test").digest == spec.digest
 
 
 def test_settings_replace_parts_and_leave_the_rest(file: str) -> None:
     raw, _ = draft.drafted(file, "when", "gone", "1h")
     texts = ["latch.rest=2h", "gates.hinge_loss={at_most: 0.4}", "drift.ks.effect=0.2"]
-    spec = draft.checked(draft.changed(raw, dict(map(draft.setting, texts))), "test")
+    spec = spec_files.checked(draft.changed(raw, dict(map(draft.setting, texts))), "test")
     assert spec.latch.rest.total_seconds() == 7200
     assert (spec.latch.open.breaches, spec.drift.ks.effect) == (2, 0.2)
     assert spec.gates.hinge_loss is not None
@@ -170,7 +170,9 @@ def test_settings_replace_parts_and_leave_the_rest(file: str) -> None:
 def test_a_mistake_in_a_setting_is_named_by_its_path(file: str) -> None:
     raw, _ = draft.drafted(file, "when", "gone", "1h")
     with pytest.raises(SpecError) as caught:
-        draft.checked(draft.changed(raw, {"latch.opne.of": 3, "latch.open.breaches": 0}), "replay")
+        spec_files.checked(
+            draft.changed(raw, {"latch.opne.of": 3, "latch.open.breaches": 0}), "replay"
+        )
     for words in ("replay: 2 mistake(s)", "latch.opne: unknown option; did you mean `open`?"):
         assert words in str(caught.value)
     assert "latch.open.breaches: 0: Input should be greater" in str(caught.value)

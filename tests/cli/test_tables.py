@@ -159,7 +159,7 @@ def test_status_fits_80_columns_in_a_pipe(ledger: Ledger) -> None:
 
 def test_status_fits_a_terminal_of_80_columns(ledger: Ledger) -> None:
     found = status.read(spec_files.find("churn"), ledger)
-    shown = on_terminal(lambda out: status_tables.show(found, 30, out=out))
+    shown = on_terminal(lambda out: status_tables.show_status(found, 30, out=out))
     assert_fits(shown, "windows", "proposals", "promotions")
     assert EPISODE in shown  # `withdraw` takes it
 
@@ -191,7 +191,9 @@ def test_a_terminal_shows_the_beginning_of_a_long_comment(ledger: Ledger) -> Non
     from tasks.audit.events import events
 
     trail = ledger.trail("churn")
-    shown = on_terminal(lambda o: audit_tables.show("churn", trail, events(trail), None, out=o))
+    shown = on_terminal(
+        lambda o: audit_tables.show_audit("churn", trail, events(trail), None, out=o)
+    )
     assert heads(shown) == {"audit trail": HEADS["audit trail"]}
     assert max(map(len, shown.splitlines())) <= 80
     assert (shown.count("machine"), shown.count("…")) == (4, 1)

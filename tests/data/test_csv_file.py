@@ -12,7 +12,8 @@ import pytest
 
 from tasks.data.frame import class_indices
 from tasks.data.outside import Outside
-from tasks.data.window_rows import SourceError, batches
+from tasks.data.readers import SourceError
+from tasks.data.window_rows import batches
 from tasks.spec.model import ModelSpec
 from tasks.spec.windows import Window
 

@@ -13,7 +13,8 @@ import pyarrow.parquet as pq
 import pytest
 from deltalake import DeltaTable, write_deltalake
 
-from tasks.data.window_rows import NoRows, SourceError, batches, digest_of
+from tasks.data.readers import SourceError
+from tasks.data.window_rows import NoRows, batches, digest_of
 from tasks.spec.model import ModelSpec
 from tasks.spec.windows import Window
 

@@ -18,11 +18,11 @@ import sqlalchemy as sa
 
 from tasks.classifier.training_rows import gather
 from tasks.data.keys import repeated_keys
-from tasks.data.plain import as_text, matching, plain
+from tasks.data.plain import as_texts, matching, plain
 from tasks.data.window_rows import batches
 from tasks.spec.model import ModelSpec
 from tasks.spec.windows import Window
-from tasks.validation.checked_window import validate
+from tasks.validation.checked_window import judge_window
 
 Spec = Callable[..., ModelSpec]
 DAY = Window(datetime(2026, 1, 2, tzinfo=UTC), datetime(2026, 1, 3, tzinfo=UTC))
@@ -54,7 +54,7 @@ def verdict(spec: ModelSpec) -> tuple[int, int, str | None]:
     again = repeated_keys(lambda: batches(spec, DAY, [spec.source.key]))
     bad: list[pa.Table] = []
     parts: Any = {"repeated": again, "constants": {}, "quarantine": bad.append}
-    found = validate(spec, DAY, batches(spec, DAY), **parts)
+    found = judge_window(spec, DAY, batches(spec, DAY), **parts)
     return found.accepted, found.quarantined, found.problem
 
 
@@ -167,7 +167,7 @@ def test_values_that_mean_the_same_have_one_text() -> None:
         pa.array([Decimal("7.00")], pa.decimal128(9, 2)),
         pa.array(["7"]).dictionary_encode(),
     ):
-        assert as_text(seven).to_pylist() == ["7"]
+        assert as_texts(seven).to_pylist() == ["7"]
     assert plain(pa.array([None, b"\x00\xff"])).to_pylist() == [None, "00ff"]
 
 

@@ -21,11 +21,11 @@ from tasks.data import label_join
 from tasks.data.digest import Digest
 from tasks.data.frame import class_indices
 from tasks.data.keys import repeated_keys
-from tasks.data.readers import SourceChanged
-from tasks.data.window_rows import SourceError, batches
+from tasks.data.readers import SourceChanged, SourceError
+from tasks.data.window_rows import batches
 from tasks.spec.model import ModelSpec
 from tasks.spec.windows import Window
-from tasks.validation.checked_window import validate
+from tasks.validation.checked_window import judge_window
 
 Spec = Callable[..., ModelSpec]
 DAY = Window(datetime(2026, 1, 2, tzinfo=UTC), datetime(2026, 1, 3, tzinfo=UTC))
@@ -365,7 +365,7 @@ def test_a_source_without_its_key_is_still_named_by_validation(late: Spec) -> No
     spec = late()
     assert len(repeated_keys(lambda: batches(spec, DAY, ["id"]))) == 0
     parts: Any = {"repeated": pa.nulls(0), "constants": {}, "quarantine": print}
-    verdict = validate(spec, DAY, batches(spec, DAY), **parts)
+    verdict = judge_window(spec, DAY, batches(spec, DAY), **parts)
     assert "expect_column_to_exist on column 'id'" in str(verdict.problem)
 
 
@@ -375,5 +375,5 @@ def test_a_label_outside_the_classes_is_quarantined_and_an_empty_one_is_not(late
     spec = late(["no", "yes"])
     bad: list[pa.Table] = []
     parts: Any = {"repeated": pa.nulls(0), "constants": {}, "quarantine": bad.append}
-    verdict = validate(spec, DAY, batches(spec, DAY), **parts)
+    verdict = judge_window(spec, DAY, batches(spec, DAY), **parts)
     assert (verdict.quarantined, bad[0]["y"].unique().to_pylist()) == (25, ["perhaps"])

@@ -23,7 +23,7 @@ from tasks.classifier.training import TrainingError
 from tasks.classifier.training_rows import Facts, TrainingRows
 from tasks.drift import probabilities, reference, scored_rows, verdict
 from tasks.drift.explanation import explain
-from tasks.drift.summary_json import from_json, to_json
+from tasks.drift.summary_json import summary_from_json, summary_to_json
 from tasks.gates import acceptance
 from tasks.gates.acceptance import Acceptance
 from tasks.gates.contest import Contender, Contest
@@ -59,8 +59,8 @@ def accept(
     found = judge(spec, model, model, frame, label, weight)
     json.dumps(found.metrics.to_json(), allow_nan=False)
     json.dumps([result.to_json() for result in found.gates], allow_nan=False)
-    kept = json.loads(json.dumps(reference.to_json(found.reference), allow_nan=False))
-    assert reference.from_json(kept).spread == found.reference.spread
+    kept = json.loads(json.dumps(reference.reference_to_json(found.reference), allow_nan=False))
+    assert reference.reference_from_json(kept).spread == found.reference.spread
     return model, found
 
 
@@ -93,12 +93,12 @@ def observe(
     found = scored_rows.summarise_rows(
         spec, against.summary.grid, model, frame, label, decision, inputs, weight
     )
-    summary = from_json(json.loads(json.dumps(to_json(found), allow_nan=False)))
+    summary = summary_from_json(json.loads(json.dumps(summary_to_json(found), allow_nan=False)))
     said = verdict.judge_margins(summary, against, spec)
     told = explain(summary, against, said, accepted.metrics.hinge_gap)
     told["statistics"] = [asdict(s) | {"pressure": s.pressure} for s in said.statistics]
     held = probabilities.judge_probabilities(summary, against, spec)
-    told["calibration"] = probabilities.figures(summary, against, held)
+    told["calibration"] = probabilities.probability_figures(summary, against, held)
     json.dumps(told, allow_nan=False)
     return said, told
 

@@ -15,9 +15,10 @@ import sqlalchemy as sa
 from deltalake import write_deltalake
 
 from tasks.data.outside import Outside
-from tasks.data.readers import BATCH_ROWS
+from tasks.data.readers import SourceError
 from tasks.data.sources import READERS, reader_of
-from tasks.data.window_rows import NoRows, SourceError, batches, digest_of
+from tasks.data.unpacking import BATCH_ROWS
+from tasks.data.window_rows import NoRows, batches, digest_of
 from tasks.spec.model import ModelSpec
 from tasks.spec.windows import Window
 

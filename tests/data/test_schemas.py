@@ -20,7 +20,7 @@ from tasks.data.window_rows import batches
 from tasks.replay import history
 from tasks.spec.model import ModelSpec
 from tasks.spec.windows import Window
-from tasks.validation.checked_window import validate
+from tasks.validation.checked_window import judge_window
 
 Spec = Callable[..., ModelSpec]
 DAY = Window(datetime(2026, 1, 2, tzinfo=UTC), datetime(2026, 1, 3, tzinfo=UTC))
@@ -125,13 +125,13 @@ def test_what_means_the_same_in_two_files_is_one_column(
     loose = here.model_copy(
         update={"validation": here.validation.model_copy(update={"max_quarantined": 1})}
     )
-    verdict = validate(loose, DAY, found, **parts)
+    verdict = judge_window(loose, DAY, found, **parts)
     assert (verdict.problem, verdict.accepted) == (None, 48 - len(again))
     gathered = gather(here, found)
     frame, label = gathered.frame, gathered.label
     assert sorted(frame["shop"].unique()) == ["7", "8", "9"]
     assert np.bincount(label).tolist() == [24, 24]
-    past = history.load(loose, DAY.start, DAY.end)
+    past = history.load_history(loose, DAY.start, DAY.end)
     assert len(past.frame) == 48
 
 

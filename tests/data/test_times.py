@@ -17,8 +17,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tasks.data.outside import Outside
+from tasks.data.readers import SourceError
 from tasks.data.times import from_texts
-from tasks.data.window_rows import NoRows, SourceError, batches
+from tasks.data.window_rows import NoRows, batches
 from tasks.spec.model import ModelSpec
 from tasks.spec.windows import Window, window_at, windows_between
 

@@ -23,7 +23,7 @@ from tasks.data import memory, unpacking
 from tasks.data.readers import SourceError
 from tasks.data.unpacking import BATCH_BYTES, VALUE_BYTES, TooLarge, bounded, unpacked_bytes
 from tasks.data.window_rows import batches
-from tasks.replay.history import load
+from tasks.replay.history import load_history
 from tasks.spec.model import ModelSpec
 from tests.conftest import POSTGRES
 from tests.support.flow import day, window
@@ -37,7 +37,7 @@ from tasks.validation import checked_rows
 from tests.conftest import POSTGRES
 from tests.support.flow import window
 before = peak()
-found = checked_rows.check(ModelSpec.model_validate_json({raw!r}), window(1), dict())
+found = checked_rows.check_rows(ModelSpec.model_validate_json({raw!r}), window(1), dict())
 print(json.dumps([found.problem, peak() - before]))
 """
 
@@ -222,7 +222,7 @@ def test_rows_that_training_and_replay_cannot_hold_are_refused_before_they_are_h
     with pytest.raises(TrainingError, match="more than the memory of this machine or container"):
         gather(made, batches(made, window(1)))
     with pytest.raises(SourceError, match="narrow --from and --to, or give it more memory"):
-        load(made, day(1), day(2))
+        load_history(made, day(1), day(2))
     with pytest.raises(SourceError, match="take fewer of them, or give it more memory"):
         drafted(str(tmp_path / "rows.parquet"), "time", "y", "1d")
 

@@ -16,7 +16,9 @@ import pytest
 import sqlalchemy as sa
 
 from tasks.data.digest import Digest
-from tasks.data.window_rows import BATCH_ROWS, NoRows, SourceError, batches
+from tasks.data.readers import SourceError
+from tasks.data.unpacking import BATCH_ROWS
+from tasks.data.window_rows import NoRows, batches
 from tasks.spec.model import ModelSpec
 from tasks.spec.windows import Window
 

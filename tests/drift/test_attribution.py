@@ -70,7 +70,7 @@ def test_contributions_add_up_to_the_mean_score(spec_of_kind: ModelSpec, classes
     model = fitted(spec_of_kind)
     frame, _ = rows(2, classes)
     decision, inputs = scoring.score(model, frame)
-    sums = attribution.of_scores(model, inputs, decision)
+    sums = attribution.contributions_of_scores(model, inputs, decision)
     assert set(sums) == {*spec_of_kind.features.columns, INTERCEPT}
     assert sum(sums.values()) / len(frame) == pytest.approx(confidence(decision).mean(), **EXACT)
 
@@ -83,7 +83,7 @@ def test_contributions_of_a_class_add_up_to_its_mean_labelled_margin(
     label[::7] = -1
     decision, inputs = scoring.score(model, frame)
     names = spec_of_kind.label.names
-    sums = attribution.of_classes(model, inputs, decision, label, names)
+    sums = attribution.contributions_by_class(model, inputs, decision, label, names)
     assert tuple(sums) == names
     for index, name in enumerate(names):
         mine = label == index
@@ -96,7 +96,7 @@ def test_each_row_is_explained_by_its_own_values(spec_of_kind: ModelSpec, classe
     frame, _ = rows(2, classes, count=30)
     for number in range(len(frame)):
         decision, inputs = scoring.score(model, frame[number : number + 1])
-        sums = attribution.of_scores(model, inputs, decision)
+        sums = attribution.contributions_of_scores(model, inputs, decision)
         assert sum(sums.values()) == pytest.approx(confidence(decision)[0], **EXACT)
 
 
@@ -105,7 +105,7 @@ def test_a_numeric_feature_gives_its_weight_times_its_scaled_value(spec: Make) -
     model = fitted(plain)
     frame, _ = rows(2)
     decision, inputs = scoring.score(model, frame)
-    sums = attribution.of_scores(model, inputs, decision)
+    sums = attribution.contributions_of_scores(model, inputs, decision)
     scaler, _ = scaler_of(model["features"].named_transformers_["numeric"])
     weights = model["model"].coef_[0]
     scaled = (frame[["x", "z"]].to_numpy() - scaler.mean_) / scaler.scale_
@@ -204,6 +204,6 @@ def test_a_text_column_may_have_any_name(spec: Make, name: str) -> None:
     frame = frame[list(odd.features.columns)]
     model = training.fit(odd, frame, label)
     decision, inputs = scoring.score(model, frame)
-    sums = attribution.of_scores(model, inputs, decision)
+    sums = attribution.contributions_of_scores(model, inputs, decision)
     assert set(sums) == {"x", "shop", name, INTERCEPT}
     assert sum(sums.values()) == pytest.approx(decision.sum(), **EXACT)

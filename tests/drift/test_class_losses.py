@@ -16,15 +16,15 @@ from scipy import stats
 
 from benchmarks.detection.specs import LIMITS_ALONE
 from tasks.arrays import Floats, Ints
-from tasks.drift.class_losses import OTHERS, compared, count
+from tasks.drift.class_losses import OTHERS, class_statistics, compared_classes
 from tasks.drift.class_spread import QUANTITIES, class_effects
 from tasks.drift.grid import Grid
 from tasks.drift.latch import Reading, fold
 from tasks.drift.loss_sums import Losses
-from tasks.drift.reference import Reference, reference_of
+from tasks.drift.reference import Reference, reference_from_blocks
 from tasks.drift.statistic import Statistic
 from tasks.drift.summary import Summary, merge_all, summarise
-from tasks.drift.summary_json import from_json, to_json
+from tasks.drift.summary_json import summary_from_json, summary_to_json
 from tasks.drift.verdict import Judgement, judge_margins
 from tasks.spec.model import ModelSpec
 from tasks.spec.windows import Window
@@ -61,7 +61,7 @@ def of(decision: Floats, label: Ints, names: Any = NAMES) -> Summary:
 
 
 def reference_from(*blocks: Summary) -> Reference:
-    return reference_of([[*blocks]], 1)
+    return reference_from_blocks([[*blocks]], 1)
 
 
 def figures(said: Judgement) -> dict[str, float]:
@@ -136,7 +136,7 @@ def test_what_is_compared_of_merged_windows_is_their_merged_losses(
     rng = np.random.default_rng(seed)
     windows, blocks = zip(*[(rows(rng, a), rows(rng, b)) for a, b in parts], strict=True)
     window, accepted = merge_all([*windows]), merge_all([*blocks])
-    found = compared(window, accepted)
+    found = compared_classes(window, accepted)
     for name, (ours, theirs) in found.both.items():
         assert ours == reduce(Losses.merge, (w.classes[name] for w in windows))
         assert theirs == reduce(Losses.merge, (b.classes[name] for b in blocks))
@@ -150,7 +150,7 @@ def test_what_is_compared_of_merged_windows_is_their_merged_losses(
 def test_small_classes_are_pooled_if_they_are_enough_together_and_named_if_not() -> None:
     rng = np.random.default_rng(1)
     accepted = rows(rng, [400, 400, 40, 40])
-    pooled = compared(rows(rng, [60, 60, 6, 6]), accepted)
+    pooled = compared_classes(rows(rng, [60, 60, 6, 6]), accepted)
     assert list(pooled.judged) == ["a", "b", OTHERS]
     assert pooled.judged[OTHERS][0].rows == 12
     assert pooled.unjudged == ()
@@ -163,8 +163,8 @@ def test_a_class_too_rare_to_be_missed_is_not_absent() -> None:
     rng = np.random.default_rng(8)
     accepted = rows(rng, [9904, 96, 0, 0])  # 9.6 in a window of 1000, 10.6 in one of 1100
     window, larger = rows(rng, [1000, 0, 0, 0]), rows(rng, [1100, 0, 0, 0])
-    assert compared(window, accepted).absent == ()
-    assert compared(larger, accepted).absent == ("b",)
+    assert compared_classes(window, accepted).absent == ()
+    assert compared_classes(larger, accepted).absent == ("b",)
 
 
 def test_the_losses_of_a_new_class_count_and_make_a_window_drift() -> None:
@@ -172,7 +172,7 @@ def test_the_losses_of_a_new_class_count_and_make_a_window_drift() -> None:
     accepted = reference_from(*(rows(rng, [100, 100, 100, 0]) for _ in range(8)))
     came = rows(rng, [100, 100, 100, 90], wrong=0.1)
     lost = rows(rng, [0, 0, 0, 90], wrong=1.0)
-    found = compared(merge_all([rows(rng, [100, 100, 100, 0]), lost]), accepted.summary)
+    found = compared_classes(merge_all([rows(rng, [100, 100, 100, 0]), lost]), accepted.summary)
     assert found.unmatched == lost.classes["d"]
     assert found.overall[0].rows == found.together[0].rows + 90
     assert found.overall[1] == found.together[1]
@@ -185,8 +185,8 @@ def test_the_losses_of_a_new_class_count_and_make_a_window_drift() -> None:
 def test_a_class_that_the_reference_hardly_has_is_new() -> None:
     rng = np.random.default_rng(2)
     accepted = rows(rng, [500, 500, 9, 0])
-    assert compared(rows(rng, [100, 100, 15, 10]), accepted).new == ("c", "d")
-    assert compared(rows(rng, [100, 100, 9, 9]), accepted).new == ()
+    assert compared_classes(rows(rng, [100, 100, 15, 10]), accepted).new == ("c", "d")
+    assert compared_classes(rows(rng, [100, 100, 9, 9]), accepted).new == ()
     reference = reference_from(*[accepted] * 8)
     said = judge_margins(rows(rng, [100, 100, 0, 30]), reference, spec_of())
     assert said.verdict == "steady"
@@ -269,10 +269,10 @@ def test_a_reference_that_does_not_know_the_spread_of_margins_leaves_them_unjudg
 
     def old(summary: Summary) -> Summary:
         """Return the summary as it was stored before squares of margins were kept."""
-        raw = json.loads(json.dumps(to_json(summary)))
+        raw = json.loads(json.dumps(summary_to_json(summary)))
         for losses in (raw["losses"], *raw["classes"].values()):
             del losses["squared_margin"]
-        return from_json(raw)
+        return summary_from_json(raw)
 
     now = judge_margins(blocks[0], reference_from(*blocks[1:]), policy)
     assert "margins not judged" not in now.reason
@@ -287,7 +287,7 @@ def test_a_reference_that_does_not_know_the_spread_of_margins_leaves_them_unjudg
     # A window needs no spread of its own; and what nobody judges has no part of the budget.
     kept = judge_margins(old(blocks[0]), reference_from(*blocks[1:]), policy)
     assert figures(kept) == figures(now)
-    assert count(compared(blocks[0], before.summary)) == 4
+    assert class_statistics(compared_classes(blocks[0], before.summary)) == 4
     assert figure(said, "class_loss of no").noise < figure(now, "class_loss of no").noise
 
 

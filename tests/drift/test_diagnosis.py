@@ -12,7 +12,7 @@ from tasks.arrays import Floats, Ints
 from tasks.drift.diagnosis import diagnose
 from tasks.drift.explanation import SHOWN, explain
 from tasks.drift.grid import Grid
-from tasks.drift.reference import Reference, reference_of
+from tasks.drift.reference import Reference, reference_from_blocks
 from tasks.drift.summary import Summary, summarise
 from tasks.drift.verdict import Judgement, judge_margins
 from tasks.spec.model import ModelSpec
@@ -59,7 +59,7 @@ def of(x: Floats, label: Ints, logged: Floats | None = None) -> Summary:
 @pytest.fixture
 def reference() -> Reference:
     blocks = [of(rows(seed), labels(rows(seed))) for seed in range(10)]
-    return reference_of([blocks], 1, sigmoid=(-2.0, 0.0))
+    return reference_from_blocks([blocks], 1, sigmoid=(-2.0, 0.0))
 
 
 @pytest.fixture
@@ -88,7 +88,7 @@ def test_a_class_without_labels_is_missed_and_one_without_a_reference_is_new(
     yes = reference.summary.classes["yes"].rows / 10
     assert absent.finding == (f"none of 2,000 labels is yes, where {yes:.0f} were to be expected")
     assert "missing upstream" in absent.advice
-    before = reference_of([[of(rows(seed), one_sided) for seed in range(10)]], 1)
+    before = reference_from_blocks([[of(rows(seed), one_sided) for seed in range(10)]], 1)
     (new,) = diagnose(
         of(rows(99), labels(rows(99))),
         before.summary,
@@ -222,7 +222,7 @@ def test_a_few_scores_beyond_the_references_that_make_the_distance_are_told(
     def scored(scores: Floats) -> Summary:
         return summarise(grid, scores, np.full(len(scores), -1), ("no", "yes"), {})
 
-    against = reference_of([[scored(part) for part in np.split(accepted, 20)]], 1)
+    against = reference_from_blocks([[scored(part) for part in np.split(accepted, 20)]], 1)
     scores = rows(4) @ WEIGHTS - 3.2
     scores[:typos] = 900.0
     window = scored(scores)

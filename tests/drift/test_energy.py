@@ -9,7 +9,7 @@ from scipy import stats
 from tasks.drift.catalogue import KINDS
 from tasks.drift.energy import energy
 from tasks.drift.grid import Grid
-from tasks.drift.reference import reference_of
+from tasks.drift.reference import reference_from_blocks
 from tasks.drift.statistic import Chance, Shares, Statistic, StatisticKind
 from tasks.drift.summary import Distribution, summarise
 from tasks.spec.model import ModelSpec
@@ -44,7 +44,7 @@ def statistic(kind: StatisticKind, seed: int, by: float = 0.0, scale: float = 1.
     def of(values: np.ndarray) -> object:
         return summarise(grid, values, np.full(len(values), -1), ("no", "yes"), {})
 
-    reference = reference_of([[of(part) for part in np.split(scores, 8)]], 1)  # type: ignore[misc]
+    reference = reference_from_blocks([[of(part) for part in np.split(scores, 8)]], 1)  # type: ignore[misc]
     window = of((rng.normal(size=500) + by) * scale)
     chance = Chance(reference, spec, Shares(0.2, 0.5, 0.0))
     assert kind.measure is not None

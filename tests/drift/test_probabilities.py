@@ -16,8 +16,8 @@ from benchmarks.detection.specs import spec_of
 from tasks.drift.episode import Numbered
 from tasks.drift.grid import Grid
 from tasks.drift.latch import Reading, fold
-from tasks.drift.probabilities import figures, judge_probabilities
-from tasks.drift.reference import Reference, reference_of
+from tasks.drift.probabilities import judge_probabilities, probability_figures
+from tasks.drift.reference import Reference, reference_from_blocks
 from tasks.drift.reliability_table import ReliabilityTable
 from tasks.drift.summary import Summary, summarise
 from tasks.drift.verdict import Judgement
@@ -50,7 +50,9 @@ def summary(decision: Any, label: Any) -> Summary:
 
 @pytest.fixture(scope="module")
 def reference() -> Reference:
-    return reference_of([[window(100 + i) for i in range(12)], [window(i) for i in range(8)]], 1)
+    return reference_from_blocks(
+        [[window(100 + i) for i in range(12)], [window(i) for i in range(8)]], 1
+    )
 
 
 def judged(reference: Reference, **parts: Any) -> Judgement:
@@ -82,7 +84,7 @@ def test_more_positives_than_promised_are_a_bias(reference: Reference) -> None:
 
 
 def test_a_change_below_the_effect_never_breaches_however_many_rows_prove_it() -> None:
-    many = reference_of([[window(i, rows=20_000) for i in range(8)]], 1)
+    many = reference_from_blocks([[window(i, rows=20_000) for i in range(8)]], 1)
     said = judged(many, noise=0.08, rows=20_000)
     assert max(abs(s.value) / s.noise for s in said.statistics) > 1
     assert said.verdict == "steady"
@@ -113,7 +115,7 @@ def test_the_observation_keeps_brier_and_calibration_error_beside_those_of_the_r
     reference: Reference,
 ) -> None:
     noisy = window(99, noise=0.2)
-    told = figures(noisy, reference, judge_probabilities(noisy, reference, SPEC))
+    told = probability_figures(noisy, reference, judge_probabilities(noisy, reference, SPEC))
     assert told["brier"] > told["brier_reference"]
     assert told["calibration_error"] > told["calibration_error_reference"]
     assert sum(told["table"]["rows"]) == ROWS
@@ -163,7 +165,7 @@ def of_three(seed: Any, taken: float = 0.0, rows: int = ROWS, names: Any = NAMES
 
 def reference_of_three(seed: int = 0, **parts: Any) -> Reference:
     blocks = [of_three([seed, i], **parts) for i in range(20)]
-    return reference_of([blocks[:13], blocks[13:]], 1)
+    return reference_from_blocks([blocks[:13], blocks[13:]], 1)
 
 
 def readings(windows: list[Summary], reference: Reference, spec: ModelSpec) -> list[Reading]:
@@ -183,7 +185,7 @@ def test_a_class_whose_probabilities_alone_go_wrong_opens_the_latch_and_is_named
     values = {s.title: s.value for s in said.statistics}
     assert values["bias of c"] > 0.05 > abs(values["bias of a"])
     assert values["bias of b"] < -0.05
-    told = figures(wrong[0], reference, said)
+    told = probability_figures(wrong[0], reference, said)
     assert [s["of"] for s in told["statistics"]] == [None, *NAMES]
     assert set(told["table"]["classes"]) == set(NAMES)
 

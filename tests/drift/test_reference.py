@@ -19,10 +19,10 @@ from tasks.drift.reference import (
     NullDistance,
     Reference,
     design_effect,
-    from_json,
     null_distance,
-    reference_of,
-    to_json,
+    reference_from_blocks,
+    reference_from_json,
+    reference_to_json,
 )
 from tasks.drift.summary import Distribution, Summary, summarise
 from tasks.drift.verdict import judge_margins
@@ -69,7 +69,7 @@ def test_every_quantity_has_a_design_effect_of_its_own(rho: float) -> None:
     decision, noise = ar(rng, 300 * 400, rho), rng.normal(size=300 * 400)
     label = (decision + noise > 0).astype(np.int64)
     parts = zip(np.split(decision, 300), np.split(label, 300), strict=True)
-    effects = reference_of([[of(d, y) for d, y in parts]], 1).spread.design_effects
+    effects = reference_from_blocks([[of(d, y) for d, y in parts]], 1).spread.design_effects
     assert set(effects) == QUANTITIES
     if rho:
         # Labels are drawn row by row, so that losses are less autocorrelated than scores.
@@ -109,8 +109,8 @@ def test_an_offset_between_groups_changes_nothing(values: list[float], offset: f
 def test_a_fit_that_looks_better_than_what_follows_widens_no_limit() -> None:
     rng = np.random.default_rng(4)
     fitted, held = rng.normal(0.6, size=20_000), rng.normal(size=10_000)
-    apart = reference_of([blocks(fitted, 20), blocks(held, 10)], 1)
-    mixed = reference_of([[*blocks(fitted, 20), *blocks(held, 10)]], 1)
+    apart = reference_from_blocks([blocks(fitted, 20), blocks(held, 10)], 1)
+    mixed = reference_from_blocks([[*blocks(fitted, 20), *blocks(held, 10)]], 1)
     assert apart.spread.degrees == 28
     assert mixed.spread.degrees == 29
     assert apart.spread.design_effects["mean"] < 2 < 20 < mixed.spread.design_effects["mean"]
@@ -119,15 +119,17 @@ def test_a_fit_that_looks_better_than_what_follows_widens_no_limit() -> None:
 def test_the_summary_is_that_of_the_last_groups_only() -> None:
     rng = np.random.default_rng(5)
     first, second, third = (blocks(rng.normal(size=600), 3) for _ in range(3))
-    assert reference_of([first, second, third], 1).summary.rows == 600
-    two = reference_of([first, second, third], 2).summary
+    assert reference_from_blocks([first, second, third], 1).summary.rows == 600
+    two = reference_from_blocks([first, second, third], 2).summary
     assert two.rows == 1200
     counts = [b.scores.counts for b in (*second, *third)]
     np.testing.assert_array_equal(two.scores.counts, np.sum(counts, axis=0))
 
 
 def test_the_block_size_is_the_mean_one() -> None:
-    spread = reference_of([[of(np.zeros(n)) for n in (50, 100)], [of(np.zeros(60))]], 1).spread
+    spread = reference_from_blocks(
+        [[of(np.zeros(n)) for n in (50, 100)], [of(np.zeros(60))]], 1
+    ).spread
     assert (spread.rows, spread.degrees) == (70, 1)
 
 
@@ -137,10 +139,10 @@ def test_a_reference_survives_json(
     seed: int, count: int, sigmoid: tuple[float, float] | None
 ) -> None:
     decision = np.random.default_rng(seed).normal(size=count * 60)
-    reference = reference_of([blocks(decision, count)], 1, sigmoid)
-    text = json.dumps(to_json(reference), allow_nan=False)
-    back = from_json(json.loads(text))
-    assert json.dumps(to_json(back)) == text
+    reference = reference_from_blocks([blocks(decision, count)], 1, sigmoid)
+    text = json.dumps(reference_to_json(reference), allow_nan=False)
+    back = reference_from_json(json.loads(text))
+    assert json.dumps(reference_to_json(back)) == text
     assert (back.spread, back.wasserstein) == (reference.spread, reference.wasserstein)
     assert back.sigmoid == sigmoid
     window = of(decision[:60] + 0.5)
@@ -188,8 +190,8 @@ def test_rows_that_are_all_equal_have_no_null_distance() -> None:
 
 def test_a_reference_of_one_block_still_gives_limits() -> None:
     rng = np.random.default_rng(6)
-    one = reference_of([[of(rng.normal(size=2000))]], 1)
-    many = reference_of([blocks(rng.normal(size=2000), 20)], 1)
+    one = reference_from_blocks([[of(rng.normal(size=2000))]], 1)
+    many = reference_from_blocks([blocks(rng.normal(size=2000), 20)], 1)
     assert one.spread.degrees == 1
     assert set(one.spread.design_effects.values()) == {1.0}
     window = of(rng.normal(size=500))
@@ -203,9 +205,9 @@ def test_a_reference_of_one_block_still_gives_limits() -> None:
 
 
 def test_a_reference_of_another_format_is_named_with_the_way_out() -> None:
-    kept = to_json(reference_of([[of(np.arange(60.0))]], 1))
+    kept = reference_to_json(reference_from_blocks([[of(np.arange(60.0))]], 1))
     assert kept["format"] == 2
     with pytest.raises(OtherFormat, match=r"stored reference has the format 1, .*; run .* retrain"):
-        from_json({k: v for k, v in kept.items() if k != "format"})
+        reference_from_json({k: v for k, v in kept.items() if k != "format"})
     with pytest.raises(OtherFormat, match=r"stored reference has the format 3, .* install that"):
-        from_json({**kept, "format": 3})
+        reference_from_json({**kept, "format": 3})

@@ -18,8 +18,8 @@ from tasks.drift.reliability_table import (
     TABLE_BINS,
     ClassSums,
     ReliabilityTable,
-    from_json,
-    to_json,
+    reliability_from_json,
+    reliability_to_json,
 )
 
 NAMES = ("a", "b", "c")
@@ -134,8 +134,8 @@ def test_of_two_classes_the_bias_is_all_there_is_to_know() -> None:
 def test_a_table_from_before_classes_were_kept_is_read_and_knows_none(
     table: ReliabilityTable,
 ) -> None:
-    older = {k: v for k, v in to_json(table).items() if k != "classes"}
-    read = from_json(json.loads(json.dumps(older)))
+    older = {k: v for k, v in reliability_to_json(table).items() if k != "classes"}
+    read = reliability_from_json(json.loads(json.dumps(older)))
     assert not read.classes
     assert same(read, replace(table, classes={}))
     if table.rows.any():
@@ -144,7 +144,7 @@ def test_a_table_from_before_classes_were_kept_is_read_and_knows_none(
 
 @given(st.one_of(tables(), tables_of_three()))
 def test_a_table_comes_back_from_json_as_it_was(table: ReliabilityTable) -> None:
-    assert same(from_json(json.loads(json.dumps(to_json(table)))), table)
+    assert same(reliability_from_json(json.loads(json.dumps(reliability_to_json(table)))), table)
 
 
 def test_a_full_table_takes_three_kilobytes() -> None:
@@ -152,6 +152,6 @@ def test_a_full_table_takes_three_kilobytes() -> None:
     table = ReliabilityTable.of(
         two(rng.random(100_000)), rng.integers(0, 2, 100_000), rng.random(100_000)
     )
-    raw = json.dumps(to_json(table))
-    assert len(to_json(table)["bins"]) == TABLE_BINS
+    raw = json.dumps(reliability_to_json(table))
+    assert len(reliability_to_json(table)["bins"]) == TABLE_BINS
     assert len(raw) < 3 * 1024

@@ -10,7 +10,12 @@ import pytest
 from tasks.arrays import Floats
 from tasks.drift.catalogue import ALONE, KINDS, SHAPES, shares, unit, words
 from tasks.drift.grid import Grid
-from tasks.drift.reference import Reference, from_json, reference_of, to_json
+from tasks.drift.reference import (
+    Reference,
+    reference_from_blocks,
+    reference_from_json,
+    reference_to_json,
+)
 from tasks.drift.statistic import FARTHEST, Statistic, StatisticKind, Unit
 from tasks.drift.summary import Summary, merge_all, summarise
 from tasks.drift.verdict import Judgement, judge_margins
@@ -45,7 +50,7 @@ def summary_of(score: Floats, label: Any) -> Summary:
 
 def reference() -> Reference:
     blocks = [summary_of(*rows(seed)) for seed in range(10)]
-    return from_json(to_json(reference_of([blocks], 1)))
+    return reference_from_json(reference_to_json(reference_from_blocks([blocks], 1)))
 
 
 def measured(window: Summary) -> dict[str, list[Statistic]]:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tasks.classifier.finite import NotFinite
 from tasks.drift.grid import Grid
 from tasks.drift.summary import merge, merge_all, summarise
-from tasks.drift.summary_json import to_json
+from tasks.drift.summary_json import summary_to_json
 from tests.support.summaries import CLASSES, GRID, assert_same, batches, of
 
 
@@ -41,7 +41,11 @@ def test_a_merge_is_the_summary_of_the_rows_together(parts: list[Any]) -> None:
 def test_an_empty_batch_adds_nothing(batch: Any) -> None:
     empty = of(np.empty(0), np.empty(0, dtype=np.int64))
     summary = of(*batch)
-    assert to_json(merge(summary, empty)) == to_json(summary) == to_json(merge(empty, summary))
+    assert (
+        summary_to_json(merge(summary, empty))
+        == summary_to_json(summary)
+        == summary_to_json(merge(empty, summary))
+    )
 
 
 @settings(max_examples=40, deadline=None)

@@ -15,7 +15,7 @@ from tasks.drift.loss_sums import Losses
 from tasks.drift.moments import Moments
 from tasks.drift.reliability_table import ReliabilityTable
 from tasks.drift.summary import Distribution, Summary, merge, summarise
-from tasks.drift.summary_json import from_json, to_json
+from tasks.drift.summary_json import summary_from_json, summary_to_json
 from tasks.formats import OtherFormat
 from tests.support.summaries import CLASSES, assert_same, batches, of
 
@@ -35,18 +35,18 @@ def numbers(value: Any) -> Iterator[float]:
 @given(batches())
 def test_a_summary_survives_json(batch: Any) -> None:
     summary = of(*batch)
-    text = json.dumps(to_json(summary), allow_nan=False)
-    back = from_json(json.loads(text))
-    assert json.dumps(to_json(back)) == text
+    text = json.dumps(summary_to_json(summary), allow_nan=False)
+    back = summary_from_json(json.loads(text))
+    assert json.dumps(summary_to_json(back)) == text
     assert_same(merge(back, summary), merge(summary, summary))
 
 
 def test_a_summary_from_before_squares_of_margins_were_kept_does_not_know_them() -> None:
     now = of(np.array([-2.0, 0.5, 3.0]), np.array([0, 0, -1]))
-    raw = json.loads(json.dumps(to_json(now)))
+    raw = json.loads(json.dumps(summary_to_json(now)))
     for losses in (raw["losses"], *raw["classes"].values()):
         del losses["squared_margin"]
-    old = from_json(raw)
+    old = summary_from_json(raw)
     assert old.losses.squared_margin is None
     assert old.losses.margin_variance is None
     assert old.losses.details == now.losses.details
@@ -56,7 +56,7 @@ def test_a_summary_from_before_squares_of_margins_were_kept_does_not_know_them()
     both = merge(now, old)
     assert both.losses.squared_margin is None
     assert both.losses.rows == 4
-    assert from_json(json.loads(json.dumps(to_json(both)))).losses == both.losses
+    assert summary_from_json(json.loads(json.dumps(summary_to_json(both)))).losses == both.losses
 
 
 def test_a_big_window_holds_no_row() -> None:
@@ -65,7 +65,7 @@ def test_a_big_window_holds_no_row() -> None:
     decision = rng.uniform(-1, 1, n)
     grid = Grid.around(decision, decision)
     features = {f"a_feature_with_a_name_{i}": rng.normal(size=n) for i in range(20)}
-    raw = to_json(summarise(grid, decision, rng.integers(0, 2, n), CLASSES, features))
+    raw = summary_to_json(summarise(grid, decision, rng.integers(0, 2, n), CLASSES, features))
     assert len(raw["scores"]["steps"]) > 500
     found = list(numbers(raw))
     assert len(found) < n / 10
@@ -105,7 +105,7 @@ def test_a_summary_of_a_billion_rows_and_twenty_features_fits_in_64_kilobytes(at
             rng.dirichlet([1, 1], 1000), rng.integers(0, 2, 1000), rng.random(1000)
         ),
     )
-    assert len(json.dumps(to_json(summary), separators=(",", ":"))) < 64 * 1024
+    assert len(json.dumps(summary_to_json(summary), separators=(",", ":"))) < 64 * 1024
 
 
 def test_a_reference_of_many_rows_holds_none_of_them() -> None:
@@ -113,14 +113,16 @@ def test_a_reference_of_many_rows_holds_none_of_them() -> None:
     decision = rng.normal(size=20_000)
     label = rng.integers(0, 2, 20_000)
     grid = Grid.around(decision, np.where(label == 1, decision, -decision))
-    found = {abs(n) for n in numbers(to_json(summarise(grid, decision, label, CLASSES, {})))}
+    found = {
+        abs(n) for n in numbers(summary_to_json(summarise(grid, decision, label, CLASSES, {})))
+    }
     assert not found & {*np.abs(decision).tolist()}
 
 
 def test_the_summary_of_another_format_is_named() -> None:
-    raw = to_json(of(np.array([0.5]), np.array([1])))
+    raw = summary_to_json(of(np.array([0.5]), np.array([1])))
     assert raw["format"] == 2
     with pytest.raises(OtherFormat, match=r"format 1, and this code reads format 2; run"):
-        from_json({k: v for k, v in raw.items() if k != "format"})
+        summary_from_json({k: v for k, v in raw.items() if k != "format"})
     with pytest.raises(OtherFormat, match=r"summary x.json has the format 3, .* newer Gatelatch"):
-        from_json({**raw, "format": 3}, "summary x.json")
+        summary_from_json({**raw, "format": 3}, "summary x.json")

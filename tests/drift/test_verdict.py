@@ -17,7 +17,7 @@ from tasks.drift.grid import Grid
 from tasks.drift.latch import Reading, fold
 from tasks.drift.loss_sums import Losses
 from tasks.drift.moments import Moments
-from tasks.drift.reference import Reference, reference_of
+from tasks.drift.reference import Reference, reference_from_blocks
 from tasks.drift.statistic import Statistic
 from tasks.drift.summary import Distribution, Summary, summarise
 from tasks.drift.verdict import Judgement, judge_margins
@@ -50,7 +50,7 @@ def reference_from(decision: Floats, label: Ints | None = None, count: int = BLO
     """Return the reference of rows in so many blocks; without labels all decisions are right."""
     known = signs(decision) if label is None else label
     parts = np.array_split(np.arange(len(decision)), count)
-    return reference_of([[of(decision[p], known[p]) for p in parts]], 1)
+    return reference_from_blocks([[of(decision[p], known[p]) for p in parts]], 1)
 
 
 def verdict(window: Summary, reference: Reference, **policy: Any) -> Judgement:
@@ -103,7 +103,7 @@ def test_a_shift_too_small_to_matter_is_steady_however_many_rows_prove_it() -> N
         )
 
     blocks = [exactly(0.0) for _ in range(BLOCKS)]
-    judgement = verdict(exactly(0.02), reference_of([blocks], 1))
+    judgement = verdict(exactly(0.02), reference_from_blocks([blocks], 1))
     distance = judgement.statistics[0]
     assert stats.kstwobign.sf(distance.value * np.sqrt(rows / 2)) < 1e-20
     assert distance.value > distance.noise

@@ -23,7 +23,7 @@ from tasks.ledger.ledger import Ledger
 from tasks.promotion import decisions, promotion, proposals
 from tasks.registry import registry, tracking
 from tasks.spec.model import ModelSpec
-from tasks.spec.spec_files import load
+from tasks.spec.spec_files import load_spec
 from tests.support.flow import answer
 
 from .browser import page as page
@@ -70,14 +70,14 @@ class Running:
             for name, value in stack.environment(self.home, self.settings).items():
                 if name.startswith(("GATELATCH_", "MLFLOW_")):
                     patch.setenv(name, value)
-            for cached in (tracking.connect, registry.load):
+            for cached in (tracking.connect, registry.load_version):
                 cached.cache_clear()
             yield
-        for cached in (tracking.connect, registry.load):
+        for cached in (tracking.connect, registry.load_version):
             cached.cache_clear()
 
     def spec(self, model: str) -> ModelSpec:
-        return load(self.home / "models" / f"{model}.yaml")
+        return load_spec(self.home / "models" / f"{model}.yaml")
 
     def status(self, model: str) -> status.Status:
         return status.read(self.spec(model), self.ledger)

@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tasks.ledger import status
-from tasks.spec.spec_files import load
+from tasks.spec.spec_files import load_spec
 
 from .browser import Question, after_a_click
 from .conftest import Running
@@ -33,7 +33,7 @@ def proposal(running: Running, champion: None) -> str:
 
 
 def _status(running: Running) -> status.Status:
-    return status.read(load(running.home / "models" / f"{MODEL}.yaml"), running.ledger)
+    return status.read(load_spec(running.home / "models" / f"{MODEL}.yaml"), running.ledger)
 
 
 def test_an_open_latch_starts_one_retrain_run_named_by_its_proposal(

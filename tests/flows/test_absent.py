@@ -45,9 +45,9 @@ def test_a_class_without_a_row_is_said_from_the_question_to_the_file_and_reprodu
         now=day(200),
     )
     counted = ready.count(FRESH, asked)
-    assert counted["fit"]["2"] == 0
-    assert [w for w in counted["warnings"] if w.startswith(STRANGE)]
-    assert UNSEEN in counted["warnings"]
+    assert counted.fit["2"] == 0
+    assert [w for w in counted.warnings if w.startswith(STRANGE)]
+    assert UNSEEN in counted.warnings
     body = asking.to_retrain(FRESH, asked, "/dags/here", counted)["body"]
     assert "**To know beforehand:**" in body
     assert "none among the 390 rows that fit" in body
@@ -58,7 +58,7 @@ def test_a_class_without_a_row_is_said_from_the_question_to_the_file_and_reprodu
     retrain.calibrate(FRESH, "boot", run)
     gated = retrain.gate(FRESH, "boot", run)
     assert gated["passed"], gated["gates"]
-    page = store.read("reports/fresh/boot/gates.html").decode()
+    page = store.read_bytes("reports/fresh/boot/gates.html").decode()
     assert "What it cannot promise" in page
     assert NONE in page
     retrain.register(FRESH, "boot", run)

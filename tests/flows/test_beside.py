@@ -174,7 +174,7 @@ def test_the_summary_of_many_batches_is_that_of_one(
     from tasks import store
     from tasks.validation import checked_rows
 
-    before = [store.read(v.summary) for v in (whole, *whole.beside)]
+    before = [store.read_bytes(v.summary) for v in (whole, *whole.beside)]
     split = checked_rows.accepted
 
     def small(*given: Any) -> Any:
@@ -186,6 +186,6 @@ def test_the_summary_of_many_batches_is_that_of_one(
     import json
 
     for one, path in zip(before, (parts, *parts.beside), strict=True):
-        ours, theirs = json.loads(one), json.loads(store.read(path.summary))
+        ours, theirs = json.loads(one), json.loads(store.read_bytes(path.summary))
         assert ours["scores"]["counts"] == theirs["scores"]["counts"]
         assert np.isclose(ours["losses"]["hinge"], theirs["losses"]["hinge"])

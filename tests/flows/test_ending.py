@@ -214,8 +214,12 @@ def test_the_rows_are_counted_before_anybody_is_asked_and_the_brief_shows_them(a
     propose()
     asked = read().proposals[-1]
     counted = ready.count(MODEL, asked)
-    assert (counted["rows"], counted["labelled"], counted["quarantined"]) == (600, 600, 0)
-    assert [sum(counted[part].values()) for part in ready.PARTS] == [390, 90, 120]
+    assert (counted.rows, counted.labelled, counted.quarantined) == (600, 600, 0)
+    assert [sum(part.values()) for part in (counted.fit, counted.calibrate, counted.judge)] == [
+        390,
+        90,
+        120,
+    ]
     body = asking.to_retrain(MODEL, asked, "/dags/here", counted)["body"]
     assert "600 labelled of 600" in body
     assert "| judge (newest) | 120 |" in body
@@ -261,7 +265,7 @@ def test_a_bootstrap_takes_the_newest_rows_that_exist(at: At) -> None:
         now=day(400),
     )
     assert (asked.trained_from, asked.trained_until) == (day(10), day(15))
-    assert ready.count(fresh, asked)["labelled"] == 5 * 300
+    assert ready.count(fresh, asked).labelled == 5 * 300
 
 
 def test_a_source_without_a_row_is_named_and_nothing_is_proposed(at: At) -> None:

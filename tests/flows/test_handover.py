@@ -13,7 +13,6 @@ from tasks.flows import handover
 from tasks.flows.handover import RunFile
 from tasks.ledger.records import Candidate
 from tasks.registry import tracking
-from tasks.registry.tracking import RegistryRefused
 from tests.support.flow import At, beginning, read
 
 PARTS: tuple[RunFile[Any], ...] = (
@@ -56,7 +55,7 @@ def test_a_file_of_a_later_release_is_refused_by_name(part: RunFile[Any]) -> Non
     run = tracking.start("churn", "newer", {})
     tracking.put_json(run, part.name, {"format": 2, part.name: {}})
     told = f"{part.name}.json of run {run} has the format 2, .* install that release, or clear"
-    with pytest.raises(RegistryRefused, match=told):
+    with pytest.raises(formats.OtherFormat, match=told):
         part.get(run)
 
 
@@ -67,7 +66,7 @@ def test_the_ledger_keeps_to_the_letter_what_the_files_hold(candidate: Candidate
     model_file = {"model_file": candidate.metrics["model_file"]}
     for ours, theirs in (
         (candidate.gates, held("gates")),
-        (candidate.metrics, {formats.KEY: formats.METRICS, **held("metrics"), **model_file}),
+        (candidate.metrics, {formats.KEY: formats.METRICS_FORMAT, **held("metrics"), **model_file}),
         (candidate.reference, held("reference")),
         (candidate.metrics["span"], held("span")),
     ):

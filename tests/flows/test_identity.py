@@ -40,7 +40,7 @@ def made(signing_key: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Fi
     fits = []
     with pytest.MonkeyPatch.context() as patch:
         enter(patch, folder)
-        tracking.prepare()
+        tracking.prepare_store()
         for number in range(1, 9):
             land(number)
         for name, until in (("older", 6), ("newer", 9)):
@@ -59,7 +59,7 @@ def made(signing_key: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Fi
 def fits(made: list[Fit], stores: Path, monkeypatch: pytest.MonkeyPatch) -> list[Fit]:
     """Enter empty stores, and return the fits."""
     enter(monkeypatch, stores)
-    tracking.prepare()
+    tracking.prepare_store()
     return made
 
 
@@ -86,7 +86,7 @@ def champion_is(name: str, left: dict[str, Any]) -> None:
     """Assert that all that is loaded for the champion is what was approved under this proposal."""
     ledger, known = Ledger.open(), read()
     (approved,) = (c for c in known.candidates if c.proposal == name)
-    registry.load.cache_clear()
+    registry.load_version.cache_clear()
     version = known.promotions[-1].version
     candidate = ledger.version(MODEL.model, version)
     assert candidate == approved == known.candidate(version)
@@ -96,11 +96,11 @@ def champion_is(name: str, left: dict[str, Any]) -> None:
     loaded = registry.lineage_of("churn", version, approved.artifact_digest)
     assert loaded["proposal"] == name
     assert loaded["metrics"] == left["metrics"]
-    registry.load("churn", version, approved.artifact_digest)
+    registry.load_version("churn", version, approved.artifact_digest)
     for other in known.candidates:
         if other != approved:
             with pytest.raises(tracking.ModelRefused, match="is refused"):
-                registry.load("churn", version, other.artifact_digest)
+                registry.load_version("churn", version, other.artifact_digest)
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from tasks.classifier.training import TrainingError
 from tasks.flows import asking, monitor, retrain
-from tasks.flows.late_labels import AT_MOST, due, measure_again, overdue
+from tasks.flows.late_labels import AT_MOST, due_again, measure_again, overdue
 from tasks.flows.measure import measure
 from tasks.ledger import status
 from tasks.ledger.ledger import Ledger
@@ -68,7 +68,7 @@ def days(observations: Sequence[Observation]) -> list[int]:
 
 def test_a_window_is_due_from_the_delay_after_its_end_to_four_times_the_delay_later() -> None:
     seen = [observed(6, labelled=0)]
-    looked = [n for n in range(6, 30) if due(LATE, seen, window(n))]
+    looked = [n for n in range(6, 30) if due_again(LATE, seen, window(n))]
     # The 6th ends as the 7th begins: its labels are there when the window of the 8th ends.
     assert looked == list(range(8, 17))
 
@@ -77,7 +77,7 @@ def test_a_window_is_due_from_the_delay_after_its_end_to_four_times_the_delay_la
     ("labelled", "again"), [(0, True), (299, True), (300, False), (None, True)]
 )
 def test_what_has_all_its_labels_is_left_alone(labelled: int | None, again: bool) -> None:
-    assert days(due(LATE, [observed(6, labelled)], window(9))) == [6] * again
+    assert days(due_again(LATE, [observed(6, labelled)], window(9))) == [6] * again
 
 
 def test_the_window_of_the_run_itself_is_not_read_twice() -> None:
@@ -85,12 +85,12 @@ def test_the_window_of_the_run_itself_is_not_read_twice() -> None:
         update={"label": LATE.label.model_copy(update={"delay": timedelta()})}
     )
     seen = [observed(n, 0) for n in (6, 7)]
-    assert days(due(at_once, seen, window(7))) == [6]
+    assert days(due_again(at_once, seen, window(7))) == [6]
 
 
 def test_time_is_that_of_the_newest_window_and_so_an_old_run_looks_at_what_is_due_too() -> None:
     seen = [observed(n, 0) for n in (6, 7, 12)]
-    assert days(due(LATE, seen, window(4))) == [6, 7]
+    assert days(due_again(LATE, seen, window(4))) == [6, 7]
 
 
 @given(st.integers(1, 90), st.integers(1, 40), st.sampled_from(["1d", "7d", "90m"]))
@@ -111,7 +111,7 @@ def test_each_run_looks_at_a_few_windows_and_in_turn_at_all(
     newest = seen[-1].window.end
     waiting = {o.window for o in seen if timedelta(0) <= newest - o.window_end - label.delay}
     waiting = {w for w in waiting if newest - w.end - label.delay <= 4 * label.delay}
-    runs = [due(spec, seen, o.window) for o in seen[-1 : -count // AT_MOST - 2 : -1]]
+    runs = [due_again(spec, seen, o.window) for o in seen[-1 : -count // AT_MOST - 2 : -1]]
     assert all(len(run) <= AT_MOST for run in runs)
     own = {o.window for o in seen[-1 : -count // AT_MOST - 2 : -1]}
     assert {o.window for run in runs for o in run} >= waiting - own

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 from datetime import timedelta
@@ -13,6 +12,7 @@ import numpy as np
 
 from tasks.classifier.spans import Learning
 from tasks.flows import asking, ready
+from tasks.promotion.counted_rows import CountedRows
 from tasks.registry import registry, tracking
 from tasks.reports import brief_links, retrain_brief
 from tests.support.flow import (
@@ -39,11 +39,11 @@ def since_the_ninth(number: int, noise: float | None) -> dict[str, Any]:
     return {**found, "y": turned_back ^ flips}
 
 
-def asked(monkeypatch: Any, folder: Path, noise: float | None = None) -> dict[str, Any]:
+def asked(monkeypatch: Any, folder: Path, noise: float | None = None) -> CountedRows:
     """Return what is counted for the proposal that the change leads to."""
     (folder / "data").mkdir(parents=True)
     enter(monkeypatch, folder)
-    tracking.prepare()
+    tracking.prepare_store()
     for number in range(1, 13):
         land(number, **since_the_ninth(number, noise))
     propose("boot", training_window=timedelta(days=5), until=day(6))
@@ -61,13 +61,16 @@ def test_the_brief_says_what_is_regained_since_when_and_after_how_long(
     tmp_path: Path, monkeypatch: Any
 ) -> None:
     counted = asked(monkeypatch, tmp_path)
-    assert json.loads(json.dumps(counted)) == counted
-    expected = counted["outlook"]["estimate"]
-    assert expected["low"] > 0.4  # a rule that turned round is right where it was wrong
-    assert counted["change"]["since"] == day(9).isoformat()
+    assert counted.outlook is not None
+    assert counted.change is not None
+    assert counted.outlook.estimate is not None
+    assert (
+        counted.outlook.estimate.low > 0.4
+    )  # a rule that turned round is right where it was wrong
+    assert counted.change.since == day(9)
     mine = read().proposals[-1]
     waited = (mine.trained_until - day(9)).days
-    labelled = sum(counted["change"]["labelled"].values())
+    labelled = sum(counted.change.labelled.values())
     body = asking.to_retrain(MODEL, mine, "/dags/here", counted)["body"]
     assert "**Would a retrain help?** A retrain is expected to regain " in body
     assert "the change began with the window of 2026-01-09. Since then " in body
@@ -89,11 +92,12 @@ def test_the_brief_says_what_is_regained_since_when_and_after_how_long(
         assert f'data-name="rows">{tried.rows:,}</td>' in gates
 
     # Nobody goes unasked for want of an estimate.
-    registry.load.cache_clear()
+    registry.load_version.cache_clear()
     shutil.rmtree(os.environ["GATELATCH_ARTIFACTS"])
     again = ready.count(MODEL, mine)
-    assert again["outlook"]["estimate"] is None
-    assert again["outlook"]["problem"].startswith("the quick fit")
+    assert again.outlook is not None
+    assert again.outlook.estimate is None
+    assert str(again.outlook.problem).startswith("the quick fit")
     body = asking.to_retrain(MODEL, mine, "/dags/here", again)["body"]
     assert "**Would a retrain help?** Not known: the quick fit" in body
 
@@ -102,7 +106,8 @@ def test_of_labels_that_flip_the_brief_says_that_a_retrain_is_hopeless(
     tmp_path: Path, monkeypatch: Any
 ) -> None:
     counted = asked(monkeypatch, tmp_path, noise=0.3)
-    assert counted["outlook"]["diagnosis"] == "persistent_label_noise"
+    assert counted.outlook is not None
+    assert counted.outlook.diagnosis == "persistent_label_noise"
     mine = read().proposals[-1]
     body = asking.to_retrain(MODEL, mine, "/dags/here", counted)["body"]
     told = "**Would a retrain help?** None: labels contradict confident decisions, look at how they"

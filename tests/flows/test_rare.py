@@ -66,7 +66,7 @@ def test_a_value_of_few_rows_leaves_its_store_nowhere(
     place = stores / "here" / "now"
     (place / "data").mkdir(parents=True)
     enter(monkeypatch, place)
-    tracking.prepare()
+    tracking.prepare_store()
     for number in range(1, 7):
         land(number)
     span = {"training_window": timedelta(days=5), "until": day(6)}
@@ -86,7 +86,7 @@ def test_a_value_of_few_rows_leaves_its_store_nowhere(
     validated = monitor.validate(SPEC, window(6))
     monitor.judge(SPEC, window(6), measure(SPEC, window(6), validated))
     (candidate,) = Ledger.open().candidates("churn")
-    model = registry.load("churn", candidate.version, candidate.artifact_digest)
+    model = registry.load_version("churn", candidate.version, candidate.artifact_digest)
     words = model.estimator.estimator["features"].named_transformers_["text_0"].vocabulary_
     assert sorted(words) == ["bad", "bread", "good", "tea"]
     found = [

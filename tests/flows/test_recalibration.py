@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from tasks.audit.verified_model import model_of
-from tasks.drift.reference import from_json
+from tasks.drift.reference import reference_from_json
 from tasks.flows import asking, monitor, ready, reproduce, retrain
 from tasks.flows.measure import measure
 from tasks.ledger import status
@@ -129,7 +129,7 @@ def test_the_recalibrated_champion_decides_alike_and_says_better_how_sure_it_is(
     assert after.metrics["candidate"]["calibration_error"] < (
         after.metrics["champion"]["calibration_error"] - 0.05
     )
-    kept, made = from_json(before.reference), from_json(after.reference)
+    kept, made = reference_from_json(before.reference), reference_from_json(after.reference)
     # What the drift is held against stays; only the probabilities have a new reference.
     assert kept.spread == made.spread
     assert kept.summary.losses == made.summary.losses

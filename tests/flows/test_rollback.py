@@ -111,9 +111,9 @@ def test_a_champion_worse_than_what_still_serves_is_rolled_back_after_an_approva
     action = monitor.action(LOGGED)
     assert action is not None
     assert (action["flow"], action["proposal"]) == ("rollback", WORSE)
-    asked = rollback.propose(LOGGED, WORSE)
+    asked = rollback.propose_rollback(LOGGED, WORSE)
     assert (asked.proposer, asked.champion, asked.target) == ("gatelatch", 2, 1)
-    brief = rollback.ask(LOGGED, asked, "/dags/here")
+    brief = rollback.ask_to_roll_back(LOGGED, asked, "/dags/here")
     assert brief["subject"] == "churn: roll back version 2 to 1?"
     assert brief["body"].count("| steady → drifting | 150 → 150 |") == 2
     assert monitor.action(LOGGED) is None
@@ -159,12 +159,12 @@ def test_a_refused_rollback_leaves_the_champion_and_the_latch_of_retrains(at: At
     for number in (11, 12):
         serve(number)
     rests = read().history.now.rests_until
-    rollback.propose(LOGGED, WORSE)
+    rollback.propose_rollback(LOGGED, WORSE)
     decisions.decide(LOGGED, WORSE, "rollback", answer(option="Reject"))
     with pytest.raises(NotApproved, match="rollback was rejected by ada"):
         rollback.promote_back(LOGGED, WORSE)
     assert (read().champion, read().history.now.rests_until) == (2, rests)
-    assert rollback.due(status.read(LOGGED, Ledger.open())) is None
+    assert rollback.rollback_due(status.read(LOGGED, Ledger.open())) is None
 
 
 def test_a_spec_may_roll_back_by_itself(at: At) -> None:
@@ -173,7 +173,7 @@ def test_a_spec_may_roll_back_by_itself(at: At) -> None:
     spec = ModelSpec.model_validate({**LOGGED.model_dump(mode="json"), **policy})
     for number in (11, 12):
         serve(number, spec)
-    rollback.propose(spec, WORSE)
+    rollback.propose_rollback(spec, WORSE)
     assert decisions.decide(spec, WORSE, "rollback", None).by == "policy"
     assert rollback.promote_back(spec, WORSE).version == 1
 
@@ -181,7 +181,7 @@ def test_a_spec_may_roll_back_by_itself(at: At) -> None:
 def test_a_rollback_that_is_not_due_cannot_be_proposed(at: At) -> None:
     at("promoted")
     with pytest.raises(NotDue, match="is due any more"):
-        rollback.propose(LOGGED, WORSE)
+        rollback.propose_rollback(LOGGED, WORSE)
 
 
 def test_a_person_cannot_take_the_name_of_a_proposal_of_the_monitor(at: At) -> None:

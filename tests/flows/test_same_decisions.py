@@ -45,7 +45,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     folder.mkdir()
     with pytest.MonkeyPatch.context() as patch:
         flow.enter(patch, folder)
-        tracking.prepare()
+        tracking.prepare_store()
         yield folder
 
 
@@ -78,7 +78,7 @@ def act(spec: ModelSpec) -> None:
         return
     proposal, conf = due["proposal"], due["conf"]
     if due["flow"] == "rollback":
-        rollback.propose(spec, proposal)
+        rollback.propose_rollback(spec, proposal)
         decisions.decide(spec, proposal, "rollback", None)
         rollback.promote_back(spec, proposal)
         return
@@ -113,7 +113,7 @@ def test_a_replay_decides_as_the_monitor_does(name: str, place: Path) -> None:
     if spec.label.late:  # what came after the newest window is in a later replay all the same
         for number in range(1, kind.days + 1):
             kinds.land_labels(name, kind, place, number)
-    past = history.load(spec, day(1), day(kind.days + 1))
+    past = history.load_history(spec, day(1), day(kind.days + 1))
     mine = play.play(spec, past, past.first_at(day(BEFORE + 1)), timedelta(days=BEFORE))
     there, here = in_ledger(spec, Ledger.open(), latches), in_replay(past, mine)
     assert here.windows == there.windows

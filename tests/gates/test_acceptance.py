@@ -49,7 +49,7 @@ def trained(spec: ModelSpec, frame: pd.DataFrame, label: Ints) -> Any:
 
 
 def answers(model: Any, frame: pd.DataFrame, truth: Ints) -> Scored:
-    return Scored(scoring.decide(model, frame), model.predict_proba(frame), truth)
+    return Scored(scoring.decision_values(model, frame), model.predict_proba(frame), truth)
 
 
 def judged(
@@ -112,7 +112,7 @@ def test_its_grid_follows_its_scores_and_its_margins(
     _, candidate, accepted = plain
     frame, label = rows()
     summary = accepted.reference.summary
-    decision = scoring.decide(candidate, frame[FITTED:])
+    decision = scoring.decision_values(candidate, frame[FITTED:])
     assert summary.grid == Grid.around(decision, margin(decision, label[FITTED:]))
     for kind in (summary.scores, summary.margins):
         assert kind.counts[[0, -1]].tolist() == [0, 0]
@@ -144,7 +144,7 @@ def test_fewer_rows_than_windows_still_give_a_reference(spec: Make) -> None:
     _, accepted = judged(spec(), *rows(100), days=365)
     assert accepted.reference.summary.rows == 35
     assert (accepted.reference.spread.rows, accepted.reference.spread.degrees) == (1, 98)
-    json.dumps(reference.to_json(accepted.reference), allow_nan=False)
+    json.dumps(reference.reference_to_json(accepted.reference), allow_nan=False)
 
 
 def test_the_metrics_are_those_of_the_judged_and_the_fitted_rows(
@@ -152,7 +152,7 @@ def test_the_metrics_are_those_of_the_judged_and_the_fitted_rows(
 ) -> None:
     _, candidate, accepted = plain
     frame, label = rows()
-    margins = margin(scoring.decide(candidate, frame), label)
+    margins = margin(scoring.decision_values(candidate, frame), label)
     fitted, ours = margins[:FITTED], margins[-JUDGED:]
     metrics = accepted.metrics
     assert (metrics.judged_rows, metrics.fitted_rows) == (JUDGED, FITTED)
@@ -172,7 +172,7 @@ def test_more_support_vectors_than_wrong_decisions_and_fewer_than_rows(
 ) -> None:
     _, candidate, accepted = plain
     frame, label = rows()
-    wrong = (margin(scoring.decide(candidate, frame[:FITTED]), label[:FITTED]) <= 0).sum()
+    wrong = (margin(scoring.decision_values(candidate, frame[:FITTED]), label[:FITTED]) <= 0).sum()
     assert 0 < wrong < accepted.metrics.support_vectors < FITTED
 
 
@@ -214,7 +214,7 @@ def test_a_champion_of_other_days_is_judged_on_the_same_rows_and_loses(spec: Mak
     champion = trained(spec(), *rows(seed=2, turned=True))
     frame, label = rows()
     _, accepted = judged(spec(), frame, label, champion)
-    theirs = margin(scoring.decide(champion, frame[-JUDGED:]), label[-JUDGED:])
+    theirs = margin(scoring.decision_values(champion, frame[-JUDGED:]), label[-JUDGED:])
     same_rows = answers(champion, frame[-JUDGED:], label[-JUDGED:])
     assert accepted.metrics.champion == pytest.approx(rates(same_rows))
     assert accepted.passed
@@ -255,13 +255,15 @@ def test_judged_again_it_is_the_same_to_the_last_digit(
     again = judge(spec, candidate, labelled(frame, label))
     assert again.gates == accepted.gates
     assert again.metrics == accepted.metrics
-    assert reference.to_json(again.reference) == reference.to_json(accepted.reference)
+    assert reference.reference_to_json(again.reference) == reference.reference_to_json(
+        accepted.reference
+    )
 
 
 def test_sample_weights_weigh_the_losses_of_the_reference(spec: Make) -> None:
     frame, label = rows()
     candidate = trained(spec(), frame, label)
-    margins = margin(scoring.decide(candidate, frame), label)
+    margins = margin(scoring.decision_values(candidate, frame), label)
     near = np.where(np.abs(margins) < 0.5, 5.0, 1.0)
     weighted = judge(spec(), candidate, labelled(frame, label, weight=near))
     held = hinge(margins[FITTED:])

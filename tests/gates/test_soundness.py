@@ -195,8 +195,8 @@ def test_structure_stays_while_statistics_move(spec: Make) -> None:
 
     old, new = fitted(["a", "b"]), fitted(["a", "b", "c"])
     assert preprocessing.structure(old) == preprocessing.structure(new)
-    assert preprocessing.whole(old) != preprocessing.whole(new)
-    assert preprocessing.whole(old) == preprocessing.whole(old)
+    assert preprocessing.preprocessing_of(old) != preprocessing.preprocessing_of(new)
+    assert preprocessing.preprocessing_of(old) == preprocessing.preprocessing_of(old)
     capped = [fitted(["a", "b"], spec(**parts, training={"cap": cap})) for cap in (5, 10, None)]
     assert len({str(preprocessing.structure(model)) for model in capped}) == 3
     other = fitted(["a"], spec(features={"numeric": [], "categorical": ["c"], "text": ["t"]}))

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tasks.audit import heads
 from tasks.audit.heads import Head
-from tasks.ledger.chain import Link, Trail, fault, link
+from tasks.ledger.chain import Link, Trail, chain_fault, link
 
 _values = st.recursive(
     st.none()
@@ -42,7 +42,7 @@ def trail(written: list[tuple[str, Any]]) -> Trail:
 def missed(whole: Trail, *digests: str | None) -> str | None:
     """Return what the chain or somebody who kept these heads finds."""
     kept = [Head(str(digest), "by the auditor") for digest in digests]
-    return fault(whole) or heads.fault("churn", whole, kept, {})
+    return chain_fault(whole) or heads.head_fault("churn", whole, kept, {})
 
 
 @given(_rows)
@@ -61,7 +61,7 @@ def test_an_altered_value_is_found_and_its_row_named(
     whole = trail(written)
     key = data.draw(st.sampled_from(sorted(whole.rows)))
     altered = {**whole.rows[key], "value": [whole.rows[key]["value"], other]}
-    found = fault(replace(whole, rows={**whole.rows, key: altered}))
+    found = chain_fault(replace(whole, rows={**whole.rows, key: altered}))
     assert found is not None
     assert f"row {key[1]} of {key[0]} (link {key[1]}) is not as it was recorded" in found
 
@@ -74,14 +74,14 @@ def test_a_removed_row_is_found_and_so_is_a_removed_link(
     key = data.draw(st.sampled_from(sorted(whole.rows)))
     rows = {k: row for k, row in whole.rows.items() if k != key}
     links = [found for found in whole.links if found.row_id != key[1]]
-    assert f"row {key[1]} of {key[0]}" in str(fault(replace(whole, rows=rows)))
-    assert fault(replace(whole, links=links)) is not None
+    assert f"row {key[1]} of {key[0]}" in str(chain_fault(replace(whole, rows=rows)))
+    assert chain_fault(replace(whole, links=links)) is not None
     # Taken off the end together, they are missed by whoever kept a head, and by nobody else.
     both = missed(Trail(links, rows), whole.head)
     assert both is not None
     last = key[1] == len(written)
     assert ("the head" in both and "kept by the auditor" in both) is last
-    assert (fault(Trail(links, rows)) is None) is last
+    assert (chain_fault(Trail(links, rows)) is None) is last
 
 
 @given(_rows.filter(lambda written: len(written) > 1), st.data())
@@ -96,7 +96,7 @@ def test_closing_the_gap_that_a_removed_row_left_is_found(
         for found in whole.links
         if found.position != gone
     ]
-    assert "is not as it was recorded" in str(fault(Trail(links, rows)))
+    assert "is not as it was recorded" in str(chain_fault(Trail(links, rows)))
 
 
 @given(_rows.filter(lambda written: len(written) > 1), st.data())
@@ -111,11 +111,11 @@ def test_any_two_rows_or_links_that_changed_places_are_found(
         replace(links[two], position=one + 1),
         replace(links[one], position=two + 1),
     )
-    assert fault(replace(whole, links=links)) is not None
+    assert chain_fault(replace(whole, links=links)) is not None
     keys = [(found.table_name, found.row_id) for found in whole.links]
     rows = dict(whole.rows)
     rows[keys[one]], rows[keys[two]] = rows[keys[two]], rows[keys[one]]
-    assert fault(replace(whole, rows=rows)) is not None
+    assert chain_fault(replace(whole, rows=rows)) is not None
 
 
 @given(_rows, _values)
@@ -124,7 +124,7 @@ def test_a_row_that_the_ledger_did_not_write_is_found(
 ) -> None:
     whole = trail(written)
     extra = {("decisions", 99): {"id": 99, "model": "churn", "value": value}}
-    found = fault(replace(whole, rows={**whole.rows, **extra}))
+    found = chain_fault(replace(whole, rows={**whole.rows, **extra}))
     assert found == "row 99 of decisions has no link: it was not written by the ledger"
 
 
@@ -156,4 +156,4 @@ def test_a_value_without_a_canonical_form_is_refused() -> None:
 
 
 def test_an_empty_trail_has_no_head_and_no_fault() -> None:
-    assert (Trail([], {}).head, fault(Trail([], {}))) == (None, None)
+    assert (Trail([], {}).head, chain_fault(Trail([], {}))) == (None, None)

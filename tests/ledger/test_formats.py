@@ -12,15 +12,15 @@ from tests.ledger.test_ledger import observation, proposal, registered
 
 def test_each_number_has_its_loader_and_no_number_is_the_first() -> None:
     loaders = {1: lambda raw: f"old {raw['a']}", 2: lambda raw: f"new {raw['b']}"}
-    assert formats.load("thing", {"a": 3}, loaders) == "old 3"
-    assert formats.load("thing", {"format": 1, "a": 3}, loaders) == "old 3"
-    assert formats.load("thing", {"format": 2, "b": 4}, loaders) == "new 4"
+    assert formats.load_stored("thing", {"a": 3}, loaders) == "old 3"
+    assert formats.load_stored("thing", {"format": 1, "a": 3}, loaders) == "old 3"
+    assert formats.load_stored("thing", {"format": 2, "b": 4}, loaders) == "new 4"
 
 
 @pytest.mark.parametrize("found", [3, "2", None])
 def test_a_number_that_no_loader_knows_is_taken_for_a_newer_one(found: object) -> None:
     with pytest.raises(OtherFormat, match=rf"stored thing has the format {found}, .* a newer Gate"):
-        formats.load("thing", {"format": found}, {1: dict, 2: dict})
+        formats.load_stored("thing", {"format": found}, {1: dict, 2: dict})
 
 
 def test_a_row_of_a_newer_format_is_named_with_the_way_out(ledger: Ledger) -> None:

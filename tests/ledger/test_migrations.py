@@ -61,7 +61,7 @@ def test_the_steps_lead_from_nothing_to_the_tables_that_the_code_works_on(ledger
     with ledger._engine.connect() as link:
         context = MigrationContext.configure(link, opts={"version_table": TABLE})
         assert compare_metadata(context, META) == []
-        assert migrations.number(link) == SCHEMA
+        assert migrations.schema_number(link) == SCHEMA
 
 
 def test_the_number_that_the_code_works_on_is_that_of_the_newest_step() -> None:
@@ -77,7 +77,7 @@ def test_a_ledger_of_release_0_1_is_taken_over_row_by_row(old: Ledger) -> None:
     old.create()  # safe to repeat
     assert tables(old) == before
     with old._engine.connect() as link:
-        assert migrations.number(link) == SCHEMA
+        assert migrations.schema_number(link) == SCHEMA
     with (
         pytest.raises(sa.exc.IntegrityError, match="append-only"),
         old._engine.begin() as link,
@@ -89,7 +89,7 @@ def test_all_but_init_refuse_a_ledger_that_is_older_and_say_what_to_run(old: Led
     with pytest.raises(OtherSchema, match=r"has no schema number, .* run `python -m tasks init`"):
         Ledger.open()
     with old._engine.connect() as link:
-        assert migrations.number(link) == 0
+        assert migrations.schema_number(link) == 0
     done = CliRunner().invoke(app, ["init"])
     assert (done.exit_code, done.stdout) == (0, "ledger, store and registry are ready\n")
     now = Ledger.open()
@@ -104,7 +104,7 @@ def test_a_ledger_that_is_newer_is_refused_by_all_and_left_as_it_is(old: Ledger)
         with pytest.raises(OtherSchema, match="was written by a newer Gatelatch: it has schema"):
             opening()
     with old._engine.connect() as link:
-        assert migrations.number(link) == SCHEMA + 1
+        assert migrations.schema_number(link) == SCHEMA + 1
 
 
 def test_tables_from_before_the_first_release_are_named_with_what_they_lack(url: str) -> None:
@@ -114,6 +114,6 @@ def test_tables_from_before_the_first_release_are_named_with_what_they_lack(url:
     with pytest.raises(OtherSchema, match=r"table proposals has no column champion, episode, "):
         ledger.create()
     with ledger._engine.connect() as link:
-        assert migrations.number(link) == 0  # nothing of it is kept
+        assert migrations.schema_number(link) == 0  # nothing of it is kept
         assert "chain" not in sa.inspect(link).get_table_names()
     ledger._engine.dispose()

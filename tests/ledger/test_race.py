@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tasks.ledger import seals
-from tasks.ledger.chain import fault
+from tasks.ledger.chain import chain_fault
 from tasks.ledger.ledger import Conflict, Ledger
 from tests.ledger.test_ledger import observation, promote
 
@@ -60,7 +60,7 @@ def test_of_eight_processes_promoting_at_once_exactly_one_wins_each_round(url: s
     assert sorted(o.data_digest for o in history) == [f"data {n}" for n in range(PROCESSES)]
     assert sorted(o.revision for o in history) == list(range(PROCESSES))
     trail = ledger.trail("churn")
-    assert fault(trail) is seals.fault("churn", trail, seals.trusted()) is None
+    assert chain_fault(trail) is seals.seal_fault("churn", trail, seals.trusted()) is None
     assert [found.position for found in trail.links] == list(range(1, PROCESSES + ROUNDS + 1))
     ledger._engine.dispose()
 

@@ -172,7 +172,7 @@ def cut(ledger: Ledger, rows: int) -> None:
 
 def test_a_tail_that_was_cut_off_is_missed_by_every_head_that_was_kept(told: Ledger) -> None:
     kept = head(told)
-    noted = heads.by_hand("churn", kept.digest)
+    noted = heads.named_head("churn", kept.digest)
     cut(told, 2)
     assert fault(told) is None  # nobody can know
     for known in (kept, noted):
@@ -195,7 +195,7 @@ def test_a_tail_that_was_written_anew_is_not_what_was_signed(told: Ledger) -> No
     rows = written(trail)
     table, row = rows[-1]
     anew = relinked([*rows[:-1], (table, {**row, "verdict": "drifting"})], dict(trail.seals))
-    found = verification.fault("churn", anew, seals.trusted())
+    found = verification.ledger_fault("churn", anew, seals.trusted())
     assert "link 23) is not what the signature on it was made for" in str(found)
 
 
@@ -204,7 +204,7 @@ def test_a_model_that_takes_the_name_of_another_is_found(told: Ledger) -> None:
     rows = [(table, {**row, "model": "other"}) for table, row in written(trail)]
     renamed = relinked(rows, dict(trail.seals))
     assert "link 1) is not what the signature" in str(
-        verification.fault("other", renamed, seals.trusted())
+        verification.ledger_fault("other", renamed, seals.trusted())
     )
     with as_owner(told) as db:
         for name in ("chain", "seals"):
@@ -240,7 +240,7 @@ def real() -> tuple[Trail, heads.Head, dict[int, Seal]]:
 
 
 def stands(trail: Trail, kept: bool = True) -> str | None:
-    return verification.fault("churn", trail, seals.trusted(), [real()[1]] if kept else [])
+    return verification.ledger_fault("churn", trail, seals.trusted(), [real()[1]] if kept else [])
 
 
 def other_value(data: st.DataObject, value: Any) -> Any:

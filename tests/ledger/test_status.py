@@ -156,10 +156,10 @@ def test_whatever_is_recorded_can_be_folded_shown_and_acted_on(
     for moment in (datetime.min, datetime(2026, 1, 5), datetime.max):
         known.effective_from(moment.replace(tzinfo=UTC))
     monitor.due_after(known, "2026-01-01/2026-01-01")
-    canary.due(known, lambda version: ledger.observations_of(spec.model, version))
-    rollback.due(known)
+    canary.canary_due(known, lambda version: ledger.observations_of(spec.model, version))
+    rollback.rollback_due(known)
     for observation in known.observations:
-        late_labels.due(spec, known.observations, observation.window)
+        late_labels.due_again(spec, known.observations, observation.window)
         shadow.watched(known, observation.window)
     _answer(spec, known)
 

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from tasks.audit import heads
 from tasks.audit.heads import Head
-from tasks.ledger.chain import fault, link
+from tasks.ledger.chain import chain_fault, link
 from tasks.ledger.ledger import Ledger
 from tasks.ledger.records import Adoption, Question
 from tasks.ledger.tables import META
@@ -95,7 +95,7 @@ def test_every_row_is_linked_in_the_order_of_writing_each_model_apart(written: L
         "candidates",
         "promotions",
     ]
-    assert fault(trail) is fault(written.trail("other")) is None
+    assert chain_fault(trail) is chain_fault(written.trail("other")) is None
     assert [found.position for found in written.trail("other").links] == [1]
 
 
@@ -132,7 +132,7 @@ def test_what_somebody_did_past_the_triggers_is_found_and_the_row_named(
     values = {"id": "2", "step": "'promote'"}
     copy = ", ".join(values.get(name, f'"{name}"') for name in columns)
     tamper(sql.replace("{copy}", copy))
-    found = fault(written.trail("churn"))
+    found = chain_fault(written.trail("churn"))
     assert found is not None
     assert TAMPERING[sql] in found
 
@@ -143,12 +143,12 @@ def test_a_truncated_tail_is_found_with_a_head_that_was_kept(
     head = [Head(str(written.trail("churn").head), "elsewhere")]
 
     def missed() -> str | None:
-        return heads.fault("churn", written.trail("churn"), head, {})
+        return heads.head_fault("churn", written.trail("churn"), head, {})
 
     assert missed() is None
     tamper("delete from promotions")
     tamper("delete from chain where position = 6; delete from seals where position = 6")
-    assert fault(written.trail("churn")) is None
+    assert chain_fault(written.trail("churn")) is None
     assert "kept elsewhere is not in the chain" in str(missed())
     promote(written, 2, None)
     assert "kept elsewhere is not in the chain" in str(missed())
@@ -184,7 +184,7 @@ def test_a_role_that_may_only_read_and_insert_is_enough(written: Ledger, url: st
     try:
         writer.create()
         writer.propose(proposal("p2"))
-        assert fault(writer.trail("churn")) is None
+        assert chain_fault(writer.trail("churn")) is None
         for change in ("delete from decisions", "drop trigger decisions_append_only on decisions"):
             with (
                 pytest.raises(sa.exc.ProgrammingError, match=r"permission denied|must be owner"),

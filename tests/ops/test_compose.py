@@ -361,12 +361,12 @@ def test_the_api_server_signs_answers_with_a_key_of_its_own_and_trusts_the_worke
                 monkeypatch.setenv(name, str(seen / Path(path).relative_to("/var/lib/gatelatch")))
 
     inside("init", tmp_path)
-    keyring.prepare()
+    keyring.create_keys()
     inside("worker", tmp_path)
-    worker = keyring.fingerprint(keyring.writing().public_key())
+    worker = keyring.fingerprint(keyring.writing_key().public_key())
     roles = {name: signer.role for name, signer in seals.trusted().items()}
     inside("api-server", tmp_path)
-    server = keyring.fingerprint(keyring.writing().public_key())
+    server = keyring.fingerprint(keyring.writing_key().public_key())
     assert roles == {worker: "workers", server: "answers"}
     assert {name: signer.role for name, signer in seals.trusted().items()} == roles
 

@@ -28,7 +28,7 @@ from airflow.dag_processing.dagbag import DagBag
 import tasks.errors
 from tasks.disk import Unusable
 from tasks.registry.tracking import ModelRefused, RegistryRefused, RegistryUnreachable
-from tasks.spec.model import SpecError
+from tasks.spec.part import SpecError
 met = [ModelRefused, RegistryRefused, SpecError, RegistryUnreachable, Unusable, KeyError]
 print(json.dumps({{
     f"{{dag.dag_id}} {{task.task_id}}": [
@@ -106,7 +106,8 @@ def test_an_mlflow_that_is_down_for_20_seconds_ends_no_retrain(
     home = stores / "home"
     (home / "data").mkdir(parents=True)
     enter(monkeypatch, home)
-    tracking.prepare()  # as `init` does: the server need not make its tables while a step waits
+    # As `init` does: the server need not make its tables while a step waits.
+    tracking.prepare_store()
     for number in range(1, 6):
         land(number)
     told = run_while_mlflow_is_down("retrain.churn", BOOTSTRAP, models)

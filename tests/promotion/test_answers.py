@@ -49,7 +49,7 @@ def response(
 
 
 def read(given: Any, proposer: str = "otto", spec: ModelSpec = SPEC) -> tuple[str, str, str]:
-    return answers.read(spec, proposal(proposer), "promote", given)
+    return answers.answer_of(spec, proposal(proposer), "promote", given)
 
 
 def test_a_yes_of_an_approver_is_one_with_or_without_a_reason() -> None:

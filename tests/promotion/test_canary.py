@@ -15,7 +15,7 @@ from tasks.drift.latch import fold
 from tasks.ledger import status
 from tasks.ledger.records import Decision, Observation, Promotion, Proposal
 from tasks.promotion import canary
-from tasks.promotion.canary import reading
+from tasks.promotion.canary import said_by_pair
 from tasks.promotion.paired import Pair
 from tasks.spec.model import ModelSpec
 from tests.conftest import CHURN
@@ -59,7 +59,7 @@ def due(observations: Iterable[Observation], state: status.Status | None = None)
     by_version = defaultdict(list)
     for observation in observations:
         by_version[observation.version].append(observation)
-    return canary.due(state or known(), lambda version: by_version[version])
+    return canary.canary_due(state or known(), lambda version: by_version[version])
 
 
 WORSE = days(1, 0.5, 0.5) + days(2, 0.9, 0.9)
@@ -84,11 +84,11 @@ def test_a_difference_that_does_not_matter_to_the_owner_is_no_breach() -> None:
 
 def test_a_difference_within_chance_is_no_breach() -> None:
     pair = Pair(seen(2, 5, 0.75), seen(1, 5, 0.5))
-    assert reading(SPEC, pair, candidate(2), candidate(1)).verdict == "drifting"
+    assert said_by_pair(SPEC, pair, candidate(2), candidate(1)).verdict == "drifting"
     few = [seen(v, 5, loss) for v, loss in ((2, 0.75), (1, 0.5))]
     for observation in few:
         observation.figures["losses"]["effective_rows"] = 12.0
-    assert reading(SPEC, Pair(*few), candidate(2), candidate(1)).verdict == "steady"
+    assert said_by_pair(SPEC, Pair(*few), candidate(2), candidate(1)).verdict == "steady"
 
 
 def test_windows_before_the_promotion_do_not_count() -> None:
@@ -108,7 +108,7 @@ def test_without_labels_only_margins_that_breach_alone_speak_against_a_version(
     ours: str, theirs: str, verdict: str
 ) -> None:
     pair = Pair(seen(2, 5, verdict=ours), seen(1, 5, verdict=theirs))
-    assert reading(SPEC, pair, candidate(2), candidate(1)).verdict == verdict
+    assert said_by_pair(SPEC, pair, candidate(2), candidate(1)).verdict == verdict
 
 
 def test_after_the_rollback_the_old_champion_is_never_rolled_forward_again() -> None:

@@ -10,8 +10,6 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from tasks.classifier import scoring, training
 from tasks.promotion import outlook, quick_fit
@@ -45,7 +43,7 @@ def stream(
 def champion(spec: ModelSpec) -> Callable[[pd.DataFrame], Any]:
     frame, label, _ = stream(seed=9, days=5)
     fitted = training.fit(spec, frame, label)
-    return lambda rows: scoring.decide(fitted, rows)
+    return lambda rows: scoring.decision_values(fitted, rows)
 
 
 def estimate(spec: ModelSpec, rows: Any, changes: Any = (CHANGE,), held: int = 2700) -> Estimate:
@@ -168,23 +166,6 @@ def test_what_is_not_known_says_why() -> None:
     assert Outlook(None, problem="the quick fit: no rows").sentence == (
         "not known: the quick fit: no rows"
     )
-
-
-@given(
-    st.none()
-    | st.builds(
-        Estimate,
-        *[st.just("accuracy"), *[st.floats(-1, 1)] * 4, *[st.integers(0)] * 2],
-        st.datetimes(timezones=st.just(UTC)),
-    ),
-    st.none() | st.text(),
-    st.none() | st.text(),
-)
-def test_an_outlook_is_kept_as_json(
-    known: Estimate | None, diagnosis: str | None, problem: str | None
-) -> None:
-    kept = Outlook(known, diagnosis, problem)
-    assert outlook.from_json(kept.as_json()) == kept
 
 
 def test_the_newest_measured_window_says_what_is_to_be_repaired() -> None:

@@ -104,7 +104,7 @@ def test_a_champion_that_was_deleted_by_hand_is_named_with_the_way_out(
 ) -> None:
     at("promoted")
     tracking.connect().delete_model_version("churn", "2")
-    registry.load.cache_clear()
+    registry.load_version.cache_clear()
     with pytest.raises(
         RegistryRefused, match=r"churn version 2 cannot be fetched.*rollback\.churn"
     ):

@@ -42,7 +42,7 @@ def bootstrapped(
             database = stack.enter_context(mlflow_in_postgres())
             monkeypatch.setenv("MLFLOW_TRACKING_URI", database)
             monkeypatch.setenv("GATELATCH_LEDGER", database.replace("psycopg2", "psycopg"))
-        tracking.prepare()
+        tracking.prepare_store()
         Path("data").mkdir()
         for number in range(1, 6):
             land(number)
@@ -141,6 +141,6 @@ def test_the_aliases_end_at_the_ledgers_champion_after_every_round(
     assert len(there) == len(known.promotions)
     ledger = Ledger.open()
     trail = ledger.trail("churn")
-    assert chain.fault(trail) is seals.fault("churn", trail, seals.trusted()) is None
+    assert chain.chain_fault(trail) is seals.seal_fault("churn", trail, seals.trusted()) is None
     made = [(p.number, p.version, ledger.head_at(p)[0].digest) for p in known.promotions]
     assert heads.misplaced(made, there, versions, "churn") is None

@@ -47,7 +47,7 @@ def test_the_champions_file_is_fetched_and_scores_without_us(
     run(stores, "-I", "-c", BEFORE + CODE + AFTER)
     out = np.load(stores / "out.npz")
     assert np.allclose(out["probabilities"], model.predict_proba(frame))
-    assert np.allclose(out["scores"], scoring.decide(model, frame))
+    assert np.allclose(out["scores"], scoring.decision_values(model, frame))
 
 
 def test_the_readme_names_the_types_that_we_trust() -> None:

@@ -60,11 +60,11 @@ def tracked(
     """Return the folder of stores of its own, with MLflow's tables already there."""
     if request.param == "postgresql":
         monkeypatch.setenv("MLFLOW_TRACKING_URI", request.getfixturevalue("database"))
-        tracking.prepare()
+        tracking.prepare_store()
         return stores
     tables = tmp_path_factory.getbasetemp() / "mlflow.db"
     if not tables.exists():
-        tracking.prepare()
+        tracking.prepare_store()
         shutil.copy(stores / "mlflow.db", tables)
     shutil.copy(tables, stores / "mlflow.db")
     return stores
@@ -98,7 +98,7 @@ def plain(spec: Callable[..., ModelSpec]) -> tuple[ModelSpec, Any]:
 
 def registered(spec: ModelSpec, model: Any, proposal: str = "p1") -> tuple[str, Registered]:
     run = tracking.start(spec.model, proposal, {"seed": "7"})
-    return run, registry.register(spec, run, model, record(proposal))
+    return run, registry.register_version(spec, run, model, record(proposal))
 
 
 def record(proposal: str = "p1") -> dict[str, Any]:
@@ -134,7 +134,7 @@ def record(proposal: str = "p1") -> dict[str, Any]:
 
 
 def load(spec: ModelSpec, made: Registered) -> Any:
-    return registry.load(spec.model, made.version, made.artifact_digest)
+    return registry.load_version(spec.model, made.version, made.artifact_digest)
 
 
 def folder_of(root: Path) -> Path:
@@ -166,7 +166,7 @@ def test_a_registered_pipeline_comes_back_with_the_same_probabilities(
     tracking.put_model(run, "calibrated", model)
     for back in (load(wide, made), tracking.get_model(run, "calibrated")):
         assert (back.predict_proba(frame) == model.predict_proba(frame)).all()
-        assert (scoring.decide(back, frame) == scoring.decide(model, frame)).all()
+        assert (scoring.decision_values(back, frame) == scoring.decision_values(model, frame)).all()
         assert calibration.slopes(back) == calibration.slopes(model)
 
 
@@ -195,7 +195,7 @@ def test_two_who_register_the_same_candidate_at_once_get_the_same_version(
     run, _ = registered(*plain, proposal="before")
     run = tracking.start(plain[0].model, "p1", {})
     with ThreadPoolExecutor(4) as pool:
-        again = [lambda: registry.register(plain[0], run, plain[1], record())] * 4
+        again = [lambda: registry.register_version(plain[0], run, plain[1], record())] * 4
         made = set(pool.map(lambda register: register(), again))
     assert len(made) == 1
     name = f"name = '{plain[0].model}' and run_id = '{run}'"
@@ -226,7 +226,7 @@ def test_an_unknown_version_or_model_is_refused_and_not_tried_again(
     _, made = registered(*plain)
     for model, version in ((plain[0].model, 9), ("other", 1)):
         with pytest.raises(RegistryRefused, match=f"{model} version {version} cannot be fetched"):
-            registry.load(model, version, made.artifact_digest)
+            registry.load_version(model, version, made.artifact_digest)
 
 
 @on_sqlite
@@ -270,7 +270,7 @@ def _resign(folder: Path) -> None:
 def _by_another_key(folder: Path) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GATELATCH_SIGNING_KEY", str(folder.parent / "mallory.pem"))
-        keyring.prepare()
+        keyring.create_keys()
         _resign(folder)
 
 
@@ -346,7 +346,7 @@ def test_whoever_signed_it_a_version_is_refused_with(
     folder = folder_of(tracked)
     change(folder)
     _resign(folder)
-    accepted = Registered(made.version, artifact.digest(folder))
+    accepted = Registered(made.version, artifact.folder_digest(folder))
     with pytest.raises(ModelRefused, match=said):
         load(plain[0], accepted)
 
@@ -371,7 +371,7 @@ def test_a_pickle_is_not_executed(plain: tuple[ModelSpec, Any], tracked: Path) -
     (folder / "model.skops").write_bytes(harm)
     _resign(folder)
     with pytest.raises(ModelRefused, match=r"model\.skops is not a readable skops file"):
-        load(plain[0], Registered(made.version, artifact.digest(folder)))
+        load(plain[0], Registered(made.version, artifact.folder_digest(folder)))
     assert not target.exists()
     pickle.loads(harm)  # the payload does work
     assert target.read_text() == "executed"

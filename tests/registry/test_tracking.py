@@ -36,7 +36,7 @@ def hanging() -> Iterator[int]:
 def unreachable(patch: pytest.MonkeyPatch, uri: str) -> None:
     patch.setenv("MLFLOW_TRACKING_URI", uri)
     tracking.connect.cache_clear()
-    registry.load.cache_clear()
+    registry.load_version.cache_clear()
 
 
 @pytest.mark.parametrize("scheme", ["http://127.0.0.1", "postgresql+psycopg2://u@127.0.0.1"])
@@ -45,7 +45,7 @@ def test_a_registry_that_does_not_answer_is_an_error_within_seconds(
     scheme: str, how: str, hanging: int, stores: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     unreachable(monkeypatch, f"{scheme}:{hanging if how == 'hanging' else 9}/mlflow")
-    for ask in (lambda: registry.load("churn", 1, "digest"), tracking.prepare):
+    for ask in (lambda: registry.load_version("churn", 1, "digest"), tracking.prepare_store):
         began = time.monotonic()
         with pytest.raises(RegistryUnreachable, match="MLflow does not answer"):
             ask()

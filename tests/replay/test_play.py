@@ -24,6 +24,7 @@ from tasks.replay import history, schedules, trial
 from tasks.replay.history import History
 from tasks.replay.play import play
 from tasks.replay.played import Played
+from tasks.spec import spec_files
 from tasks.spec.model import ModelSpec
 from tests.support import flow, past
 from tests.support.flow import At, day
@@ -36,12 +37,12 @@ pytestmark = pytest.mark.filterwarnings("ignore:Liblinear failed to converge")
 
 def electricity(**settings: Any) -> ModelSpec:
     raw, _ = draft.drafted(str(ELECTRICITY), "timestamp", "price_up", "7d")
-    return draft.checked(draft.changed(raw, settings), "test")
+    return spec_files.checked(draft.changed(raw, settings), "test")
 
 
 @cache
 def weeks() -> History:
-    return history.load(
+    return history.load_history(
         electricity(), datetime(1996, 5, 7, tzinfo=UTC), datetime(1999, 1, 1, tzinfo=UTC)
     )
 
@@ -101,7 +102,7 @@ def test_a_replay_says_of_each_window_what_the_monitor_said(at: At) -> None:
         (o.window, o.version, o.verdict, o.figures.get("accuracy"), latch.state, latch.episode)
         for o, (_, latch) in zip(known.observations, known.history.steps, strict=True)
     ]
-    found = history.load(flow.MODEL, day(1), day(17))
+    found = history.load_history(flow.MODEL, day(1), day(17))
     first = found.first_at(day(6))
     mine = play(flow.MODEL, found, first, timedelta(days=5))
     told = [
@@ -290,7 +291,7 @@ def test_a_sweep_keeps_the_first_champion_and_the_range() -> None:
         {"latch.wait": 5},
         {"drift.hinge_loss.effect": 9.0, "drift.class_loss.effect": 9.0},
     ]
-    points = [(s, draft.checked(draft.changed(past.SPEC, s), "test")) for s in settings]
+    points = [(s, spec_files.checked(draft.changed(past.SPEC, s), "test")) for s in settings]
 
     def read(spec: ModelSpec) -> History:
         raise AssertionError("the rows are the same")

@@ -102,7 +102,7 @@ def test_the_first_candidates_page_shows_it_alone(spec: Make) -> None:
     assert 'class="line champion"' not in page
 
 
-@pytest.mark.parametrize("draw", [gate_chart.reliability, gate_chart.margins])
+@pytest.mark.parametrize("draw", [gate_chart.reliability_chart, gate_chart.margins])
 def test_a_picture_is_an_svg_of_both_models(draw: Callable[[Figures], str]) -> None:
     pairs = [
         (scored(margins(1)), scored(margins(0))),

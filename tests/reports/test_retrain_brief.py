@@ -13,11 +13,12 @@ import numpy as np
 import pytest
 
 from tasks.drift.catalogue import words
-from tasks.drift.reliability_table import ReliabilityTable, to_json
+from tasks.drift.reliability_table import ReliabilityTable, reliability_to_json
 from tasks.drift.statistic import Statistic
 from tasks.flows import asking
 from tasks.gates.gate_result import GateResult
 from tasks.ledger.figures import HeldProbabilities
+from tasks.promotion.counted_rows import CountedRows
 from tasks.reports import (
     brief_links,
     brief_page,
@@ -114,7 +115,7 @@ def test_of_the_probabilities_of_many_classes_those_nearest_to_their_limit_are_s
         verdict="drifting",
         pressure=2.0,
         statistics=tuple(s.as_json() for s in statistics),
-        table=to_json(table),
+        table=reliability_to_json(table),
     )
     changes = recalibration_brief._figures(held)[1]
     first = re.findall(r"^\| (overconfidence|bias of \d+) \|", changes, re.M)
@@ -230,10 +231,10 @@ def test_a_proposal_names_one_folder_whatever_its_name(name: str) -> None:
 
 def test_the_rows_of_many_classes_are_told_by_the_rarest() -> None:
     counts = {str(name): 3 + name for name in range(40)}
-    parts = {"fit": counts, "calibrate": counts, "judge": counts}
-    told = "\n".join(
-        retrain_brief._rows({"rows": 9000, "quarantined": 2, "labelled": 2700, **parts})
+    counted = CountedRows(
+        rows=9000, quarantined=2, labelled=2700, fit=counts, calibrate=counts, judge=counts
     )
+    told = "\n".join(retrain_brief._rows(counted))
     assert "2,700 labelled of 9,000; 2 are quarantined" in told
     assert "| judge (newest) | 900 | 3 (0) |" in told
 

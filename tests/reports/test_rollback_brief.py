@@ -37,7 +37,7 @@ def read(new: Iterable[Observation], old: Iterable[Observation], reason: str, si
         spec_digest=SPEC.digest,
         target=1,
     )
-    subject, body = rollback_brief.rollback(state, asked, new, old, "/dags/here")
+    subject, body = rollback_brief.ask_for_rollback(state, asked, new, old, "/dags/here")
     assert subject == "churn: roll back version 2 to 1?"
     return body
 

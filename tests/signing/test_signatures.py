@@ -17,7 +17,7 @@ from tasks.signing.signatures import SignatureRefused
 @pytest.fixture
 def keys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("GATELATCH_SIGNING_KEY", str(tmp_path / "keys" / "signing.pem"))
-    keyring.prepare()
+    keyring.create_keys()
     return tmp_path / "keys"
 
 
@@ -31,7 +31,7 @@ def folder(tmp_path: Path) -> Path:
 def test_a_key_is_made_once_and_only_its_owner_may_read_it(keys: Path) -> None:
     before = (keys / "signing.pem").read_bytes()
     assert (keys / "signing.pem").stat().st_mode & 0o777 == 0o600
-    keyring.prepare()
+    keyring.create_keys()
     assert (keys / "signing.pem").read_bytes() == before
     assert sorted(os.listdir(keys)) == ["signing.pem", "signing.pub"]
 
@@ -41,7 +41,7 @@ def test_of_several_who_make_the_key_at_once_one_wins(
 ) -> None:
     monkeypatch.setenv("GATELATCH_SIGNING_KEY", str(tmp_path / "signing.pem"))
     with ThreadPoolExecutor(4) as pool:
-        list(pool.map(lambda _: keyring.prepare(), range(4)))
+        list(pool.map(lambda _: keyring.create_keys(), range(4)))
     (public,) = keyring.public().values()
     assert keyring.pem(keyring.private().public_key()) == keyring.pem(public)
 
@@ -53,7 +53,7 @@ def test_a_machine_that_only_verifies_needs_no_private_key_and_gets_none(
     public = shutil.copy(keys / "signing.pub", tmp_path / "trusted.pub")
     monkeypatch.setenv("GATELATCH_SIGNING_KEY", str(tmp_path / "absent.pem"))
     monkeypatch.setenv("GATELATCH_VERIFY_KEY", str(public))
-    keyring.prepare()
+    keyring.create_keys()
     signatures.verify(folder)
     with pytest.raises(KeyUnusable, match=r"no key to sign with.*absent\.pem.*tasks init"):
         signatures.sign(folder)
@@ -63,15 +63,15 @@ def test_what_was_signed_before_a_change_of_keys_still_holds_while_the_old_key_i
     keys: Path, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     signatures.sign(folder)
-    seal = signatures.seal(b"rows", "run/rows")
+    seal = signatures.seal_content(b"rows", "run/rows")
     monkeypatch.setenv("GATELATCH_SIGNING_KEY", str(tmp_path / "new.pem"))
-    keyring.prepare()
+    keyring.create_keys()
     with pytest.raises(SignatureRefused, match=r"made with another key than .*new\.pub"):
         signatures.verify(folder)
     both = [tmp_path / "new.pub", keys / "signing.pub"]
     monkeypatch.setenv("GATELATCH_VERIFY_KEY", os.pathsep.join(map(str, both)))
     signatures.verify(folder)
-    signatures.check(b"rows", "run/rows", seal)
+    signatures.check_content(b"rows", "run/rows", seal)
 
 
 @pytest.mark.parametrize("content", [None, b"", b"no key"])
@@ -84,7 +84,7 @@ def test_a_key_that_is_none_is_named_with_the_way_out(
         if content is not None:
             (keys / name).write_bytes(content)
     with pytest.raises(KeyUnusable, match=r"signing\.pem.*GATELATCH_SIGNING_KEY"):
-        signatures.seal(b"rows", "run/rows")
+        signatures.seal_content(b"rows", "run/rows")
     with pytest.raises(KeyUnusable, match=r"signing\.pub.*GATELATCH_VERIFY_KEY"):
         signatures.verify(folder)
 
@@ -95,7 +95,7 @@ def test_a_key_that_is_none_is_named_with_the_way_out(
 def test_a_seal_holds_for_its_content_and_place_alone(
     content: bytes, place: str, keys: Path
 ) -> None:
-    seal = signatures.seal(b"rows", "run/rows")
-    signatures.check(b"rows", "run/rows", seal)
+    seal = signatures.seal_content(b"rows", "run/rows")
+    signatures.check_content(b"rows", "run/rows", seal)
     with pytest.raises(SignatureRefused, match=f"{place} is not what a step of this run left"):
-        signatures.check(content, place, seal)
+        signatures.check_content(content, place, seal)

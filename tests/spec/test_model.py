@@ -19,7 +19,7 @@ from tasks.spec import spec_files
 from tasks.spec.gate_options import Gate
 from tasks.spec.model import ModelSpec
 from tasks.spec.part import SpecError, parse_duration
-from tasks.spec.spec_files import load
+from tasks.spec.spec_files import load_spec
 from tests.conftest import CHURN
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -66,7 +66,7 @@ def test_a_formatted_duration_reads_back_as_itself(minutes: int) -> None:
 
 
 def test_what_is_left_out_takes_its_default(tmp_path: Path) -> None:
-    spec = load(write(tmp_path, {"window.min_rows": MISSING}))
+    spec = load_spec(write(tmp_path, {"window.min_rows": MISSING}))
     assert spec.window.min_rows == 200
     assert spec.window.timezone == "UTC"
     assert (spec.latch.open.breaches, spec.latch.open.of, spec.latch.close.steady) == (2, 3, 3)
@@ -83,11 +83,11 @@ def test_the_electricity_model_is_good(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_digest_is_the_same_for_another_layout(tmp_path: Path) -> None:
     rest = {"latch": {"rest": "14d"}}
     same = {"window.every": "24h", "training.window": "120h", "latch": {"rest": "2w"}}
-    plain = load(write(tmp_path, rest)).digest
-    assert load(write(tmp_path, rest, order=-1)).digest == plain
-    assert load(write(tmp_path, same)).digest == plain
+    plain = load_spec(write(tmp_path, rest)).digest
+    assert load_spec(write(tmp_path, rest, order=-1)).digest == plain
+    assert load_spec(write(tmp_path, same)).digest == plain
     start = {"window.start": "2026-01-01T01:00:00+01:00"}
-    assert load(write(tmp_path, {**rest, **start})).digest == plain
+    assert load_spec(write(tmp_path, {**rest, **start})).digest == plain
 
 
 @pytest.mark.parametrize(
@@ -101,8 +101,8 @@ def test_the_digest_is_the_same_for_another_layout(tmp_path: Path) -> None:
     ],
 )
 def test_the_digest_differs_for_another_meaning(tmp_path: Path, change: dict[str, object]) -> None:
-    changed = load(write(tmp_path, change)).digest
-    assert changed != load(write(tmp_path, {})).digest
+    changed = load_spec(write(tmp_path, change)).digest
+    assert changed != load_spec(write(tmp_path, {})).digest
 
 
 MISTAKES: dict[str, tuple[dict[str, object], list[str]]] = {
@@ -174,7 +174,7 @@ def test_a_mistake_is_named_with_its_path_value_reason_and_remedy(
 ) -> None:
     file = write(tmp_path, changes)
     with pytest.raises(SpecError) as caught:
-        load(file)
+        load_spec(file)
     assert str(caught.value).startswith(f"{file}: 1 mistake(s)\n")
     assert [part for part in parts if part not in str(caught.value)] == []
 
@@ -182,7 +182,7 @@ def test_a_mistake_is_named_with_its_path_value_reason_and_remedy(
 def test_all_mistakes_are_named_at_once(tmp_path: Path) -> None:
     changes = {"source": MISSING, "window.every": "soon", "drift.kss": {}}
     with pytest.raises(SpecError, match=r"3 mistake\(s\)") as caught:
-        load(write(tmp_path, changes))
+        load_spec(write(tmp_path, changes))
     for path in ("source: missing; add it\n", "window.every: 'soon'", "did you mean `ks`"):
         assert path in str(caught.value)
 
@@ -201,7 +201,7 @@ def test_a_file_that_is_no_mapping_says_where(tmp_path: Path, content: bytes, re
     file = tmp_path / "churn.yaml"
     file.write_bytes(content)
     with pytest.raises(SpecError) as caught:
-        load(file)
+        load_spec(file)
     assert str(caught.value).startswith(f"{file}: {reason}")
 
 
@@ -240,7 +240,7 @@ def test_a_start_without_a_time_is_local_midnight(spec: Callable[..., ModelSpec]
 def test_labels_are_late_if_they_have_a_delay_or_a_source(
     tmp_path: Path, label: dict[str, object], late: bool
 ) -> None:
-    spec = load(write(tmp_path, {f"label.{name}": value for name, value in label.items()}))
+    spec = load_spec(write(tmp_path, {f"label.{name}": value for name, value in label.items()}))
     assert spec.label.late == late
 
 

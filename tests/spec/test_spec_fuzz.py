@@ -235,7 +235,7 @@ def test_of_what_is_usable_airflow_makes_all_three_dags(
     for content in [*texts, *mutations(99, 200)]:
         bad.write_bytes(content)
         with suppress(SpecError):
-            spec = spec_files.load(bad)
+            spec = spec_files.load_spec(bad)
             usable[spec.digest] = spec
         assert len(usable) == len(texts) or content not in texts[-1:]  # none of them is refused
     bad.unlink()
@@ -375,15 +375,15 @@ def test_a_file_that_vanishes_or_changes_its_kind_while_it_is_read_is_named(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Between listing and reading, and between looking at its kind and opening it."""
-    paths, _ = spec_files.listed(folder)
+    paths, _ = spec_files.list_specs(folder)
     (folder / "churn.yaml").unlink()
     with pytest.raises(SpecError, match=r"churn.yaml: cannot be read: No such file"):
-        spec_files.load(paths[0])
+        spec_files.load_spec(paths[0])
     regular = os.stat(__file__)
     os.mkfifo(folder / "churn.yaml")
     monkeypatch.setattr(spec_yaml.os, "stat", lambda _: regular)
     with pytest.raises(SpecError, match=r"churn.yaml: is a pipe, not a file"):
-        spec_files.load(paths[0])
+        spec_files.load_spec(paths[0])
 
 
 def test_a_folder_that_is_missing_or_none_is_said(

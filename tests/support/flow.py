@@ -138,7 +138,7 @@ def enter(patch: pytest.MonkeyPatch, folder: Path) -> None:
     patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{folder / 'mlflow.db'}")
     patch.setenv("GATELATCH_MLFLOW_UI", "https://mlflow.example/ui/")
     tracking.connect.cache_clear()
-    registry.load.cache_clear()
+    registry.load_version.cache_clear()
 
 
 def play(root: Path) -> None:
@@ -147,7 +147,7 @@ def play(root: Path) -> None:
     (now / "data").mkdir(parents=True)
     with pytest.MonkeyPatch.context() as patch:
         enter(patch, now)
-        tracking.prepare()
+        tracking.prepare_store()
         for number in range(1, 15):
             land(number)
         for stage in STAGES:

@@ -74,7 +74,7 @@ def rollback(model: str = "churn") -> Proposal:
 
 
 def fault(ledger: Ledger, kept: Sequence[Head] = (), model: str = "churn") -> str | None:
-    return verification.fault(model, ledger.trail(model), seals.trusted(), kept)
+    return verification.ledger_fault(model, ledger.trail(model), seals.trusted(), kept)
 
 
 def head(ledger: Ledger, model: str = "churn") -> Head:
@@ -82,7 +82,7 @@ def head(ledger: Ledger, model: str = "churn") -> Head:
     link, made = ledger.head(model) or (None, None)
     assert link is not None
     assert made is not None
-    return heads.from_text(model, heads.to_json(model, link, made), "elsewhere")
+    return heads.from_text(model, heads.head_to_json(model, link, made), "elsewhere")
 
 
 @contextmanager
@@ -94,7 +94,7 @@ def signing_with(path: Path, answers: bool = False, trusted: bool = True) -> Ite
         patch.setenv(named, str(path))
         if answers:
             patch.setenv("GATELATCH_SIGNING_KEY", str(path.with_name("absent.pem")))
-        keyring.prepare()
+        keyring.create_keys()
         path.with_name("absent.pem").unlink(missing_ok=True)
         public = [*workers, path.with_suffix(".pub")] if trusted and not answers else workers
         patch.setenv("GATELATCH_VERIFY_KEY", os.pathsep.join(map(str, public)))

@@ -118,7 +118,7 @@ def end() -> dict[str, Any]:
     return {
         "rows": {at: _timeless(row) for at, row in trail.rows.items()},
         "chain": [(link.position, link.table_name, link.row_id) for link in trail.links],
-        "fault": findings.look("churn", trail).fault,
+        "fault": findings.verify_trail("churn", trail).fault,
         "aliases": dict(client.get_registered_model("churn").aliases),
         "versions": {int(v.version): (_timeless(v.tags), v.description) for v in versions},
         "candidate": _of_candidate(ledger),
@@ -134,7 +134,9 @@ def _of_candidate(ledger: Ledger) -> Any:
     candidate = next((c for c in ledger.candidates("churn") if c.proposal == FIRST), None)
     if candidate is None:
         return None
-    registry.load("churn", candidate.version, candidate.artifact_digest)  # the files are whole
+    registry.load_version(
+        "churn", candidate.version, candidate.artifact_digest
+    )  # the files are whole
     handed_over = ("gates", "gate_page", "reference", "metrics")
     return (
         tracking.connect().get_run(candidate.run_id).data.metrics,

@@ -60,4 +60,4 @@ def enter(patch: pytest.MonkeyPatch, folder: Path, place: Path, url: str) -> Non
     for name, value in named.items():
         patch.setenv(name, str(value))
     tracking.connect.cache_clear()
-    registry.load.cache_clear()
+    registry.load_version.cache_clear()

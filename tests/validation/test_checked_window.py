@@ -84,7 +84,7 @@ def run(
     there = [b.select([key] if key in b.schema.names else []) for b in batches]
     repeated = repeated_keys(lambda: there)
     bad: list[pa.Table] = []
-    verdict = checked_window.validate(
+    verdict = checked_window.judge_window(
         spec,
         WINDOW,
         iter(batches),
@@ -127,7 +127,7 @@ def test_a_missing_column_ends_the_stream_and_is_named() -> None:
     for stream, read in ((endless(), 100), (first_half(), 200)):
         # A second schema starts a new chunk, so the third batch is never asked for.
         batches = iter([next(stream) for _ in range(read // 100)])
-        verdict = checked_window.validate(
+        verdict = checked_window.judge_window(
             spec_of(), WINDOW, batches, repeated=pa.nulls(0), constants={}, quarantine=print
         )
         assert verdict.problem is not None

@@ -59,7 +59,7 @@ class Refit:
         return self._found[window]
 
     def _ask(self, places: Ints) -> tuple[Ints, Floats]:
-        decision = scoring.decide(self._pipeline, self._it.history.frame.iloc[places])
+        decision = scoring.decision_values(self._pipeline, self._it.history.frame.iloc[places])
         classes = self._pipeline.classes_
         if decision.ndim == 1:
             return classes[(decision > 0).astype(np.int64)], decision
@@ -121,6 +121,8 @@ class Refits:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", ConvergenceWarning)
-                return trained_model.train(self._it.spec, self._it.history, end, span, None).model
+                return trained_model.train_on_history(
+                    self._it.spec, self._it.history, end, span, None
+                ).model
         except training.TrainingError:
             return None
