@@ -342,8 +342,11 @@ class Training(SpecPart):
     seed: Seed = Field(default=7, description="seed of the solver")
 
 
+CalibrationMethod = Literal["sigmoid", "temperature", "isotonic"]
+
+
 class Calibration(SpecPart):
-    method: Literal["sigmoid", "temperature", "isotonic"] = Field(
+    method: CalibrationMethod = Field(
         default="sigmoid",
         description="Platt scaling; one temperature; or a step function, from 1000 rows on",
     )

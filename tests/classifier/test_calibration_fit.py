@@ -22,7 +22,7 @@ def calibrated(decision: Any, label: Any, method: str) -> Any:
     column = decision[:, None] if decision.ndim == 1 else decision
     model = SimpleNamespace(classes_=classes, decision_function=len)
     inner = _fit_calibrator(model, column, label, classes, method, np)
-    return SimpleNamespace(calibrated_classifiers_=[inner])
+    return SimpleNamespace(calibrated_classifiers_=[inner], method=method)
 
 
 def sample(classes: int) -> tuple[Any, Any]:
