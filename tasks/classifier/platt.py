@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from tasks.arrays import Floats, Ints
+from tasks.classifier.likelihood import standard_errors
 
 _IMPOSSIBLE = 1e3  # 1 / (1 + exp(b)) is exactly 0 beyond b = 745
 LEADING = ("a", "a")
@@ -57,11 +58,8 @@ def sigmoid(learnt: Any) -> tuple[float, float]:
 
 def parameters(learnt: Any, decision: Floats) -> dict[str, float]:
     """Return `a` and `b`, with `a_error` and `b_error`."""
-    p = learnt.predict(decision)
     inputs = np.column_stack([decision, np.ones_like(decision)])
-    hessian = inputs.T @ (inputs * (p * (1 - p))[:, None])
-    # A slice that the sigmoid separates without a doubt leaves nothing to invert.
-    a_error, b_error = np.sqrt(np.diag(np.linalg.pinv(hessian)))
+    a_error, b_error = standard_errors(inputs, learnt.predict(decision))
     return {
         "a": float(learnt.a_),
         "a_error": float(a_error),

@@ -177,6 +177,22 @@ def test_too_few_rows_are_refused_with_the_methods_that_need_no_number(
 
 
 @each
+def test_scores_that_are_all_the_same_give_the_frequency_and_no_slope(
+    method: CalibrationMethod,
+) -> None:
+    decision, label = np.full(500, -0.7), np.repeat([0, 1], [400, 100])
+    calibrator = CALIBRATORS[method]
+    calibrators = of_values(method, decision, label)
+    chance = calibrator.probabilities(calibrators, decision[:3])
+    assert chance[:, 1] == pytest.approx(0.2, abs=0.01)
+    if calibrator.by_class:  # of all classes together, one number is that of the frequency
+        assert abs(calibrator.slopes(calibrators)[0]) < 0.01
+    found = calibrator.parameters(calibrators, decision, NAMES[:2])
+    json.dumps(found, allow_nan=False)
+    assert calibrator.sentence({"method": method, "rows": 500, **found}).endswith(".")
+
+
+@each
 def test_scores_that_separate_the_classes_give_finite_parameters(method: CalibrationMethod) -> None:
     decision = np.r_[np.linspace(-3, -1, 500), np.linspace(1, 3, 500)]
     calibrators = of_values(method, decision, (decision > 0).astype(np.int64))
