@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from tasks.classifier import isotonic, platt
+from tasks.classifier import beta, isotonic, platt
 from tasks.classifier.calibrator import Calibrator
 from tasks.classifier.isotonic import ISOTONIC_ROWS
 from tasks.classifier.one_against_rest import OneAgainstRest
@@ -21,6 +21,7 @@ CALIBRATORS: Mapping[CalibrationMethod, Calibrator] = {
     "sigmoid": OneAgainstRest(platt, "sigmoid"),
     "temperature": Temperature(),
     "isotonic": OneAgainstRest(isotonic, "isotonic", rows_needed=ISOTONIC_ROWS),
+    "beta": OneAgainstRest(beta),
 }
 
 

@@ -342,13 +342,14 @@ class Training(SpecPart):
     seed: Seed = Field(default=7, description="seed of the solver")
 
 
-CalibrationMethod = Literal["sigmoid", "temperature", "isotonic"]
+CalibrationMethod = Literal["sigmoid", "temperature", "isotonic", "beta"]
 
 
 class Calibration(SpecPart):
     method: CalibrationMethod = Field(
         default="sigmoid",
-        description="Platt scaling; one temperature; or a step function, from 1000 rows on",
+        description="Platt scaling; one temperature; a step function, from 1000 rows on; or beta "
+        "calibration, whose tails may differ",
     )
     share: Share = Field(
         default=0.15, description="share of the rows before the judged ones, kept for calibration"

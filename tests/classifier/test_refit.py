@@ -182,7 +182,7 @@ def test_what_fails_its_gates_is_not_refit() -> None:
     assert dump(two.model) == dump(one.model)
 
 
-@pytest.mark.parametrize("method", ["sigmoid", "temperature", "isotonic"])
+@pytest.mark.parametrize("method", ["sigmoid", "temperature", "isotonic", "beta"])
 def test_a_class_that_only_the_refit_has_learnt_becomes_probable_and_is_named(method: str) -> None:
     rng = np.random.default_rng(3)
     label = rng.integers(0, 2, 600)

@@ -148,7 +148,12 @@ def folder_of(root: Path) -> Path:
 @on_sqlite
 @pytest.mark.parametrize(
     ("estimator", "method"),
-    [("linear_svc", "sigmoid"), ("sgd_hinge", "temperature"), ("linear_svc", "isotonic")],
+    [
+        ("linear_svc", "sigmoid"),
+        ("sgd_hinge", "temperature"),
+        ("linear_svc", "isotonic"),
+        ("linear_svc", "beta"),
+    ],
 )
 @pytest.mark.parametrize("classes", [2, 3])
 def test_a_registered_pipeline_comes_back_with_the_same_probabilities(
