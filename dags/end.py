@@ -27,7 +27,7 @@ def with_end(spec: ModelSpec) -> Callable[[Context], None]:
         why = ending.reason(context["ti"].task_id, context.get("exception"))
         try:
             ending.end(spec, run.run_id, run.dag_id, why)
-            print(f"{run.run_id}: {ending.told(spec, run.run_id)}")
+            print(f"{run.run_id}: {ending.end_told(spec, run.run_id)}")
         except Final as error:
             # The DAG processor says this of a killed process, and has no key; the task `end` has.
             print(error)
@@ -45,6 +45,6 @@ def end(spec: ModelSpec, last: Any) -> Any:
         context = get_current_context()
         run = context["dag_run"]
         ending.end(spec, run.run_id, run.dag_id, "a step failed; its log in Airflow says why")
-        raise AirflowFailException(f"{run.run_id}: {ending.told(spec, run.run_id)}")
+        raise AirflowFailException(f"{run.run_id}: {ending.end_told(spec, run.run_id)}")
 
     return last >> ended()

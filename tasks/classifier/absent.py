@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tasks.arrays import Floats, Ints
+from tasks.classifier.calibrators import CALIBRATORS
+from tasks.classifier.one_against_rest import FEWEST_ROWS
 
 if TYPE_CHECKING:
     from tasks.classifier.cut import Cut
     from tasks.spec.model import ModelSpec
 
-FEWEST_ROWS = 10  # rows of a class, and of the others, that a calibration of its own rests on
 _SHOWN = 6  # classes in a sentence
 
 
@@ -79,12 +80,13 @@ def warnings(spec: ModelSpec, label: Ints, cut: Cut, known: Ints | None = None) 
         for rows in (cut.fit, cut.calibrate, cut.judge)
     )
     told, learnable = [], fit > 0
+    by_class = CALIBRATORS[spec.calibration.method].by_class
     learns = fit + calibrate + judge if spec.training.refit == "accepted" else fit
     if not fit.any():
         learnable = np.isin(np.arange(len(fit)), np.arange(len(fit)) if known is None else known)
         told += _of(spec, ~learnable, "not learnt by the champion, and not by recalibrating it")
     else:
-        small = "little more than 0" if spec.calibration.method == "temperature" else "0"
+        small = "0" if by_class else "little more than 0"
         rows = f"among the {learns.sum():,} rows that fit"
         never = f"none {rows}; the candidate never decides so, with probability {small}"
         told += _of(spec, learns == 0, never)
@@ -97,7 +99,7 @@ def warnings(spec: ModelSpec, label: Ints, cut: Cut, known: Ints | None = None) 
             "refit, so how well it is answered, and its probabilities, are not known"
         )
         told += _of(spec, (fit == 0) & (learns > 0), late)
-    if len(fit) > 2 and spec.calibration.method != "temperature":
+    if len(fit) > 2 and by_class:
         few = np.minimum(calibrate, calibrate.sum() - calibrate) < FEWEST_ROWS
         few &= learnable
         what = (

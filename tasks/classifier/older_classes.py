@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from tasks.arrays import Ints
-from tasks.classifier import absent, calibration
+from tasks.classifier import absent
+from tasks.classifier.calibrators import calibrator_of
 
 
 def places(known: Sequence[str], wanted: Sequence[str]) -> Ints:
@@ -39,10 +40,6 @@ def answering(calibrated: Any, known: Sequence[str], wanted: Sequence[str]) -> A
         learnt = absent.learnt_classes(frozen)
         absent.place(model, weights[learnt], intercepts[learnt], mine, len(wanted))
     found.classes_ = inner.classes = np.arange(len(wanted))
-    if inner.method != "temperature":
-        old = calibration.one_each(inner.calibrators)
-        at = places(known, wanted)[:-1]
-        inner.calibrators = [
-            deepcopy(old[i]) if i >= 0 else calibration.never(old[0]) for i in at.tolist()
-        ]
+    at = places(known, wanted)[:-1].tolist()
+    inner.calibrators = calibrator_of(found).widened(inner.calibrators, at)
     return found

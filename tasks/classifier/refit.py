@@ -70,7 +70,7 @@ def refit(spec: ModelSpec, judged: Any, rows: TrainingRows, cut: Cut) -> Any:
             f"the accepted candidate cannot be refit: {error}; {_WAY_OUT}"
         ) from None
     learns, method = rows.at(cut.calibrate), spec.calibration.method
-    return calibration.learn(judged, learns.frame, learns.label, method, onto=fitted)
+    return calibration.learn_probabilities(judged, learns.frame, learns.label, method, onto=fitted)
 
 
 def refit_of(spec: ModelSpec, cut: Cut) -> Refit | None:

@@ -14,7 +14,8 @@ from zipfile import ZIP_DEFLATED, BadZipFile, ZipFile, ZipInfo
 
 from tasks.errors import Final
 
-# Beyond scikit-learn's public types, which skops trusts itself. The one function caps numbers.
+# Beyond scikit-learn's public types and ufuncs, which skops trusts itself. Of the two functions one
+# caps numbers, the other makes decision values a column.
 TRUSTED = (
     "sklearn.calibration._CalibratedClassifier",
     "sklearn.calibration._SigmoidCalibration",
@@ -22,6 +23,7 @@ TRUSTED = (
     "sklearn.compose._column_transformer._RemainderColsList",
     "scipy.sparse._csr.csr_matrix",
     "numpy.clip",
+    "numpy.expand_dims",
 )
 _SCHEMA = "schema.json"
 

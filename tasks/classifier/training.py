@@ -8,6 +8,7 @@ import numpy as np
 
 from tasks.arrays import Ints
 from tasks.classifier import absent
+from tasks.classifier.calibrators import CALIBRATORS, without_floor
 from tasks.classifier.encoding import encoder, mute
 from tasks.classifier.finite import LARGEST
 from tasks.data.frame import numeric_columns
@@ -17,9 +18,6 @@ from tasks.spec.model import ModelSpec
 if TYPE_CHECKING:
     import pandas as pd
     from sklearn.pipeline import Pipeline
-
-
-ISOTONIC_ROWS = 1000
 
 
 class TrainingError(Final):
@@ -77,16 +75,18 @@ def need_two_classes(spec: ModelSpec, label: Ints, purpose: str) -> None:
 def need_enough_to_calibrate(spec: ModelSpec, label: Ints) -> None:
     """Raise TrainingError if the calibration slice is too small for the method.
 
-    Of two classes it must have both; of more, see `calibration.learn` for one without rows.
-    Isotonic functions follow noise on fewer than 1 000 rows (Niculescu-Mizil & Caruana, 2005).
+    Of two classes it must have both; of more, see `calibration.learn_probabilities` for one that
+    has no rows.
     """
     if len(spec.label.classes) == 2:
         need_two_classes(spec, label, "calibration")
-    if spec.calibration.method == "isotonic" and len(label) < ISOTONIC_ROWS:
+    method = spec.calibration.method
+    needed = CALIBRATORS[method].rows_needed
+    if len(label) < needed:
         raise TrainingError(
             f"the calibration slice of {len(label)} rows is too small for calibration.method "
-            f"isotonic, which needs {ISOTONIC_ROWS}; widen training.window, raise "
-            "calibration.share, or use sigmoid or temperature"
+            f"{method}, which needs {needed}; widen training.window, raise "
+            f"calibration.share, or use {' or '.join(without_floor())}"
         )
 
 

@@ -60,7 +60,7 @@ def end(spec: ModelSpec, proposal: str, by: str, why: str) -> Decision | None:
         return None  # somebody else said it, just now
 
 
-def told(spec: ModelSpec, proposal: str) -> str:
+def end_told(spec: ModelSpec, proposal: str) -> str:
     """Return how a proposal ended, for people."""
     known = status.read(spec, Ledger.open())
     if last := proposals.ended(known, proposal):

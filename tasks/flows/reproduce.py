@@ -10,7 +10,7 @@ import numpy as np
 
 from tasks.audit.verified_model import champion_of, model_of
 from tasks.classifier import refit, skops_file, training
-from tasks.classifier.calibration import learn
+from tasks.classifier.calibration import learn_probabilities
 from tasks.classifier.cut import cut_unfitted
 from tasks.classifier.training_rows import gather
 from tasks.errors import Final
@@ -90,7 +90,7 @@ def reproduce(spec: ModelSpec, version: int) -> Reproduction:
         ours = refit.refit(spec, fitted, taught, cut)
     else:
         learns = taught.at(cut.calibrate)
-        ours = learn(fitted, learns.frame, learns.label, spec.calibration.method)
+        ours = learn_probabilities(fitted, learns.frame, learns.label, spec.calibration.method)
     judged = taught.frame[cut.judge]
     theirs = model_of(spec, ledger, version)
     return Reproduction(

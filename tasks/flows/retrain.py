@@ -106,7 +106,9 @@ def calibrate(spec: ModelSpec, proposal: str, run_id: str) -> dict[str, Any]:
     learns = rows.at(cut.calibrate)
     training.need_enough_to_calibrate(spec, learns.label)
     fitted = tracking.get_model(run_id, "fitted")
-    calibrated = calibration.learn(fitted, learns.frame, learns.label, spec.calibration.method)
+    calibrated = calibration.learn_probabilities(
+        fitted, learns.frame, learns.label, spec.calibration.method
+    )
     tracking.put_model(run_id, "calibrated", calibrated)
     return {"rows": len(learns), "mlflow_run": tracking.run_url(spec.model, run_id)}
 

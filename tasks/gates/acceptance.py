@@ -13,7 +13,7 @@ import numpy as np
 
 from tasks.arrays import Floats, Ints
 from tasks.classifier import absent, calibration, capped, refit, scoring
-from tasks.classifier.calibration_fit import parameters
+from tasks.classifier.calibration_fit import calibration_parameters
 from tasks.classifier.cut import Cut
 from tasks.classifier.finite import NotFinite, need_finite
 from tasks.classifier.margins import confidence, hinge, margin
@@ -163,7 +163,7 @@ def metrics(heard: Heard) -> CandidateMetrics:
         capped=capped.beyond(model, rows.frame[cut.judge]),
         candidate=both.candidate,
         champion=both.champion,
-        calibration=parameters(model, heard.decision[cut.calibrate], spec.label.names),
+        calibration=calibration_parameters(model, heard.decision[cut.calibrate], spec.label.names),
         hinge_gap=float(hinge(heard.answers.candidate.margins).mean() - hinge(fitted).mean()),
         support_vectors=int((fitted <= 1).sum()),
         fitted_rows=len(fitted),
@@ -201,7 +201,7 @@ def reference(heard: Heard, span: timedelta) -> Reference:
                 )
             )
         blocks.append(summaries)
-    return reference_from_blocks(blocks, 1, calibration.sigmoid(model))
+    return reference_from_blocks(blocks, 1, calibration.sigmoid_of(model))
 
 
 def answers(model: Any, decision: Floats, truth: Ints) -> Scored:

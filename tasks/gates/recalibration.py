@@ -8,7 +8,7 @@ import numpy as np
 
 from tasks.arrays import Floats
 from tasks.classifier import absent, calibration, capped, scoring
-from tasks.classifier.calibration_fit import parameters
+from tasks.classifier.calibration_fit import calibration_parameters
 from tasks.classifier.cut import cut_unfitted
 from tasks.classifier.finite import need_finite
 from tasks.classifier.training_rows import TrainingRows
@@ -82,7 +82,7 @@ def judge_recalibrated(
             capped=capped.beyond(candidate.model, judged.frame),
             candidate=means.candidate,
             champion=means.champion,
-            calibration=parameters(candidate.model, decision[cut.calibrate], classes),
+            calibration=calibration_parameters(candidate.model, decision[cut.calibrate], classes),
             hinge_gap=metrics.hinge_gap,
             support_vectors=metrics.support_vectors,
             fitted_rows=metrics.fitted_rows,
@@ -93,7 +93,7 @@ def judge_recalibrated(
         reference=replace(
             reference,
             summary=replace(reference.summary, reliability=table),
-            sigmoid=calibration.sigmoid(candidate.model),
+            sigmoid=calibration.sigmoid_of(candidate.model),
         ),
         figures=figures(both),
     )

@@ -95,7 +95,9 @@ def train_on_history(
     rows = history.training_rows(places)
     fitted = spans.fit_spans(spec, rows, Window(end - span, end), changes)
     learns, cut = rows.at(fitted.cut.calibrate), fitted.cut
-    model = calibration.learn(fitted.pipeline, learns.frame, learns.label, spec.calibration.method)
+    model = calibration.learn_probabilities(
+        fitted.pipeline, learns.frame, learns.label, spec.calibration.method
+    )
     contest = Contest(
         candidate=Contender(model=model, spec_digest=spec.digest),
         champion=None if champion is None else Contender(model=champion.model),

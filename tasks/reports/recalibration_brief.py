@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from tasks.classifier import calibration_fit
 from tasks.drift.reliability_table import reliability_from_json
 from tasks.ledger.figures import HeldProbabilities
 from tasks.ledger.records import Observation, Proposal
@@ -122,26 +123,8 @@ def _if_refused(spec: ModelSpec, proposal: Proposal) -> str:
 
 def learnt(parameters: Mapping[str, Any]) -> str:
     """Return how a candidate's probabilities were learnt, and how sure the parameters are."""
-    said = f"Probabilities by `{parameters['method']}` on {parameters['rows']} rows"
-    if parameters["method"] == "temperature":
-        return f"{said}: β = {parameters['beta']:.3f} ± {parameters['beta_error']:.3f}."
-    each = {name: c for name, c in parameters["classes"].items() if c}
-    if len(each) > _SHOWN_CLASSES:
-        name = "knots" if parameters["method"] == "isotonic" else "a"
-        ends = [f"{end(c[name] for c in each.values()):.4g}" for end in (min, max)]
-        what = "levels" if name == "knots" else "a"
-        return f"{said}, a function for each of {len(each)} classes: {what} {' to '.join(ends)}."
-    if parameters["method"] == "isotonic":
-        levels = " and ".join(str(c["knots"]) for c in each.values())
-        return (
-            f"{said}: {levels} levels, {min(c['least_rows'] for c in each.values())} rows or more."
-        )
-    pairs = (
-        (f"{as_text(name)}: " if len(each) > 1 else "")
-        + f"a = {c['a']:.3f} ± {c['a_error']:.3f}, b = {c['b']:.3f} ± {c['b_error']:.3f}"
-        for name, c in each.items()
-    )
-    return f"{said}: {'; '.join(pairs)} (standard errors)."
+    named = {as_text(name): c for name, c in parameters.get("classes", {}).items()}
+    return calibration_fit.calibration_sentence({**parameters, "classes": named})
 
 
 def _figure(value: float | None) -> str:

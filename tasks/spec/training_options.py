@@ -8,6 +8,8 @@ from pydantic import Field
 
 from tasks.spec.part import Count, Length, Positive, Seed, Share, SpecPart
 
+CalibrationMethod = Literal["sigmoid", "temperature", "isotonic", "beta"]
+
 
 class Training(SpecPart):
     estimator: Literal["linear_svc", "sgd_hinge"] = Field(
@@ -39,9 +41,10 @@ class Training(SpecPart):
 
 
 class Calibration(SpecPart):
-    method: Literal["sigmoid", "temperature", "isotonic"] = Field(
+    method: CalibrationMethod = Field(
         default="sigmoid",
-        description="Platt scaling; one temperature; or a step function, from 1000 rows on",
+        description="Platt scaling; one temperature; a step function, from 1000 rows on; or beta "
+        "calibration, whose tails may differ",
     )
     share: Share = Field(
         default=0.15, description="share of the rows before the judged ones, kept for calibration"

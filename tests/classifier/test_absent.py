@@ -106,7 +106,7 @@ def test_a_calibration_with_rows_of_every_class_is_that_of_scikit_learn(
     plain = CalibratedClassifierCV(
         FrozenEstimator(fitted), method=method, cv=[(all_rows, all_rows)]
     ).fit(held, truth)
-    ours = calibration.learn(fitted, held, truth, method)
+    ours = calibration.learn_probabilities(fitted, held, truth, method)
     assert (ours.predict_proba(held) == plain.predict_proba(held)).all()
     assert (ours.classes_ == plain.classes_).all()
 
@@ -120,7 +120,7 @@ def test_a_class_without_a_row_in_the_fit_is_never_probable_and_the_file_keeps_t
     early = np.flatnonzero(label != 1)
     fitted = training.fit(spec(), frame.iloc[early[:200]], label[early[:200]])
     held, truth = frame[300:], label[300:]
-    model = calibration.learn(fitted, held, truth, method)
+    model = calibration.learn_probabilities(fitted, held, truth, method)
     content = skops_file.dump(model)
     read = skops_file.load(content, "model.skops")
     assert skops_file.dump(read) == content
@@ -134,7 +134,9 @@ def test_a_class_without_a_row_in_the_fit_is_never_probable_and_the_file_keeps_t
         assert (chance[:, 1] < chance.max(axis=1)).all()
     else:
         assert (chance[:, 1] == 0).all()
-        found = calibration_fit.parameters(read, decision, ("c0", "c1", "c2"))["classes"]
+        found = calibration_fit.calibration_parameters(read, decision, ("c0", "c1", "c2"))[
+            "classes"
+        ]
         assert (found["c1"], bool(found["c0"])) == ({}, True)
     assert min(calibration.slopes(read)) > 0
     assert len(calibration.slopes(read)) == (1 if method == "temperature" else 2)
@@ -150,7 +152,7 @@ def test_a_class_with_few_rows_to_calibrate_takes_what_is_learnt_of_all_at_its_o
     places = np.arange(300, 900)
     keep = np.r_[places[label[300:] != 1], places[label[300:] == 1][:left]]
     held, truth = frame.iloc[keep], label[keep]
-    model = calibration.learn(fitted, held, truth, method)
+    model = calibration.learn_probabilities(fitted, held, truth, method)
     scores = scoring.decision_values(fitted, frame)
     mine = model.calibrated_classifiers_[0].calibrators
     decision = scoring.decision_values(fitted, held)
@@ -280,10 +282,10 @@ def test_a_model_from_before_a_class_was_named_answers_as_before_and_never_with_
     frame, label = some([*range(classes)], 400)
     known = [f"c{i}" for i in range(classes)]
     fitted = training.fit(spec(classes), frame[:200], label[:200])
-    old = calibration.learn(fitted, frame[200:], label[200:], method)
+    old = calibration.learn_probabilities(fitted, frame[200:], label[200:], method)
     new = older_classes.answering(old, known, wanted)
     assert skops_file.dump(old) == skops_file.dump(
-        calibration.learn(fitted, frame[200:], label[200:], method)
+        calibration.learn_probabilities(fitted, frame[200:], label[200:], method)
     )
     decision, before = scoring.decision_values(new, frame), scoring.decision_values(old, frame)
     assert decision.shape == (400, 4)

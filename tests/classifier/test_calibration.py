@@ -29,7 +29,9 @@ def test_the_slope_is_positive_only_where_a_larger_score_means_more_probable(
     spec: Callable[..., ModelSpec], turned: bool, sign: int
 ) -> None:
     fitted = training.fit(spec(), *rows(1))
-    (slope,) = calibration.slopes(calibration.learn(fitted, *rows(2, turned), "sigmoid"))
+    (slope,) = calibration.slopes(
+        calibration.learn_probabilities(fitted, *rows(2, turned), "sigmoid")
+    )
     assert np.sign(slope) == sign
 
 
@@ -37,7 +39,9 @@ def test_more_than_two_classes_have_a_slope_each(spec: Callable[..., ModelSpec])
     three = spec(label={"classes": ["low", "middle", "high"]})
     frame, _ = rows(1)
     label = np.digitize(frame["x"], [-0.5, 0.5])
-    calibrated = calibration.learn(training.fit(three, frame, label), frame, label, "sigmoid")
+    calibrated = calibration.learn_probabilities(
+        training.fit(three, frame, label), frame, label, "sigmoid"
+    )
     assert len(calibration.slopes(calibrated)) == 3
     assert calibrated.predict_proba(frame).sum(axis=1) == pytest.approx(1)
 
@@ -46,7 +50,7 @@ def test_calibration_leaves_the_fitted_model_unchanged(spec: Callable[..., Model
     fitted = training.fit(spec(), *rows(1))
     frame, label = rows(2)
     before = scoring.decision_values(fitted, frame), fitted["model"].coef_.copy()
-    calibrated = calibration.learn(fitted, frame, label, "sigmoid")
+    calibrated = calibration.learn_probabilities(fitted, frame, label, "sigmoid")
     assert (scoring.decision_values(fitted, frame) == before[0]).all()
     assert (scoring.decision_values(calibrated, frame) == before[0]).all()
     assert (fitted["model"].coef_ == before[1]).all()
@@ -56,7 +60,9 @@ def test_probabilities_are_the_sigmoid_of_the_decision_value(
     spec: Callable[..., ModelSpec],
 ) -> None:
     frame, label = rows(2)
-    calibrated = calibration.learn(training.fit(spec(), *rows(1)), frame, label, "sigmoid")
+    calibrated = calibration.learn_probabilities(
+        training.fit(spec(), *rows(1)), frame, label, "sigmoid"
+    )
     (sigmoid,) = calibrated.calibrated_classifiers_[0].calibrators
     decision = scoring.decision_values(calibrated, frame)
     expected = expit(-(sigmoid.a_ * decision + sigmoid.b_))
@@ -98,7 +104,7 @@ def test_a_slice_with_one_row_of_a_class_is_enough(spec: Callable[..., ModelSpec
     frame, label = rows(2)
     few = np.r_[np.flatnonzero(label == 0)[:4], np.flatnonzero(label == 1)[:1]]
     fitted = training.fit(spec(), *rows(1))
-    calibrated = calibration.learn(fitted, frame.iloc[few], label[few], "sigmoid")
+    calibrated = calibration.learn_probabilities(fitted, frame.iloc[few], label[few], "sigmoid")
     assert len(calibration.slopes(calibrated)) == 1
 
 
@@ -117,7 +123,7 @@ def learnt(spec: ModelSpec, method: str, classes: int) -> tuple[Any, pd.DataFram
     )
     fitted = training.fit(named, frame[:1000], label[:1000])
     held = frame[1000:]
-    model = calibration.learn(fitted, held, label[1000:], method)  # type: ignore[arg-type]
+    model = calibration.learn_probabilities(fitted, held, label[1000:], method)  # type: ignore[arg-type]
     return model, held, label[1000:], scoring.decision_values(model, held)
 
 
@@ -147,7 +153,7 @@ def test_labels_that_turned_round_leave_no_method_a_positive_slope(
     frame, label = rows(2, turned=True)
     if method == "isotonic":  # its ends follow a few rows unless the order is wholly turned
         label = (scoring.decision_values(fitted, frame) < 0).astype(np.int64)
-    model = calibration.learn(fitted, frame, label, method)  # type: ignore[arg-type]
+    model = calibration.learn_probabilities(fitted, frame, label, method)  # type: ignore[arg-type]
     assert max(calibration.slopes(model)) <= 0
 
 
@@ -157,7 +163,7 @@ def test_where_a_method_is_a_sigmoid_of_two_classes_its_parameters_say_so(
     spec: Callable[..., ModelSpec], method: str, classes: int
 ) -> None:
     model, held, _, decision = learnt(spec(), method, classes)
-    found = calibration.sigmoid(model)
+    found = calibration.sigmoid_of(model)
     assert (found is None) == (classes > 2 or method == "isotonic")
     if found is not None:
         a, b = found

@@ -11,7 +11,7 @@ from scipy.special import expit
 from sklearn.calibration import _fit_calibrator
 
 from tasks.classifier import calibration_fit
-from tasks.classifier.calibration_fit import parameters
+from tasks.classifier.calibration_fit import calibration_parameters
 
 NAMES = ("low", "middle", "high")
 
@@ -22,7 +22,7 @@ def calibrated(decision: Any, label: Any, method: str) -> Any:
     column = decision[:, None] if decision.ndim == 1 else decision
     model = SimpleNamespace(classes_=classes, decision_function=len)
     inner = _fit_calibrator(model, column, label, classes, method, np)
-    return SimpleNamespace(calibrated_classifiers_=[inner])
+    return SimpleNamespace(calibrated_classifiers_=[inner], method=method)
 
 
 def sample(classes: int) -> tuple[Any, Any]:
@@ -40,13 +40,15 @@ def test_standard_errors_are_what_a_bootstrap_of_the_rows_shows(method: str, cla
     decision, label = sample(classes)
     names = NAMES[:classes]
     found = calibration_fit.flat_parameters(
-        parameters(calibrated(decision, label, method), decision, names)
+        calibration_parameters(calibrated(decision, label, method), decision, names)
     )
     rng = np.random.default_rng(4)
     drawn = []
     for _ in range(200):
         rows = rng.integers(0, len(label), len(label))
-        again = parameters(calibrated(decision[rows], label[rows], method), decision[rows], names)
+        again = calibration_parameters(
+            calibrated(decision[rows], label[rows], method), decision[rows], names
+        )
         drawn.append(calibration_fit.flat_parameters(again))
     values = [name for name in found if not name.endswith("_error")]
     assert len(values) == {"sigmoid": 2 if classes == 2 else 6, "temperature": 1}[method]
@@ -59,7 +61,7 @@ def test_standard_errors_are_what_a_bootstrap_of_the_rows_shows(method: str, cla
 def test_the_levels_of_an_isotonic_function_are_counted_with_their_rows() -> None:
     decision = np.arange(8.0)
     label = np.array([0, 0, 1, 0, 1, 1, 0, 1])
-    found = parameters(calibrated(decision, label, "isotonic"), decision, ("no", "yes"))
+    found = calibration_parameters(calibrated(decision, label, "isotonic"), decision, ("no", "yes"))
     # 0 0 | 1 0 | 1 1 0 | 1, pooled where the order is wrong.
     assert found == {
         "method": "isotonic",
@@ -70,7 +72,9 @@ def test_the_levels_of_an_isotonic_function_are_counted_with_their_rows() -> Non
 
 def test_parameters_have_flat_names_for_mlflow_whatever_the_classes_are_called() -> None:
     decision, label = sample(3)
-    found = parameters(calibrated(decision, label, "sigmoid"), decision, ("a b", "ü/", "$"))
+    found = calibration_parameters(
+        calibrated(decision, label, "sigmoid"), decision, ("a b", "ü/", "$")
+    )
     names = list(calibration_fit.flat_parameters(found))
     assert names[:2] == ["calibration_0_a", "calibration_0_a_error"]
     assert len(names) == 12

@@ -132,7 +132,9 @@ def test_what_is_infinite_or_missing_is_not_capped_but_refused(spec: Make) -> No
 def test_a_model_file_may_hold_the_function_that_caps_and_no_other(spec: Make) -> None:
     frame, label = frames()
     frame = frame[["x", "z"]]
-    model = calibration.learn(training.fit(spec(), frame, label), frame, label, "sigmoid")
+    model = calibration.learn_probabilities(
+        training.fit(spec(), frame, label), frame, label, "sigmoid"
+    )
     far = frame.assign(x=frame.x * 1e3)
     content = skops_file.dump(model)
     read = skops_file.load(content, "model")

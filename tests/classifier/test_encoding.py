@@ -109,7 +109,9 @@ def served(signing_key: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
         ).to_numpy()
         read = feature_frame(spec, batch(frame))
         fitted = training.fit(spec, read[:300], label[:300].astype(int))
-        model = calibration.learn(fitted, read[300:], label[300:].astype(int), "sigmoid")
+        model = calibration.learn_probabilities(
+            fitted, read[300:], label[300:].astype(int), "sigmoid"
+        )
         registry.register_version(spec, tracking.start("served", "p1", {}), model, record())
         tracking.connect().set_registered_model_alias("served", "champion", "1")
         yield (
@@ -250,7 +252,7 @@ def test_a_value_of_few_rows_is_in_no_file_that_mlflow_has(
     frame = with_canary(rows())
     label = (frame.x + frame.flag > 0.5).astype(int).to_numpy()
     read = feature_frame(wide, batch(frame))
-    model = calibration.learn(training.fit(wide, read, label), read, label, "sigmoid")
+    model = calibration.learn_probabilities(training.fit(wide, read, label), read, label, "sigmoid")
     run, _ = registered(wide, model)
     tracking.put_model(run, "calibrated", model)
     assert training.fit(wide, read, label)["features"].named_transformers_["text_0"].vocabulary_

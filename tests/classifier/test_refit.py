@@ -189,7 +189,7 @@ def test_what_fails_its_gates_is_not_refit() -> None:
     assert dump(two.model) == dump(one.model)
 
 
-@pytest.mark.parametrize("method", ["sigmoid", "temperature", "isotonic"])
+@pytest.mark.parametrize("method", ["sigmoid", "temperature", "isotonic", "beta"])
 def test_a_class_that_only_the_refit_has_learnt_becomes_probable_and_is_named(method: str) -> None:
     rng = np.random.default_rng(3)
     label = rng.integers(0, 2, 600)
@@ -199,7 +199,7 @@ def test_a_class_that_only_the_refit_has_learnt_becomes_probable_and_is_named(me
     three = spec(label={"column": "y", "classes": ["a", "b", "c"]}, calibration={"method": method})
     fitted = training.fit(three, frame[CUT.fit], label[CUT.fit])
     learns = frame[CUT.calibrate], label[CUT.calibrate]
-    judged = calibration.learn(fitted, *learns, method)
+    judged = calibration.learn_probabilities(fitted, *learns, method)
     found = refit.refit(three, fitted, labelled(frame, label), CUT)
     assert absent.learnt_classes(judged).tolist() == [0, 1]
     assert absent.learnt_classes(found).tolist() == [0, 1, 2]

@@ -55,7 +55,9 @@ def accept(
     fitted = training.fit(spec, frame[cut.fit], label[cut.fit])
     training.need_enough_to_calibrate(spec, label[cut.calibrate])
     method = spec.calibration.method
-    model = calibration.learn(fitted, frame[cut.calibrate], label[cut.calibrate], method)
+    model = calibration.learn_probabilities(
+        fitted, frame[cut.calibrate], label[cut.calibrate], method
+    )
     found = judge(spec, model, model, frame, label, weight)
     json.dumps(found.metrics.to_json(), allow_nan=False)
     json.dumps([result.to_json() for result in found.gates], allow_nan=False)

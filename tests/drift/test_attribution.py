@@ -118,7 +118,7 @@ def test_a_calibrated_model_is_explained_like_the_one_inside(
 ) -> None:
     model = fitted(spec_of_kind)
     frame, label = rows(2, classes)
-    calibrated = calibration.learn(model, frame, label, "sigmoid")
+    calibrated = calibration.learn_probabilities(model, frame, label, "sigmoid")
     one, two = (of(spec_of_kind, m, frame, label) for m in (model, calibrated))
     assert one.contributions == two.contributions
     assert one.class_contributions == two.class_contributions

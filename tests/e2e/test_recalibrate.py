@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Page
 
 from tasks.audit.verified_model import model_of
-from tasks.classifier.calibration import sigmoid
+from tasks.classifier.calibration import sigmoid_of
 
 from .browser import Question, after_a_click
 from .conftest import Running
@@ -80,5 +80,5 @@ def _learnt(running: Running, version: int) -> dict[str, Any]:
     fitted = calibrated.estimator.estimator["model"]
     return {
         "coef": [*fitted.coef_.ravel(), *fitted.intercept_],
-        "sigmoid": sigmoid(calibrated),
+        "sigmoid": sigmoid_of(calibrated),
     }

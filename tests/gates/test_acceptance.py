@@ -43,7 +43,7 @@ def sliced(spec: ModelSpec, label: Ints) -> Cut:
 def trained(spec: ModelSpec, frame: pd.DataFrame, label: Ints) -> Any:
     cut = sliced(spec, label)
     fitted = training.fit(spec, frame[cut.fit], label[cut.fit])
-    return calibration.learn(
+    return calibration.learn_probabilities(
         fitted, frame[cut.calibrate], label[cut.calibrate], spec.calibration.method
     )
 
@@ -238,7 +238,7 @@ def test_the_calibration_is_kept_with_the_reference_of_two_classes(
     plain: tuple[ModelSpec, Any, Acceptance], spec: Make
 ) -> None:
     _, candidate, accepted = plain
-    assert accepted.reference.sigmoid == calibration.sigmoid(candidate)
+    assert accepted.reference.sigmoid == calibration.sigmoid_of(candidate)
     frame, label = rows()
     more = label + (frame["x"] > 1).to_numpy()
     _, three = judged(spec(label={"classes": ["low", "middle", "high"]}), frame, more)

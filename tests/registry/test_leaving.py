@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from tasks.classifier import scoring, skops_file
 from tasks.registry import registry
@@ -31,10 +32,11 @@ def run(folder: Path, *command: str) -> None:
     assert not done.returncode, done.stderr
 
 
+@pytest.mark.parametrize("method", ["sigmoid", "beta"])
 def test_the_champions_file_is_fetched_and_scores_without_us(
-    spec: Callable[..., ModelSpec], stores: Path
+    spec: Callable[..., ModelSpec], stores: Path, method: str
 ) -> None:
-    own = spec(features=MIXED)
+    own = spec(features=MIXED, calibration={"method": method})
     model, frame = calibrated(own)
     _, made = registered(own, model)
     registry.point(own.model, {"champion": made.version})

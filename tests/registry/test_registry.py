@@ -86,7 +86,9 @@ def rows(classes: int = 2, count: int = 240) -> tuple[pd.DataFrame, Any]:
 def calibrated(spec: ModelSpec, classes: int = 2) -> tuple[Any, pd.DataFrame]:
     frame, label = rows(classes)
     fitted = training.fit(spec, frame[:160], label[:160])
-    return calibration.learn(fitted, frame[160:], label[160:], spec.calibration.method), frame
+    return calibration.learn_probabilities(
+        fitted, frame[160:], label[160:], spec.calibration.method
+    ), frame
 
 
 @pytest.fixture
@@ -148,7 +150,12 @@ def folder_of(root: Path) -> Path:
 @on_sqlite
 @pytest.mark.parametrize(
     ("estimator", "method"),
-    [("linear_svc", "sigmoid"), ("sgd_hinge", "temperature"), ("linear_svc", "isotonic")],
+    [
+        ("linear_svc", "sigmoid"),
+        ("sgd_hinge", "temperature"),
+        ("linear_svc", "isotonic"),
+        ("linear_svc", "beta"),
+    ],
 )
 @pytest.mark.parametrize("classes", [2, 3])
 def test_a_registered_pipeline_comes_back_with_the_same_probabilities(
