@@ -17,9 +17,9 @@ class CandidateMetrics:
     `candidate` and `champion` are what `losses.rates` returns, `champion` None at the bootstrap;
     `capped` counts judged rows with a feature beyond its cap; `calibration` is what
     `calibration_fit.calibration_parameters` returns. `hinge_gap`, `support_vectors` and
-    `fitted_rows` are of the fit, and a recalibration's those of its champion. `refit` is None where nothing is refit;
-    `learning` where nothing was fit, or nobody said from which rows; `model_file` is the digest of
-    the registered file.
+    `fitted_rows` are of the fit, and a recalibration's those of its champion. `refit` is None
+    where nothing is refit; `learning` where nothing was fit, or nobody said from which rows;
+    `model_file` is the digest of the registered file.
     """
 
     judged_rows: int
