@@ -162,10 +162,11 @@ def _action(spec: ModelSpec, context: Context) -> dict[str, Any] | None:
     for sentence in ending.notice(spec, partial(_run, context["ti"]), datetime.now(UTC)):
         print(sentence)
     due = monitor.action(spec, params["propose"] or "")
-    for told in ("silence", "waits"):
-        if due and told in due:
-            print(due[told])
-    return None if due and "waits" in due else due
+    if due is None:
+        return None
+    if said := due.silence or due.waits:
+        print(said)
+    return None if due.waits else due.to_json()
 
 
 def _run(ti: Any, dag: str, run: str) -> Run:

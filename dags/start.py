@@ -29,17 +29,20 @@ class Start(TriggerDagRunOperator):
         self.due = due
 
     def execute(self, context: Context) -> None:
-        due = context["ti"].xcom_pull(task_ids=self.due)
-        if "proposal" not in due:
-            raise AirflowFailException(due["silence"])
-        self.trigger_dag_id = f"{due['flow']}.{self.spec.model}"
+        from tasks.flows.next_action import NextAction
+
+        action = NextAction.from_json(context["ti"].xcom_pull(task_ids=self.due))
+        run = action.run
+        if run is None:
+            raise AirflowFailException(action.silence)
+        self.trigger_dag_id = f"{run.flow}.{self.spec.model}"
         if context["ti"].get_dag(self.trigger_dag_id).is_paused:
             raise AirflowFailException(
-                f"{due['proposal']} is due and nobody is asked: the DAG {self.trigger_dag_id} is "
+                f"{run.proposal} is due and nobody is asked: the DAG {self.trigger_dag_id} is "
                 "paused. Unpause it; the next run of this DAG asks, or clear this task"
             )
-        self.trigger_run_id = self._free(context["ti"], due["proposal"])
-        self.conf = due["conf"]
+        self.trigger_run_id = self._free(context["ti"], run.proposal)
+        self.conf = dict(run.conf)
         super().execute(context)
 
     def _free(self, ti: Any, proposal: str) -> str:

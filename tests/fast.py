@@ -47,7 +47,7 @@ LISTED = {
     "classifier/test_capped": LONG,
     "drift/test_class_losses": LONG,
     "cli/test_cli::test_the_module_runs_as_a_program": PROCESS,
-    "drift/test_verdict::test_a_healthy_stream_opens_the_latch_no_more_often_than_its_budget": LONG,
+    "drift/test_verdict_limits::test_a_healthy_stream_opens_the_latch_no_more_often_than_its_budget": LONG,  # noqa: E501
     "classifier/test_encoding": MLFLOW,
     "test_fast": PROCESS,
     "ledger/test_status::test_whatever_is_recorded_can_be_folded_shown_and_acted_on": LONG,
@@ -59,6 +59,7 @@ LISTED = {
     "promotion/test_race_follow": MLFLOW,
     "registry/test_leaving": MLFLOW,
     "registry/test_registry": MLFLOW,
+    "registry/test_refused_versions": MLFLOW,
     "drift/test_reliability_table::test_tables_merge_in_any_order_and_grouping": LONG,
     "replay/test_play": LONG,
     "gates/test_bootstrap::test_the_interval_holds_the_truth_about_as_often_as_promised": LONG,

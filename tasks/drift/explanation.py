@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from tasks.drift.attribution import change, change_of_class
-from tasks.drift.diagnosis import diagnose
+from tasks.drift.diagnosis import Diagnosis, diagnose
 from tasks.drift.distances import psi
 from tasks.drift.grid import Bins
 from tasks.drift.reference import Reference
@@ -19,46 +20,74 @@ SHOWN = 5
 _FARTHEST = 1e300
 
 
-def explain(
-    window: Summary, reference: Reference, judgement: Judgement, hinge_gap: float | None
-) -> dict[str, Any]:
-    """Return JSON-ready figures.
+@dataclass(frozen=True, kw_only=True)
+class Change:
+    """A change of the mean margin: in all, by the features that moved most, and by the others."""
+
+    total: float
+    features: Mapping[str, float]
+    rest: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Explanation:
+    """Why a window's margins are what they are; None is what could not be told.
 
     `moved`: the change of the mean margin without labels, and by which features, the largest ones
     and the rest; `moved_by_class` likewise of the labelled margins. `features`: those whose mean or
     spread differs most, in standard deviations of the reference. `classes`: each class's share of
     the labels and losses, here and in the reference. `diagnoses`: see `diagnosis.diagnose`.
-    `capped`: in how many rows a feature is, where there are any. `expected`: accuracy and hinge
-    loss that the champion's probabilities promise, where labels are missing.
+    `capped`: in how many rows a feature is, where there are any. `losses`: the details of the
+    labelled losses with their `effective_rows`. `expected`: accuracy and hinge loss that the
+    champion's probabilities promise, where labels are missing.
     """
+
+    psi: float
+    moved: Change
+    features: tuple[Mapping[str, Any], ...]
+    diagnoses: tuple[Diagnosis, ...]
+    capped: Mapping[str, float] | None = None
+    losses: Mapping[str, float] | None = None
+    classes: Mapping[str, Mapping[str, float | None]] | None = None
+    moved_by_class: Mapping[str, Change] | None = None
+    expected: Mapping[str, float] | None = None
+
+
+def explain(
+    window: Summary, reference: Reference, judgement: Judgement, hinge_gap: float | None
+) -> Explanation:
+    """Return what explains a window's margins; `hinge_gap` is that of the version at acceptance."""
     accepted = reference.summary
-    told: dict[str, Any] = {
-        "psi": psi(window.scores, accepted.scores),
-        "moved": _largest(change(window, accepted)),
-        "features": _features(window, accepted),
-        "diagnoses": [vars(d) for d in diagnose(window, accepted, judgement, hinge_gap)],
-    }
-    if window.capped:
-        told["capped"] = dict(window.capped)
-    if judgement.labelled:
-        effective = {"effective_rows": window.losses.effective_rows}
-        told["losses"] = window.losses.details | effective
-        told["classes"] = _classes(window, accepted)
-        told["moved_by_class"] = {
+    labelled = judgement.labelled
+    promised = None if labelled else reference.sigmoid
+    return Explanation(
+        psi=psi(window.scores, accepted.scores),
+        moved=_largest(change(window, accepted)),
+        features=tuple(_features(window, accepted)),
+        diagnoses=tuple(diagnose(window, accepted, judgement, hinge_gap)),
+        capped=dict(window.capped) or None,
+        losses=window.losses.details | {"effective_rows": window.losses.effective_rows}
+        if labelled
+        else None,
+        classes=_classes(window, accepted) if labelled else None,
+        moved_by_class={
             name: _largest(change_of_class(window, accepted, name)) for name in accepted.classes
         }
-    elif reference.sigmoid is not None:
-        told["expected"] = _expected_losses(window.scores, window.grid.scores, *reference.sigmoid)
-    return told
+        if labelled
+        else None,
+        expected=None
+        if promised is None
+        else _expected_losses(window.scores, window.grid.scores, *promised),
+    )
 
 
-def _largest(changes: Mapping[str, float]) -> dict[str, Any]:
+def _largest(changes: Mapping[str, float]) -> Change:
     named = [(name, value) for name, value in changes.items() if value]
-    return {
-        "total": sum(changes.values()),
-        "features": dict(named[:SHOWN]),
-        "rest": sum(value for _, value in named[SHOWN:]),
-    }
+    return Change(
+        total=sum(changes.values()),
+        features=dict(named[:SHOWN]),
+        rest=sum(value for _, value in named[SHOWN:]),
+    )
 
 
 def _features(window: Summary, accepted: Summary) -> list[dict[str, Any]]:

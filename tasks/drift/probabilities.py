@@ -8,8 +8,8 @@ than two classes each that has the rows has a bias of its own.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
 from math import sqrt
 from typing import Any
 
@@ -24,6 +24,37 @@ from tasks.drift.summary import Summary
 from tasks.drift.verdict import Judgement, Verdict, insufficient
 from tasks.spec.model import ModelSpec
 from tasks.spec.windows import windows_per_year
+
+
+@dataclass(frozen=True, kw_only=True)
+class HeldProbabilities:
+    """Whether the probabilities still hold: a verdict of their own, and what people read.
+
+    `brier` and `calibration_error` are those of the window, with `_reference` those at acceptance;
+    `table` is what was said and what happened (`reliability_table`). None without labels.
+    """
+
+    verdict: str
+    reason: str | None = None
+    pressure: float | None
+    statistics: tuple[Mapping[str, Any], ...] = ()
+    brier: float | None = None
+    calibration_error: float | None = None
+    brier_reference: float | None = None
+    calibration_error_reference: float | None = None
+    table: Mapping[str, Any] | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it ready for JSON, without what is not known."""
+        known = {f.name: getattr(self, f.name) for f in fields(self)}
+        kept = {n: value for n, value in known.items() if value is not None or n == "pressure"}
+        return {**kept, "statistics": list(self.statistics)}
+
+    @classmethod
+    def from_json(cls, raw: Mapping[str, Any]) -> HeldProbabilities:
+        """Return what `to_json` wrote."""
+        known = {f.name: raw[f.name] for f in fields(cls) if f.name in raw}
+        return cls(**{**known, "statistics": tuple(raw.get("statistics", ()))})
 
 
 def judge_probabilities(window: Summary, reference: Reference, spec: ModelSpec) -> Judgement:
@@ -52,22 +83,21 @@ def judge_probabilities(window: Summary, reference: Reference, spec: ModelSpec) 
     return Judgement(verdict, "; ".join([reason, *classes.remarks]), True, pressure, statistics)
 
 
-def probability_figures(window: Summary, reference: Reference, said: Judgement) -> dict[str, Any]:
-    """Return what the observation keeps: verdict, statistics, and what people read, JSON-ready."""
-    told: dict[str, Any] = {
-        "verdict": said.verdict,
-        "reason": said.reason,
-        "pressure": said.pressure,
-        "statistics": [s.as_json() for s in said.statistics],
-    }
-    pairs = (("", window.reliability), ("_reference", reference.summary.reliability))
-    for suffix, table in pairs:
-        if table.weight_squared:
-            told[f"brier{suffix}"] = table.brier
-            told[f"calibration_error{suffix}"] = table.calibration_error
-    if window.reliability.weight_squared:
-        told["table"] = reliability_table.reliability_to_json(window.reliability)
-    return told
+def held_probabilities(window: Summary, reference: Reference, said: Judgement) -> HeldProbabilities:
+    """Return what the observation keeps: verdict, statistics, and what people read."""
+    ours, theirs = window.reliability, reference.summary.reliability
+    mine, known = bool(ours.weight_squared), bool(theirs.weight_squared)
+    return HeldProbabilities(
+        verdict=said.verdict,
+        reason=said.reason,
+        pressure=said.pressure,
+        statistics=tuple(s.as_json() for s in said.statistics),
+        brier=ours.brier if mine else None,
+        calibration_error=ours.calibration_error if mine else None,
+        brier_reference=theirs.brier if known else None,
+        calibration_error_reference=theirs.calibration_error if known else None,
+        table=reliability_table.reliability_to_json(ours) if mine else None,
+    )
 
 
 @dataclass(frozen=True)

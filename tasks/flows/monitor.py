@@ -6,7 +6,6 @@ What each step hands to the next is in `window_steps`; rows and summaries stay i
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 from tasks import bounds
 from tasks.audit import heads, verification
@@ -15,6 +14,7 @@ from tasks.drift.episode import Numbered
 from tasks.errors import Final
 from tasks.flows import plan, rollback
 from tasks.flows.measure import measure
+from tasks.flows.next_action import NextAction, RunToStart
 from tasks.flows.observe import constants_of, observation, reigns_at
 from tasks.flows.window_steps import Measured, Validated
 from tasks.ledger import remembered, status
@@ -126,11 +126,8 @@ def advice(spec: ModelSpec) -> str | None:
     return status.read(spec, Ledger.open()).advice
 
 
-def action(spec: ModelSpec, span: str = "") -> dict[str, Any] | None:
-    """Return which DAG's run to start: `flow`, its run id `proposal`, and `conf`; None if none.
-
-    Where something asks for it but nobody is asked, `silence` says why, and there is no `proposal`.
-    Where it is only too early to ask, or a level was given up, `waits` says so.
+def action(spec: ModelSpec, span: str = "") -> NextAction | None:
+    """Return which run to start, or why none is; None if nothing asks for one.
 
     A rollback goes before a retrain: it takes seconds, and what is retrained would be measured
     against a champion that is on its way out. With the `span` of a backfill, see `due_after`.
@@ -139,21 +136,23 @@ def action(spec: ModelSpec, span: str = "") -> dict[str, Any] | None:
     known = status.read(spec, Ledger.open())
     worse = None if span else rollback.rollback_due(known)
     if worse is not None and not worse.silence:
-        conf: dict[str, Any] = {"reason": worse.reason}
-        return {"flow": "rollback", "proposal": worse.proposal, "conf": conf}
+        back = {"reason": worse.reason}
+        return NextAction(run=RunToStart(flow="rollback", proposal=worse.proposal, conf=back))
     proposal = due_after(known, span) if span else known.due
     if proposal is not None:
         asked = Numbered.parse(proposal)
         kind = "retrain" if asked is None else asked.asks
         reason = "drift" if kind == "retrain" else "calibration drift"
         conf = {"reason": reason, "action": kind, "backfill": span}
-        return {"flow": "retrain", "proposal": proposal, "conf": conf}
+        return NextAction(run=RunToStart(flow="retrain", proposal=proposal, conf=conf))
     if worse is not None:
-        return {"silence": f"{spec.model}: nobody is asked to roll back: {worse.silence}"}
+        said = f"nobody is asked to roll back: {worse.silence}"
+        return NextAction(silence=f"{spec.model}: {said}")
     if known.silence:
-        return {"silence": f"{spec.model}: the latch is open and nobody is asked: {known.silence}"}
+        said = f"the latch is open and nobody is asked: {known.silence}"
+        return NextAction(silence=f"{spec.model}: {said}")
     told = known.patience or known.given_up
-    return {"waits": f"{spec.model}: {told}"} if told else None
+    return NextAction(waits=f"{spec.model}: {told}") if told else None
 
 
 def due_after(known: Status, span: str) -> str | None:

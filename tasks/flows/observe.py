@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tasks import __version__, formats, store
 from tasks.drift import probabilities, summary_json, verdict
@@ -52,22 +52,18 @@ def observation(spec: ModelSpec, window: Window, measured: Measured, ledger: Led
         judgement = verdict.judge_margins(summary, reference, spec, level)
         held = probabilities.judge_probabilities(summary, reference, spec)
         weighed = bool(summary.losses.effective_rows)
-        explained = {
-            **explain(summary, reference, judgement, champion.metrics["hinge_gap"]),
-            **(summary.losses.rates if weighed else {}),
-            "calibration": probabilities.probability_figures(summary, reference, held),
-        }
+        rates: dict[str, Any] = summary.losses.rates if weighed else {}
+        explained = explain(summary, reference, judgement, champion.metrics["hinge_gap"])
         weightless = (_WEIGHTLESS,) if summary.labelled and not weighed else ()
         figures = replace(
-            WindowFigures.of(explained),
-            rows=figures.rows,
+            figures,
+            **vars(explained),
+            **rates,
+            calibration=probabilities.held_probabilities(summary, reference, held),
             accepted=summary.rows,  # of this version, where rows say which scored them
-            quarantined=figures.quarantined,
             warnings=(*measured.warnings, *weightless),
-            scored_by=figures.scored_by,
             labelled=summary.labelled,
             labels={name: losses.rows for name, losses in summary.classes.items()},
-            report=figures.report,
         )
     statistics = tuple(s.as_json() for s in judgement.statistics)
     return Observation(

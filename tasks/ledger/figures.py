@@ -11,46 +11,8 @@ from typing import Any
 
 from tasks.data.served_by import ScoredBy
 from tasks.drift.diagnosis import Diagnosis
-
-
-@dataclass(frozen=True, kw_only=True)
-class Change:
-    """A change of the mean margin: in all, by the features that moved most, and by the others."""
-
-    total: float
-    features: Mapping[str, float]
-    rest: float
-
-
-@dataclass(frozen=True, kw_only=True)
-class HeldProbabilities:
-    """Whether the probabilities still hold: a verdict of their own, and what people read.
-
-    `brier` and `calibration_error` are those of the window, with `_reference` those at acceptance;
-    `table` is what was said and what happened (`reliability_table`). None without labels.
-    """
-
-    verdict: str
-    reason: str | None = None
-    pressure: float | None
-    statistics: tuple[Mapping[str, Any], ...] = ()
-    brier: float | None = None
-    calibration_error: float | None = None
-    brier_reference: float | None = None
-    calibration_error_reference: float | None = None
-    table: Mapping[str, Any] | None = None
-
-    def to_json(self) -> dict[str, Any]:
-        """Return it ready for JSON, without what is not known."""
-        known = {f.name: getattr(self, f.name) for f in fields(self)}
-        kept = {n: value for n, value in known.items() if value is not None or n == "pressure"}
-        return {**kept, "statistics": list(self.statistics)}
-
-    @classmethod
-    def from_json(cls, raw: Mapping[str, Any]) -> HeldProbabilities:
-        """Return what `to_json` wrote."""
-        known = {f.name: raw[f.name] for f in fields(cls) if f.name in raw}
-        return cls(**{**known, "statistics": tuple(raw.get("statistics", ()))})
+from tasks.drift.explanation import Change
+from tasks.drift.probabilities import HeldProbabilities
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,8 +10,9 @@ from tasks.classifier import capped
 from tasks.drift.catalogue import unit, words
 from tasks.drift.class_spread import QUANTITIES
 from tasks.drift.diagnosis import Diagnosis
+from tasks.drift.explanation import Change
 from tasks.drift.reference import reference_from_json
-from tasks.ledger.figures import Change, WindowFigures
+from tasks.ledger.figures import WindowFigures
 from tasks.ledger.records import Observation, Proposal
 from tasks.ledger.status import Status
 from tasks.reports import chart, recalibration_brief

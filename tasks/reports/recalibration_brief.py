@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tasks.classifier import calibration_fit
+from tasks.drift.probabilities import HeldProbabilities
 from tasks.drift.reliability_table import reliability_from_json
-from tasks.ledger.figures import HeldProbabilities
 from tasks.ledger.records import Observation, Proposal
 from tasks.reports.markdown import as_text, table
 from tasks.spec.model import ModelSpec

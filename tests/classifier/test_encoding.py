@@ -28,7 +28,7 @@ from tasks.classifier.training import TrainingError
 from tasks.data.frame import feature_columns, feature_frame
 from tasks.registry import registry, tracking
 from tasks.spec.model import ModelSpec
-from tests.registry.test_registry import record, registered
+from tests.support.candidates import record, registered
 
 Make = Callable[..., ModelSpec]
 COUNT = 400

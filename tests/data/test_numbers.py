@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
 
@@ -27,6 +26,7 @@ from tasks.drift.summary_json import summary_from_json, summary_to_json
 from tasks.gates import acceptance
 from tasks.gates.acceptance import Acceptance
 from tasks.gates.contest import Contender, Contest
+from tasks.ledger.figures import WindowFigures
 from tasks.spec.model import ModelSpec
 from tests.conftest import CHURN
 
@@ -97,10 +97,12 @@ def observe(
     )
     summary = summary_from_json(json.loads(json.dumps(summary_to_json(found), allow_nan=False)))
     said = verdict.judge_margins(summary, against, spec)
-    told = explain(summary, against, said, accepted.metrics.hinge_gap)
-    told["statistics"] = [asdict(s) | {"pressure": s.pressure} for s in said.statistics]
     held = probabilities.judge_probabilities(summary, against, spec)
-    told["calibration"] = probabilities.probability_figures(summary, against, held)
+    told = WindowFigures(
+        **vars(explain(summary, against, said, accepted.metrics.hinge_gap)),
+        statistics=tuple(s.as_json() for s in said.statistics),
+        calibration=probabilities.held_probabilities(summary, against, held),
+    ).to_json()
     json.dumps(told, allow_nan=False)
     return said, told
 

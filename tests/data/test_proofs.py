@@ -12,7 +12,7 @@ from tasks.data.proofs import ProvenColumn, distinct
 from tasks.validation import checked_window
 from tasks.validation.rules import Rule, Tally
 from tasks.validation.suite import Suite, frame_of
-from tests.validation.test_checked_window import rows, run
+from tests.support.checked import rows, run
 
 NULL, BETWEEN, IN_SET = (
     f"expect_column_values_to_{what}" for what in ("not_be_null", "be_between", "be_in_set")

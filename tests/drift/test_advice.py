@@ -12,7 +12,7 @@ from tasks.drift.advice import ADVICE_WINDOWS, SeenWindow, advise
 from tasks.drift.verdict import Judgement
 from tasks.spec.model import ModelSpec
 from tests.conftest import CHURN
-from tests.drift.test_verdict import ar, of, reference_from, verdict
+from tests.support.judged import ar, of, reference_from, verdict
 
 
 def spec_of(**parts: Any) -> ModelSpec:

@@ -73,7 +73,7 @@ def test_what_ended_is_asked_again_after_one_two_and_four_windows_and_then_it_is
         ending.end(MODEL, name, "retrain.churn", "train: no rows")
         action = monitor.action(MODEL)
         assert action is not None
-        assert "the latch is open and nobody is asked" in action["silence"]
+        assert "the latch is open and nobody is asked" in str(action.silence)
     assert asked == [(f"{EPISODE}.{k}", n) for k, n in ((1, 10), (2, 11), (3, 13), (4, 17))]
     for number in range(18, 30):
         again(number)

@@ -110,7 +110,8 @@ def test_a_champion_worse_than_what_still_serves_is_rolled_back_after_an_approva
     serve(12)
     action = monitor.action(LOGGED)
     assert action is not None
-    assert (action["flow"], action["proposal"]) == ("rollback", WORSE)
+    assert action.run is not None
+    assert (action.run.flow, action.run.proposal) == ("rollback", WORSE)
     asked = rollback.propose_rollback(LOGGED, WORSE)
     assert (asked.proposer, asked.champion, asked.target) == ("gatelatch", 2, 1)
     brief = rollback.ask_to_roll_back(LOGGED, asked, "/dags/here")
@@ -148,7 +149,8 @@ def test_a_window_recorded_while_a_run_decides_never_makes_it_retrain_rather_tha
         sa.event.listen(engine, "before_cursor_execute", meanwhile)
         action = monitor.action(LOGGED)
         sa.event.remove(engine, "before_cursor_execute", meanwhile)
-        assert action is None or (action["flow"], action["proposal"]) == ("rollback", WORSE)
+        run = None if action is None else action.run
+        assert run is None or (run.flow, run.proposal) == ("rollback", WORSE)
         assert len(read().observations) > 1
         reads, number = len(seen), number + 1
     assert reads > 5

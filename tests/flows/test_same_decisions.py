@@ -74,10 +74,10 @@ def watched(name: str, spec: ModelSpec, place: Path) -> Latches:
 def act(spec: ModelSpec) -> None:
     """Do what the monitor's run would start."""
     due = monitor.action(spec)
-    if due is None or "proposal" not in due:
+    if due is None or due.run is None:
         return
-    proposal, conf = due["proposal"], due["conf"]
-    if due["flow"] == "rollback":
+    proposal, conf = due.run.proposal, due.run.conf
+    if due.run.flow == "rollback":
         rollback.propose_rollback(spec, proposal)
         decisions.decide(spec, proposal, "rollback", None)
         rollback.promote_back(spec, proposal)

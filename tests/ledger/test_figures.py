@@ -10,7 +10,9 @@ import pytest
 
 from tasks.data.served_by import ScoredBy
 from tasks.drift.diagnosis import Diagnosis
-from tasks.ledger.figures import Change, HeldProbabilities, WindowFigures
+from tasks.drift.explanation import Change
+from tasks.drift.probabilities import HeldProbabilities
+from tasks.ledger.figures import WindowFigures
 from tests.ledger.test_ledger import observation
 
 CHANGE = Change(total=-0.5, features={"x": -0.6}, rest=0.1)

@@ -13,7 +13,7 @@ import pytest
 from tasks.classifier import scoring, skops_file
 from tasks.registry import registry
 from tasks.spec.model import ModelSpec
-from tests.registry.test_registry import MIXED, calibrated, registered
+from tests.support.candidates import MIXED, calibrated, registered
 
 README = (Path(__file__).parents[2] / "README.md").read_text()
 CODE = README.partition("## Leaving")[2].partition("```python\n")[2].partition("```")[0]

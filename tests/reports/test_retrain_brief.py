@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 
 from tasks.drift.catalogue import words
+from tasks.drift.probabilities import HeldProbabilities
 from tasks.drift.reliability_table import ReliabilityTable, reliability_to_json
 from tasks.drift.statistic import Statistic
 from tasks.flows import asking
 from tasks.gates.gate_result import GateResult
-from tasks.ledger.figures import HeldProbabilities
 from tasks.promotion.counted_rows import CountedRows
 from tasks.reports import (
     brief_links,
