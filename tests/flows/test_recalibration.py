@@ -22,6 +22,7 @@ from tasks.promotion.proposals import NotApproved
 from tasks.reports import recalibration_brief, retrain_brief
 from tasks.spec.model import ModelSpec
 from tasks.spec.policy_options import Drift
+from tasks.spec.training_options import Calibration, CalibrationMethod
 from tests.support.flow import MODEL, At, answer, beginning, day, land, rows, window
 
 # The owner does not mind losses that no other decision function would lower.
@@ -47,7 +48,8 @@ def noisy(number: int, share: float = 0.6, turned: bool = False) -> dict[str, An
     return {**found, "y": np.where(spoilt, rng.random(900) < 0.5, label).astype(int)}
 
 
-def watch(number: int, spec: ModelSpec = SPEC, **parts: Any) -> Observation:
+def watch(number: int, spec: ModelSpec | None = None, **parts: Any) -> Observation:
+    spec = spec or SPEC
     land(number, **(noisy(number) | parts))
     validated = monitor.validate(spec, window(number))
     return monitor.judge(spec, window(number), measure(spec, window(number), validated))
@@ -110,7 +112,12 @@ def test_two_windows_in_which_the_probabilities_fail_ask_to_recalibrate_and_not_
     )
 
 
-def test_the_recalibrated_champion_decides_alike_and_says_better_how_sure_it_is(at: At) -> None:
+@pytest.mark.parametrize("method", ["sigmoid", "beta"])
+def test_the_recalibrated_champion_decides_alike_and_says_better_how_sure_it_is(
+    at: At, monkeypatch: pytest.MonkeyPatch, method: CalibrationMethod
+) -> None:
+    update = {"calibration": Calibration(method=method)}
+    monkeypatch.setattr(f"{__name__}.SPEC", SPEC.model_copy(update=update))
     at("bootstrapped")
     for number in (6, 7, 8):
         watch(number)
@@ -121,6 +128,7 @@ def test_the_recalibrated_champion_decides_alike_and_says_better_how_sure_it_is(
     for said in ("better calibrated", "brier kept", "same decisions", "Nothing was fit"):
         assert said in shown["body"]
     assert "support vectors" not in shown["body"]
+    assert f"Probabilities by `{method}` on " in shown["body"]
     old, new = (model_of(SPEC, Ledger.open(), version) for version in (1, 2))
     inner = [m.estimator.estimator["model"] for m in (old, new)]
     assert (inner[0].coef_ == inner[1].coef_).all()
@@ -136,6 +144,7 @@ def test_the_recalibrated_champion_decides_alike_and_says_better_how_sure_it_is(
     assert (kept.summary.scores.counts == made.summary.scores.counts).all()
     assert made.summary.reliability.weight.sum() > 0
     assert kept.sigmoid != made.sigmoid
+    assert (made.sigmoid is None) == (method == "beta")
     seen = [watch(number) for number in (9, 10, 11, 12)]
     assert [o.version for o in seen] == [2] * 4
     assert "drifting" not in [of_calibration(o) for o in seen]
