@@ -6,7 +6,7 @@ APPROVE ?= ask
 # `make up` goes on with the demo's stack; `make up MODELS=dir` runs your own beside it.
 HOME_DIR := .run/$(if $(MODELS),own,demo)
 
-.PHONY: help setup demo up down status backfill pictures test test-fast bench-speed bench-detection lint format lock clean
+.PHONY: help setup demo up down status backfill pictures test test-fast bench-speed bench-ledger bench-detection lint format lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -51,6 +51,9 @@ test-fast: $(VENV)/.ready-dev ## pure functions and the ledger alone: no Airflow
 
 bench-speed: $(VENV)/.ready ## rows per second and memory of a window against the bound, and the margins against peers; ROWS="…" for other sizes
 	@$(BIN)/python -m benchmarks.speed $(ROWS)
+
+bench-ledger: $(VENV)/.ready ## what it costs to know where a model stands, in a cold process
+	@$(BIN)/python -m benchmarks.ledger
 
 bench-detection: $(VENV)/.ready ## false alarms, delays and retrains against other detectors, in environments of their own
 	@$(BIN)/python -m benchmarks.detection $(OPTIONS)

@@ -12,7 +12,8 @@ from typing import Literal
 
 from tasks.errors import GatelatchError
 from tasks.ledger import status
-from tasks.ledger.ledger import Conflict, Ledger
+from tasks.ledger.conflicts import Conflict
+from tasks.ledger.ledger import Ledger
 from tasks.ledger.records import Decision, Proposal
 from tasks.promotion import proposals
 from tasks.promotion.shadow_wait import look_at

@@ -42,12 +42,43 @@ def make_ready(engine: sa.Engine) -> None:
     with engine.connect() as link:
         found = schema_number(link)
     if found is not None and found < SCHEMA:
-        wrote = f"has schema {found}" if found else "has no schema number, as release 0.1 left it"
-        raise OtherSchema(
-            f"the ledger {_named(engine)} {wrote}, and this Gatelatch works on schema {SCHEMA}; "
-            "back the ledger up and run `python -m tasks init`"
-        )
+        raise _older(engine, found)
     upgrade(engine)
+
+
+def require_schema(engine: sa.Engine) -> None:
+    """Require today's schema of a ledger that is only read.
+
+    Raises
+    ------
+    OtherSchema
+        If it is older or newer than this code, or if there are no tables yet.
+    """
+    with engine.connect() as link:
+        found = schema_number(link)
+    if found is None:
+        raise OtherSchema(
+            f"the ledger {_named(engine)} has no tables yet; run `python -m tasks init`"
+        )
+    if found < SCHEMA:
+        raise _older(engine, found)
+    if found > SCHEMA:
+        raise _newer(engine, found)
+
+
+def _older(engine: sa.Engine, found: int) -> OtherSchema:
+    wrote = f"has schema {found}" if found else "has no schema number, as release 0.1 left it"
+    return OtherSchema(
+        f"the ledger {_named(engine)} {wrote}, and this Gatelatch works on schema {SCHEMA}; "
+        "back the ledger up and run `python -m tasks init`"
+    )
+
+
+def _newer(engine: sa.Engine, found: int) -> OtherSchema:
+    return OtherSchema(
+        f"the ledger {_named(engine)} was written by a newer Gatelatch: it has schema "
+        f"{found}, and this one knows schema {SCHEMA} at the most; install that release"
+    )
 
 
 def upgrade(engine: sa.Engine) -> None:
@@ -67,10 +98,7 @@ def upgrade(engine: sa.Engine) -> None:
         triggers.alone(link, "tables")
         found = schema_number(link) or 0
         if found > SCHEMA:
-            raise OtherSchema(
-                f"the ledger {_named(engine)} was written by a newer Gatelatch: it has schema "
-                f"{found}, and this one knows schema {SCHEMA} at the most; install that release"
-            )
+            raise _newer(engine, found)
         if found < SCHEMA:
             _run(link)
             _need_columns(link, engine)

@@ -20,11 +20,27 @@ PROPOSER = "gatelatch"  # who proposes for an episode
 POLICY = "policy"  # who approves where the spec says `automatic`
 
 
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What was said of a window's probabilities, and how near they came to their limit."""
+
+    verdict: str
+    pressure: float | None
+
+
+class LaterFigures(Mapping[str, Any]):
+    """Figures that are read when they are looked at; `held` is known before."""
+
+    __slots__ = ("held",)
+    held: Held | None
+
+
 @dataclass(frozen=True, kw_only=True)
 class Observation:
     """One window judged under one model version.
 
-    `figures` are as the ledger holds them; `numbers` gives them their types.
+    `figures` are as the ledger holds them, and may be read from there when they are looked at;
+    `numbers` gives them their types.
     """
 
     model: str
@@ -49,6 +65,14 @@ class Observation:
         from tasks.ledger.figures import WindowFigures  # arrays, which no DAG needs to be parsed
 
         return WindowFigures.from_json(self.figures)
+
+    @property
+    def held(self) -> Held | None:
+        """Return what was said of the probabilities; None if nothing was."""
+        if isinstance(self.figures, LaterFigures):
+            return self.figures.held
+        said = self.figures.get("calibration")
+        return None if said is None else Held(said["verdict"], said["pressure"])
 
 
 @dataclass(frozen=True, kw_only=True)

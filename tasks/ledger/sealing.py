@@ -33,7 +33,7 @@ def append(link: sa.Connection, table: sa.Table, row: Mapping[str, Any]) -> None
     row_id = link.execute(writing).scalar_one()
     # Sealed as it reads from now on; RETURNING gives 1 where SQLite then reads 1.0.
     stored = dict(link.execute(sa.select(table).where(table.c.id == row_id)).mappings().one())
-    before = _newest(link, model)
+    before = newest(link, model)
     new = chain.link(before, table.name, stored)
     made, keys = seals.seal(model, new), seals.trusted()
     if why := seals.refusal(model, new, stored, made, keys):
@@ -50,7 +50,7 @@ def append(link: sa.Connection, table: sa.Table, row: Mapping[str, Any]) -> None
 
 def head(link: sa.Connection, model: str) -> tuple[Link, Seal | None] | None:
     """Return the newest link and the signature on it; None if there is none."""
-    found = _newest(link, model)
+    found = newest(link, model)
     return (found, _seal(link, model, found)) if found else None
 
 
@@ -67,11 +67,10 @@ def head_at(link: sa.Connection, model: str, promotion: int) -> tuple[Link, Seal
 
 
 def trail(link: sa.Connection, model: str, unread: frozenset[str]) -> Trail:
-    """Return all that the ledger holds about a model; of `unread` tables the rows' count."""
-    if link.dialect.name == "sqlite":
-        link.exec_driver_sql("begin")
-    else:
-        link.execution_options(isolation_level="REPEATABLE READ")
+    """Return all that the ledger holds about a model; of `unread` tables the rows' count.
+
+    The connection is one on which all that is read is of one moment.
+    """
     links = [Link(*found) for found in link.execute(_links(model).order_by(CHAIN.c.position))]
     seal = _seals(model)
     if unread:  # of those the newest alone is looked at
@@ -104,7 +103,14 @@ def _seals(model: str) -> sa.Select[Any]:
     return sa.select(*(SEALS.c[f.name] for f in fields(Seal))).where(SEALS.c.model == model)
 
 
-def _newest(link: sa.Connection, model: str) -> Link | None:
+def links_from(link: sa.Connection, model: str, position: int) -> list[Link]:
+    """Return a model's links from a position on, that one included, in their order."""
+    query = _links(model).where(CHAIN.c.position >= position).order_by(CHAIN.c.position)
+    return [Link(*found) for found in link.execute(query)]
+
+
+def newest(link: sa.Connection, model: str) -> Link | None:
+    """Return the newest link of a model; None if it has none."""
     found = link.execute(_links(model).order_by(CHAIN.c.position.desc()).limit(1)).first()
     return Link(*found) if found else None
 

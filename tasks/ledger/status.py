@@ -9,14 +9,14 @@ from typing import Any, cast
 
 from tasks import formats
 from tasks.drift import patience
-from tasks.drift.advice import SeenWindow, advise
+from tasks.drift.advice import ADVICE_WINDOWS, SeenWindow, advise
 from tasks.drift.catalogue import SHAPES
 from tasks.drift.episode import Episode, Numbered, breach_of
 from tasks.drift.latch import Latch, LatchHistory, Pause, Reading, fold, windows_to_wait
 from tasks.drift.patience import Fresh
 from tasks.drift.verdict import Verdict
 from tasks.ledger import remembered
-from tasks.ledger.ledger import Ledger
+from tasks.ledger.reader import LedgerReader, ModelRows
 from tasks.ledger.records import ENDED as ENDED
 from tasks.ledger.records import ENDS as ENDS
 from tasks.ledger.records import REFUSALS as REFUSALS
@@ -179,7 +179,7 @@ class Status:
     @property
     def advice(self) -> str | None:
         """Return what to change if nothing can be said of window after window; else None."""
-        return advise(self.spec, [_seen(o) for o in self.observations])
+        return advise(self.spec, [_seen(o) for o in self.observations[-ADVICE_WINDOWS:]])
 
     @property
     def observed_until(self) -> datetime | None:
@@ -200,36 +200,38 @@ class Status:
         return window.start if window.start == newest else window.end
 
 
-def read(spec: ModelSpec, ledger: Ledger) -> Status:
+def read(spec: ModelSpec, ledger: LedgerReader) -> Status:
     """Return the status of a model as the ledger has it now."""
-    observations = ledger.observations(spec.model)
-    decisions = ledger.decisions(spec.model)
-    proposals = ledger.proposals(spec.model)
-    promotions = ledger.promotions(spec.model)
+    return folded(spec, ledger.rows(spec.model))
+
+
+def folded(spec: ModelSpec, rows: ModelRows) -> Status:
+    """Return the status that a model's rows fold to."""
     readings = [
-        Reading(o.window, o.version, cast(Verdict, o.verdict), o.pressure) for o in observations
+        Reading(o.window, o.version, cast(Verdict, o.verdict), o.pressure)
+        for o in rows.observations
     ]
     held = [
         Reading(o.window, o.version, cast(Verdict, said.verdict), said.pressure)
-        for o in observations
-        if (said := o.numbers.calibration) is not None
+        for o in rows.observations
+        if (said := o.held) is not None
     ]
     # The first champion ends no episode, so that nothing rests after it.
-    promoted = [Pause(p.effective_from, promotion=True) for p in promotions[1:]]
+    promoted = [Pause(p.effective_from, promotion=True) for p in rows.promotions[1:]]
 
     def pauses(*kinds: str) -> list[Pause]:
         # Who refuses what a person proposed says nothing about an episode.
-        asked = {p.proposal for p in proposals if p.kind in kinds and p.episode}
-        refused = (d for d in decisions if d.answer in REFUSALS and d.proposal in asked)
+        asked = {p.proposal for p in rows.proposals if p.kind in kinds and p.episode}
+        refused = (d for d in rows.decisions if d.answer in REFUSALS and d.proposal in asked)
         return [*promoted, *(Pause(d.effective_from, promotion=False) for d in refused)]
 
     return Status(
         spec,
-        observations,
-        proposals,
-        decisions,
-        ledger.candidates(spec.model),
-        promotions,
+        rows.observations,
+        rows.proposals,
+        rows.decisions,
+        rows.candidates,
+        rows.promotions,
         # Who refuses a rollback, or to recalibrate, says nothing about a retrain.
         fold(spec.model, readings, pauses("retrain"), spec.latch),
         fold(spec.model, held, pauses("retrain", "recalibrate"), spec.latch, "recalibrate"),

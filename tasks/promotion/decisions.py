@@ -10,7 +10,8 @@ from typing import Any
 
 from tasks.audit import heads, verification
 from tasks.ledger import evidence, status
-from tasks.ledger.ledger import Conflict, Ledger
+from tasks.ledger.conflicts import Conflict
+from tasks.ledger.ledger import Ledger
 from tasks.ledger.records import Decision, Proposal
 from tasks.promotion import answers, questions
 from tasks.promotion.proposals import NotApproved, candidate_of, ended, proposal_of, still_stands

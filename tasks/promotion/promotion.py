@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from tasks.audit import heads, verification
 from tasks.audit.verified_model import model_of
 from tasks.ledger import evidence, status
-from tasks.ledger.ledger import Conflict, Ledger
+from tasks.ledger.conflicts import Conflict
+from tasks.ledger.ledger import Ledger
 from tasks.ledger.records import Decision, Promotion
 from tasks.promotion import shadow_wait
 from tasks.promotion.decisions import approved, decision_on, evidence_of

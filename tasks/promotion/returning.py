@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from itertools import product
+from itertools import islice, product
 from math import sqrt
 from typing import Any, cast
 
@@ -124,8 +124,10 @@ def _telling(known: Status) -> list[Observation]:
     """Return the newest window, and if it has no labels the champion's newest that has them."""
     *earlier, newest = known.observations
     since = known.promotions[-1].effective_from
-    mine = [o for o in earlier if o.window_start >= since and o.numbers.losses]
-    return [newest] if newest.numbers.losses else [newest, *mine[-1:]]
+    if newest.numbers.losses:
+        return [newest]
+    mine = (o for o in reversed(earlier) if o.window_start >= since and o.numbers.losses)
+    return [newest, *islice(mine, 1)]
 
 
 def _candidate(known: Status, version: int) -> Candidate | None:

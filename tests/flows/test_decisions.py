@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tasks.flows import ready, retrain, rollback
-from tasks.ledger.ledger import Conflict
+from tasks.ledger.conflicts import Conflict
 from tasks.promotion import decisions, promotion, proposals
 from tasks.promotion.proposals import NotApproved, NotDue
 from tasks.registry import tracking

@@ -14,7 +14,8 @@ import pytest
 from tasks.flows import asking, handover, observe, retrain, rollback
 from tasks.flows.handover import RunFile
 from tasks.ledger.chain import LedgerRefused
-from tasks.ledger.ledger import Conflict, Ledger
+from tasks.ledger.conflicts import Conflict
+from tasks.ledger.ledger import Ledger
 from tasks.ledger.records import Candidate, Promotion, TwoCandidates, candidate_at
 from tasks.promotion import decisions, promotion
 from tasks.registry import registry, tracking

@@ -6,7 +6,8 @@ import pytest
 
 from tasks import formats
 from tasks.formats import OtherFormat
-from tasks.ledger.ledger import Conflict, Ledger
+from tasks.ledger.conflicts import Conflict
+from tasks.ledger.ledger import Ledger
 from tests.ledger.test_ledger import observation, proposal, registered
 
 

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from tasks.ledger.ledger import Conflict, Ledger
+from tasks.ledger.conflicts import Conflict
+from tasks.ledger.ledger import Ledger
 from tasks.ledger.records import Candidate, Decision, Observation, Proposal
 
 

@@ -8,7 +8,8 @@ from typing import Any
 
 from tasks.ledger import seals
 from tasks.ledger.chain import chain_fault
-from tasks.ledger.ledger import Conflict, Ledger
+from tasks.ledger.conflicts import Conflict
+from tasks.ledger.ledger import Ledger
 from tests.ledger.test_ledger import observation, promote
 
 PROCESSES = 8

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from tasks.audit import heads, verification
 from tasks.ledger import chain, seals
 from tasks.ledger.chain import LedgerRefused, Seal, Trail
-from tasks.ledger.ledger import Conflict, Ledger
+from tasks.ledger.conflicts import Conflict
+from tasks.ledger.ledger import Ledger
 from tasks.signing.keyring import KeyUnusable
 from tests.ledger.test_ledger import day, decision, observation, proposal, registered
 from tests.support import forging

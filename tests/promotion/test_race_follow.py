@@ -19,7 +19,8 @@ import pytest
 
 from tasks.audit import heads
 from tasks.ledger import chain, seals
-from tasks.ledger.ledger import Conflict, Ledger
+from tasks.ledger.conflicts import Conflict
+from tasks.ledger.ledger import Ledger
 from tasks.promotion import decisions, promotion
 from tasks.registry import registry, tracking
 from tests.conftest import mlflow_in_postgres
