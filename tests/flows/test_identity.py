@@ -230,7 +230,7 @@ def test_a_second_candidate_under_a_version_decides_nothing(
     propose("p2", training_window=timedelta(days=5), until=day(6))
     decisions.decide(MODEL, "p2", "retrain", answer())
     with monkeypatch.context() as patch:  # as a ledger of before wrote it
-        patch.setattr("tasks.ledger.ledger._is_new", lambda *_: None)
+        patch.setattr("tasks.ledger.conflicts.require_new", lambda *_: None)
         Ledger.open().add_candidate(replace(read().candidates[0], proposal="p2"))
     for act in (
         lambda: decisions.decide(MODEL, "p2", "promote", answer()),
