@@ -15,9 +15,10 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import DAG, Context, Param, get_current_context, task
+from airflow.sdk import DAG, AssetOrTimeSchedule, Context, Param, get_current_context, task
 from window_timetable import WindowTimetable
 
+from dags.assets import landing_of
 from dags.each_model import DEFAULTS, each_model, linked, window_of
 from dags.start import Start
 from tasks import bounds
@@ -97,7 +98,7 @@ def make(spec: ModelSpec) -> DAG:
 
     with DAG(
         f"monitor.{spec.model}",
-        schedule=WindowTimetable(spec.window),
+        schedule=_schedule(spec),
         start_date=spec.window.start,
         end_date=spec.window.end,
         catchup=spec.window.catchup,
@@ -142,6 +143,19 @@ def make(spec: ModelSpec) -> DAG:
             judged >> last
         last >> Start(spec=spec, due="relabel" if spec.label.late else "judge", task_id="propose")
     return dag
+
+
+def _schedule(spec: ModelSpec) -> Any:
+    """Return when it runs: after each window, and when rows land where the spec names that asset.
+
+    A run that an asset starts has no window of its own: it takes the newest complete one.
+    """
+    windows: Any = WindowTimetable(
+        spec.window
+    )  # of Airflow's scheduler: the SDK has no base for it
+    if spec.source.asset is None:
+        return windows
+    return AssetOrTimeSchedule(timetable=windows, assets=landing_of(spec.source.asset))
 
 
 def _line(seen: Observation) -> str:

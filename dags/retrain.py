@@ -13,6 +13,7 @@ from airflow.sdk import DAG, Param, PokeReturnValue, get_current_context, task
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from dags.ask import ask
+from dags.assets import champion_of, tell_of
 from dags.each_model import DEFAULTS, by_monitor, each_model, linked, run_link, skipped
 from dags.end import end, with_end
 from tasks import bounds
@@ -116,12 +117,14 @@ def make(spec: ModelSpec) -> DAG:
         brief = asking.to_promote(spec, proposal, run_link(context), outcome)
         return PokeReturnValue(is_done=True, xcom_value=brief)
 
-    @task
+    @task(outlets=[champion_of(spec.model)])
     def promote() -> dict[str, Any]:
         from tasks.promotion import promotion
         from tasks.registry import registry
 
-        done = promotion.promote(spec, get_current_context()["dag_run"].run_id)
+        context = get_current_context()
+        done = promotion.promote(spec, context["dag_run"].run_id)
+        tell_of(context, done)
         print(f"version {done.version} is champion for windows from {done.effective_from} on")
         return {
             "version": done.version,

@@ -13,6 +13,7 @@ from airflow.sdk import DAG, Param, get_current_context, task
 from airflow.sdk.exceptions import AirflowSkipException
 
 from dags.ask import ask
+from dags.assets import champion_of, tell_of
 from dags.each_model import DEFAULTS, by_monitor, each_model, linked, run_link, skipped
 from dags.end import end, with_end
 from tasks import bounds
@@ -40,18 +41,20 @@ def make(spec: ModelSpec) -> DAG:
                 )
         return rollback.ask_to_roll_back(spec, proposal, run_link(context))
 
-    @task
+    @task(outlets=[champion_of(spec.model)])
     def promote_back() -> dict[str, Any]:
         from tasks.flows import rollback
         from tasks.promotion import decisions
         from tasks.registry import registry
 
-        run = get_current_context()["dag_run"].run_id
+        context = get_current_context()
+        run = context["dag_run"].run_id
         # A person's answer is in the ledger by now; what finds none there is no answer.
         decision = decisions.decide(spec, run, rollback.ROLLBACK_STEP, None)
         if decision.answer != "approved":
             raise AirflowSkipException(f"{decision.answer} by {decision.by}. {decision.comment}")
         done = rollback.promote_back(spec, run)
+        tell_of(context, done)
         print(f"version {done.version} is champion for windows from {done.effective_from} on")
         return {
             "version": done.version,

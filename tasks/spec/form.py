@@ -20,6 +20,7 @@ ADDED: Mapping[str, Any] = {
     "drift.class_margin": {"effect": 0.5},
     "drift.energy": None,
     "source.delta": None,
+    "source.asset": None,
     "label.source.delta": None,
     "slo": None,
     "slo.metric": "hinge_loss",

@@ -65,6 +65,11 @@ class Source(Place):
         description="column with the model version that scored the row (`3` or `v3`); each version "
         "is then measured on its own rows",
     )
+    asset: Text | None = Field(
+        default=None,
+        description="name or URI of an Airflow asset; each of its events lets the monitor look at "
+        "the newest complete window, beside its schedule",
+    )
     timezone: str | None = Field(
         default=None,
         description="zone of times that are written without one; left out: UTC, and to be said if "

@@ -27,7 +27,7 @@ from tasks.spec.spec_files import load_spec
 from tests.support.flow import answer
 
 from .browser import page as page
-from .landed import ACCEPTED, ASKING, CANARIES, ORDERS, PLAYED, land, write_specs
+from .landed import ACCEPTED, ASKING, CANARIES, LANDING, ORDERS, PLAYED, land, write_specs
 
 
 @dataclass(frozen=True)
@@ -167,7 +167,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
             Airflow(settings.airflow_url, user, settings.passwords[user])
             for user in (stack.OPERATOR, stack.APPROVER)
         ]
-        names = (*ORDERS, *ASKING, "mortal", "shadowed", "unsure", *CANARIES, *PLAYED)
+        names = (*ORDERS, *ASKING, "mortal", "shadowed", "unsure", *CANARIES, *LANDING, *PLAYED)
         clients[0].wait_for_dags([f"retrain.{name}" for name in names])
         yield Running(home, settings, *clients)
         for client in clients:

@@ -25,6 +25,8 @@ ASKING = ("asking", "hasty")
 WINDOW = {"every": "1d", "start": START.date(), "end": (START + 20 * DAY).date()}
 CANARIES = {"canary": "human", "canary_alone": "automatic"}  # who decides on a rollback
 
+LANDING = ("upstream", "landing")  # the second one listens to the champion of the first
+
 # A change at once with the first window after ACCEPTED, so that few windows show what comes of it.
 PLAYED = {
     "abrupt": Kind(days=12, turned=kinds.days(9, 12)),
@@ -104,6 +106,9 @@ def write_specs(models: Path, home: Path) -> None:
             source={**source_in(home), "version_column": "by"},
             window={**WINDOW, "min_rows": 100},
         )
+    write_spec(models, home, LANDING[0], approval="automatic")
+    asset = {**source_in(home), "asset": f"gatelatch://{LANDING[0]}/champion"}
+    write_spec(models, home, LANDING[1], approval="automatic", source=asset)
     for name, kind in PLAYED.items():
         kinds.land(name, kind, home)
         raw = kinds.spec_of(name, kind, home)

@@ -1,0 +1,31 @@
+"""What Airflow calls assets: each model's champion, and the landing of its rows.
+
+A DAG that scores is scheduled on the champion: `schedule=[champion_of("churn")]`, or by its name.
+"""
+
+from __future__ import annotations
+
+from airflow.sdk import Asset, Context
+from airflow.sdk.definitions.asset import AssetRef
+
+from tasks.ledger.records import Promotion
+
+
+def champion_of(model: str) -> Asset:
+    """Return the asset that stands for the champion of a model."""
+    return Asset(f"{model}.champion", f"gatelatch://{model}/champion", group="model")
+
+
+def landing_of(name: str) -> AssetRef:
+    """Return the asset that others call by this name or URI."""
+    return Asset.ref(uri=name) if "://" in name else Asset.ref(name=name)
+
+
+def tell_of(context: Context, promotion: Promotion) -> None:
+    """Let the event of a task that moved the champion say which version it is.
+
+    A task that is cleared makes another event of the same promotion: who acts on events compares
+    its number.
+    """
+    event = context["outlet_events"][champion_of(promotion.model)]
+    event.extra = {"version": promotion.version, "promotion": promotion.number}

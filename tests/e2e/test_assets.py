@@ -1,0 +1,72 @@
+"""The champion as an asset of a running Airflow, and a landing that starts a monitor."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from .conftest import Running
+from .landed import ACCEPTED, DAY, LANDING
+
+UPSTREAM, MODEL = LANDING
+CHAMPION = f"{UPSTREAM}.champion"
+
+
+@pytest.fixture(scope="module")
+def moved(running: Running) -> None:
+    """Give the model that is listened to its first champion, by a run of its retrain DAG."""
+    first = running.bootstrap(UPSTREAM)
+    assert running.operator.finished(f"retrain.{UPSTREAM}", first) == "success"
+
+
+def _asset(running: Running) -> dict[str, Any]:
+    found = running.operator.call("GET", "assets", params={"name_pattern": CHAMPION})["assets"]
+    (asset,) = found
+    return dict(asset)
+
+
+def test_a_promotion_is_an_event_of_the_champion_that_says_its_version(
+    running: Running, moved: None
+) -> None:
+    asset = _asset(running)
+    assert (asset["uri"], asset["group"]) == (f"gatelatch://{UPSTREAM}/champion", "model")
+    query = {"asset_id": asset["id"]}
+    (event,) = running.operator.call("GET", "assets/events", params=query)["asset_events"]
+    assert event["extra"] == {"version": 1, "promotion": 1}
+    assert (event["source_dag_id"], event["source_task_id"]) == (f"retrain.{UPSTREAM}", "promote")
+
+
+def test_the_event_of_an_asset_starts_the_monitor_that_names_it_beside_its_windows(
+    running: Running, moved: None
+) -> None:
+    def started() -> str | None:
+        runs = running.operator.runs(f"monitor.{MODEL}")
+        mine = [r["dag_run_id"] for r in runs if r["run_type"] == "asset_triggered"]
+        return mine[0] if mine else None
+
+    run = running.operator.until(started, f"a run of monitor.{MODEL} by an asset")
+    assert running.operator.finished(f"monitor.{MODEL}", run) == "success"
+    (dag,) = [d for d in _asset(running)["scheduled_dags"] if d["dag_id"] == f"monitor.{MODEL}"]
+    assert dag
+
+
+def test_a_monitor_that_an_asset_starts_can_still_be_backfilled(running: Running) -> None:
+    running.accept(MODEL, "first", ACCEPTED, 8 * DAY)
+    running.backfill(ACCEPTED, ACCEPTED + DAY, {MODEL: ()})
+    verdicts = [o.verdict for o in running.ledger.observations(MODEL)]
+    assert verdicts == ["steady", "steady"]
+
+
+def test_the_asset_graph_shows_who_moves_the_champion_and_who_listens(
+    running: Running, moved: None
+) -> None:
+    wanted = f"asset:{_asset(running)['id']}"
+    found = running.operator._send("GET", "/ui/dependencies", params={"node_id": wanted})
+    graph = found.raise_for_status().json()
+    nodes = {node["id"]: node["label"] for node in graph["nodes"]}
+    edges = {(edge["source_id"], edge["target_id"]) for edge in graph["edges"]}
+    assert nodes[wanted] == CHAMPION
+    assert (wanted, f"dag:monitor.{MODEL}") in edges
+    assert any(target == wanted and f"retrain.{UPSTREAM}" in source for source, target in edges)
+    assert any(target == wanted and f"rollback.{UPSTREAM}" in source for source, target in edges)
