@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 APPROVE ?= ask
+# Of each process of the tests: they are as many as there are cores.
+ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 # `make up` goes on with the demo's stack; `make up MODELS=dir` runs your own beside it.
 HOME_DIR := .run/$(if $(MODELS),own,demo)
 
@@ -44,10 +46,10 @@ pictures: $(VENV)/.ready ## draw the terminal of the README anew, after `make de
 
 test: $(VENV)/.ready-dev ## lint, types and every test
 	@$(MAKE) --no-print-directory lint
-	@$(BIN)/python -m pytest
+	@$(ONE_THREAD) $(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder
 
 test-fast: $(VENV)/.ready-dev ## pure functions and the ledger alone: no Airflow, MLflow or browser
-	@OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -q -m "not slow" -n 2 --dist worksteal
+	@$(ONE_THREAD) $(BIN)/python -m pytest -q -m "not slow" -n 2 --dist worksteal
 
 bench-speed: $(VENV)/.ready ## rows per second and memory of a window against the bound, and the margins against peers; ROWS="…" for other sizes
 	@$(BIN)/python -m benchmarks.speed $(ROWS)

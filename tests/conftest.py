@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from tasks.ledger.ledger import Ledger
 from tasks.spec.model import ModelSpec
 
-pytest_plugins = ["tests.fast"]
+pytest_plugins = ["tests.fast", "tests.together"]
 
 POSTGRES = "postgresql+psycopg://postgres@127.0.0.1:5432/test"
 
