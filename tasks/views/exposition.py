@@ -28,8 +28,8 @@ from tasks.errors import GatelatchError
 from tasks.ledger.follower import Follower
 from tasks.ledger.reader import LedgerReader
 from tasks.ledger.status import Status
-from tasks.spec import spec_files
 from tasks.spec.model import ModelSpec
+from tasks.views.followed_specs import FollowedSpecs
 from tasks.views.metric_catalogue import OF_EXPORTER, OF_MODELS, MetricFamily
 from tasks.views.model_metrics import MetricSample, SeenModel, model_samples
 
@@ -65,6 +65,7 @@ class LedgerMetrics(Collector):
     def __init__(self) -> None:
         self.up = False
         self._lock = Lock()
+        self._specs = FollowedSpecs()
         self._reader: LedgerReader | None = None
         self._follower: Follower | None = None
         self._shown: dict[str, _Shown | None] = {}
@@ -85,7 +86,7 @@ class LedgerMetrics(Collector):
         """Read what is new; the models' metrics are the same list again if nothing is."""
         with self._lock:
             begun = time.perf_counter()
-            specs, mistakes = spec_files.load_all()
+            specs, mistakes = self._specs.load()
             for number, mistake in enumerate(mistakes):
                 self._say(f"spec {number}", mistake)
             try:
