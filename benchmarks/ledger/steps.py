@@ -85,7 +85,7 @@ def scrape(models: int, windows: int) -> dict[str, Told]:
     told["warm"] = min((timed(page) for _ in range(5)), key=lambda one: one["cpu"])
     made.more(ledger, made.name(models // 2), windows)
     told["new"] = timed(page)
-    families = exposition.metrics.look().models
+    families = list(exposition.metrics.collect())
     told["library"] = timed(lambda: generate_latest(_Written(families)))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     told["of"] = {"series": sum(len(f.samples) for f in families), "peak": peak}
