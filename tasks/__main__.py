@@ -12,6 +12,7 @@ from tasks.cli.audit_command import audit
 from tasks.cli.check_command import check
 from tasks.cli.console import err
 from tasks.cli.init_command import init
+from tasks.cli.metrics_command import metrics
 from tasks.cli.options_command import options
 from tasks.cli.replay_command import replay
 from tasks.cli.reproduce_command import reproduce
@@ -53,6 +54,7 @@ for command in (
     replay,
     rollback,
     reproduce,
+    metrics,
     init,
     options,
 ):

@@ -1,8 +1,8 @@
-"""What it costs to know where a model stands: `make bench-ledger`.
+"""What it costs to know where a model stands, and to scrape all of them: `make bench-ledger`.
 
 Each step runs in a process of its own, after its imports, as in a task of Airflow. The steps take
-turns, seven times, and the medians are told; the ratio is that of the medians of CPU seconds, which
-other work on the machine changes least.
+turns, seven times, and the medians are told. The ratios are those of CPU seconds, which other work
+on the machine changes least.
 """
 
 from __future__ import annotations
@@ -14,40 +14,74 @@ import sys
 import tempfile
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 TURNS = 7
 WINDOWS = 730
 MODELS = 10
+SCRAPED = 500  # models …
+SCRAPED_WINDOWS = 90  # … of so many windows
 STEPS = {
     "rows": "rows without figures, by the driver alone",
     "figures": "rows with figures, taken apart",
     "read": "where the model stands, in a cold process",
 }
+SCRAPES = {
+    "library": "the client library alone, as many series",
+    "cold": "first scrape",
+    "warm": "scrape without a new window",
+    "new": "scrape after one window came",
+}
 
 
 def main() -> None:
-    """Print the table."""
+    """Print both tables."""
+    _reads()
+    _scrapes()
+
+
+def _reads() -> None:
     print("| windows | what is read | CPU ms | wall ms | times the rows |")
     print("| ---: | --- | ---: | ---: | ---: |")
     with tempfile.TemporaryDirectory() as folder:
-        _run("fill", folder)
-        turns = [{step: _run(step, folder) for step in STEPS} for _ in range(TURNS)]
+        _run("fill", folder, MODELS, WINDOWS)
+        turns = [
+            {step: _run(step, folder, MODELS, WINDOWS) for step in STEPS} for _ in range(TURNS)
+        ]
     bound = median(turn["rows"]["cpu"] for turn in turns)
     for step, told in STEPS.items():
         cpu, wall = (median(turn[step][k] for turn in turns) for k in ("cpu", "seconds"))
         print(f"| {WINDOWS} | {told} | {1000 * cpu:.1f} | {1000 * wall:.1f} | {cpu / bound:.1f} |")
 
 
-def _run(step: str, folder: str) -> dict[str, float]:
+def _turn(folder: str) -> dict[str, Any]:
+    return {step: _run(step, folder, MODELS, WINDOWS) for step in STEPS}
+
+
+def _scrapes() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        _run("fill", folder, SCRAPED, SCRAPED_WINDOWS)
+        told = _run("scrape", folder, SCRAPED, SCRAPED_WINDOWS)
+    print(
+        f"\n{SCRAPED} models × {SCRAPED_WINDOWS} windows, {told['of']['series']:,} series, peak "
+        f"{told['of']['peak']:,.0f} MB\n\n"
+        "| what is scraped | CPU ms | wall ms | times the library |\n| --- | ---: | ---: | ---: |"
+    )
+    bound = told["library"]["cpu"]
+    for name, words in SCRAPES.items():
+        cpu, wall = told[name]["cpu"], told[name]["seconds"]
+        print(f"| {words} | {1000 * cpu:,.1f} | {1000 * wall:,.1f} | {cpu / bound:.2f} |")
+
+
+def _run(step: str, folder: str, models: int, windows: int) -> Any:
     print(step, file=sys.stderr, flush=True)
     env = {**os.environ, "PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "-m", "benchmarks.ledger.steps", step, str(MODELS), str(WINDOWS)]
+    command = [sys.executable, "-m", "benchmarks.ledger.steps", step, str(models), str(windows)]
     done = subprocess.run(command, env=env, cwd=folder, stdout=subprocess.PIPE, text=True)
     if done.returncode:
         raise SystemExit(f"{step} failed with {done.returncode}; see above")
-    told: dict[str, float] = json.loads(done.stdout or "{}")
-    return told
+    return json.loads(done.stdout)
 
 
 if __name__ == "__main__":

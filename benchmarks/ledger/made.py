@@ -27,17 +27,20 @@ Row = dict[str, Any]
 
 def spec(model: str) -> ModelSpec:
     """Return the spec of a model with daily windows."""
-    return ModelSpec.model_validate(
-        {
-            "model": model,
-            "owner": {"name": "benchmark", "approvers": ["ada"]},
-            "source": {"path": "rows.parquet", "time": "time", "key": "id"},
-            "window": {"every": "1d", "start": f"{START:%Y-%m-%d}"},
-            "features": {"numeric": ["x"]},
-            "label": {"column": "y", "classes": [0, 1]},
-            "training": {"window": "30d"},
-        }
-    )
+    return ModelSpec.model_validate(raw_spec(model))
+
+
+def raw_spec(model: str) -> Row:
+    """Return that spec as a file holds it."""
+    return {
+        "model": model,
+        "owner": {"name": "benchmark", "approvers": ["ada"]},
+        "source": {"path": "rows.parquet", "time": "time", "key": "id"},
+        "window": {"every": "1d", "start": f"{START:%Y-%m-%d}"},
+        "features": {"numeric": ["x"]},
+        "label": {"column": "y", "classes": [0, 1]},
+        "training": {"window": "30d"},
+    }
 
 
 def name(number: int) -> str:

@@ -6,16 +6,20 @@ They work on `ledger.db` in the current folder.
 from __future__ import annotations
 
 import json
+import os
+import resource
 import sqlite3
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from benchmarks.ledger import made
 from tasks.ledger import status
 from tasks.ledger.ledger import Ledger
 
+Told = dict[str, float]
 URL = "sqlite:///ledger.db"
 LIGHT = (
     "id, version, window_start, window_end, revision, spec_digest, data_digest, verdict, reason, "
@@ -23,12 +27,12 @@ LIGHT = (
 )
 
 
-def timed(work: Callable[[], Any]) -> None:
-    """Run the work once, and print its seconds and this process's seconds of CPU."""
+def timed(work: Callable[[], Any]) -> Told:
+    """Run the work once, and return its seconds and this process's seconds of CPU."""
     begun, before = time.perf_counter(), time.process_time()
     work()
     cpu, seconds = time.process_time() - before, time.perf_counter() - begun
-    print(json.dumps({"seconds": seconds, "cpu": cpu}))
+    return {"seconds": seconds, "cpu": cpu}
 
 
 def fill(models: int, windows: int) -> None:
@@ -36,28 +40,67 @@ def fill(models: int, windows: int) -> None:
     made.fill(Ledger(URL), models, windows)
 
 
-def rows(models: int, windows: int) -> None:
+def rows(models: int, windows: int) -> Told:
     """Read a model's rows without their figures, by the driver alone."""
     link = sqlite3.connect("ledger.db")
     query = f"select {LIGHT} from observations where model = ? order by id"
-    timed(lambda: link.execute(query, [made.name(models // 2)]).fetchall())
+    return timed(lambda: link.execute(query, [made.name(models // 2)]).fetchall())
 
 
-def figures(models: int, windows: int) -> None:
+def figures(models: int, windows: int) -> Told:
     """Read a model's rows with their figures, as JSON that is taken apart."""
     link = sqlite3.connect("ledger.db")
     query = f"select {LIGHT}, figures from observations where model = ? order by id"
     wanted = [made.name(models // 2)]
-    timed(lambda: [json.loads(row[-1]) for row in link.execute(query, wanted)])
+    return timed(lambda: [json.loads(row[-1]) for row in link.execute(query, wanted)])
 
 
-def read(models: int, windows: int) -> None:
+def read(models: int, windows: int) -> Told:
     """Read and fold a model, as the first thing that a task does: nothing is warm."""
     ledger, model = Ledger(URL), made.spec(made.name(models // 2))
-    timed(lambda: status.read(model, ledger))
+    return timed(lambda: status.read(model, ledger))
 
 
-STEPS = {step.__name__: step for step in (fill, rows, figures, read)}
+def scrape(models: int, windows: int) -> dict[str, Told]:
+    """Scrape all models: with nothing warm, with nothing new, and after one window came.
+
+    Beside them, what the client library alone takes to write as many series.
+    """
+    from prometheus_client.openmetrics.exposition import generate_latest
+
+    from tasks.views.exposition import Exposition
+
+    folder = Path("models")
+    folder.mkdir(exist_ok=True)
+    for number in range(models):
+        model = made.name(number)
+        (folder / f"{model}.yaml").write_text(json.dumps(made.raw_spec(model)))
+    os.environ |= {"GATELATCH_LEDGER": URL, "GATELATCH_MODELS": str(folder)}
+    ledger, exposition = Ledger(URL), Exposition()
+
+    def page() -> None:
+        exposition.page("application/openmetrics-text; version=1.0.0")
+
+    told = {"cold": timed(page)}
+    told["warm"] = min((timed(page) for _ in range(5)), key=lambda one: one["cpu"])
+    made.more(ledger, made.name(models // 2), windows)
+    told["new"] = timed(page)
+    families = list(exposition.metrics.collect())
+    told["library"] = timed(lambda: generate_latest(_Written(families)))
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    told["of"] = {"series": sum(len(f.samples) for f in families), "peak": peak}
+    return told
+
+
+class _Written:
+    def __init__(self, families: list[Any]) -> None:
+        self._families = families
+
+    def collect(self) -> list[Any]:
+        return self._families
+
+
+STEPS = {step.__name__: step for step in (fill, rows, figures, read, scrape)}
 
 if __name__ == "__main__":
-    STEPS[sys.argv[1]](int(sys.argv[2]), int(sys.argv[3]))
+    print(json.dumps(STEPS[sys.argv[1]](int(sys.argv[2]), int(sys.argv[3]))))

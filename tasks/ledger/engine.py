@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from tasks import disk
 
 PATIENCE = 30  # seconds, for another process's lock on SQLite
+HASTE = 5  # seconds, for whoever only reads: a monitor asks again
 _FILE = "gatelatch_file"  # which file a connection of SQLite has open
 
 
@@ -40,7 +41,7 @@ def engine_to_read(url: str) -> sa.Engine:
     """Return an engine that never writes, nor makes a file where there is none."""
     made = sa.make_url(url)
     if made.get_dialect().name != "sqlite":
-        engine = sa.create_engine(url, pool_pre_ping=True)
+        engine = sa.create_engine(_soon(made), pool_pre_ping=True)
         _name_refusals(engine)
         return engine.execution_options(postgresql_readonly=True)
     if made.database and not made.database.startswith("file:"):
@@ -50,8 +51,15 @@ def engine_to_read(url: str) -> sa.Engine:
     # long as somebody has it open, SQLite keeps what was written last in a file beside it.
     engine = sa.create_engine(made, poolclass=sa.NullPool)
     _name_refusals(engine)
-    sa.event.listen(engine, "connect", _wait_for_locks)
+    sa.event.listen(engine, "connect", _wait_for_locks_soon)
     return engine
+
+
+def _soon(url: sa.URL) -> sa.URL:
+    """Return a URL of PostgreSQL that gives up soon where nobody answers, or a lock is held."""
+    waits = {"connect_timeout": str(HASTE), **url.query}
+    options = f"{url.query.get('options', '')} -c lock_timeout={HASTE * 1000}".strip()
+    return url.set(query={**waits, "options": options})
 
 
 @contextmanager
@@ -106,6 +114,10 @@ def _patient(connection: Any, record: Any) -> None:
 def _wait_for_locks(connection: Any, _: Any) -> None:
     # Parallel windows write at once: wait for the lock instead of failing.
     connection.execute(f"PRAGMA busy_timeout = {PATIENCE * 1000}")
+
+
+def _wait_for_locks_soon(connection: Any, _: Any) -> None:
+    connection.execute(f"PRAGMA busy_timeout = {HASTE * 1000}")
 
 
 def _write_ahead(connection: Any) -> None:

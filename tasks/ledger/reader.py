@@ -163,6 +163,15 @@ class LedgerReader:
         with self._engine.connect() as link:
             return {row[0]: row[1] for row in link.execute(query)}
 
+    def asked_at(self, model: str) -> dict[tuple[str, str], datetime]:
+        """Return when each step of each proposal was first asked about (wall clock)."""
+        c = QUESTIONS.c
+        first = sa.func.min(c.recorded_at, type_=c.recorded_at.type)
+        query = sa.select(c.proposal, c.step, first).where(c.model == model)
+        with self._engine.connect() as link:
+            rows = link.execute(query.group_by(c.proposal, c.step)).all()
+        return {(proposal, step): asked for proposal, step, asked in rows}
+
     def head(self, model: str) -> tuple[Link, Seal | None] | None:
         """Return the newest link and the signature on it; None for a model without rows."""
         with self._engine.connect() as link:

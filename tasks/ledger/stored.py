@@ -114,7 +114,8 @@ def _needed(dialect: str) -> sa.ColumnElement[Any]:
 
 def _later(place: Shelf, number: int, needed: Sequence[Any]) -> StoredFigures:
     verdict, pressure, form = needed
-    shelf.load_figures(place.model, place.ids[number], {} if form is None else {formats.KEY: form})
+    if (formats.UNNUMBERED if form is None else form) not in formats.COLUMNS["figures"]:
+        shelf.load_figures(place.model, place.ids[number], {formats.KEY: form})  # which refuses
     held = None if verdict is None else Held(verdict, pressure)
     return StoredFigures(place, number, held)
 

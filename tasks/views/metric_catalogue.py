@@ -1,0 +1,229 @@
+"""Every metric that Gatelatch exposes: name, type, unit, labels, and how many series it may have.
+
+The names follow Prometheus's conventions: a prefix, base units, one meaning each, and labels over
+which a sum or a comparison makes sense. `docs/metrics.md` is written from here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from tasks.drift.catalogue import KINDS
+from tasks.ledger.records import ENDS
+
+MetricType = Literal["gauge", "counter", "info"]
+MetricUnit = Literal["", "seconds", "ratio", "rows", "windows", "loss"]
+
+OTHER = "other"  # whatever the ledger says that this release does not know
+VERDICTS = ("steady", "drifting", "insufficient")
+STATES = ("closed", "open", "resting")
+LATCHES = ("drift", "calibration")
+OUTCOMES = ("accepted", "quarantined")
+PROPOSAL_KINDS = ("retrain", "recalibrate", "rollback", OTHER)
+ASKED_STEPS = ("retrain", "promote", "rollback", OTHER)
+WORKING = "none"  # the step of a proposal that waits for nobody
+DECISION_STEPS = (*ASKED_STEPS, "gates", "shadow", "withdraw", "run", "promotion")
+DECISION_ANSWERS = ("approved", "passed", *ENDS, OTHER)
+STATISTICS = (*(kind.name for kind in KINDS), OTHER)
+
+
+@dataclass(frozen=True, kw_only=True)
+class MetricFamily:
+    """A metric: `most` is the largest number of series a model has, or of all where it has none.
+
+    The name of a counter ends in `_total`, that of an info in `_info`.
+    """
+
+    name: str
+    type: MetricType
+    says: str
+    unit: MetricUnit = ""
+    labels: tuple[str, ...] = ()
+    most: int = 1
+
+    @property
+    def of_models(self) -> bool:
+        return "model" in self.labels
+
+
+_MODEL = ("model",)
+_VERSION = ("model", "version")
+_ASKED = ("model", "kind", "step")
+_ASKED_MOST = len(PROPOSAL_KINDS) * len(ASKED_STEPS)
+
+
+def _loss(name: str, unit: MetricUnit, words: str) -> tuple[MetricFamily, MetricFamily]:
+    now = f"{words} of the newest window with labels"
+    then = f"{words} of the champion when it was accepted"
+    return (
+        MetricFamily(name=name, type="gauge", unit=unit, labels=_VERSION, says=now),
+        MetricFamily(name=f"{name}_reference", type="gauge", unit=unit, labels=_VERSION, says=then),
+    )
+
+
+OF_EXPORTER = (
+    MetricFamily(
+        name="gatelatch_ledger_up",
+        type="gauge",
+        says="1 if the ledger was read, else 0; then nothing is said of any model",
+    ),
+    MetricFamily(
+        name="gatelatch_ledger_read_duration_seconds",
+        type="gauge",
+        unit="seconds",
+        says="Seconds that reading what is new in the ledger took",
+    ),
+    MetricFamily(
+        name="gatelatch_spec_mistakes",
+        type="gauge",
+        says="Files of the models folder that cannot be used, so that their models are not seen",
+    ),
+    MetricFamily(
+        name="gatelatch_build_info",
+        type="info",
+        labels=("release",),
+        says="The release of Gatelatch that reads the ledger",
+    ),
+)
+
+OF_MODELS = (
+    MetricFamily(
+        name="gatelatch_model_up",
+        type="gauge",
+        labels=_MODEL,
+        says="1 if the model's rows could be read and folded, else 0; the log says why",
+    ),
+    MetricFamily(
+        name="gatelatch_model_info",
+        type="info",
+        labels=("model", "owner"),
+        says="Whom a model belongs to, as its spec says",
+    ),
+    MetricFamily(
+        name="gatelatch_champion_version",
+        type="gauge",
+        labels=_MODEL,
+        says="Version that is champion; absent before the first",
+    ),
+    MetricFamily(
+        name="gatelatch_window_end_timestamp_seconds",
+        type="gauge",
+        unit="seconds",
+        labels=_MODEL,
+        says="End of the newest observed window, in Unix time",
+    ),
+    MetricFamily(
+        name="gatelatch_window_due_timestamp_seconds",
+        type="gauge",
+        unit="seconds",
+        labels=_MODEL,
+        says="When the run of the next window is due (its end and window.grace), in Unix time",
+    ),
+    MetricFamily(
+        name="gatelatch_window_rows",
+        type="gauge",
+        unit="rows",
+        labels=(*_VERSION, "outcome"),
+        most=len(OUTCOMES),
+        says="Rows of the newest window by what became of them",
+    ),
+    MetricFamily(
+        name="gatelatch_window_labelled_rows",
+        type="gauge",
+        unit="rows",
+        labels=_VERSION,
+        says="Accepted rows of the newest window that have a label",
+    ),
+    MetricFamily(
+        name="gatelatch_window_verdict",
+        type="gauge",
+        labels=(*_VERSION, "verdict"),
+        most=len(VERDICTS),
+        says="1 for the verdict of the newest window, 0 for the others",
+    ),
+    MetricFamily(
+        name="gatelatch_insufficient_windows_in_a_row",
+        type="gauge",
+        unit="windows",
+        labels=_MODEL,
+        says="Newest windows in a row of which nothing could be said",
+    ),
+    MetricFamily(
+        name="gatelatch_drift_pressure_ratio",
+        type="gauge",
+        unit="ratio",
+        labels=(*_VERSION, "statistic"),
+        most=len(STATISTICS),
+        says="Change as a share of its limit, of the newest window that has statistics; of a "
+        "statistic of each class the largest",
+    ),
+    *_loss("gatelatch_hinge_loss", "loss", "Mean hinge loss"),
+    *_loss("gatelatch_violation_ratio", "ratio", "Share of labelled margins below 1"),
+    *_loss("gatelatch_accuracy_ratio", "ratio", "Share of labelled rows that are decided right"),
+    MetricFamily(
+        name="gatelatch_latch_state",
+        type="gauge",
+        labels=("model", "latch", "state"),
+        most=len(LATCHES) * len(STATES),
+        says="1 for the state of a latch, 0 for the others",
+    ),
+    MetricFamily(
+        name="gatelatch_episode_info",
+        type="info",
+        labels=("model", "version", "latch", "episode", "feature"),
+        most=len(LATCHES),
+        says="An open episode, with the feature that moved the margins most in its first window, "
+        "or none",
+    ),
+    MetricFamily(
+        name="gatelatch_proposal_live",
+        type="gauge",
+        labels=_ASKED,
+        most=len(PROPOSAL_KINDS) * (len(ASKED_STEPS) + 1),
+        says="Proposals that are not ended, by the step that somebody is asked about, or none",
+    ),
+    MetricFamily(
+        name="gatelatch_approval_waiting_since_timestamp_seconds",
+        type="gauge",
+        unit="seconds",
+        labels=_ASKED,
+        most=_ASKED_MOST,
+        says="When the oldest question that waits was asked, in Unix time",
+    ),
+    MetricFamily(
+        name="gatelatch_approval_deadline_timestamp_seconds",
+        type="gauge",
+        unit="seconds",
+        labels=_ASKED,
+        most=_ASKED_MOST,
+        says="When the first question that waits counts as not answered, in Unix time",
+    ),
+    MetricFamily(
+        name="gatelatch_promotions_total",
+        type="counter",
+        labels=_MODEL,
+        says="Promotions and rollbacks of a model",
+    ),
+    MetricFamily(
+        name="gatelatch_decisions_total",
+        type="counter",
+        labels=("model", "step", "answer"),
+        most=len(DECISION_STEPS) * len(DECISION_ANSWERS),
+        says="Decisions about a model's proposals, of people, gates and the policy",
+    ),
+)
+
+
+def metric_table() -> str:
+    """Return all metrics as the Markdown table of docs/metrics.md."""
+    lines = [
+        "| metric | type | unit | labels | series at most | what it says |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
+    for one in (*OF_EXPORTER, *OF_MODELS):
+        labels = ", ".join(one.labels) or "–"
+        most = f"{one.most} a model" if one.of_models else str(one.most)
+        cells = (f"`{one.name}`", one.type, one.unit or "–", labels, most, one.says)
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join([*lines, ""])
