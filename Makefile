@@ -46,7 +46,7 @@ pictures: $(VENV)/.ready ## draw the terminal of the README anew, after `make de
 
 test: $(VENV)/.ready-dev ## lint, types and every test
 	@$(MAKE) --no-print-directory lint
-	@$(ONE_THREAD) $(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder
+	@$(ONE_THREAD) $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 test-fast: $(VENV)/.ready-dev ## pure functions and the ledger alone: no Airflow, MLflow or browser
 	@$(ONE_THREAD) $(BIN)/python -m pytest -q -m "not slow" -n 2 --dist worksteal

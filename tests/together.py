@@ -9,16 +9,24 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling, Scheduling
 
-_ONE_AIRFLOW = Path(__file__).parent / "e2e"
-
-
-def _shares(item: pytest.Item) -> str:
-    return "e2e" if _ONE_AIRFLOW in item.path.parents else str(item.path)
+_ONE_AIRFLOW = "tests/e2e"
 
 
-@pytest.hookimpl(trylast=True)
+class _ByFile(LoadScopeScheduling):
+    """Gives a process one file after the other; what shares an Airflow counts as one file."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return _ONE_AIRFLOW if nodeid.startswith(_ONE_AIRFLOW) else nodeid.partition("::")[0]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Scheduling | None:
+    return _ByFile(config, log) if config.getoption("dist") == "loadfile" else None
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    items.sort(key=lambda item: _shares(item) != "e2e")
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(_shares(item)))
+    shared = Path(__file__).parent / "e2e"
+    items.sort(key=lambda item: shared not in item.path.parents)
