@@ -10,12 +10,12 @@ from __future__ import annotations
 import json
 import logging
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow.plugins_manager import AirflowPlugin
-from starlette.concurrency import run_in_threadpool
-from starlette.responses import JSONResponse
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 _LARGEST = 1_000_000  # bytes of an answer; a form holds one comment
 _QUESTION = re.compile(
@@ -36,6 +36,10 @@ class KeepAnswers:
         if asked is None:
             await self._app(scope, receive, send)
             return
+        # Here, as every task process loads this file.
+        from starlette.concurrency import run_in_threadpool
+        from starlette.responses import JSONResponse
+
         given = await _read(receive)
         if given is None:
             await JSONResponse({"detail": "this answer is too long"}, 413)(scope, receive, send)
@@ -44,7 +48,8 @@ class KeepAnswers:
             told = {"detail": "A rejection needs a reason: write it into the form."}
             await JSONResponse(told, 422)(scope, receive, send)
             return
-        if over := await run_in_threadpool(_over, asked):
+        known = await _sees(scope, asked["model"])  # Airflow refuses everybody else
+        if known and (over := await run_in_threadpool(_over, asked)):
             await JSONResponse({"detail": over}, 409)(scope, receive, send)
             return
         status, reply = 0, b""
@@ -68,6 +73,26 @@ def _question(scope: Scope) -> dict[str, str] | None:
         return None
     found = _QUESTION.search(scope["path"])
     return found.groupdict() if found else None
+
+
+async def _sees(scope: Scope, model: str) -> bool:
+    """Return whether whoever sends this may read one of the model's DAGs."""
+    from airflow.api_fastapi.auth.managers.base_auth_manager import COOKIE_NAME_JWT_TOKEN
+    from airflow.api_fastapi.core_api.security import resolve_user_from_token
+    from fastapi import HTTPException
+    from served.rights import may_read
+    from starlette.concurrency import run_in_threadpool
+    from starlette.requests import Request
+
+    request = Request(scope)
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer":
+        token = request.cookies.get(COOKIE_NAME_JWT_TOKEN, "")
+    try:
+        user = await resolve_user_from_token(token)
+    except HTTPException:
+        return False
+    return await run_in_threadpool(may_read, model, user)
 
 
 async def _read(receive: Receive) -> bytes | None:

@@ -67,6 +67,7 @@ LISTED = {
     "spec/test_model::test_importing_spec_and_windows_stays_light": PROCESS,
     "spec/test_spec_fuzz": PROCESS,
     "test_store": PROCESS,
+    "views/test_window_page": MLFLOW,
     "data/test_unpacking": PROCESS,
     "views/test_exposition": PROCESS,
     "views/test_metrics_server": PROCESS,

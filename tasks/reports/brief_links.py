@@ -10,7 +10,7 @@ from tasks.ledger.status import Status
 from tasks.registry import registry
 from tasks.reports.markdown import as_text
 
-REPORTS = "/gatelatch/reports"  # where plugins/reports.py serves the store's `reports/`
+REPORTS = "/gatelatch/reports"  # where plugins/served/reports.py serves the store's `reports/`
 _LONGEST_FOLDER = 200  # characters of a proposal's name in a path
 
 

@@ -167,7 +167,17 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
             Airflow(settings.airflow_url, user, settings.passwords[user])
             for user in (stack.OPERATOR, stack.APPROVER)
         ]
-        names = (*ORDERS, *ASKING, "mortal", "shadowed", "unsure", *CANARIES, *LANDING, *PLAYED)
+        names = (
+            *ORDERS,
+            *ASKING,
+            "mortal",
+            "looked_at",
+            "shadowed",
+            "unsure",
+            *CANARIES,
+            *LANDING,
+            *PLAYED,
+        )
         clients[0].wait_for_dags([f"retrain.{name}" for name in names])
         yield Running(home, settings, *clients)
         for client in clients:

@@ -78,6 +78,7 @@ def write_specs(models: Path, home: Path) -> None:
         approval="human",
         source={**source_in(home), "path": f"{home}/mortal/date={{date}}/*.parquet"},
     )
+    write_spec(models, home, "looked_at", approval="human")
     write_spec(models, home, "shadowed", approval="automatic", shadow={"windows": 2})
     write_spec(
         models,

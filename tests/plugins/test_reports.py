@@ -2,95 +2,23 @@
 
 from __future__ import annotations
 
-import json
 import re
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import pytest
 
-from ops import stack
 from tasks.reports import brief_links
+from tests.support import api_server
+from tests.support.api_server import FAB, ROLES, SIMPLE
 
-SIMPLE = "airflow.api_fastapi.auth.managers.simple.simple_auth_manager.SimpleAuthManager"
-FAB = "airflow.providers.fab.auth_manager.fab_auth_manager.FabAuthManager"
+BELOW = "/gatelatch/reports/"
 PATHS = {
     "churn": "churn/20260101T0000/validation-abc.html",
     "fraud": "fraud/fraud.v1.20260101T0000.1/drift.svg",
     "odd": "odd/..-1a2b3c4d/retrain.html",
 }
-
-# What each person of each auth manager is, by name.
-ROLES = {
-    SIMPLE: {"viewer": "viewer", "user": "user", "op": "op", "admin": "admin"},
-    FAB: {
-        "admin": "Admin",
-        "viewer": "Viewer",
-        "none": "Nothing",
-        "monitors": "Reads monitor.churn",
-        "retrains": "Reads retrain.churn",
-        "rollbacks": "Reads rollback.fraud",
-        "other": "Reads another's",
-    },
-}
-
-APP = """
-import json, sys, warnings
-warnings.simplefilter("ignore")
-asked = json.load(sys.stdin)
-from airflow.utils.db import initdb
-initdb()
-if asked["fab"]:
-    from airflow.providers.fab.auth_manager.cli_commands.utils import get_application_builder
-    with get_application_builder() as builder:
-        users = builder.sm
-        users.sync_roles()
-        read = lambda dag: [("can_read", f"DAG:{dag}")]
-        users.bulk_sync_roles([
-            {"role": "Nothing", "perms": []},
-            {"role": "Reads monitor.churn", "perms": read("monitor.churn")},
-            {"role": "Reads retrain.churn", "perms": read("retrain.churn")},
-            {"role": "Reads rollback.fraud", "perms": read("rollback.fraud")},
-            {"role": "Reads another's", "perms": read("monitor.churn_2") + read("churn")},
-        ])
-        for name, role in asked["roles"].items():
-            email = f"{name}@localhost"
-            assert users.add_user(name, name, name, email, users.find_role(role), name)
-import http.client, threading, time, uvicorn
-from airflow.api_fastapi.app import create_app
-server = uvicorn.Server(uvicorn.Config(create_app(), port=asked["port"], log_level="error"))
-threading.Thread(target=server.run, daemon=True).start()
-while not server.started:
-    time.sleep(0.1)
-
-def call(method, path, body=None, **headers):
-    # The path goes as it stands: another client would resolve `..` itself.
-    link = http.client.HTTPConnection("127.0.0.1", asked["port"], timeout=60)
-    link.request(method, path, body, {"content-type": "application/json", **headers})
-    answer = link.getresponse()
-    return answer, answer.read().decode()
-
-def ask(name, path, **headers):
-    answer, text = call("GET", "/gatelatch/reports/" + path, **headers)
-    headers = {key.lower(): value for key, value in answer.getheaders()}
-    return {"name": name, "path": path, "status": answer.status, "text": text, "headers": headers}
-
-said = []
-for name in asked["roles"]:
-    login = json.dumps({"username": name, "password": name})
-    answer, text = call("POST", "/auth/token", login)
-    assert answer.status == 201, text
-    bearer = {"authorization": "Bearer " + json.loads(text)["access_token"]}
-    said += [ask(name, path, **bearer) for path in asked["paths"]]
-for path in asked["paths"]:
-    said.append(ask("nobody", path))
-    said.append(ask("forger", path, authorization="Bearer forged"))
-    said.append(ask("browser", path, accept="text/html,*/*;q=0.8"))
-open(asked["into"], "w").write(json.dumps(said))
-"""
 
 STRANGE = [
     *("a::s3://bucket/x", "churn/a::s3://bucket/x", "filecache::file:///etc/passwd", "s3://x/y"),
@@ -116,32 +44,9 @@ def _said(manager: str, home: Path) -> list[dict[str, Any]]:
     (home / "store" / "reports" / ".ready").write_text("internal")
     (home / "store" / "quarantine" / "churn").mkdir(parents=True)
     (home / "store" / "quarantine" / "churn" / "x").write_text("rows")
-    settings = stack.settings_of(home)
-    env = stack.environment(home, settings) | {"AIRFLOW__CORE__AUTH_MANAGER": manager}
-    roles = ROLES[manager]
-    if manager == SIMPLE:
-        users = ",".join(f"{name}:{role}" for name, role in roles.items())
-        env["AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS"] = users
-        (home / "passwords.json").write_text(json.dumps({name: name for name in roles}))
-    asked = {
-        "fab": manager == FAB,
-        "roles": roles,
-        "into": str(home / "said.json"),
-        "port": settings.airflow_port,
-        "paths": [*PATHS.values(), *(quote(path, safe="/%?:*[]{}") for path in STRANGE)],
-    }
-    done = subprocess.run(
-        [sys.executable, "-c", APP],
-        env=env,
-        cwd=stack.ROOT,
-        input=json.dumps(asked),
-        capture_output=True,
-        text=True,
-        timeout=400,
-    )
-    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
-    said: list[dict[str, Any]] = json.loads((home / "said.json").read_text())
-    return said
+    paths = [*PATHS.values(), *(quote(path, safe="/%?:*[]{}") for path in STRANGE)]
+    said = api_server.answers(manager, home, [("GET", f"{BELOW}{path}") for path in paths])
+    return [{**answer, "path": answer["path"].removeprefix(BELOW)} for answer in said]
 
 
 @pytest.fixture(scope="module", params=[SIMPLE, FAB], ids=["simple", "fab"])

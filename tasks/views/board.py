@@ -1,0 +1,205 @@
+"""What the pages read: specs, and where each model stands, kept until its ledger or spec changes.
+
+The one place where the pages meet files, the clock and the ledger, which is opened to be read only.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Lock
+from time import monotonic
+from typing import Any
+
+from tasks import store
+from tasks.disk import Unusable
+from tasks.drift import reference as references
+from tasks.drift.summary import Summary
+from tasks.drift.summary_json import summary_from_json
+from tasks.errors import GatelatchError
+from tasks.ledger.follower import Follower
+from tasks.ledger.reader import LedgerReader
+from tasks.ledger.records import Observation, Question
+from tasks.ledger.status import Status
+from tasks.spec import spec_files
+from tasks.spec.model import ModelSpec
+from tasks.spec.part import SpecError
+from tasks.views.standing import Standing, standing
+from tasks.views.window_page import Material
+
+READING = 0.5  # seconds that a request reads models for the first time, before it shows the others
+
+
+@dataclass(frozen=True, kw_only=True)
+class Specs:
+    """The specs of the models folder by model, and of those that cannot be used the reason."""
+
+    usable: dict[str, ModelSpec]
+    mistaken: dict[str, str]
+
+    @property
+    def names(self) -> list[str]:
+        return sorted({*self.usable, *self.mistaken})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Seen:
+    """What was read for the overview: `unread` models come with the next requests."""
+
+    standings: list[Standing]
+    unread: int
+
+
+class Board:
+    """What a process keeps of specs and ledger between requests; for several threads."""
+
+    def __init__(self, ledger: Callable[[], LedgerReader] = LedgerReader.open_to_read) -> None:
+        self._open = ledger
+        self._lock = Lock()
+        self._opened: tuple[LedgerReader, Follower] | None = None
+        self._specs: dict[Path, tuple[tuple[int, int], ModelSpec | str]] = {}
+        self._tried: set[str] = set()  # models of which all was read once, if it could be
+        self._standings: dict[str, tuple[Status, Standing]] = {}
+        self._written: tuple[Status, list[Observation]] | None = None
+
+    def specs(self) -> Specs:
+        """Return the specs as the files are now; a file that did not change is not parsed again."""
+        usable: dict[str, ModelSpec] = {}
+        mistaken: dict[str, str] = {}
+        for path in spec_files.list_specs(spec_files.models_folder())[0]:
+            found = self._spec(path)
+            if isinstance(found, str):
+                mistaken[path.stem] = found
+            else:
+                usable[found.model] = found
+        return Specs(usable=usable, mistaken=mistaken)
+
+    def _spec(self, path: Path) -> ModelSpec | str:
+        try:
+            there = os.stat(path)
+            mark = (there.st_mtime_ns, there.st_size)
+        except OSError:
+            mark = (0, 0)
+        kept = self._specs.get(path)
+        if kept is not None and kept[0] == mark and mark != (0, 0):
+            return kept[1]
+        try:
+            found: ModelSpec | str = spec_files.load_spec(path)
+        except SpecError as error:
+            found = str(error)
+        self._specs[path] = (mark, found)
+        return found
+
+    def standings(self, specs: Iterable[ModelSpec], seconds: float = READING) -> Seen:
+        """Return where models stand.
+
+        Models of which nothing was read yet are read for so many seconds, and then only counted.
+        One that cannot be read says so.
+
+        Raises
+        ------
+        GatelatchError
+            If the ledger cannot be read at all.
+        """
+        _, follower = self._ledger()
+        wanted, until = list(specs), monotonic() + seconds
+        for spec in wanted:
+            if spec.model not in self._tried and monotonic() < until:
+                self._standing(spec, follower.statuses([spec])[spec.model])
+                self._tried.add(spec.model)
+        ready = [spec for spec in wanted if spec.model in self._tried]
+        found = follower.statuses(ready)
+        standings = [self._standing(spec, found[spec.model]) for spec in ready]
+        return Seen(standings=standings, unread=len(wanted) - len(ready))
+
+    def _standing(self, spec: ModelSpec, known: Status | GatelatchError) -> Standing:
+        if isinstance(known, GatelatchError):  # such as a row of a newer release
+            return Standing(model=spec.model, owner=spec.owner.name, problem=str(known))
+        kept = self._standings.get(spec.model)
+        # The follower returns the same status until there is something new.
+        if kept is None or kept[0] is not known:
+            try:
+                kept = known, self.standing_of(known, self.questions(spec))
+            except Unusable:
+                raise
+            except GatelatchError as error:  # its figures are only read now
+                return self._standing(spec, error)
+            self._standings[spec.model] = kept
+        return kept[1]
+
+    def status(self, spec: ModelSpec) -> Status:
+        """Return the status of a model. Raises GatelatchError if it cannot be read."""
+        return self._ledger()[1].status(spec)
+
+    def questions(self, spec: ModelSpec) -> list[Question]:
+        """Return what was asked about a model."""
+        return self._ledger()[0].questions(spec.model)
+
+    def standing_of(self, known: Status, questions: list[Question]) -> Standing:
+        """Return where a model stands."""
+        return standing(known, questions, self._ledger()[0].touched(known.spec.model))
+
+    def remembers(self, model: str) -> bool:
+        """Return whether the ledger has a row about a model, be there a spec or not."""
+        return self._ledger()[0].head(model) is not None
+
+    def written(self, known: Status) -> list[Observation]:
+        """Return every observation ever written of a model: each version and each revision."""
+        kept = self._written
+        if kept is None or kept[0] is not known:
+            kept = self._written = known, self._ledger()[0].history(known.spec.model)
+        return kept[1]
+
+    def _ledger(self) -> tuple[LedgerReader, Follower]:
+        with self._lock:
+            if self._opened is None:
+                reader = self._open()
+                self._opened = reader, Follower(reader)
+            return self._opened
+
+
+def why_unreadable(error: Exception) -> str:
+    """Return what a page says instead of what cannot be read; of others' errors only the kind."""
+    if isinstance(error, GatelatchError):
+        return str(error)
+    return (
+        f"The ledger cannot be read ({type(error).__name__}); the log of the API server has the "
+        "error. Mend the ledger, then load this page again."
+    )
+
+
+def material(known: Status, seen: Observation, **links: Any) -> Material:
+    """Return what the page of a window shows beside the ledger's row of it.
+
+    `links` are the further fields of Material.
+    """
+    reference = summary = missing = None
+    try:
+        candidate = known.candidate(seen.version)
+        if candidate is not None:
+            reference = references.reference_from_json(candidate.reference)
+        summary = _summary(seen)
+    except (GatelatchError, OSError) as error:
+        missing = str(error)
+    except (KeyError, TypeError, ValueError) as error:  # a file that is none of ours
+        missing = f"what is kept of it cannot be read ({type(error).__name__})"
+    if summary is None and missing is None:
+        missing = "the window was not measured"
+    return Material(seen=seen, summary=summary, reference=reference, missing=missing, **links)
+
+
+def _summary(seen: Observation) -> Summary | None:
+    """Return the window's summary from the store; None if none was made."""
+    # The digest of its rows stands in the name of its report; the ledger's covers more.
+    found = re.search(r"validation-(\w+)\.html$", str(seen.figures.get("report") or ""))
+    if found is None or seen.pressure is None:
+        return None
+    path = (
+        f"summaries/{seen.model}/v{seen.version}/{seen.window.name}-"
+        f"{seen.spec_digest}-{found[1]}.json"
+    )
+    return summary_from_json(json.loads(store.read_bytes(path)), f"summary {store.url(path)}")

@@ -1,0 +1,264 @@
+"""The charts of one model: which lines each has, by window in event time, ready for JSON. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from math import isfinite
+from typing import Any, Literal, TypeAlias
+
+from markupsafe import Markup
+
+from tasks.drift.catalogue import unit, words
+from tasks.ledger.figures import WindowFigures
+from tasks.ledger.records import Observation
+from tasks.views.timeline import Happening, Stretch
+
+Style: TypeAlias = Literal["value", "limit", "other"]
+_DIGITS = 4  # that a chart can show
+
+
+@dataclass(frozen=True, kw_only=True)
+class Line:
+    """One line of a chart: a value for each window, None where there is none."""
+
+    label: str
+    style: Style
+    values: list[float | None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plot:
+    """One chart; `unit` stands behind its values, `group` is the heading that it is under."""
+
+    name: str
+    title: str
+    group: str
+    unit: str
+    lines: list[Line]
+
+
+def plots(seen: Sequence[Observation]) -> list[Plot]:
+    """Return the charts of a model's windows: those that have a value at all.
+
+    What nothing can be said of has no value, so that a line breaks there.
+    """
+    numbers = [o.numbers for o in seen]
+    found = [
+        _pressure(seen),
+        *_losses(numbers),
+        *_statistics(numbers),
+        *_classes(numbers),
+        *_calibration(numbers),
+        *_rows(numbers),
+    ]
+    return [p for p in found if any(v is not None for line in p.lines for v in line.values)]
+
+
+def _pressure(seen: Sequence[Observation]) -> Plot:
+    values = [o.pressure for o in seen]
+    return Plot(
+        name="pressure",
+        title="pressure: the change that counts, as a share of its limit",
+        group="What the latch reads",
+        unit="× limit",
+        lines=[_line("pressure", values), _line("limit", [1.0] * len(values), "limit")],
+    )
+
+
+def _losses(numbers: Sequence[WindowFigures]) -> Iterable[Plot]:
+    group = "Losses of the labelled rows"
+    yield Plot(
+        name="hinge_loss",
+        title="hinge loss",
+        group=group,
+        unit="",
+        lines=[
+            _line("now", [n.hinge_loss for n in numbers]),
+            _line("when accepted", [_reference(n, "hinge_loss") for n in numbers], "other"),
+        ],
+    )
+    yield Plot(
+        name="accuracy",
+        title="accuracy",
+        group=group,
+        unit="",
+        lines=[
+            _line("accuracy", [n.accuracy for n in numbers]),
+            _line("expected without labels", [_expected(n) for n in numbers], "other"),
+        ],
+    )
+    yield Plot(
+        name="violation_rate",
+        title="violation rate: rows with y·f(x) < 1",
+        group=group,
+        unit="",
+        lines=[_line("violation rate", [n.violation_rate for n in numbers])],
+    )
+
+
+def _expected(numbers: WindowFigures) -> float | None:
+    return (numbers.expected or {}).get("accuracy")
+
+
+def _reference(numbers: WindowFigures, name: str) -> float | None:
+    found = (s.get("reference") for s in numbers.statistics if s["name"] == name)
+    return next(found, None)
+
+
+def _statistics(numbers: Sequence[WindowFigures]) -> Iterable[Plot]:
+    titles: dict[tuple[str, str | None], None] = {}
+    for one in numbers:
+        titles.update(dict.fromkeys((s["name"], s.get("of")) for s in one.statistics))
+    by_window = [{(s["name"], s.get("of")): s for s in n.statistics} for n in numbers]
+    for name, of in titles:
+        mine = [window.get((name, of)) for window in by_window]
+        yield Plot(
+            name=f"statistic-{name}-{of or ''}",
+            title=words(name) if of is None else f"{words(name)} of {of}",
+            group="Statistics against their limits" if of is None else "Statistics of each class",
+            unit=unit(name).strip(),
+            lines=[
+                _line("change that counts", [_size(s) for s in mine]),
+                _line("limit", [None if s is None else s.get("limit") for s in mine], "limit"),
+            ],
+        )
+
+
+def _size(statistic: Mapping[str, float] | None) -> float | None:
+    if statistic is None or "pressure" not in statistic:
+        return None
+    return statistic["pressure"] * statistic["limit"]
+
+
+def _classes(numbers: Sequence[WindowFigures]) -> Iterable[Plot]:
+    names = dict.fromkeys(name for n in numbers for name in n.classes or {})
+
+    def of(name: str, key: str) -> list[float | None]:
+        return [(n.classes or {}).get(name, {}).get(key) for n in numbers]
+
+    for name in names:
+        yield Plot(
+            name=f"class-{name}-error",
+            title=f"error rate of class {name}",
+            group="Classes",
+            unit="",
+            lines=[
+                _line("now", of(name, "error_rate")),
+                _line("when accepted", of(name, "error_rate_reference"), "other"),
+            ],
+        )
+        yield Plot(
+            name=f"class-{name}-share",
+            title=f"share of class {name}",
+            group="Classes",
+            unit="",
+            lines=[
+                _line("now", of(name, "share")),
+                _line("when accepted", of(name, "share_reference"), "other"),
+            ],
+        )
+
+
+def _calibration(numbers: Sequence[WindowFigures]) -> Iterable[Plot]:
+    held = [n.calibration for n in numbers]
+    for name, title in (("brier", "Brier score"), ("calibration_error", "calibration error")):
+        yield Plot(
+            name=name,
+            title=title,
+            group="Probabilities",
+            unit="",
+            lines=[
+                _line("now", [getattr(h, name, None) for h in held]),
+                _line(
+                    "when accepted", [getattr(h, f"{name}_reference", None) for h in held], "other"
+                ),
+            ],
+        )
+    yield Plot(
+        name="calibration_pressure",
+        title="pressure of the probabilities",
+        group="Probabilities",
+        unit="× limit",
+        lines=[
+            _line("pressure", [getattr(h, "pressure", None) for h in held]),
+            _line("limit", [1.0 if h else None for h in held], "limit"),
+        ],
+    )
+
+
+def _rows(numbers: Sequence[WindowFigures]) -> Iterable[Plot]:
+    counts: tuple[tuple[str, str, Callable[[WindowFigures], int | None]], ...] = (
+        ("accepted", "rows accepted", lambda n: n.accepted),
+        ("quarantined", "rows quarantined", lambda n: n.quarantined),
+    )
+    for name, title, of in counts:
+        yield Plot(
+            name=name,
+            title=title,
+            group="Data",
+            unit="rows",
+            lines=[_line("rows", [of(n) for n in numbers])],
+        )
+    yield Plot(
+        name="labelled",
+        title="labelled share of the accepted rows",
+        group="Data",
+        unit="",
+        lines=[
+            _line(
+                "labelled",
+                [
+                    n.labelled / n.accepted if n.labelled is not None and n.accepted else None
+                    for n in numbers
+                ],
+            )
+        ],
+    )
+
+
+def _line(label: str, values: Iterable[float | None], style: Style = "value") -> Line:
+    return Line(label=label, style=style, values=[_short(v) for v in values])
+
+
+def _short(value: float | None) -> float | None:
+    if value is None or not isfinite(value):
+        return None
+    return float(f"{value:.{_DIGITS}g}")
+
+
+def as_script(
+    seen: Sequence[Observation],
+    drawn: Sequence[Plot],
+    lanes: Sequence[tuple[str, Sequence[Stretch]]],
+    marks: Iterable[Happening],
+) -> Markup:
+    """Return all that the script draws as the content of a JSON `<script>` element.
+
+    Times are seconds since 1970, UTC.
+    """
+    told: dict[str, Any] = {
+        "starts": [_seconds(o.window_start) for o in seen],
+        "ends": [_seconds(o.window_end) for o in seen],
+        "plots": [asdict(plot) for plot in drawn],
+        "lanes": [
+            {
+                "name": name,
+                "stretches": [[_seconds(s.since), _seconds(s.until), s.state] for s in of],
+            }
+            for name, of in lanes
+        ],
+        "marks": [
+            {"at": _seconds(e.at), "letter": e.letter, "everywhere": e.changes_measure}
+            for e in marks
+        ],
+    }
+    # `</script>` and `<!--` end or change a script element, whatever JSON says.
+    text = json.dumps(told, separators=(",", ":"))
+    return Markup(text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"))
+
+
+def _seconds(moment: datetime) -> int:
+    return int(moment.timestamp())

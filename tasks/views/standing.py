@@ -1,0 +1,283 @@
+"""Where a model stands, as one row of the overview: folded from its status. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import takewhile
+from typing import Literal, TypeAlias
+
+from tasks.bounds import shifted
+from tasks.drift.catalogue import words
+from tasks.drift.latch import State
+from tasks.ledger.records import Observation, Proposal, Question
+from tasks.ledger.status import Status
+from tasks.spec.model import ModelSpec
+from tasks.spec.window_options import WindowGrid
+from tasks.spec.windows import latest_complete
+
+ShownVerdict: TypeAlias = Literal["steady", "drifting", "insufficient", "missing"]
+LOOKED = 60  # newest windows that are searched for labels: each is read for it
+_SLACK = timedelta(hours=1)  # that a run of the monitor may take, of a long window
+
+
+@dataclass(frozen=True, kw_only=True)
+class VerdictRun:
+    """Windows in a row of one verdict; `missing` are those of the grid that nobody measured."""
+
+    verdict: ShownVerdict
+    windows: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Waiting:
+    """A live proposal, the step that it is at, and since when on the wall clock.
+
+    `asked` is whether people were asked; else a run works on it.
+    """
+
+    proposal: str
+    kind: str
+    step: str
+    asked: bool
+    since: datetime | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Standing:
+    """Where a model stands, whatever the clock says; `problem` says why nothing else is known.
+
+    `pressure` is that of the newest window with a verdict, `leads` the statistic that is farthest
+    in it. `loss` is the hinge loss of the newest labelled window under the champion, `accepted`
+    that of its reference. `unseen` says in sentences what nobody can see.
+    """
+
+    model: str
+    owner: str = ""
+    grid: WindowGrid | None = None
+    problem: str | None = None
+    champion: int | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    runs: tuple[VerdictRun, ...] = ()
+    latch: State = "closed"
+    episode: str | None = None
+    verdict: str | None = None
+    reason: str = ""
+    pressure: float | None = None
+    leads: str = ""
+    loss: float | None = None
+    loss_of: datetime | None = None
+    accepted: float | None = None
+    waits: tuple[Waiting, ...] = ()
+    silence: str | None = None
+    unseen: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Late:
+    """The newest window that is due and was not measured, and how many are missing up to it."""
+
+    since: datetime
+    windows: int
+
+
+def standing(
+    known: Status, questions: Iterable[Question], touched: Mapping[str, datetime]
+) -> Standing:
+    """Return where a model stands.
+
+    Parameters
+    ----------
+    questions
+        What was asked about the model.
+    touched
+        When the newest row about each proposal was recorded (wall clock).
+    """
+    spec, seen = known.spec, known.observations
+    newest = seen[-1] if seen else None
+    judged = next((o for o in reversed(seen) if o.pressure is not None), None)
+    near = reversed(seen[-LOOKED:])
+    labelled = next((o for o in near if _has_loss(o, known.champion)), None)
+    promotion = known.promotions[-1] if known.promotions else None
+    return Standing(
+        model=spec.model,
+        owner=spec.owner.name,
+        grid=spec.window,
+        champion=known.champion,
+        since=promotion.effective_from if promotion else None,
+        until=known.observed_until,
+        runs=runs_of(spec, seen),
+        latch=known.latch.state,
+        episode=known.latch.episode,
+        verdict=newest.verdict if newest else None,
+        reason=newest.reason if newest else "",
+        pressure=judged.pressure if judged else None,
+        leads=leading(judged) if judged else "",
+        loss=labelled.numbers.hinge_loss if labelled else None,
+        loss_of=labelled.window_start if labelled else None,
+        accepted=_accepted(labelled) if labelled else None,
+        waits=tuple(waiting(known, questions, touched)),
+        silence=known.silence or known.patience,
+        unseen=tuple(_unseen(known)),
+    )
+
+
+def runs_of(spec: ModelSpec, seen: Sequence[Observation]) -> tuple[VerdictRun, ...]:
+    """Return verdicts as runs of equal ones, with the windows that are missing in between."""
+    found: list[VerdictRun] = []
+
+    def add(verdict: ShownVerdict, windows: int) -> None:
+        if found and found[-1].verdict == verdict:
+            windows += found.pop().windows
+        found.append(VerdictRun(verdict=verdict, windows=windows))
+
+    before: datetime | None = None
+    for one in seen:
+        # Half a window of slack: those of a clock change differ by an hour.
+        if before is not None and one.window_start - before > spec.window.every / 2:
+            add("missing", max(1, round((one.window_start - before) / spec.window.every)))
+        add(_shown(one.verdict), 1)
+        before = one.window_end
+    return tuple(found)
+
+
+def _shown(verdict: str) -> ShownVerdict:
+    known: tuple[ShownVerdict, ...] = ("steady", "drifting")
+    return next((v for v in known if v == verdict), "insufficient")
+
+
+def leading(seen: Observation) -> str:
+    """Return the title of the statistic that is farthest above or nearest to its limit."""
+    able = [s for s in seen.numbers.statistics if "pressure" in s and not s.get("blind")]
+    if not able:
+        return ""
+    first = max(able, key=lambda s: float(s["pressure"]))
+    of = first.get("of")
+    return words(first["name"]) if of is None else f"{words(first['name'])} of {of}"
+
+
+def waiting(
+    known: Status, questions: Iterable[Question], touched: Mapping[str, datetime]
+) -> Iterable[Waiting]:
+    """Yield the live proposals with the step that each is at."""
+    asked = {(q.proposal, q.step) for q in questions}
+    for proposal in known.live:
+        step = _step(known, proposal)
+        yield Waiting(
+            proposal=proposal.proposal,
+            kind=proposal.kind,
+            step=step,
+            asked=(proposal.proposal, step) in asked,
+            since=touched.get(proposal.proposal),
+        )
+
+
+def _step(known: Status, proposal: Proposal) -> str:
+    if proposal.kind == "rollback":
+        return "rollback"
+    decided = any(d.proposal == proposal.proposal for d in known.decisions)
+    return "promote" if decided else "retrain"
+
+
+def _has_loss(seen: Observation, version: int | None) -> bool:
+    return seen.version == version and seen.figures.get("hinge_loss") is not None
+
+
+def _accepted(seen: Observation) -> float | None:
+    found = (s.get("reference") for s in seen.numbers.statistics if s["name"] == "hinge_loss")
+    return next(found, None)
+
+
+def _unseen(known: Status) -> Iterable[str]:
+    seen = known.observations
+    silent = list(takewhile(lambda o: o.verdict == "insufficient", reversed(seen)))
+    if silent:
+        windows = "the newest window" if len(silent) == 1 else f"the newest {len(silent)} windows"
+        yield f"nothing can be said of {windows}: {silent[0].reason}"
+    # What nothing can be said of may have no row, so that nobody misses its labels.
+    measured = list(reversed(seen))[len(silent) :]
+    bare = list(takewhile(lambda o: not o.figures.get("labelled"), measured[:LOOKED]))
+    if bare:
+        since = f"since {bare[-1].window_start:%Y-%m-%d}"
+        if len(bare) == len(measured):
+            since = "ever"
+        elif len(bare) == LOOKED:
+            since = f"in {LOOKED} windows"
+        delay = " yet" if known.spec.label.late else ""
+        yield f"no labels {since}{delay}: losses and accuracy are not known"
+    if known.advice:
+        yield known.advice
+
+
+def late(standing: Standing, now: datetime) -> Late | None:
+    """Return what is overdue at a moment of the wall clock; None if nothing is.
+
+    A window is due at its end and `window.grace`; its run has a quarter of a window for itself, and
+    an hour at the most. A grid that has ended has nothing due.
+    """
+    grid = standing.grid
+    if grid is None or standing.since is None:
+        return None
+    moment = shifted(now, -min(_SLACK, grid.every / 4))
+    endless = grid.model_copy(update={"end": None})
+    newest = latest_complete(endless, moment)
+    known_until = max(standing.since, standing.until or standing.since)
+    if newest.end <= known_until or (grid.end is not None and newest.end > grid.end):
+        return None
+    windows = max(1, round((newest.end - known_until) / grid.every))
+    return Late(since=shifted(newest.end, grid.grace), windows=windows)
+
+
+Attention: TypeAlias = Literal[
+    "unreadable",
+    "drifting",
+    "asked",
+    "overdue",
+    "unseen",
+    "breach",
+    "untrained",
+    "resting",
+    "steady",
+]
+# From the worst to the best: what needs a person first.
+ORDER: tuple[Attention, ...] = (
+    *("unreadable", "drifting", "asked", "overdue", "unseen", "breach"),
+    *("untrained", "resting", "steady"),
+)
+WORDS: Mapping[Attention, str] = {
+    "unreadable": "cannot be read",
+    "drifting": "drifting",
+    "asked": "waits for an answer",
+    "overdue": "overdue",
+    "unseen": "not seen",
+    "breach": "one breach",
+    "untrained": "no champion",
+    "resting": "resting",
+    "steady": "steady",
+}
+
+
+def attention(standing: Standing, now: datetime) -> Attention:
+    """Return what a model needs first."""
+    needs: tuple[tuple[Attention, bool], ...] = (
+        ("unreadable", standing.problem is not None),
+        ("drifting", standing.latch == "open"),
+        ("asked", any(w.asked for w in standing.waits)),
+        ("overdue", late(standing, now) is not None),
+        ("untrained", standing.champion is None),
+        ("unseen", standing.verdict in ("insufficient", None)),
+        ("breach", standing.verdict == "drifting"),
+        ("resting", standing.latch == "resting"),
+    )
+    return next((need for need, is_so in needs if is_so), "steady")
+
+
+def worst_first(standings: Iterable[Standing], now: datetime) -> list[Standing]:
+    """Return them by what they need, then by pressure, then by name."""
+
+    def key(one: Standing) -> tuple[int, float, str]:
+        return ORDER.index(attention(one, now)), -(one.pressure or 0.0), one.model
+
+    return sorted(standings, key=key)

@@ -1,0 +1,90 @@
+"""Verdicts over the windows as one strip: inline SVG, no script, no style of its own. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from markupsafe import Markup
+
+from tasks.views.standing import ShownVerdict, VerdictRun
+
+CELLS = 180  # of a strip: a finer one is not seen on a screen
+_HEIGHT = 24
+# Height and place tell verdicts apart, the colour only helps; a gap is drawn as a gap.
+_BARS: dict[ShownVerdict, tuple[int, int]] = {
+    "drifting": (0, 24),
+    "steady": (14, 10),
+    "insufficient": (20, 4),
+}
+_WORST: tuple[ShownVerdict, ...] = ("missing", "steady", "insufficient", "drifting")
+
+
+def strip(runs: Sequence[VerdictRun], newest: int | None = None, *, wide: bool = False) -> Markup:
+    """Return the strip of the newest windows, all if `newest` is None.
+
+    Where there are more windows than CELLS, a cell shows the worst verdict of its windows.
+    """
+    shown = _last(runs, newest)
+    total = sum(run.windows for run in shown)
+    if not total:
+        return Markup('<span class="none">no window yet</span>')
+    cells = shown if total <= CELLS else _coarser(shown, total)
+    width = sum(run.windows for run in cells)
+    bars, x = [], 0
+    for run in cells:
+        if (bar := _BARS.get(run.verdict)) is not None:
+            y, height = bar
+            bars.append(
+                f'<rect class="{run.verdict}" x="{x}" y="{y}" width="{run.windows}" '
+                f'height="{height}"/>'
+            )
+        x += run.windows
+    name = "strip wide" if wide else "strip"
+    return Markup(  # figures and our own words alone
+        f'<svg class="{name}" viewBox="0 0 {width} {_HEIGHT}" preserveAspectRatio="none" '
+        f'role="img" aria-label="{told(shown)}">{"".join(bars)}</svg>'
+    )
+
+
+def told(runs: Sequence[VerdictRun]) -> str:
+    """Return what a strip shows as a sentence."""
+    counts: Counter[str] = Counter()
+    for run in runs:
+        counts[run.verdict] += run.windows
+    total = sum(counts.values())
+    parts = ", ".join(f"{counts[v]} {v}" for v in reversed(_WORST) if counts[v])
+    last = runs[-1]
+    return f"{total} windows: {parts}; the newest {last.windows} {last.verdict}"
+
+
+def _last(runs: Sequence[VerdictRun], newest: int | None) -> list[VerdictRun]:
+    if newest is None:
+        return list(runs)
+    found: list[VerdictRun] = []
+    left = newest
+    for run in reversed(runs):
+        if left <= 0:
+            break
+        found.append(VerdictRun(verdict=run.verdict, windows=min(run.windows, left)))
+        left -= run.windows
+    return found[::-1]
+
+
+def _coarser(runs: Sequence[VerdictRun], total: int) -> list[VerdictRun]:
+    """Return CELLS cells, each of the worst verdict in it, as runs."""
+    worst: list[ShownVerdict] = ["missing"] * CELLS
+    start = 0
+    for run in runs:
+        end = start + run.windows
+        for cell in range(start * CELLS // total, -(-end * CELLS // total)):
+            if _WORST.index(run.verdict) > _WORST.index(worst[cell]):
+                worst[cell] = run.verdict
+        start = end
+    found: list[VerdictRun] = []
+    for verdict in worst:
+        windows = 1
+        if found and found[-1].verdict == verdict:
+            windows += found.pop().windows
+        found.append(VerdictRun(verdict=verdict, windows=windows))
+    return found

@@ -1,0 +1,168 @@
+"""The page of one window, or of two beside each other: all that is known of them. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from markupsafe import Markup
+
+from tasks.drift.catalogue import unit, words
+from tasks.drift.reference import Reference
+from tasks.drift.summary import Summary
+from tasks.ledger.figures import WindowFigures
+from tasks.ledger.records import Observation
+from tasks.ledger.status import Status
+from tasks.views import pictures
+from tasks.views.addresses import window_name
+from tasks.views.templating import fill_page
+
+NEAR = 60  # windows that are offered to be put beside
+
+
+@dataclass(frozen=True, kw_only=True)
+class Material:
+    """What a page needs beside the ledger's row of a window.
+
+    `missing` says why there is no histogram. `runs` are ids of the monitor's runs of this window,
+    `mlflow` is the address of the version.
+    """
+
+    seen: Observation
+    summary: Summary | None = None
+    reference: Reference | None = None
+    missing: str | None = None
+    runs: tuple[str, ...] = ()
+    mlflow: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class StatisticRow:
+    """One statistic of a window, as a row of a table."""
+
+    title: str
+    unit: str
+    value: float | None
+    limit: float | None
+    effect: float | None
+    noise: float | None
+    pressure: float | None
+    blind: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Panel:
+    """One window as the page shows it."""
+
+    seen: Observation
+    numbers: WindowFigures
+    rows: list[StatisticRow]
+    histograms: list[Markup]
+    reliability: Markup
+    moved: list[tuple[str, float, Markup]]
+    report: str | None
+    material: Material
+
+
+@dataclass(frozen=True, kw_only=True)
+class Near:
+    """A window that can be put beside: what it is called, and how the address names it."""
+
+    name: str
+    text: str
+
+
+def window_page(
+    known: Status,
+    shown: Sequence[Material],
+    others: Sequence[Observation],
+    *,
+    base: str,
+) -> str:
+    """Return the page of one window, or of two.
+
+    Parameters
+    ----------
+    others
+        What else the ledger has of the first window: other versions and earlier revisions.
+    """
+    first = shown[0].seen
+    ruling = known.observations
+    place = next((i for i, o in enumerate(ruling) if o.window == first.window), None)
+    return fill_page(
+        "window.html",
+        base=base,
+        spec=known.spec,
+        panels=[panel(one) for one in shown],
+        first=first,
+        before=ruling[place - 1] if place else None,
+        after=ruling[place + 1] if place is not None and place + 1 < len(ruling) else None,
+        everything=[first, *others],
+        near=_near(ruling, others, place),
+        proposals=[p for p in known.proposals if p.trained_until == first.window_end],
+        name=window_name,
+    )
+
+
+def panel(material: Material) -> Panel:
+    """Return a window with its tables and pictures."""
+    seen = material.seen
+    numbers = seen.numbers
+    held = numbers.calibration
+    moved = list((numbers.moved.features if numbers.moved else {}).items())
+    most = max((abs(value) for _, value in moved), default=0.0)
+    return Panel(
+        seen=seen,
+        numbers=numbers,
+        rows=[_row(s) for s in (*numbers.statistics, *(held.statistics if held else ()))],
+        histograms=_histograms(material),
+        reliability=pictures.reliability_picture(held.table) if held and held.table else Markup(""),
+        moved=[(name, value, pictures.bar(value, most)) for name, value in moved],
+        report=numbers.report.removeprefix("reports/") if numbers.report else None,
+        material=material,
+    )
+
+
+def _histograms(material: Material) -> list[Markup]:
+    summary, reference = material.summary, material.reference
+    if summary is None or reference is None or summary.grid != reference.summary.grid:
+        return []
+    accepted = reference.summary
+    found = []
+    if summary.labelled and accepted.labelled:
+        found.append(
+            pictures.histogram(
+                summary.grid.margins, summary.margins, accepted.margins, "labelled margin y·f(x)"
+            )
+        )
+    scores = pictures.histogram(summary.grid.scores, summary.scores, accepted.scores, "score f(x)")
+    return [*found, scores]
+
+
+def _row(statistic: Mapping[str, Any]) -> StatisticRow:
+    name, of = str(statistic["name"]), statistic.get("of")
+    return StatisticRow(
+        title=words(name) if of is None else f"{words(name)} of {of}",
+        unit=unit(name).strip(),
+        value=statistic.get("value"),
+        limit=statistic.get("limit"),
+        effect=statistic.get("effect"),
+        noise=statistic.get("noise"),
+        pressure=statistic.get("pressure"),
+        blind=bool(statistic.get("blind")),
+    )
+
+
+def _near(
+    ruling: Sequence[Observation], others: Sequence[Observation], place: int | None
+) -> list[Near]:
+    middle = len(ruling) if place is None else place
+    around = [o for i, o in enumerate(ruling) if abs(i - middle) <= NEAR // 2 and i != place]
+    return [
+        Near(
+            name=window_name(o),
+            text=f"{o.window_start:%Y-%m-%d %H:%M} · v{o.version} · {o.verdict}",
+        )
+        for o in [*others, *reversed(around)]
+    ]

@@ -1,0 +1,76 @@
+"""The page of one model, whatever its ledger has."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tasks.ledger.ledger import Ledger
+from tasks.ledger.status import Status
+from tasks.views.model_page import SHOWN_WINDOWS, model_page, part_of
+from tasks.views.standing import standing
+from tests.support.stood import MakeSpec, at, known, ledger_in, seen
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Iterator[Ledger]:
+    ledger = ledger_in(tmp_path)
+    yield ledger
+    ledger._engine.dispose()
+
+
+def _page(status: Status, **parts: Any) -> str:
+    return model_page(status, standing(status, [], {}), at(9), base="/gatelatch", **parts)
+
+
+def _data(page: str) -> dict[str, Any]:
+    found = re.search(r'<script type="application/json" id="data">(.*?)</script>', page)
+    assert found is not None
+    told: dict[str, Any] = json.loads(found[1])
+    return told
+
+
+def test_a_model_without_a_champion_says_how_to_get_one(spec: MakeSpec, ledger: Ledger) -> None:
+    page = _page(known(spec(), ledger, champion=False))
+    assert "trigger the DAG" in page
+    assert "No window was measured yet" in page
+
+
+def test_one_window_makes_a_page(spec: MakeSpec, ledger: Ledger) -> None:
+    told = _data(_page(known(spec(), ledger, seen(0))))
+    assert len(told["starts"]) == 1
+    assert told["lanes"][0]["stretches"][0][2] == "steady"
+
+
+def test_a_model_without_labels_has_no_loss_and_says_so(spec: MakeSpec, ledger: Ledger) -> None:
+    bare = {"labelled": 0, "hinge_loss": None, "accuracy": None}
+    page = _page(known(spec(), ledger, seen(0, figures=bare)))
+    assert "No labels ever: losses and accuracy are not known" in page
+
+
+def test_every_chart_has_a_name_a_place_and_a_table(spec: MakeSpec, ledger: Ledger) -> None:
+    page = _page(known(spec(), ledger, seen(0), seen(1, 1.4)))
+    names = [p["name"] for p in _data(page)["plots"]]
+    assert names
+    assert re.findall(r'data-plot="([^"]+)"', page) == names
+    assert re.findall(r'data-table="([^"]+)"', page) == names
+    assert len(re.findall(r"<figure aria-label=", page)) == len(names) + 1
+
+
+def test_ten_thousand_windows_come_in_parts_that_meet() -> None:
+    many = [seen(number) for number in range(10_000)]
+    newest = part_of(many, None)
+    assert (len(newest.seen), newest.earlier, newest.later) == (
+        SHOWN_WINDOWS,
+        10_000 - SHOWN_WINDOWS,
+        0,
+    )
+    before = part_of(many, newest.before)
+    assert before.seen[-1].window_end == newest.seen[0].window_start
+    assert before.later == SHOWN_WINDOWS
+    assert part_of(many, at(1)).before is None
