@@ -8,8 +8,10 @@ part is the newest window, since nothing is known more often.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from math import ceil
 from typing import Any
 
@@ -55,7 +57,8 @@ class BudgetSpent:
     windows, sixth_windows
         How many windows the SLO window and its sixth have.
     judged
-        How many windows under this version said something, of which the newest `windows` count.
+        How many windows under this version the budget rests on, `windows` at the most: the newest
+        that said something, none of them older than twice the SLO window.
     unseen
         How many windows said nothing since the newest that did: they leave all as it stood.
     last, sixth, whole
@@ -98,6 +101,14 @@ class BudgetSpent:
         }
 
 
+def looked_at(windows: int) -> int:
+    """Return how many of the newest windows the budget rests on: those beyond tell nothing of now.
+
+    Twice the SLO window, so that windows which say nothing leave it as it stood for a while.
+    """
+    return 2 * windows
+
+
 def spent(slo: Slo, windows: int, seen: Iterable[MetricSeen]) -> list[BudgetSpent]:
     """Return the budget after each window, oldest first. Each version starts with a whole one.
 
@@ -110,17 +121,15 @@ def spent(slo: Slo, windows: int, seen: Iterable[MetricSeen]) -> list[BudgetSpen
     """
     sixth = ceil(windows / _PARTS)
     version: int | None = None
-    excesses: list[float] = []
-    unseen = 0
+    newest: deque[float | None] = deque(maxlen=looked_at(windows))
     told = []
     for metric in seen:
         if metric.version != version:
-            version, excesses, unseen = metric.version, [], 0
-        if metric.excess is None:
-            unseen += 1
-        else:
-            excesses.append(metric.excess)
-            unseen = 0
+            version = metric.version
+            newest.clear()
+        newest.append(metric.excess)
+        unseen = sum(1 for _ in takewhile(lambda excess: excess is None, reversed(newest)))
+        excesses = [excess for excess in newest if excess is not None][-windows:]
         burnt = [sum(excesses[-count:]) / (count * slo.budget) for count in (1, sixth, windows)]
         told.append(
             BudgetSpent(

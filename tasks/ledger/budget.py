@@ -4,13 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import islice, takewhile
 from typing import Any
 
 from tasks.drift.catalogue import HINGE_LOSS
-from tasks.drift.error_budget import BudgetSpent, MetricSeen, metric_of, metric_of_losses, spent
+from tasks.drift.error_budget import (
+    BudgetSpent,
+    MetricSeen,
+    looked_at,
+    metric_of,
+    metric_of_losses,
+    spent,
+)
 from tasks.drift.loss_sums import Losses
 from tasks.drift.reference import reference_from_json
-from tasks.ledger.records import Candidate, Observation
+from tasks.ledger.records import Observation, TwoCandidates
 from tasks.ledger.status import Status
 from tasks.spec.model import ModelSpec
 from tasks.spec.policy_options import Slo
@@ -18,22 +26,19 @@ from tasks.spec.policy_options import Slo
 
 @dataclass(frozen=True, kw_only=True)
 class Budget:
-    """The error budget of a spec that has one: where it stands, and what can be said of it."""
+    """The error budget of a spec that has one: where it stands `now`, if there is any window."""
 
     slo: Slo
-    steps: tuple[BudgetSpent, ...]
-
-    @property
-    def now(self) -> BudgetSpent | None:
-        """Return where it stands; None before the first window."""
-        return self.steps[-1] if self.steps else None
+    now: BudgetSpent | None
 
     @property
     def sentence(self) -> str:
         """Return for people what is left, or why nothing can be said."""
         now, metric = self.now, self.slo.metric.replace("_", " ")
         if now is None or not now.judged:
-            seen = "no window yet" if now is None else f"none of {now.unseen} windows"
+            seen = (
+                "there is no window yet that" if now is None else f"none of {_windows(now.unseen)}"
+            )
             return f"no error budget: {seen} has labels enough to tell the {metric}"
         told = (
             f"{now.whole:.0%} of the error budget is spent ({metric} {self.slo.budget:g} above "
@@ -57,33 +62,33 @@ class Budget:
 
 
 def error_budget_of(status: Status) -> Budget | None:
-    """Return the error budget after each window of a model; None where the spec has none."""
-    spec = status.spec
-    if spec.slo is None:
-        return None
-    versions = {o.version for o in status.observations}
-    references = {version: _reference(spec, status.candidate(version)) for version in versions}
+    """Return the error budget of a model's newest version; None where the spec has none.
+
+    It reads the figures of the windows that it rests on, and of no others.
+    """
+    spec, slo = status.spec, status.spec.slo
+    if slo is None or not status.observations:
+        return None if slo is None else Budget(slo=slo, now=None)
+    windows, version = slo.windows(spec.window.every), status.observations[-1].version
+    mine = takewhile(lambda o: o.version == version, reversed(status.observations))
+    newest = [*islice(mine, looked_at(windows))][::-1]
+    reference = _reference(spec, slo, status, version)
     seen = [
         MetricSeen(
-            window=o.window,
-            version=o.version,
-            value=_metric(spec, spec.slo, o),
-            reference=references[o.version],
+            window=o.window, version=version, value=_metric(spec, slo, o), reference=reference
         )
-        for o in status.observations
+        for o in newest
     ]
-    return Budget(slo=spec.slo, steps=tuple(spent(spec.slo, _length(spec, spec.slo), seen)))
-
-
-def _length(spec: ModelSpec, slo: Slo) -> int:
-    return slo.windows(spec.window.every)
+    return Budget(slo=slo, now=spent(slo, windows, seen)[-1])
 
 
 def _metric(spec: ModelSpec, slo: Slo, observation: Observation) -> float | None:
     """Return the metric of a window whose losses were judged; None of every other."""
+    if observation.verdict == "insufficient":
+        return None
     numbers = observation.numbers
     judged = any(statistic["name"] == HINGE_LOSS.name for statistic in numbers.statistics)
-    if observation.verdict == "insufficient" or not judged or numbers.losses is None:
+    if not judged or numbers.losses is None:
         return None
     classes = [_rates(numbers.classes or {}, str(name)) for name in spec.label.classes]
     return metric_of(slo, numbers.losses, classes, spec.gates.costs)
@@ -94,12 +99,16 @@ def _rates(classes: Mapping[str, Mapping[str, float | None]], name: str) -> tupl
     return mine.get("share") or 0.0, mine.get("error_rate") or 0.0
 
 
-def _reference(spec: ModelSpec, candidate: Candidate | None) -> float | None:
-    if spec.slo is None or candidate is None:
+def _reference(spec: ModelSpec, slo: Slo, status: Status, version: int) -> float | None:
+    try:
+        candidate = status.candidate(version)
+    except TwoCandidates:  # nobody can tell which, and whoever acts on it is told so
+        return None
+    if candidate is None:
         return None
     accepted = reference_from_json(candidate.reference).summary
     classes = [accepted.classes.get(str(name), Losses()) for name in spec.label.classes]
-    return metric_of_losses(spec.slo, accepted.losses, classes, spec.gates.costs)
+    return metric_of_losses(slo, accepted.losses, classes, spec.gates.costs)
 
 
 def _windows(count: int) -> str:

@@ -19,6 +19,7 @@ OTHER = "other"  # whatever the ledger says that this release does not know
 VERDICTS = ("steady", "drifting", "insufficient")
 STATES = ("closed", "open", "resting")
 LATCHES = ("drift", "calibration")
+PARTS_OF_SLO = ("last", "sixth", "whole")
 OUTCOMES = ("accepted", "quarantined")
 PROPOSAL_KINDS = ("retrain", "recalibrate", "rollback", OTHER)
 ASKED_STEPS = ("retrain", "promote", "rollback", OTHER)
@@ -161,6 +162,28 @@ OF_MODELS = (
     *_loss("gatelatch_hinge_loss", "loss", "Mean hinge loss"),
     *_loss("gatelatch_violation_ratio", "ratio", "Share of labelled margins below 1"),
     *_loss("gatelatch_accuracy_ratio", "ratio", "Share of labelled rows that are decided right"),
+    MetricFamily(
+        name="gatelatch_slo_burn_rate",
+        type="gauge",
+        labels=(*_VERSION, "over"),
+        most=len(PARTS_OF_SLO),
+        says="Mean excess above the reference in error budgets, over the newest judged window, a "
+        "sixth of the SLO window, and all of it; absent without labels",
+    ),
+    MetricFamily(
+        name="gatelatch_slo_budget_spent_ratio",
+        type="gauge",
+        unit="ratio",
+        labels=_VERSION,
+        says="Share of the error budget that is spent",
+    ),
+    MetricFamily(
+        name="gatelatch_slo_unseen_windows",
+        type="gauge",
+        unit="windows",
+        labels=_VERSION,
+        says="Newest windows that told nothing of the error budget, and so left it as it stood",
+    ),
     MetricFamily(
         name="gatelatch_latch_state",
         type="gauge",

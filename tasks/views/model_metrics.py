@@ -1,7 +1,7 @@
 """What stands now of one model, as samples of its metrics. Pure: nothing here looks at the clock.
 
-Each part is a function from the model to samples. What is to be shown besides, such as an error
-budget, is a function more in `PARTS`, with its families in `metric_catalogue.OF_MODELS`.
+Each part is a function from the model to samples. What is to be shown besides is a function more
+in `PARTS`, with its families in `metric_catalogue.OF_MODELS`.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import NamedTuple
 from tasks.bounds import shifted
 from tasks.drift.episode import Episode
 from tasks.drift.latch import Latch
+from tasks.ledger.budget import error_budget_of
 from tasks.ledger.records import Observation, Proposal, TwoCandidates
 from tasks.ledger.status import Status
 from tasks.spec.model import ModelSpec
@@ -25,6 +26,7 @@ from tasks.views.metric_catalogue import (
     DECISION_ANSWERS,
     DECISION_STEPS,
     OTHER,
+    PARTS_OF_SLO,
     PROPOSAL_KINDS,
     STATES,
     STATISTICS,
@@ -229,6 +231,18 @@ def _waits(
     return known(step, ASKED_STEPS), waiting[step]
 
 
+def _error_budget(seen: SeenModel) -> Iterator[MetricSample]:
+    budget = error_budget_of(seen.status)
+    now = None if budget is None else budget.now
+    if now is None or not now.judged:
+        return  # no labels, no budget: no series, so that nothing looks calm
+    version = str(now.version)
+    for over, burn in zip(PARTS_OF_SLO, (now.last, now.sixth, now.whole), strict=True):
+        yield MetricSample("gatelatch_slo_burn_rate", (version, over), burn)
+    yield MetricSample("gatelatch_slo_budget_spent_ratio", (version,), now.whole)
+    yield MetricSample("gatelatch_slo_unseen_windows", (version,), now.unseen)
+
+
 def _counters(seen: SeenModel) -> Iterator[MetricSample]:
     yield MetricSample("gatelatch_promotions_total", (), len(seen.status.promotions))
     counts = Counter(
@@ -244,4 +258,13 @@ def known(name: str, names: Iterable[str]) -> str:
     return name if name in names else OTHER
 
 
-PARTS = (_identity, _newest_window, _pressures, _losses, _latches, _proposals, _counters)
+PARTS = (
+    _identity,
+    _newest_window,
+    _pressures,
+    _losses,
+    _latches,
+    _proposals,
+    _error_budget,
+    _counters,
+)

@@ -9,7 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.drift.error_budget import BudgetSpent, MetricSeen, metric_of, metric_of_losses, spent
+from tasks.drift.error_budget import (
+    BudgetSpent,
+    MetricSeen,
+    looked_at,
+    metric_of,
+    metric_of_losses,
+    spent,
+)
 from tasks.drift.loss_sums import Losses
 from tasks.spec.policy_options import Slo
 from tasks.spec.windows import Window
@@ -80,6 +87,11 @@ def test_without_labels_there_is_no_budget_and_nobody_is_paged() -> None:
     assert (unknown.judged, unknown.pages) == (0, False)
 
 
+def test_what_said_nothing_for_twice_the_slo_window_has_no_budget_any_more() -> None:
+    assert now(0.8, *[None] * 23).judged == 1
+    assert now(0.8, *[None] * 24).judged == 0
+
+
 def test_a_new_version_starts_with_a_whole_budget() -> None:
     later = seen(0.8, 0.8) + seen(0.4, version=2)
     assert rates(spent(SLO, 12, later)[-1]) == (0, 0, 0)
@@ -96,8 +108,8 @@ def test_the_budget_follows_from_the_newest_judged_windows_alone(
     metrics: list[float | None], windows: int
 ) -> None:
     told = now(*metrics, windows=windows)
-    judged = [m for m in metrics if m is not None]
-    assert told.judged == len(judged)
+    judged = [m for m in metrics[-looked_at(windows) :] if m is not None]
+    assert told.judged == min(len(judged), windows)
     assert all(rate >= 0 for rate in rates(told))
     again = now(*judged[-windows:], windows=windows) if judged else told
     assert rates(again) == pytest.approx(rates(told))

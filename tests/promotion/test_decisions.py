@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,6 @@ from tasks.promotion import decisions, promotion, proposals
 from tasks.promotion.proposals import NotApproved
 from tasks.registry.tracking import ModelRefused
 from tasks.spec.approval_options import Approval, Owner
-from tasks.spec.model import ModelSpec
 from tests.support.flow import FIRST, MODEL, At, answer, beginning, propose, read, watch, window
 
 REASONED = {**answer(option="Reject"), "params_input": {"comment": "not yet"}}
@@ -159,14 +157,6 @@ def test_where_nobody_may_approve_nobody_is_asked(at: At) -> None:
     with pytest.raises(NotApproved, match="nobody can approve"):
         decisions.question(nobody, FIRST, "retrain")
     assert decisions.decide(nobody, FIRST, "retrain", answer()).answer == "invalid"
-
-
-def test_a_brief_says_how_much_of_the_error_budget_is_spent(at: At) -> None:
-    at("drifted")
-    spec = ModelSpec.model_validate({**MODEL.model_dump(mode="json"), "slo": {"window": 8}})
-    body = propose(spec=spec)["body"]
-    assert re.search(r"\*\*Error budget:\*\* [0-9]{3,}% of the error budget is spent", body)
-    assert "in the newest window and at" in body
 
 
 def test_the_last_window_of_a_backfill_proposes_whichever_it_is(at: At) -> None:

@@ -146,14 +146,11 @@ def test_a_replay_spends_the_error_budget_that_the_ledger_tells(at: At, metric: 
     steps = [step.metric for step in mine.steps if step.metric is not None]
     assert spec.slo is not None
     again = spent(spec.slo, 6, steps)
-    pairs = list(zip(told.steps, again, strict=True))
-    assert [(a.window, a.version, a.judged, a.unseen) for a, _ in pairs] == [
-        (b.window, b.version, b.judged, b.unseen) for _, b in pairs
-    ]
-    for a, b in pairs:
-        assert (a.last, a.sixth, a.whole) == pytest.approx((b.last, b.sixth, b.whole), rel=1e-9)
-    assert any(a.pages for a, _ in pairs)
-    assert told.now is not None
+    a, b = told.now, again[-1]
+    assert a is not None
+    assert (a.window, a.version, a.judged, a.unseen) == (b.window, b.version, b.judged, b.unseen)
+    assert (a.last, a.sixth, a.whole) == pytest.approx((b.last, b.sixth, b.whole), rel=1e-9)
+    assert a.judged > 0
     assert "of the error budget is spent" in told.sentence
 
 
