@@ -62,6 +62,6 @@ def test_without_labels_there_is_no_budget_and_no_series_of_it(at: At) -> None:
     told = error_budget_of(known())
     assert told is not None
     assert told.sentence == (
-        "no error budget: none of 1 window has labels enough yet to tell the hinge loss"
+        "no error budget: none of 1 window has labels enough to tell the hinge loss"
     )
     assert slo_samples() == {}
