@@ -27,7 +27,7 @@ class ModelSpec(SpecPart):
     features: Features
     label: LabelColumn
     expectations: tuple[Expectation, ...] = Field(
-        default=(), description="on top of those derived from the spec"
+        default=(), description="rules for rows, on top of those derived from the spec"
     )
     validation: Validation = Validation()
     drift: Drift = Drift()
