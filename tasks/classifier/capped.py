@@ -39,7 +39,7 @@ def beyond(model: Any, rows: Rows) -> dict[str, int]:
 
 
 def sentence(found: Mapping[str, float], rows: int) -> str:
-    """Return what `beyond` found of so many rows, the most first; empty where nothing was."""
+    """Return what `beyond` found in these rows, as a sentence, the most first; empty if nothing."""
     if not found:
         return ""
     most = sorted(found.items(), key=lambda item: -item[1])

@@ -49,7 +49,7 @@ def encoder(spec: ModelSpec) -> Any:
 
 
 def _scaled(cap: float | None) -> Any:
-    """Return what scales numbers to unit variance, and caps them at so many deviations."""
+    """Return a step that scales numbers to unit variance and caps them at `cap` deviations."""
     from sklearn.pipeline import Pipeline
     from sklearn.preprocessing import FunctionTransformer, StandardScaler
 

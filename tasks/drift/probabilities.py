@@ -1,9 +1,9 @@
 """Whether a champion's probabilities still hold: statistics, limits and verdict. Pure.
 
-The two statistics are the directions in which a sigmoid can be learnt anew: its intercept (`bias`)
+The two statistics are the directions in which a sigmoid can be corrected: its intercept (`bias`)
 and its slope (`overconfidence`). Both are means over rows, so their noise follows from the blocks
-of the reference as that of a loss does, and neither is larger than the calibration error. Of more
-than two classes each that has the rows has a bias of its own.
+of the reference, as that of a loss does. Neither is larger than the calibration error. With more
+than two classes, each class with enough rows has a bias of its own.
 """
 
 from __future__ import annotations

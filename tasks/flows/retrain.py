@@ -139,7 +139,7 @@ def gate(spec: ModelSpec, proposal: str, run_id: str) -> dict[str, Any]:
 def register(spec: ModelSpec, proposal: str, run_id: str) -> dict[str, Any]:
     """Register the gated candidate and append it, with its reference, to the ledger; once.
 
-    It is fit anew on all its rows before, if the spec says so; see `refit`.
+    If the spec says so, it is first fit again on all its rows; see `refit`.
     """
 
     ledger = Ledger.open()

@@ -166,7 +166,7 @@ class Gates(SpecPart):
         return self
 
     def fit(self, classes: int) -> None:
-        """Raise ValueError if these cannot be the gates of a model with so many classes."""
+        """Raise ValueError if these cannot be the gates of a model with this number of classes."""
         if self.costs is not None and any(len(r) != classes for r in (self.costs, *self.costs)):
             raise ValueError(f"gates.costs has to have {classes} rows of {classes} columns")
 

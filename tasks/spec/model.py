@@ -1,4 +1,4 @@
-"""The model spec: what one monitored model is. Parsed with the DAGs, so light: pydantic only."""
+"""The model spec of one monitored model. Parsed with the DAGs, so it imports only pydantic."""
 
 from __future__ import annotations
 

@@ -93,7 +93,7 @@ class Features(SpecPart):
         if not names:
             raise ValueError("name at least one feature column")
         if len(set(names)) < len(names):
-            raise ValueError("each column may stand in one list, once")
+            raise ValueError("name each column once, in one list only")
         return self
 
     @property
