@@ -1,4 +1,4 @@
-"""Take in rows that no trusted key signed, on the word of a person: never by itself, and recorded.
+"""Take in rows that no trusted key signed, on the word of a person: never automatic, and recorded.
 
 For a ledger from before signatures, one that was restored from a backup, and rows of a key that is
 trusted no more.

@@ -63,7 +63,7 @@ def learnt_classes(model: Any) -> Ints:
 
 
 def warnings(spec: ModelSpec, label: Ints, cut: Cut, known: Ints | None = None) -> list[str]:
-    """Return what a candidate of these rows cannot promise of which classes, a sentence for each.
+    """Return what a candidate of these rows cannot promise, with one sentence for each class.
 
     Parameters
     ----------

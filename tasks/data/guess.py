@@ -121,7 +121,7 @@ def _of_texts(name: str, values: pa.ChunkedArray, written: bool) -> Guess:
 def _of_written_numbers(
     name: str, values: pa.ChunkedArray, said: pa.ChunkedArray, share: float
 ) -> Guess:
-    """Judge a CSV's column of which nearly every text is a number, as a column of numbers."""
+    """Judge a CSV's column whose texts are nearly all numbers, as a column of numbers."""
     import pyarrow as pa
     import pyarrow.compute as pc
 

@@ -72,7 +72,7 @@ def measure_again(spec: ModelSpec, window: Window) -> list[Observation]:
 
 
 def overdue(spec: ModelSpec, window: Window) -> list[str]:
-    """Return a sentence on each window that is due in this run and of which no row has a label."""
+    """Return a sentence on each window that is due in this run and has no labelled row."""
     where = spec.label.source or spec.source
     return [
         f"{seen.window}: label.delay has passed, and {where} has no label for any of its rows; "

@@ -69,7 +69,7 @@ def verdict(ok: bool) -> GateVerdict:
 
 
 def guarded(name: str, compute: Callable[[], Iterable[GateResult]]) -> list[GateResult]:
-    """Return what is computed; a failure of that name where it cannot be, or is no number."""
+    """Return the computed results, or one failed gate of that name if they cannot be computed."""
     try:
         results = list(compute())
     except NotComputable as error:
