@@ -28,7 +28,7 @@ _LOG = logging.getLogger(__name__)
 
 
 class NoHead(Final):
-    """What a person names as a kept head is none: says what was named."""
+    """What a person named as a kept head is no head; the message says what was named."""
 
 
 @dataclass(frozen=True)

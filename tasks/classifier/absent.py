@@ -1,4 +1,4 @@
-"""Classes of the spec that a retrain has no rows of, or few: how they are answered, what is said.
+"""Classes with few rows or none in a retrain: what the model answers, and what people are told.
 
 Pure.
 """

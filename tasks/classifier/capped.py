@@ -1,4 +1,4 @@
-"""Numbers far outside of what a fit saw: in how many rows a model caps them, and how that is said.
+"""Numbers far outside the range of a fit: how many rows a model caps, and a sentence about them.
 
 One value of a feature that was nearly constant in the fit may lie hundreds of its deviations away,
 and decide a row, or a mean, alone. Of any distribution at most 1 % lies beyond 10 (Chebyshev).

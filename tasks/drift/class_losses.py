@@ -22,7 +22,7 @@ ClassPair = tuple[Losses, Losses]
 
 @dataclass(frozen=True)
 class Classes:
-    """The classes of a window and of what it is held against, by what can be said of them.
+    """The classes of a window and its reference, by what can be said about them.
 
     Parameters
     ----------

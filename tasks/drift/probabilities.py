@@ -45,7 +45,7 @@ class HeldProbabilities:
     table: Mapping[str, Any] | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """Return it ready for JSON, without what is not known."""
+        """Return the values ready for JSON, without those that are not known."""
         known = {f.name: getattr(self, f.name) for f in fields(self)}
         kept = {n: value for n, value in known.items() if value is not None or n == "pressure"}
         return {**kept, "statistics": list(self.statistics)}

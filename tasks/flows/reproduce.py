@@ -31,7 +31,7 @@ class CannotReproduce(Final):
 
 @dataclass(frozen=True)
 class Reproduction:
-    """What came of it: the greatest difference of coefficients, and of probabilities' parameters.
+    """The result: the greatest difference of coefficients, and of the calibration's parameters.
 
     `identical` means that the two are the same, byte for byte; `packages` are those that differ.
     """

@@ -221,7 +221,7 @@ def _candidate(spec: ModelSpec, asked: Proposal, run_id: str, taken: set[int]) -
 
 
 def _accepted(spec: ModelSpec, asked: Proposal, run_id: str) -> Any:
-    """Return what is registered of a run whose gates passed: what was judged, or its refit twin."""
+    """Return the model to register from a run that passed: the judged one, or its refit twin."""
 
     never = spec.training.refit == "never"
     learning = None if never else handover.LEARNING.get(run_id)

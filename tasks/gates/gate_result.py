@@ -50,7 +50,7 @@ class GateResult:
         return self.slice is not None and self.name not in BY_CLASS
 
     def to_json(self) -> dict[str, Any]:
-        """Return it as it is kept and shown."""
+        """Return the result as it is kept and shown."""
         return {**asdict(self), "passed": self.passed}
 
     @classmethod

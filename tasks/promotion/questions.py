@@ -42,7 +42,7 @@ def _candidate(ledger: Ledger, asked: Proposal) -> Candidate:
 def unasked(
     spec: ModelSpec, ledger: Ledger, proposal: str, step: str, shown: str, by: str
 ) -> str | None:
-    """Return why a yes on this evidence is none to what was asked; None if it is one.
+    """Return why a yes on this evidence does not answer the question; None if it does.
 
     What was not asked at all is put down now, which takes a key that may.
     """

@@ -40,7 +40,7 @@ class RegistryUnreachable(Retryable):
 
 
 class RegistryRefused(Final):
-    """MLflow answers, and what is asked for is not there, or wants another login."""
+    """MLflow answers that it does not hold what was asked for, or refuses the login."""
 
 
 class ModelRefused(RegistryRefused):

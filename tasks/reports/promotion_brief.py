@@ -138,7 +138,7 @@ def _words(name: str) -> str:
 
 
 def _declared(spec: ModelSpec, gates: Sequence[GateResult]) -> list[tuple[str, ...]]:
-    """Return what the spec asks for; every other gate only where it failed."""
+    """Return the gates that the spec asks for; any other gate only if it failed."""
     declared = _names(spec)
     shown = [g for g in gates if g.name in declared and not g.of_subgroup]
     shown += [g for g in gates if not g.passed and g not in shown]
