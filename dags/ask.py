@@ -21,7 +21,7 @@ COMMENT = Param(
     None,
     type=["string", "null"],
     title="Reason",
-    description="Kept in the ledger. A rejection needs one.",
+    description="Kept in the ledger. A rejection needs a reason.",
     format="multiline",
 )
 
@@ -81,10 +81,10 @@ class Ask(HITLOperator):
 
 
 def _strangers(asked: list[tuple[str, str]]) -> list[str]:
-    """Return who of them is no user of Airflow, where its configuration says who is one.
+    """Return those of them who are no users of Airflow, if its configuration lists the users.
 
-    Users of other auth managers are in Airflow's database, which no task may read: for them there
-    is `python -m tasks check --users`.
+    Other auth managers keep users in Airflow's database, which no task may read: for them there is
+    `python -m tasks check --users`.
     """
     if not conf.get("core", "auth_manager").endswith("SimpleAuthManager"):
         return []

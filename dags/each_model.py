@@ -38,9 +38,10 @@ def each_model(make: Callable[[ModelSpec], DAG]) -> dict[str, DAG]:
 def made_of(
     make: Callable[[ModelSpec], DAG], specs: Iterable[ModelSpec]
 ) -> tuple[list[DAG], list[str]]:
-    """Return the DAGs that can be made of the specs, and what is wrong with the others.
+    """Return the DAGs that can be made of the specs, and what is wrong with the other specs.
 
-    Those are looked at here as Airflow does afterwards: there it would cost every DAG of the file.
+    Each DAG is validated here, as Airflow does later: an error there would cost every DAG of the
+    file.
     """
     made, mistakes = [], []
     for spec in specs:
@@ -87,7 +88,7 @@ def window_of(spec: ModelSpec, context: Context) -> Window:
 
 @contextmanager
 def skipped(error: type[Exception]) -> Iterator[None]:
-    """Skip the task, and what comes after it, where there is nothing to do any more."""
+    """Skip the task, and the tasks after it, if there is nothing left to do."""
     try:
         yield
     except error as said:
@@ -97,7 +98,7 @@ def skipped(error: type[Exception]) -> Iterator[None]:
 def by_monitor(spec: ModelSpec, context: Context) -> bool:
     """Return whether the monitor started this run: by a task, and under a name of its own.
 
-    Airflow itself says that a task did; nobody can have a run look so.
+    Airflow itself records that a task started it; nobody can forge that.
     """
     from tasks.promotion.proposals import reserved
 

@@ -1,8 +1,8 @@
 """How a retrain or rollback run that dies says so: its proposal ends in the ledger.
 
-A step that fails for good records why itself; where its process is gone, the task `end` does. What
-even that one cannot say (a run deleted, marked by hand, or never carried on), the monitor's next
-run notices: `tasks/flows/ending.py`.
+A step that fails for good records the reason itself. If its process is gone, the task `end` does.
+The monitor's next run notices what `end` cannot record, such as a run that was deleted, marked by
+hand or never continued: `tasks/flows/ending.py`.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def with_end(spec: ModelSpec) -> Callable[[Context], None]:
             ending.end(spec, run.run_id, run.dag_id, why)
             print(f"{run.run_id}: {ending.end_told(spec, run.run_id)}")
         except Final as error:
-            # The DAG processor says this of a killed process, and has no key; the task `end` has.
+            # For a killed process the DAG processor calls this. It has no key; the task `end` has.
             print(error)
 
     return say

@@ -1,10 +1,10 @@
 """The monitor DAG of each model: validate → measure → judge, one run per window.
 
-Where labels come late, `relabel` then measures the windows again whose labels have come since.
+Where labels come late, `relabel` then measures those windows again whose labels have come since.
 
 A normal run acts on what the ledger folds to: if an episode is open and nobody was asked yet, it
 triggers the retrain DAG, or the rollback DAG if the champion is worse than a version that still
-serves; the run id is the proposal. Where somebody should be asked and nobody is, `propose` fails
+serves; the run id is the proposal. If somebody should be asked and nobody is, `propose` fails
 and says why. A what-if only observes, and so does a backfill, unless it was told to `propose` after
 its last window.
 """
@@ -112,7 +112,7 @@ def make(spec: ModelSpec) -> DAG:
                 type=["string", "null"],
                 format="date-time",
                 maxLength=bounds.NAME,
-                description="Any moment in the window (UTC); empty: the run's data interval, and "
+                description="Any moment in the window (UTC). Empty: the run's data interval, or "
                 "for a manual run without one the newest complete window.",
             ),
             "model_version": Param(
@@ -121,8 +121,8 @@ def make(spec: ModelSpec) -> DAG:
                 minimum=1,
                 maximum=bounds.INTEGER,
                 title="What if",
-                description="Measure with this version instead of the window's champion. "
-                "Observed under that version; opens no episode.",
+                description="Measure with this version instead of the window's champion. The "
+                "result is stored under that version and triggers nothing.",
             ),
             "propose": Param(
                 None,
@@ -131,7 +131,8 @@ def make(spec: ModelSpec) -> DAG:
                 maxLength=bounds.NAME,
                 title="Propose after",
                 description="For a backfill: the starts of its first and last window, FROM/TO. "
-                "Once all of them are observed, the open episode is proposed; empty: it advises.",
+                "Once all windows of this range are observed, the open episode is proposed. "
+                "Empty: nobody is asked.",
             ),
         },
         doc_md=__doc__,
@@ -165,7 +166,7 @@ def _line(seen: Observation) -> str:
 def _action(spec: ModelSpec, context: Context) -> dict[str, Any] | None:
     """Return which run to start, or why none is; None if none is due, or this run only observes.
 
-    Proposals that nobody works on any more are ended first: what they were about is then due again.
+    Proposals that no run works on any more are ended first. Their episodes are then due again.
     """
     from tasks.flows import ending, monitor
 

@@ -180,7 +180,7 @@ def _form(spec: ModelSpec) -> dict[str, Param]:
             type="string",
             enum=["retrain", "recalibrate"],
             description="`recalibrate` keeps the champion's decisions and learns its "
-            "probabilities anew.",
+            "probabilities again.",
         ),
         "reason": Param(
             "manual",
@@ -199,13 +199,14 @@ def _form(spec: ModelSpec) -> dict[str, Param]:
             type=["string", "null"],
             format="date-time",
             maxLength=bounds.NAME,
-            description="End of those rows (UTC); empty: the newest observed window's end.",
+            description="End of these rows (UTC). Empty: the end of the newest observed window.",
         ),
         "backfill": Param(
             "",
             type="string",
             maxLength=bounds.NAME,
-            description="The backfilled range that led here; such a backfill fills it in.",
+            description="The backfilled range that found the episode. A backfill fills this in; "
+            "leave it empty.",
         ),
     }
 

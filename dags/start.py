@@ -1,4 +1,4 @@
-"""Starts the run in which a person is asked; fails where somebody should be asked and nobody is."""
+"""Starts the run in which a person is asked; fails if somebody should be asked and nobody is."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _ACTIVE = ["queued", "running"]
 
 
 class Start(TriggerDagRunOperator):
-    """Starts what the task `due` returned, as `monitor.action` does; once, whoever else does.
+    """Starts the run that the task `due` returned, once, even if another monitor run starts it too.
 
-    A run id that is taken by a run which is over, and which the ledger knows nothing of, was
-    somebody else's: the next number is free.
+    If a run that is over has the run id, and the ledger does not know it, somebody else took the
+    id. The next number is then tried.
     """
 
     def __init__(self, *, spec: ModelSpec, due: str, **settings: Any) -> None:

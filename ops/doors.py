@@ -1,4 +1,4 @@
-"""Which doors of MLflow's server are open, and to whom: what is not listed here is shut.
+"""Which doors of MLflow's server are open, and for which user: all others are shut.
 
 MLflow offers some 280 routes. Many write to a path that the request names, send a request to an
 address that it names, or start programs. Gatelatch and the pages that people open need these few.

@@ -327,7 +327,7 @@ def memory(home: Path) -> int:
 
 
 def show_address(settings: Settings) -> None:
-    """Print where to go, and as whom."""
+    """Print the addresses, and the users with their passwords."""
     out.print(f"Airflow   [bold]{settings.airflow_url}[/]")
     for user, password in settings.passwords.items():
         out.print(f"          user [bold]{user}[/]  password [bold]{password}[/]")
@@ -362,7 +362,7 @@ def up(
 
 
 def approvers(models: Path | None = None) -> tuple[str, ...]:
-    """Return the approvers whom the specs name: each becomes a user of this stack."""
+    """Return the approvers that the specs name: each becomes a user of this stack."""
     from tasks.spec.spec_files import load_all
 
     usable, mistakes = load_all(models or ROOT / "models")

@@ -22,7 +22,7 @@ from tasks.cli.withdraw_command import withdraw
 from tasks.errors import GatelatchError
 
 app = typer.Typer(
-    help="Gatelatch: watch margin classifiers, and change them only when a person says so.",
+    help="Gatelatch watches margin classifiers, and changes them only when a person says so.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
@@ -62,7 +62,7 @@ for command in (
 
 
 def main() -> None:
-    """Run a command; what goes wrong is said in a sentence."""
+    """Run a command; an error is one sentence on standard error, and exit code 1."""
     try:
         app()
     except GatelatchError as error:

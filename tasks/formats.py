@@ -1,7 +1,7 @@
 """The number in each stored JSON that says how it is laid out, and what reads which number. Pure.
 
-A release that lays something out anew takes the next number and adds a loader; it keeps those that
-are there.
+A release with a new layout takes the next number and adds a loader. It keeps the loaders that are
+there.
 """
 
 from __future__ import annotations

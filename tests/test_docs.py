@@ -32,6 +32,15 @@ def test_every_make_target_that_the_readme_names_exists() -> None:
     assert set(re.findall(r"[`$] ?make ([a-z-]+)", README)) <= set(targets)
 
 
+def test_each_row_of_a_table_has_the_cells_of_its_heading() -> None:
+    for page in PAGES:
+        text = re.sub(r"```.*?```", "", page.read_text(), flags=re.DOTALL)
+        for table in re.findall(r"(?:^ *\|.*\n)+", text, re.MULTILINE):
+            cells = [len(re.findall(r"(?<!\\)\|", row)) for row in table.splitlines()]
+            wrong = [row for row, n in zip(table.splitlines(), cells, strict=True) if n != cells[0]]
+            assert not wrong, f"{page.name}: {wrong[0][:80]}"
+
+
 def test_the_glossary_has_each_word_once_and_in_order() -> None:
     page = (ROOT / "docs/glossary.md").read_text()
     words = [word.lower() for word in re.findall(r"^\| \*\*([^*]+)\*\*", page, re.MULTILINE)]

@@ -59,7 +59,7 @@ def test_a_store_of_release_0_1_is_upgraded_and_goes_on(place: Path) -> None:
     verified = run("audit", "churn", "--verify", "--json")
     assert verified.exit_code == 0, verified.output
     (unchecked,) = json.loads(verified.stdout)["not_checked"]
-    assert unchecked.startswith("whether rows after the 27. were cut off")
+    assert unchecked.startswith("whether rows after row 27 were cut off")
 
     # A window run again is the one of then; a new one is judged by the reference of then.
     before = trail()

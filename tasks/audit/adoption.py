@@ -1,4 +1,4 @@
-"""Take in rows that no trusted key signed, on the word of a person: never by itself, and recorded.
+"""Take in rows that no trusted key signed, on the word of a person: never automatic, and recorded.
 
 For a ledger from before signatures, one that was restored from a backup, and rows of a key that is
 trusted no more.
@@ -28,8 +28,8 @@ def adopt(ledger: Ledger, model: str, by: str, reason: str, given: Sequence[Head
     Raises
     ------
     NotAdopted
-        If nobody is named or no reason; if the chain itself is broken, which no word mends; if all
-        rows stand by themselves.
+        If nobody is named or no reason; if the chain itself is broken, which nobody can
+        vouch for; if every row is signed and in order.
     tasks.signing.keyring.KeyUnusable
         If there is no key to sign or verify with.
     """
@@ -39,7 +39,9 @@ def adopt(ledger: Ledger, model: str, by: str, reason: str, given: Sequence[Head
     if not trail.links:
         raise NotAdopted(f"the ledger holds no row of {model}: there is nothing to adopt")
     if broken := chain.chain_fault(trail):
-        raise NotAdopted(f"{model}: {broken}; no word mends that: restore it from a backup")
+        raise NotAdopted(
+            f"{model}: {broken}; nobody can vouch for that: restore the ledger from a backup"
+        )
     found = findings.verify_trail(model, trail, given)
     if found.refused is None:
         raise NotAdopted(f"{model}: every row is signed and in order: there is nothing to adopt")
@@ -56,7 +58,7 @@ def adopt(ledger: Ledger, model: str, by: str, reason: str, given: Sequence[Head
             lost=lost,
         )
     )
-    heads.keep(model, ledger, anew=True)
+    heads.keep(model, ledger, replace=True)
     given_up = f", {len(lost)} kept heads are given up" if lost else ""
     return (
         f"{model}: {by} vouches for rows 1 to {newest.position}{given_up}; what was wrong until "

@@ -53,7 +53,7 @@ def verify_trail(model: str, trail: Trail, given: Sequence[Head] = ()) -> Findin
     elif trail.links:
         found.unchecked.append(
             "no head is kept in the store: it was removed, or nothing was written since the store "
-            "keeps one"
+            "began to keep one"
         )
     found.misplaced = _in_registry(model, trail, found)
     found.refused = verification.ledger_fault(model, trail, keys, found.kept)
@@ -125,7 +125,7 @@ def _evidence(model: str, trail: Trail) -> list[str]:
     other = [f"{d.proposal} {d.step}" for d in approved if _again(spec, trail, d) != d.evidence]
     if not other:
         return []
-    told = "made with another spec than today's, of which the ledger knows the digest alone"
+    told = "made with another spec than today's, and the ledger knows only the digest of that spec"
     return [f"the evidence of what was approved, {told}: {', '.join(other)}"]
 
 
@@ -149,6 +149,6 @@ def _tail(trail: Trail, kept: Sequence[Head]) -> str | None:
     if newest == len(trail.links):
         return None
     return (
-        f"whether rows after the {len(trail.links)}. were cut off: the newest kept head is that of "
-        f"row {newest}; keep this one (--save)"
+        f"whether rows after row {len(trail.links)} were cut off: the newest kept head is that of "
+        f"row {newest}; keep the head of this ledger (--save)"
     )

@@ -1,7 +1,7 @@
 """Heads of the ledger, kept where its owner cannot reach: in the store, in MLflow, by people.
 
 A head is a link of the chain with the signature on it. It proves that everything up to it once was
-there, so a tail that was cut off or written anew after it is found.
+there. So it shows if the tail was later cut off or written again.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _LOG = logging.getLogger(__name__)
 
 
 class NoHead(Final):
-    """What a person names as a kept head is none: says what was named."""
+    """What a person named as a kept head is no head; the message says what was named."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ def head_fault(model: str, trail: Trail, kept: Iterable[Head], keys: seals.Trust
         named = f"the head {head.digest[:12]}… kept {head.where}"
         if head.seal and not seals.holds(model, head.position or 0, head.digest, head.seal, keys):
             return f"{named} is forged: no trusted key signed it"
-        return f"{named} is not in the chain: rows up to it were removed, or written anew"
+        return f"{named} is not in the chain: rows up to it were removed, or written again"
     return None
 
 
@@ -127,17 +127,17 @@ def of_promotions(model: str, ledger: Ledger) -> dict[int, tuple[int, str]]:
     return found
 
 
-def keep(model: str, ledger: Ledger, *, anew: bool = False) -> None:
-    """Keep the newest head in the store; an older one than is there changes nothing.
+def keep(model: str, ledger: Ledger, *, replace: bool = False) -> None:
+    """Keep the newest head in the store; an older one does not replace it unless `replace`.
 
-    A store that cannot be written to is named in the log: what was recorded stands without it.
+    A store that cannot be written to is named in the log: the ledger is complete without it.
     """
 
     link, made = ledger.head(model) or (None, None)
     if link is None or made is None:
         return
     there = in_store(model)
-    if there is None or anew or (there.position or 0) < link.position:
+    if there is None or replace or (there.position or 0) < link.position:
         try:
             store.write(_path(model), head_to_json(model, link, made))
         except Unusable as error:

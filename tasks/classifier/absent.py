@@ -1,4 +1,4 @@
-"""Classes of the spec that a retrain has no rows of, or few: how they are answered, what is said.
+"""Classes with few rows or none in a retrain: what the model answers, and what people are told.
 
 Pure.
 """
@@ -21,13 +21,13 @@ _SHOWN = 6  # classes in a sentence
 
 
 def widen(fitted: Any, classes: int) -> Any:
-    """Give a fitted pipeline a decision value for each class, also where it was fit on fewer.
+    """Give a fitted pipeline a decision value for each class, even if it was fit on fewer.
 
-    A class without rows is decided for nowhere: its value is the mean of the others' less 1, which
-    is at least 1 below the best of them whatever the row. So no decision changes, nor the loss of
-    any row of the other classes; a row of the class itself counts as wrong by about as much as
-    other mistakes do. Of two that were fit out of more, the values are -f and f, which is what one
-    against the rest makes of them.
+    The model never decides for a class without rows: its value is the mean of the others' minus 1,
+    which is at least 1 below the best of them on every row. So no decision changes, nor the loss of
+    any row of the other classes. A row of the class itself counts as wrong by about as much as
+    other mistakes do. If two of more classes were fit, their values are -f and f, as one against
+    the rest would make them.
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ def every_class(weights: Floats, intercepts: Floats) -> tuple[Floats, Floats]:
 
 
 def place(model: Any, weights: Floats, intercepts: Floats, there: Ints, classes: int) -> None:
-    """Make a linear model one of so many classes, which learnt those at the places `there`."""
+    """Extend a linear model to this number of classes; it learnt those at the places `there`."""
     model.coef_ = np.tile(weights.mean(axis=0), (classes, 1))
     model.intercept_ = np.full(classes, intercepts.mean() - 1)
     model.coef_[there], model.intercept_[there] = weights, intercepts
@@ -63,7 +63,7 @@ def learnt_classes(model: Any) -> Ints:
 
 
 def warnings(spec: ModelSpec, label: Ints, cut: Cut, known: Ints | None = None) -> list[str]:
-    """Return what a candidate of these rows cannot promise of which classes, a sentence for each.
+    """Return what a candidate of these rows cannot promise, with one sentence for each class.
 
     Parameters
     ----------

@@ -9,7 +9,7 @@ from tasks.arrays import Floats, Ints
 
 
 class Calibrator(Protocol):
-    """Learns probabilities of decision values, and tells of what it learnt.
+    """Learns probabilities from decision values, and describes what it learnt.
 
     What is learnt is a list of fitted objects with a `predict`, which scikit-learn's
     `CalibratedClassifierCV` calls. They go into the model's file, so they are of types that
@@ -29,7 +29,7 @@ class Calibrator(Protocol):
         """Rows of the calibration slice below which it is refused."""
 
     def learn(self, decision: Floats, label: Ints, learnt: Ints, answered: Ints, /) -> list[Any]:
-        """Return what is learnt: of each column of decision values one, or one of them all.
+        """Return the learnt functions: one for each column of decision values, or one for all.
 
         Parameters
         ----------

@@ -1,4 +1,4 @@
-"""Numbers far outside of what a fit saw: in how many rows a model caps them, and how that is said.
+"""Numbers far outside the range of a fit: how many rows a model caps, and a sentence about them.
 
 One value of a feature that was nearly constant in the fit may lie hundreds of its deviations away,
 and decide a row, or a mean, alone. Of any distribution at most 1 % lies beyond 10 (Chebyshev).
@@ -39,7 +39,7 @@ def beyond(model: Any, rows: Rows) -> dict[str, int]:
 
 
 def sentence(found: Mapping[str, float], rows: int) -> str:
-    """Return what `beyond` found of so many rows, the most first; empty where nothing was."""
+    """Return what `beyond` found in these rows, as a sentence, the most first; empty if nothing."""
     if not found:
         return ""
     most = sorted(found.items(), key=lambda item: -item[1])

@@ -49,7 +49,7 @@ def encoder(spec: ModelSpec) -> Any:
 
 
 def _scaled(cap: float | None) -> Any:
-    """Return what scales numbers to unit variance, and caps them at so many deviations."""
+    """Return a step that scales numbers to unit variance and caps them at `cap` deviations."""
     from sklearn.pipeline import Pipeline
     from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
@@ -61,14 +61,14 @@ def _scaled(cap: float | None) -> Any:
 
 
 def scaler_of(numeric: Any) -> tuple[Any, float | None]:
-    """Return the StandardScaler of an encoder's numeric step, and where it caps, if it does."""
+    """Return the StandardScaler of an encoder's numeric step, and its cap, if there is one."""
     if not hasattr(numeric, "steps"):  # nothing is capped, as in models from before there was a cap
         return numeric, None
     return numeric[0], float(numeric[1].kw_args["a_max"])
 
 
 def mute(spec: ModelSpec, frame: pd.DataFrame) -> str | None:
-    """Return a sentence on the first column that nothing can be learnt of, None if there is none.
+    """Return a sentence on the first column from which nothing can be learnt, or None.
 
     That is a text without words, or a category or text of rare values only.
     """

@@ -47,7 +47,7 @@ def slope(learnt: Any) -> float:
 
 
 def sigmoid(learnt: Any) -> None:
-    """Return None: it is none."""
+    """Return None: an isotonic function is no sigmoid."""
     return None
 
 

@@ -101,7 +101,7 @@ def _capped(column: Floats, low: float, high: float) -> Floats:
         return column
     capped = np.clip(column, low, high)
     if not np.isfinite([column.min(), column.max()]).all():
-        # What is infinite is no number to cap: it is refused, here as where MLflow serves.
+        # An infinite value is not capped but refused, here and where MLflow serves.
         endless = np.isinf(column)
         capped[endless] = column[endless]
     return capped

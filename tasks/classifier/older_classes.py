@@ -1,4 +1,4 @@
-"""A model from before the spec named some class: what it answers under the spec of now. Pure."""
+"""A model from before the spec named some class: its answers under today's spec. Pure."""
 
 from __future__ import annotations
 

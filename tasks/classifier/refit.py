@@ -1,6 +1,6 @@
-"""An accepted candidate fit anew on all rows that it was made of: `training.refit`.
+"""An accepted candidate, fit again on all rows that it was made of: `training.refit`.
 
-What is registered is then a twin of what was judged: the same pipeline, which has also learnt from
+The registered model is then a twin of the judged one: the same pipeline, which has also learnt from
 the rows that calibrated and judged.
 """
 
@@ -22,7 +22,7 @@ _WAY_OUT = "propose again with newer rows, or set training.refit: never"
 
 @dataclass(frozen=True, kw_only=True)
 class Refit:
-    """Of how many rows the registered model is, and of how many its twin that was judged."""
+    """On how many rows the registered model was fit, and on how many its judged twin."""
 
     rows: int
     judged_fit: int
@@ -36,7 +36,7 @@ class Refit:
 
     def __str__(self) -> str:
         return (
-            f"refit on all {self.rows:,} rows after the gates: what was judged is its twin of "
+            f"refit on all {self.rows:,} rows after the gates, which judged its twin, fit on "
             f"{self.judged_fit:,} rows"
         )
 
@@ -74,7 +74,7 @@ def refit(spec: ModelSpec, judged: Any, rows: TrainingRows, cut: Cut) -> Any:
 
 
 def refit_of(spec: ModelSpec, cut: Cut) -> Refit | None:
-    """Return of how many rows the refit and its judged twin are; None if nothing is refit."""
+    """Return on how many rows the refit and its judged twin are fit; None without a refit."""
     if spec.training.refit == "never":
         return None
     return Refit(rows=cut.judge.stop - cut.fit.start, judged_fit=cut.fit.stop - cut.fit.start)

@@ -130,7 +130,7 @@ class Learning:
     since: int
 
     def cut(self, rows: int) -> Cut:
-        """Return its slices of so many rows."""
+        """Return its slices of this number of rows."""
         return Cut(
             slice(self.fit, self.calibrate),
             slice(self.calibrate, self.judge),

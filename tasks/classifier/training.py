@@ -91,7 +91,7 @@ def need_enough_to_calibrate(spec: ModelSpec, label: Ints) -> None:
 
 
 def pipeline(spec: ModelSpec, rows: int) -> Pipeline:
-    """Return the unfitted pipeline that the spec describes, for so many rows."""
+    """Return the unfitted pipeline that the spec describes, for this number of rows."""
     from sklearn.linear_model import SGDClassifier
     from sklearn.pipeline import Pipeline
     from sklearn.svm import LinearSVC

@@ -23,27 +23,30 @@ def audit(
     ] = False,
     head: Annotated[
         list[str] | None,
-        typer.Option(help="digest, or file of --save, that was kept; verify that it still stands"),
+        typer.Option(
+            help="a head that was kept, as a digest or a file of --save; verify that it "
+            "is still in the chain"
+        ),
     ] = None,
     save: Annotated[
-        Path | None, typer.Option(help="write the signed head to this file, to keep elsewhere")
+        Path | None, typer.Option(help="write the signed head to this file; keep it elsewhere")
     ] = None,
     adopt: Annotated[
         bool,
         typer.Option("--adopt", help="vouch for all rows so far, signed or not; recorded"),
     ] = False,
     by: Annotated[str | None, typer.Option(help="with --adopt: who vouches")] = None,
-    reason: Annotated[str | None, typer.Option(help="with --adopt: why; recorded")] = None,
+    reason: Annotated[str | None, typer.Option(help="with --adopt: the reason; recorded")] = None,
     each_window: Annotated[
-        bool, typer.Option("--observations", help="show each observation, not their counts")
+        bool, typer.Option("--observations", help="show each observation, instead of counts")
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="print JSON instead of a table")] = False,
     wide: Wide = False,
 ) -> None:
-    """Show who decided what about a model, when and on which evidence; verify that it still is so.
+    """Show who decided what about a model, when and on which evidence; verify the record.
 
-    Ends with exit code 1 and names the row where the ledger is not as it was recorded, or not by
-    who might.
+    Exit code 1: the ledger is not as it was recorded, or somebody wrote a row without the right to
+    it. The last line then names the row.
     """
     from tasks.audit import adoption, findings, heads
     from tasks.audit import events as trails

@@ -24,7 +24,7 @@ def check(
 ) -> None:
     """Check model specs; name each mistake's YAML path, value, reason and remedy.
 
-    With `--users` also whether each approver is a user of Airflow.
+    With `--users`, check also that each approver is a user of Airflow.
     """
     from tasks.promotion import answers
     from tasks.validation.expectations import check_expectations
@@ -58,4 +58,7 @@ def _users(printed: str) -> dict[str, str]:
         listed = json.loads(bracket + rest)
         return {str(user["id"]): str(user["username"]) for user in listed}
     except (ValueError, LookupError, TypeError):
-        fail("--users: this is not what `airflow users list --output json` prints")
+        fail(
+            "--users: the file does not hold what `airflow users list --output json` prints; run "
+            "that and pass its output"
+        )

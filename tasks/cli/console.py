@@ -21,7 +21,7 @@ from tasks.spec.part import SpecError
 out = Console(soft_wrap=True, highlight=False)
 err = Console(stderr=True, soft_wrap=True, highlight=False)
 Model = Annotated[str, typer.Argument(help="name of a model in the models folder")]
-Wide = Annotated[bool, typer.Option("--wide", help="all columns, each row on one line")]
+Wide = Annotated[bool, typer.Option("--wide", help="show all columns, each row on one line")]
 STYLES = {"steady": "green", "drifting": "red", "insufficient": "yellow"}  # of verdicts
 _ENDLESS = 1_000_000  # columns
 

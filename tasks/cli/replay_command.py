@@ -1,4 +1,4 @@
-"""The command `python -m tasks replay`: what it is asked, read, played and told."""
+"""The command `python -m tasks replay`: its options, and how they become a play."""
 
 from __future__ import annotations
 
@@ -35,14 +35,19 @@ def replay(
     since: Annotated[
         datetime | None, typer.Option("--from", help="play windows from here on (event time)")
     ] = None,
-    until: Annotated[datetime | None, typer.Option("--to", help="… and up to here")] = None,
+    until: Annotated[
+        datetime | None, typer.Option("--to", help="play windows up to here (event time)")
+    ] = None,
     sets: Annotated[
         list[str] | None,
         typer.Option("--set", help="change a setting: latch.open.breaches=3 (repeatable)"),
     ] = None,
     sweeps: Annotated[
         list[str] | None,
-        typer.Option("--sweep", help="try several: drift.ks.effect=0.1,0.2 (repeatable: all)"),
+        typer.Option(
+            "--sweep",
+            help="try several values: drift.ks.effect=0.1,0.2 (repeatable: all combinations)",
+        ),
     ] = None,
     every: Annotated[
         list[int] | None,
@@ -54,12 +59,12 @@ def replay(
     ] = None,
     first: Annotated[
         str | None,
-        typer.Option(help="event time of the first champion's rows (default: training.window)"),
+        typer.Option(help="event time that trains the first champion (default: training.window)"),
     ] = None,
     oracle: Annotated[
         int,
         typer.Option(
-            min=0, max=50, help="compare with the best up to so many retrains in hindsight"
+            min=0, max=50, help="compare with the best 1 … N retrains in hindsight; 0: leave out"
         ),
     ] = 8,
     data: Annotated[
@@ -67,16 +72,20 @@ def replay(
     ] = None,
     time: Annotated[str | None, typer.Option(help="with --data: column of the event time")] = None,
     label: Annotated[str | None, typer.Option(help="with --data: column of the class")] = None,
-    window: Annotated[str | None, typer.Option(help="with --data: length, such as 7d")] = None,
+    window: Annotated[
+        str | None, typer.Option(help="with --data: length of a window, such as 7d")
+    ] = None,
     ignore: Annotated[
-        list[str] | None, typer.Option(help="with --data: a column that is no feature")
+        list[str] | None, typer.Option(help="with --data: a column to leave out (repeatable)")
     ] = None,
     kinds: Annotated[
         list[str] | None,
-        typer.Option("--as", help="with --data: what a column is: zip=categorical (repeatable)"),
+        typer.Option(
+            "--as", help="with --data: kind of a column, such as zip=categorical (repeatable)"
+        ),
     ] = None,
     show_spec: Annotated[
-        bool, typer.Option("--show-spec", help="print the spec as YAML, and play nothing")
+        bool, typer.Option("--show-spec", help="print the spec as YAML and stop")
     ] = False,
     as_json: Annotated[
         str | None, typer.Option("--json", help="write all figures to this file; - is stdout")
@@ -86,9 +95,10 @@ def replay(
     ] = None,
     wide: Wide = False,
 ) -> None:
-    """Put a policy on trial: play a spec over its history, against other ways to retrain.
+    """Put a policy on trial: play a spec over its history, and compare other ways to retrain.
 
-    Nothing is written but the files you name; approvals are taken as given. Try it on any file:
+    Only the files that you name are written. Every question is answered with yes. Try it on any
+    file:
 
     python -m tasks replay --data FILE --time COLUMN --label COLUMN --window 7d
     """
@@ -174,7 +184,7 @@ def _swept(raw: dict[str, Any], point: dict[str, Any]) -> ModelSpec:
 
 @dataclass(frozen=True)
 class _Wanted:
-    """What is played, on which part of its history, and against whom."""
+    """What is played, on which part of its history, and beside which other policies."""
 
     spec: ModelSpec
     since: datetime | None

@@ -17,7 +17,7 @@ def reproduce(
 ) -> None:
     """Train a version again from its lineage and compare coefficients and probabilities.
 
-    Exit code 0: the same. 1: not the same. 2: cannot be told, as data or spec changed.
+    Exit code 0: the same. 1: not the same. 2: nothing was compared, and the message says why.
     """
     from tasks.flows.reproduce import reproduce as again
 

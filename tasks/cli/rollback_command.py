@@ -15,21 +15,21 @@ from tasks.errors import GatelatchError
 
 def rollback(
     model: Model,
-    reason: Annotated[str, typer.Option(help="recorded in the ledger")],
+    reason: Annotated[str, typer.Option(help="why; recorded in the ledger")],
     version: Annotated[
         int | None,
         typer.Option(
-            min=1, max=INTEGER, help="version to go back to; left out: the champion before"
+            min=1, max=INTEGER, help="version to go back to; left out: the champion before this one"
         ),
     ] = None,
     by: Annotated[
-        str | None, typer.Option(help="who decides it; left out: the user of this terminal")
+        str | None, typer.Option(help="who decides; left out: the user of this terminal")
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="do not ask for confirmation")] = False,
 ) -> None:
-    """Make an earlier champion champion again, after its model was verified; the latch then rests.
+    """Go back to an earlier champion, after its model was verified; the latch then rests.
 
-    Exit code 0: it is champion. 1: nothing was changed, and the message says why.
+    Exit code 0: the version is champion. 1: nothing was changed, and the message says why.
     """
     from tasks.flows.rollback import RollbackError, by_hand, promote_back, target
 

@@ -80,7 +80,7 @@ def _windows(rows: list[dict[str, Any]], wide: bool) -> Fitted:
 
 
 def _short(row: dict[str, Any]) -> str:
-    """Return what is farthest above its limit; nothing of a steady window."""
+    """Return the statistic farthest above its limit; nothing for a steady window."""
     if row["verdict"] == "steady":
         return ""
     above = [s for s in row.get("statistics", ()) if s["pressure"] > 1 and not s["blind"]]

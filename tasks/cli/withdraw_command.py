@@ -13,8 +13,8 @@ from tasks.errors import GatelatchError
 
 def withdraw(
     model: Model,
-    proposal: Annotated[str, typer.Argument(help="as `status` names it")],
-    reason: Annotated[str, typer.Option(help="recorded in the ledger")],
+    proposal: Annotated[str, typer.Argument(help="name of the proposal, as `status` shows it")],
+    reason: Annotated[str, typer.Option(help="why; recorded in the ledger")],
     by: Annotated[str, typer.Option(help="who withdraws it")],
 ) -> None:
     """End a live proposal whose run will not finish; the latch then rests."""

@@ -45,7 +45,7 @@ class Strangers:
 
     @property
     def told(self) -> str:
-        """Return what they are, by name where several rows share it, and what to do."""
+        """Return the unknown labels, by name if several rows share one, and what to do."""
         common = (self.texts or Counter()).most_common(_SHOWN)
         named = [(text, rows) for text, rows in common if rows >= _SHARED]
         parts = [f"label {_short(text)!r} in {rows:,} rows" for text, rows in named]

@@ -1,4 +1,4 @@
-"""Read a CSV file: all of it as text, each column then as what the spec says it is."""
+"""Read a CSV file: first all of it as text, then each column as the spec says."""
 
 from __future__ import annotations
 

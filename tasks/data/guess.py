@@ -71,10 +71,10 @@ def _of_numbers(name: str, values: pa.ChunkedArray) -> Guess:
     if t.is_boolean(values.type):
         return Guess(name, "numeric", "booleans, as 0 and 1")
     if t.is_integer(values.type) and _rises(values):
-        return Guess(name, "left out", "whole numbers that rise from row to row, as keys do")
+        return Guess(name, "left out", "whole numbers that rise from row to row, like a key")
     told = "numbers"
     if t.is_integer(values.type) and values.null_count == 0 and _distinct(values) == len(values):
-        told = "whole numbers, another one in each row; if it is a key, leave it out"
+        told = "whole numbers, different in each row; if this is a key, leave it out"
     return Guess(name, "numeric", told + _missing(values))
 
 
@@ -96,28 +96,32 @@ def _of_texts(name: str, values: pa.ChunkedArray, written: bool) -> Guess:
     if found := _useless(name, values):
         return found
     if _is_time(distinct):
-        return Guess(name, "left out", "times or dates; a feature is made of how long ago they are")
+        return Guess(
+            name, "left out", "times or dates; make a number of them, such as the days since"
+        )
     told = f"texts of {len(distinct):,} values"
     few = len(distinct) <= FEW_VALUES
     like_numbers = numbers + _share(said, _GROUPED)
     if codes and numbers == 1:
         told += "; digits with leading zeros, which numbers would lose"
     elif like_numbers >= _LIKE_NUMBERS:
-        told += f", {100 * like_numbers:.0f} % of them like numbers; write them as plain numbers"
+        told += (
+            f", {100 * like_numbers:.0f} % of them look like numbers; write them as plain numbers"
+        )
         if not few:  # as words they would only mislead
             return Guess(name, "left out", f"{told}, without separators or signs for a missing one")
     spaced = _share(said, r"\S\s+\S")
     if few or (spaced == 0 and 2 * len(distinct) <= len(said)):
         return Guess(name, "categorical", told + _missing(values))
     if len(distinct) > _UNIQUE * len(said) and spaced < 0.5:
-        return Guess(name, "left out", "one word, another in nearly every row, as keys do")
+        return Guess(name, "left out", "one word, different in nearly every row, like a key")
     return Guess(name, "text", told + _missing(values))
 
 
 def _of_written_numbers(
     name: str, values: pa.ChunkedArray, said: pa.ChunkedArray, share: float
 ) -> Guess:
-    """Judge a CSV's column of which nearly every text is a number, as a column of numbers."""
+    """Judge a CSV's column whose texts are nearly all numbers, as a column of numbers."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -160,7 +164,7 @@ def _rises(values: pa.ChunkedArray) -> bool:
     import numpy as np
 
     steps = np.diff(values.drop_null().to_numpy().astype(np.float64))
-    # Nearly all: it may begin anew in each file.
+    # Nearly all steps: numbers may start again in each file.
     return bool(len(steps) > FEW_VALUES and max((steps > 0).mean(), (steps < 0).mean()) > _RISING)
 
 

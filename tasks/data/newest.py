@@ -61,7 +61,7 @@ def _spans(spec: ModelSpec, before: datetime) -> Iterator[Window]:
 
 
 def _days(path: str) -> list[date]:
-    """Return the days of which a dated path has a file, newest first."""
+    """Return the days for which a dated path has a file, newest first."""
     import fsspec
 
     fs, pattern = fsspec.core.url_to_fs(path.replace("{date}", "*"))

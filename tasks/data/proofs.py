@@ -1,4 +1,4 @@
-"""What aggregates of a column prove of all its rows, so that none need be judged by itself."""
+"""What aggregates of a column prove about all its rows, so that no row is judged alone."""
 
 from __future__ import annotations
 

@@ -72,7 +72,7 @@ def _patterns(
 class SourcePart:
     """Some of a window's rows: the types of the wanted columns, and what reads those of its rows.
 
-    A table, of which there is one part, tells its types with its rows.
+    A table is a single part, and tells its types with its rows.
     """
 
     schema: pa.Schema | None
@@ -98,7 +98,7 @@ class Parquet:
     _fragment: ds.ParquetFileFragment
 
     def groups(self, test: pc.Expression | None) -> list[int]:
-        """Return the row groups of which statistics do not say that no row passes a test."""
+        """Return the row groups that may hold a row that passes a test, by their statistics."""
         parts = self._fragment.split_by_row_group(test)
         return [group.id for part in parts for group in part.row_groups]
 

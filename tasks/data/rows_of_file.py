@@ -63,7 +63,7 @@ class FileOfWindow:
         return instants(column, zone_of(self.spec))
 
     def no_zone(self) -> SourceError:
-        """Return the error of times of which nothing says what zone they are in."""
+        """Return the error about times without a known zone."""
         return SourceError(no_zone(self.spec, self.name))
 
     def unreadable(self, kind: str, error: Exception) -> SourceError:
@@ -72,7 +72,7 @@ class FileOfWindow:
 
 
 def no_zone(spec: ModelSpec, where: str) -> str:
-    """Return the sentence on times of which nothing says what zone they are in."""
+    """Return the sentence about times without a known zone."""
     return (
         f"{where}: times in {spec.source.time!r} (source.time) have no zone, and days begin in "
         f"{spec.window.timezone} (window.timezone); say which zone these times are in: set "

@@ -25,7 +25,7 @@ class NoZone(Final):
 def zone_of(spec: ModelSpec) -> str | None:
     """Return the zone of times that have none; None if the spec leaves it open.
 
-    Where days begin in UTC, such a time is taken as UTC. Elsewhere it might be either.
+    If days begin in UTC, a time without a zone is UTC. Elsewhere it might be either.
     """
     days = "UTC" if spec.window.timezone in ("UTC", "Etc/UTC") else None
     return spec.source.timezone or days

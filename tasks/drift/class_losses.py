@@ -22,16 +22,16 @@ ClassPair = tuple[Losses, Losses]
 
 @dataclass(frozen=True)
 class Classes:
-    """The classes of a window and of what it is held against, by what can be said of them.
+    """The classes of a window and its reference, by what can be said about them.
 
     Parameters
     ----------
     both
         Losses here and there of each class that has labels on both sides.
     absent
-        Classes of which the window's labels should hold ten rows, and hold none.
+        Classes that should have ten labelled rows in the window, and have none.
     new
-        Classes with ten rows here, of which the reference should hold as many, and does not.
+        Classes with ten rows here, but fewer than ten in the reference.
     unmatched
         Losses here of all classes that the reference has no row of, however few they are here.
     """

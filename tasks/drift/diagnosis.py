@@ -115,7 +115,7 @@ def _margins(window: Summary, reference: Summary) -> Iterator[Diagnosis]:
 
 
 def _outliers(window: Summary, reference: Summary, judgement: Judgement) -> Iterator[Diagnosis]:
-    """Yield a Wasserstein breach of which few scores, beyond all of the reference's, make most."""
+    """Yield a Wasserstein breach that few scores, beyond all of the reference's, mostly make."""
     distance = next((s for s in judgement.statistics if s.name == "wasserstein"), None)
     if distance is None or distance.pressure <= 1:
         return

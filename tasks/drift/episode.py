@@ -59,7 +59,7 @@ class Episode:
 
 
 def breach_of(episode: str | None) -> datetime | None:
-    """Return the start of an episode's first breaching window; None of what is no episode."""
+    """Return the start of an episode's first breaching window; None if the name is no episode's."""
     found = Episode.parse(episode)
     return None if found is None else found.since
 

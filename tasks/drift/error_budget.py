@@ -39,7 +39,7 @@ class MetricSeen:
 
     @property
     def excess(self) -> float | None:
-        """Return what is above the reference, none below zero; None where nothing is known."""
+        """Return the excess above the reference, at least zero; None if it is not known."""
         if self.value is None or self.reference is None:
             return None
         return max(self.value - self.reference, 0.0)

@@ -31,7 +31,7 @@ class Change:
 
 @dataclass(frozen=True, kw_only=True)
 class Explanation:
-    """Why a window's margins are what they are; None is what could not be told.
+    """Why a window's margins are what they are; None where it is not known.
 
     `moved`: the change of the mean margin without labels, and by which features, the largest ones
     and the rest; `moved_by_class` likewise of the labelled margins. `features`: those whose mean or

@@ -93,7 +93,7 @@ class Bins:
 
     @cached_property
     def lefts(self) -> Floats:
-        """Return where each bin begins, as a position; of the lowest, where it ends."""
+        """Return the position where each bin begins; for the lowest bin, where it ends."""
         first = np.concatenate([self._edges[:1], self._edges])
         with np.errstate(over="ignore"):
             return np.rint(np.clip((first - self.centre) * (1 / self.unit), -_MOST, _MOST))

@@ -17,7 +17,7 @@ from tasks.spec.windows import Window
 State = Literal["closed", "open", "resting"]
 LatchKind = Literal["retrain", "recalibrate"]
 _DOUBLINGS = 6  # of a rest, at the most
-MOST_IN_A_ROW = 4  # proposals of an episode that just end, before nobody is asked by itself
+MOST_IN_A_ROW = 4  # ended proposals of an episode in a row; then nobody is asked automatically
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class LatchHistory:
 
 
 def windows_to_wait(ends: int) -> int | None:
-    """Return after how many windows an episode is asked about again; None: no more by itself.
+    """Return after how many windows an episode is asked about again; None: not automatically.
 
     `ends` counts its newest proposals in a row that nobody refused and that ended all the same.
 

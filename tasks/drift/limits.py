@@ -60,9 +60,9 @@ def _openings(
 ) -> float:
     """Return the expected openings per window of windows that are independent given the reference.
 
-    The reference's error is normal, and the standard error's own error is that of a variance with
-    so many degrees of freedom (chi-squared): both are the same for all windows, so the rate is
-    averaged over them and not the breach probability.
+    The reference's error is normal. The standard error's own error is that of a variance with
+    these degrees of freedom (chi-squared). Both are the same for all windows. So the rate is
+    averaged over them, not the breach probability.
     """
     errors, weights, scales, shares = _nodes(degrees)
     limit = critical * scales[:, None]

@@ -1,9 +1,9 @@
 """Whether a champion's probabilities still hold: statistics, limits and verdict. Pure.
 
-The two statistics are the directions in which a sigmoid can be learnt anew: its intercept (`bias`)
+The two statistics are the directions in which a sigmoid can be corrected: its intercept (`bias`)
 and its slope (`overconfidence`). Both are means over rows, so their noise follows from the blocks
-of the reference as that of a loss does, and neither is larger than the calibration error. Of more
-than two classes each that has the rows has a bias of its own.
+of the reference, as that of a loss does. Neither is larger than the calibration error. With more
+than two classes, each class with enough rows has a bias of its own.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class HeldProbabilities:
     table: Mapping[str, Any] | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """Return it ready for JSON, without what is not known."""
+        """Return the values ready for JSON, without those that are not known."""
         known = {f.name: getattr(self, f.name) for f in fields(self)}
         kept = {n: value for n, value in known.items() if value is not None or n == "pressure"}
         return {**kept, "statistics": list(self.statistics)}

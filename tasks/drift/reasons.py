@@ -35,7 +35,7 @@ def _but(breaching: Sequence[Statistic]) -> str:
 
 
 def of_classes(classes: Classes) -> Iterator[str]:
-    """Yield what is not said on classes, and why."""
+    """Yield the classes that are not judged, and why."""
     if classes.absent:
         yield f"no label is {listed(classes.absent, 'or')}, of which nothing is said"
     if classes.new:

@@ -103,7 +103,7 @@ class ReliabilityTable:
             return other.classes
         if not other.rows.any():
             return self.classes
-        # Sums over some of the rows are none over all: what one side does not know is not known.
+        # A class that one side does not know is left out: sums must be over all rows.
         both = (name for name in self.classes if name in other.classes)
         return {name: self.classes[name].merge(other.classes[name]) for name in both}
 

@@ -105,7 +105,7 @@ class StatisticKind:
         Which part of the budget it has a share of: that of the losses, which the classes' share as
         one, or the rest. Of `constant` none: a healthy model is far from a constant's loss.
     alone
-        Whether it is drift by itself, though scores hold still.
+        Whether it is drift alone, even if the scores hold still.
     words
         Its name as people read it, if that is not the one in the ledger.
     measure
@@ -189,7 +189,7 @@ class Chance:
         return self.critical_at(self.shares.rest, self.own(n), m, sides=2)
 
     def critical_rise(self, n: float, m: float) -> float:
-        """Return that of a loss, of which only a rise counts."""
+        """Return the statistic of a loss; only a rise counts."""
         return self.critical_at(self.shares.loss, self.own(n), m, sides=1)
 
     def critical_at(self, share: float, own: float, m: float, sides: int) -> float:

@@ -73,7 +73,9 @@ def judge_margins(
     """
     accepted, least = reference.summary, spec.window.min_rows
     if window.grid != accepted.grid:
-        raise ValueError("window and reference are summarised on different grids; measure it anew")
+        raise ValueError(
+            "window and reference are summarised on different grids; measure the window again"
+        )
     if window.rows < least:
         return insufficient(f"{window.rows} rows, fewer than window.min_rows = {least}")
     if accepted.scores.moments.constant:
@@ -157,11 +159,10 @@ def _pressure(found: Sequence[Statistic], labelled: bool, policy: Drift, classes
 def _of_classes(
     found: Sequence[Statistic], overall: Statistic, classes: Classes
 ) -> Iterator[float]:
-    """Yield how far each class's loss is beyond its limit, as far as the others do not win it.
+    """Yield how far each class's loss is beyond its limit, less what other classes win.
 
-    A margin that fell beyond its limit stands for that, where the class's loss rose by its effect.
-    What one class loses and the others win is another threshold, or are other rows under the same
-    rule; no other rule.
+    A margin that fell beyond its limit counts as such a loss, if the loss rose by its effect.
+    If one class loses what the others win, the threshold or the rows changed, but not the rule.
     """
     weight = classes.together[0].weight
     margins = {s.of: s.pressure for s in found if s.name == "class_margin"}

@@ -1,4 +1,4 @@
-"""Put a question to people: write the brief, and record what is asked of whom on which evidence."""
+"""Put a question to people: write the brief, and record who is asked on which evidence."""
 
 from __future__ import annotations
 

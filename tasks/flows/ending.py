@@ -1,4 +1,4 @@
-"""How a proposal ends of which nobody says the end: its run died, was removed, or stands still.
+"""How a proposal ends if no step records its end: its run died, was removed, or stands still.
 
 A step that fails says so itself (`end`); what nobody is left to say, the next run of the monitor
 notices (`notice`). See docs/decisions/020-a-proposal-always-ends.md.

@@ -72,11 +72,12 @@ def measure_again(spec: ModelSpec, window: Window) -> list[Observation]:
 
 
 def overdue(spec: ModelSpec, window: Window) -> list[str]:
-    """Return a sentence on each window that is due in this run and of which no row has a label."""
+    """Return a sentence on each window that is due in this run and has no labelled row."""
     where = spec.label.source or spec.source
     return [
-        f"{seen.window}: label.delay has passed, and {where} has a label of none of its rows; land "
-        "them, or compare the keys there (label.source.key) with those of the rows (source.key)"
+        f"{seen.window}: label.delay has passed, and {where} has no label for any of its rows; "
+        "land the labels, or compare their keys (label.source.key) with those of the rows "
+        "(source.key)"
         for seen in due_again(spec, Ledger.open().observations(spec.model), window)
         if seen.numbers.labelled == 0
     ]

@@ -156,7 +156,7 @@ def action(spec: ModelSpec, span: str = "") -> NextAction | None:
 
 
 def due_after(known: Status, span: str) -> str | None:
-    """Return what is due, once every window of a backfilled range is observed; else None.
+    """Return the run that is due, once every window of a backfilled range is observed; else None.
 
     So the last of its runs asks, whichever that is; should two see the end of it at once, they
     name the same proposal.

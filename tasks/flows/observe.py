@@ -85,7 +85,7 @@ def observation(spec: ModelSpec, window: Window, measured: Measured, ledger: Led
 
 
 def reference_of(spec: ModelSpec, ledger: Ledger, version: int) -> Reference:
-    """Return what windows of a version are held against. Raises SpecError if there is none."""
+    """Return the reference of a version's windows. Raises SpecError if there is none."""
     return _reference(spec, ledger.version(spec.model, version))
 
 

@@ -31,7 +31,7 @@ class CannotReproduce(Final):
 
 @dataclass(frozen=True)
 class Reproduction:
-    """What came of it: the greatest difference of coefficients, and of probabilities' parameters.
+    """The result: the greatest difference of coefficients, and of the calibration's parameters.
 
     `identical` means that the two are the same, byte for byte; `packages` are those that differ.
     """
@@ -64,7 +64,7 @@ def reproduce(spec: ModelSpec, version: int) -> Reproduction:
     if record["spec_digest"] != spec.digest:
         raise CannotReproduce(
             f"{spec.model} version {version} was trained with the spec {record['spec_digest']}, "
-            f"and the spec is {spec.digest} now; check out the file of then"
+            f"but the spec is {spec.digest} now; check out the file as it was then"
         )
     data = record["data"]
     window = Window(datetime.fromisoformat(data["from"]), datetime.fromisoformat(data["until"]))
@@ -72,7 +72,7 @@ def reproduce(spec: ModelSpec, version: int) -> Reproduction:
     if rows.data_digest != data["digest"]:
         raise CannotReproduce(
             f"{spec.model} version {version} was trained on the data {data['digest']} of {window}, "
-            f"and the data there is {rows.data_digest} now"
+            f"but the data is {rows.data_digest} now"
             + (f" ({rows.problem})" if rows.problem else "")
         )
     taught = gather(spec, checked_rows.accepted(spec, window, rows))

@@ -139,7 +139,7 @@ def gate(spec: ModelSpec, proposal: str, run_id: str) -> dict[str, Any]:
 def register(spec: ModelSpec, proposal: str, run_id: str) -> dict[str, Any]:
     """Register the gated candidate and append it, with its reference, to the ledger; once.
 
-    It is fit anew on all its rows before, if the spec says so; see `refit`.
+    If the spec says so, it is first fit again on all its rows; see `refit`.
     """
 
     ledger = Ledger.open()
@@ -221,7 +221,7 @@ def _candidate(spec: ModelSpec, asked: Proposal, run_id: str, taken: set[int]) -
 
 
 def _accepted(spec: ModelSpec, asked: Proposal, run_id: str) -> Any:
-    """Return what is registered of a run whose gates passed: what was judged, or its refit twin."""
+    """Return the model to register from a run that passed: the judged one, or its refit twin."""
 
     never = spec.training.refit == "never"
     learning = None if never else handover.LEARNING.get(run_id)

@@ -166,7 +166,7 @@ def by_hand(
             )
         )
     if row is None or (row.proposer, row.kind) != (by, KIND):
-        raise RollbackError(f"{proposal} is the name of another proposal; take one of your own")
+        raise RollbackError(f"{proposal} is the name of another proposal; choose a new name")
     if decisions.decided(ledger, spec, proposal, ROLLBACK_STEP) is None:
         shown, since = evidence.of_proposal(spec, row), row.trained_until
         ledger.decide(

@@ -73,7 +73,7 @@ class Heard:
 
 @contextmanager
 def trainable() -> Iterator[None]:
-    """Raise TrainingError where a model's decision values are none that a summary can take."""
+    """Raise TrainingError if a summary cannot take a model's decision values."""
     try:
         yield
     except NotFinite as error:

@@ -77,7 +77,7 @@ def ranking_kept(
 
 @dataclass(frozen=True)
 class _Found:
-    """Whether there is a defect, for each class (of two classes once), and a figure of it."""
+    """Whether each class has a defect (with two classes: one answer), and a figure for it."""
 
     wrong: Sequence[bool]
     figure: float

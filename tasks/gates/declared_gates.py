@@ -187,7 +187,7 @@ def _of_recall(
 
 
 def _needed(gap: float, best: float, worst: float, bound: float, rows: int) -> str:
-    """Return what it would take for a gap, where less is better, to be shown to be below a bound.
+    """Return what it would take to show that a gap is below a bound, if less is better.
 
     An interval is as wide as 1/√rows, so of k times the rows its end lies √k times nearer the gap.
     """

@@ -50,7 +50,7 @@ class GateResult:
         return self.slice is not None and self.name not in BY_CLASS
 
     def to_json(self) -> dict[str, Any]:
-        """Return it as it is kept and shown."""
+        """Return the result as it is kept and shown."""
         return {**asdict(self), "passed": self.passed}
 
     @classmethod
@@ -69,7 +69,7 @@ def verdict(ok: bool) -> GateVerdict:
 
 
 def guarded(name: str, compute: Callable[[], Iterable[GateResult]]) -> list[GateResult]:
-    """Return what is computed; a failure of that name where it cannot be, or is no number."""
+    """Return the computed results, or one failed gate of that name if they cannot be computed."""
     try:
         results = list(compute())
     except NotComputable as error:

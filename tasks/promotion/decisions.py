@@ -1,4 +1,4 @@
-"""Who decides: whom a question goes to, and the recorded answers.
+"""Who decides: the people who are asked, and the recorded answers.
 
 Every later step looks the decision up in the ledger before it acts.
 """
@@ -27,7 +27,7 @@ def whom_to_ask(spec: ModelSpec, proposal: Proposal) -> None:
 def question(
     spec: ModelSpec, proposal: str, step: str
 ) -> tuple[Decision | None, list[tuple[str, str]]]:
-    """Return the decision on a step, if there is one, and else whom to ask: (user id, name) each.
+    """Return the decision on a step, if there is one; else who is asked: (user id, name) each.
 
     Raises
     ------

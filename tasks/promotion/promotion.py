@@ -49,8 +49,8 @@ def promote(spec: ModelSpec, proposal: str) -> Promotion:
     shown = evidence_of(known, proposal, "promote")
     if approval.evidence != shown:
         raise NotApproved(
-            f"{proposal}: {approval.by} approved evidence {evidence.short(approval.evidence)}, and "
-            f"what is there now is {evidence.short(shown)}; nothing is promoted. Propose again."
+            f"{proposal}: {approval.by} approved evidence {evidence.short(approval.evidence)}, but "
+            f"the evidence is now {evidence.short(shown)}; nothing is promoted. Propose again."
         )
     model_of(spec, ledger, candidate.version)  # the files, too, are those that were approved
     since = known.effective_from(candidate.trained_until)
@@ -164,5 +164,5 @@ def _by_hand(known: status.Status, alias: Alias) -> str | None:
     by_hand = "" if alias.found in {p.version for p in known.promotions} else " by hand"
     return (
         f"{model}: the alias champion was {found} in MLflow{by_hand}; the ledger says version "
-        f"{alias.wanted}, and it is back there"
+        f"{alias.wanted}, so it was put back"
     )

@@ -38,13 +38,13 @@ def propose(
     action: LatchKind = "retrain",
     by_monitor: bool = False,
 ) -> Proposal:
-    """Append the proposal; run again, return the first one unchanged.
+    """Append the proposal, or return the first one unchanged if this runs again.
 
-    What the monitor proposes belongs to the open episode, and takes the spec's rows. Nobody in
-    particular proposed it, or whom the spec names in `approval.proposer`. What a person proposes is
-    about no episode. Names like the monitor's are the monitor's alone.
+    A proposal of the monitor belongs to the open episode and takes the spec's rows. Its proposer is
+    nobody, or the person named in `approval.proposer`. A person's proposal belongs to no episode.
+    Only the monitor may use the monitor's names.
 
-    To recalibrate it takes the newest rows only, see `_unseen`.
+    A recalibration takes the newest rows only, see `_unseen`.
 
     `until` (event time) defaults to the end of the newest observed window, and where nothing was
     observed yet, of the newest complete one that holds a row.
@@ -72,8 +72,8 @@ def propose(
         training_window = until = None
     elif reserved(spec, proposal):
         raise NotApproved(
-            f"{proposal}: names that begin with {spec.model}.v and a number are the monitor's; "
-            "trigger again and leave the run id empty"
+            f"{proposal}: only the monitor may use a name that begins with {spec.model}.v and a "
+            "number; trigger again and leave the run id empty"
         )
     until = _until(known, until, now)
     span = spec.training.window if training_window is None else training_window
@@ -122,8 +122,8 @@ def _until(known: status.Status, until: datetime | None, now: datetime) -> datet
         until = bounds.moment(until, "until")
         if until > now:
             raise NotApproved(
-                f"until {until:%Y-%m-%d %H:%M} UTC lies in the future, where no row is; the newest "
-                f"complete window ends at {newest:%Y-%m-%d %H:%M} UTC"
+                f"until {until:%Y-%m-%d %H:%M} UTC lies in the future, so its rows are not there "
+                f"yet; the newest complete window ends at {newest:%Y-%m-%d %H:%M} UTC"
             )
         return until
     if known.observed_until:
@@ -206,7 +206,7 @@ def still_stands(ledger: Ledger, spec: ModelSpec, proposal: str, again: str = ""
         if refused and decision.step != again:
             said = f"{decision.step} was {decision.answer} by {decision.by}"
             why = f" ({decision.comment})" if decision.comment else ""
-            raise NotApproved(f"{proposal}: {said}{why}; nothing more comes of it")
+            raise NotApproved(f"{proposal}: {said}{why}, so it cannot go on; propose again")
     asked = proposal_named(ledger, spec, proposal)
     if asked.spec_digest != spec.digest:
         raise NotApproved(

@@ -1,6 +1,6 @@
-"""What is put to whom, on which evidence: recorded before anybody can answer.
+"""Who is asked what, on which evidence: recorded before anybody can answer.
 
-So that a yes can be held against it later, by whoever reads the ledger alone.
+So everybody who reads the ledger can check a yes against the question.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from tasks.spec.model import ModelSpec
 
 
 def ask(spec: ModelSpec, ledger: Ledger, proposal: str, step: str) -> Question:
-    """Record whom a step is put to, or that the spec lets it pass; return it with its evidence."""
+    """Record who is asked about a step, or that the spec lets it pass; return the question."""
     asked = next(p for p in ledger.proposals(spec.model) if p.proposal == proposal)
     if getattr(spec.approval, step) == "automatic":
         users = [[POLICY, POLICY]]
@@ -42,7 +42,7 @@ def _candidate(ledger: Ledger, asked: Proposal) -> Candidate:
 def unasked(
     spec: ModelSpec, ledger: Ledger, proposal: str, step: str, shown: str, by: str
 ) -> str | None:
-    """Return why a yes on this evidence is none to what was asked; None if it is one.
+    """Return why a yes on this evidence does not answer the question; None if it does.
 
     What was not asked at all is put down now, which takes a key that may.
     """

@@ -24,8 +24,9 @@ def card(record: Mapping[str, Any], artifact_digest: str) -> str:
             f"owner: {record['owner']}; compared with {rival}.",
             "## Intended use\n\n"
             f"Predicts `{record['label']['column']}` ({_listed(record['label']['classes'])}) from "
-            f"{_features(record['features'])}. A margin classifier: its decision value is watched "
-            "for drift, and its probabilities hold while the calibration error below does.",
+            f"{_features(record['features'])}. It is a margin classifier, and its decision "
+            "value is watched for drift. The calibration error below says how far its "
+            "probabilities can be trusted.",
             "## Training data\n\n"
             + _table(
                 ("rows from", "until", "rows", "accepted", "data digest"),
@@ -43,9 +44,9 @@ def card(record: Mapping[str, Any], artifact_digest: str) -> str:
             "## Metrics on the newest rows\n\n" + _metrics(record["metrics"]),
             *_limits(record["metrics"]),
             "## Gates\n\n" + _table(("gate", "verdict", "why"), map(_gate, record["gates"])),
-            "## Who let it pass\n\n"
-            f"`python -m tasks audit {model}` tells who approved and promoted it, and on which "
-            "evidence; a promotion is in the tags of this version too.",
+            "## Who approved it\n\n"
+            f"`python -m tasks audit {model}` says who approved and promoted it, and on which "
+            "evidence. The tags of this version name a promotion too.",
             f"Artifact digest `{artifact_digest}`. `python -m tasks reproduce {model} VERSION` "
             "trains it again and compares.",
         ]

@@ -58,7 +58,7 @@ def register_version(
     Parameters
     ----------
     taken
-        Versions of other candidates. An MLflow that was emptied counts anew, and passes over them.
+        Versions of other candidates. They are skipped if MLflow was emptied and counts from 1.
     """
     with (
         scratch.folder() as name,
@@ -271,8 +271,8 @@ def _move(client: MlflowClient, model: str, name: str, version: int | None) -> b
 def keep_heads(model: str, heads: Mapping[int, tuple[int, str]]) -> list[int]:
     """Keep the ledger's head at each promotion with the version that it made champion.
 
-    What is there stays, so that whoever owns the ledger alone cannot write it anew unseen. Returns
-    the numbers of the promotions whose head was not there.
+    A head that is there stays, so the ledger's owner alone cannot rewrite the ledger unseen.
+    Returns the numbers of the promotions whose head was missing.
     """
     with asking(f"the heads of {model} cannot be kept") as client:
         found = client.search_model_versions(f"name = '{model}'")

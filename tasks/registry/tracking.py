@@ -28,9 +28,10 @@ if TYPE_CHECKING:
 
 _SECONDS = 5
 _LOGIN = "is the login in MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD the right one?"
-_ANEW = "clear the run's train task, which makes all of it anew"
+_ANEW = "clear the run's train task, which makes all of it again"
 _WAIT = (
-    "start it, or wait until it is back: a step of a DAG is tried again by itself, a command is not"
+    "start it, or wait until it is back: Airflow tries a step of a DAG again, but you must run a "
+    "command again yourself"
 )
 
 
@@ -39,7 +40,7 @@ class RegistryUnreachable(Retryable):
 
 
 class RegistryRefused(Final):
-    """MLflow answers, and what is asked for is not there, or wants another login."""
+    """MLflow answers that it does not hold what was asked for, or refuses the login."""
 
 
 class ModelRefused(RegistryRefused):

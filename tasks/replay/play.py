@@ -283,7 +283,7 @@ class _Run:
             return insufficient(str(error))
 
     def _reigns(self, moment: datetime) -> list[Reign]:
-        """Return the reigns as they stood at a moment: a window whose labels come late is of it."""
+        """Return the reigns as they stood at a moment, which may be that of a late label."""
         *earlier, newest = (r for r in self.reigns if r.since <= moment)
         refused = sum(newest.since < refusal <= moment for refusal in self.refused)
         return [*earlier, replace(newest, refused=refused)]

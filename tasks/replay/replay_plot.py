@@ -103,7 +103,7 @@ def _rivals(report: Report) -> list[tuple[str, str, Policy]]:
 
 
 def _running_median(values: Any, reach: int) -> Any:
-    """Return the median of each value and of so many on either side; a step stays a step."""
+    """Return the median over each value and its neighbours within `reach`; a step stays a step."""
     around = [values[max(i - reach, 0) : i + reach + 1] for i in range(len(values))]
     known = [part[~np.isnan(part)] for part in around]
     return np.array([np.median(part) if len(part) else np.nan for part in known])

@@ -139,7 +139,7 @@ def compare(
     every
         After how many windows the schedules retrain.
     most
-        Up to so many retrains the best ones are sought in hindsight.
+        The best 1 … `most` retrains are sought in hindsight.
     """
     history, first = tried.history, tried.played.first
     windows = len(history.windows) - first

@@ -13,7 +13,7 @@ def publish_brief(
 ) -> dict[str, str]:
     """Keep a brief as a page in the store; return subject, body, address and evidence."""
     subject, body = brief
-    body = f"Evidence `{short(evidence)}`: the answer is valid for exactly this.\n\n{body}"
+    body = f"Evidence `{short(evidence)}`: an answer counts for exactly this evidence.\n\n{body}"
     path = f"{model}/{slug(proposal)}/{kind}.html"
     store.write(f"reports/{path}", as_page(subject, body))
     return {

@@ -55,7 +55,7 @@ def evidence_of_drift(known: Status, proposal: Proposal) -> list[str]:
         *_repairs(numbers.diagnoses or ()),
         f"![Change against its limit, window by window]({REPORTS}/{path})",
         f"`{sparkline([o.pressure for o in windows])}` the last {len(windows)} windows, "
-        "▅ and higher is above the limit",
+        "▅ and higher means above the limit",
         f"Newest window {days_of(newest.window)}, {numbers.accepted} rows: "
         f"{as_text(newest.reason)}.",
         table(head, rows),
@@ -98,7 +98,7 @@ def _repairs(diagnoses: Sequence[Diagnosis]) -> list[str]:
 def _moved(numbers: WindowFigures) -> str:
     moved = numbers.moved
     if moved is None or not _parts(moved):
-        return "Nothing tells which features moved the margins."
+        return "It is not known which features moved the margins."
     told = f"**The mean score moved by {moved.total:+.3f}:** {_parts(moved)}."
     for name, change in (numbers.moved_by_class or {}).items():
         if _parts(change):
@@ -107,9 +107,9 @@ def _moved(numbers: WindowFigures) -> str:
 
 
 def of_capped(found: Mapping[str, float], rows: int) -> list[str]:
-    """Return a warning that features of so many rows were capped, where any were."""
+    """Return a warning about capped features of these rows, if any were capped."""
     said = capped.sentence({as_text(name): count for name, count in found.items()}, rows)
-    return [f"**Far outside of what the fit saw:** {said}."] if said else []
+    return [f"**Far outside the range of the fit:** {said}."] if said else []
 
 
 def _parts(moved: Change) -> str:
@@ -124,10 +124,13 @@ def _unlabelled(numbers: WindowFigures) -> list[str]:
         told += (
             f" If the champion's probabilities still hold, accuracy is {expected['accuracy']:.3f} "
             f"and its hinge loss {expected['hinge_loss']:.3f}; a change of the labels themselves "
-            "does not show in that."
+            "does not show in this estimate."
         )
     else:
-        told += " The accuracy to expect is not available, as the calibration is no single sigmoid."
+        told += (
+            " The accuracy to expect is not available, because the calibration is not a single "
+            "sigmoid."
+        )
     return [told]
 
 

@@ -77,9 +77,9 @@ def _same_file(known: Status, candidate: Candidate) -> list[str]:
     if not equal:
         return []
     return [
-        f"**The same model file as version {', '.join(equal)}:** both decide alike, to the last "
-        f"bit. Version {candidate.version} differs in the rows it was judged on, and so in its "
-        "reference and limits."
+        f"**The same model file as version {', '.join(equal)}:** both make the same decisions, "
+        f"to the last bit. Version {candidate.version} differs in the rows it was judged on, and "
+        "so in its reference and limits."
     ]
 
 
@@ -97,7 +97,7 @@ def _fit(asked: Proposal, metrics: CandidateMetrics) -> str:
     if asked.kind == "recalibrate":  # the figures of the fit are the champion's
         return f"Nothing was fit: every decision equals that of version {asked.champion}."
     share = metrics.support_vectors / metrics.fitted_rows
-    return (f"**What is promoted was {metrics.refit}.** " if metrics.refit else "") + (
+    return (f"**The model to promote was {metrics.refit}.** " if metrics.refit else "") + (
         f"Fit on {metrics.fitted_rows} rows, {metrics.support_vectors} of them ({share:.0%}) "
         f"support vectors; hinge loss of the judged rows minus that of the fitted rows: "
         f"{metrics.hinge_gap:+.3f}."
@@ -138,7 +138,7 @@ def _words(name: str) -> str:
 
 
 def _declared(spec: ModelSpec, gates: Sequence[GateResult]) -> list[tuple[str, ...]]:
-    """Return what the spec asks for; every other gate only where it failed."""
+    """Return the gates that the spec asks for; any other gate only if it failed."""
     declared = _names(spec)
     shown = [g for g in gates if g.name in declared and not g.of_subgroup]
     shown += [g for g in gates if not g.passed and g not in shown]

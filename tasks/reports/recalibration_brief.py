@@ -114,10 +114,10 @@ def _proposed(spec: ModelSpec, proposal: Proposal) -> str:
 
 def _if_refused(spec: ModelSpec, proposal: Proposal) -> str:
     if proposal.episode is None:
-        return "the champion stays, and the latch asks as if you had not been asked."
+        return "the champion stays. Your answer does not rest the latch: it asks as before."
     return (
         "the champion stays, and you are not asked to recalibrate for "
-        f"{spec.latch.rest_told}; drift still asks."
+        f"{spec.latch.rest_told}. If the margins drift, you are asked to retrain all the same."
     )
 
 

@@ -91,7 +91,7 @@ def _budget(known: Status) -> list[str]:
 def _found_by(proposal: Proposal) -> str:
     if ProposalReason.parse(proposal.reason).backfill is None:
         return ""
-    return f" This is past drift: {as_text(proposal.reason)}."
+    return f" The drift lies in the past: {as_text(proposal.reason)}."
 
 
 def _proposed(spec: ModelSpec, proposal: Proposal) -> str:
@@ -114,7 +114,7 @@ def _if_refused(spec: ModelSpec, proposal: Proposal) -> str:
     if proposal.champion is None:
         return "there is still no champion, and nothing is monitored."
     if proposal.episode is None:
-        return "the champion stays, and the latch asks as if you had not been asked."
+        return "the champion stays. Your answer does not rest the latch: it asks as before."
     return (
         f"the champion stays, and the latch rests for {spec.latch.rest_told} "
         "before it may ask again."

@@ -58,7 +58,7 @@ def _served(model: str, proposal: Proposal) -> list[str]:
 
 
 def _returned(known: Status, proposal: Proposal) -> list[str]:
-    """Return what is said of an earlier champion that serves no row, and is better again."""
+    """Return the sentences on an earlier champion that serves no row and is better again."""
     reigns = [p.effective_from for p in known.promotions if p.version == proposal.target]
     reigned = f", champion from {reigns[-1]:%Y-%m-%d} on," if reigns else ""
     return [

@@ -58,10 +58,10 @@ def answer_paths() -> list[Path]:
 
 
 def create_keys() -> None:
-    """Create the pairs of keys that are not there.
+    """Create the pairs of keys that are missing.
 
-    Not on a machine that was told whom to trust: it only verifies. Beside the answers' key goes the
-    workers' public one, for the API server sees that folder alone.
+    A machine with GATELATCH_VERIFY_KEY only verifies and gets no pair. The workers' public key is
+    copied beside the answers' key, because the API server sees only that folder.
     """
     path, answers = private_path(), answer_path()
     if not os.environ.get("GATELATCH_VERIFY_KEY"):
@@ -152,8 +152,7 @@ def _public(path: Path, variable: str) -> ec.EllipticCurvePublicKey:
         key = serialization.load_pem_public_key(path.read_bytes())
     except (OSError, ValueError, TypeError) as error:
         raise KeyUnusable(
-            f"no key to verify with: {path}: {error}; name the public key of whoever signs in "
-            f"{variable}"
+            f"no key to verify with: {path}: {error}; name the signer's public key in {variable}"
         ) from None
     return cast(ec.EllipticCurvePublicKey, key)
 

@@ -15,7 +15,7 @@ from tasks.signing.artifact import SIGNATURE, file_digests
 
 
 class SignatureRefused(Final):
-    """What was signed is not what is there: names the file."""
+    """The file is not the one that was signed; the message names it."""
 
 
 def sign(folder: Path) -> None:

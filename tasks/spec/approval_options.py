@@ -53,10 +53,12 @@ class Approval(SpecPart):
         return "human" in (self.retrain, self.promote)
 
     timeout: Length = Field(
-        default=timedelta(days=3), description="wall-clock wait; then recorded as no answer"
+        default=timedelta(days=3),
+        description="wall-clock time to wait for an answer; after it `no_answer` is recorded",
     )
     proposer: Text | None = Field(
         default=None,
-        description="Airflow user name of who counts as the proposer of what an episode leads to, "
-        "such as the last committer of this spec, and so cannot approve it; left out: nobody does",
+        description="Airflow user name of the person who counts as the proposer of an episode's "
+        "proposals, such as the last committer of this spec, and so cannot approve them; left "
+        "out: nobody",
     )

@@ -20,19 +20,22 @@ _BOUNDS = ("hinge_gap", "support_vectors", "support_vector_share", "scoring_time
 
 class Gate(SpecPart):
     better_than: Literal["champion"] | None = Field(
-        default=None, description="the interval of candidate − champion lies below 0"
+        default=None,
+        description="`champion`: the whole interval of candidate − champion must lie below 0",
     )
     not_worse_than: Literal["champion"] | None = Field(
-        default=None, description="… lies below `by`"
+        default=None,
+        description="`champion`: the whole interval of candidate − champion must lie below `by`",
     )
     by: NotNegative | None = Field(default=None, description="how much worse is still accepted")
     at_most: Positive | None = Field(default=None, description="absolute upper bound")
     at_least: Rate | None = Field(
-        default=None, description="absolute lower bound, of `per_class_recall` alone"
+        default=None, description="absolute lower bound, for `per_class_recall` only"
     )
     confidence: Annotated[float, Field(gt=0.5, lt=1)] = Field(
         default=0.8,
-        description="of the paired block bootstrap's interval; 0.8 leaves a tenth on each side",
+        description="confidence of the paired block bootstrap's interval; 0.8 leaves a tenth on "
+        "each side",
     )
 
     @model_validator(mode="after")
@@ -66,20 +69,24 @@ class SliceOver(SpecPart):
 class SlicePolicy(SpecPart):
     over: tuple[SliceOver, ...] = Field(
         default=(),
-        description="`{column: region}`: each of its values; with `values: [north, south]` these "
-        "alone; with `edges: [30, 60]` the ranges of a number. Any column of the source",
+        description="more slices, by any column of the source. `{column: region}`: each of its "
+        "values; with `values: [north, south]`: only these; with `edges: [30, 60]`: the ranges of "
+        "a number",
     )
     standard: bool = Field(
-        default=True, description="slices by class and by each categorical feature's values too"
+        default=True,
+        description="whether each class and each value of a categorical feature is a slice too",
     )
     metric: Metric = Field(default="error_rate", description="what is compared in every slice")
     not_worse_by: NotNegative = Field(
         default=0.1, description="a slice fails if it is shown to be worse by more than this"
     )
     confidence: Annotated[float, Field(gt=0.5, lt=1)] = Field(
-        default=0.95, description="of all slices together (Bonferroni)"
+        default=0.95, description="confidence of all slices together (Bonferroni)"
     )
-    min_rows: Count = Field(default=100, description="rows below which a slice has no verdict")
+    min_rows: Count = Field(
+        default=100, description="a slice with fewer judged rows has no verdict"
+    )
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -94,16 +101,17 @@ class Gates(SpecPart):
     violation_rate: Gate | None = Field(default=None, description="share with y·f < 1")
     cost: Gate | None = Field(default=None, description="mean of `gates.costs` over the decisions")
     brier: Gate | None = Field(
-        default=None, description="Brier score; of more than two classes the sum over them"
+        default=None, description="Brier score; with more than two classes the sum over the classes"
     )
     calibration_error: Gate | None = Field(
         default=None, description="expected calibration error, 10 equal-mass bins"
     )
     max_calibration_error: Gate | None = Field(
-        default=None, description="the widest gap among those bins"
+        default=None, description="the widest gap in one of these bins"
     )
     per_class_recall: Gate | None = Field(
-        default=None, description="share of each class that is found; every class must pass"
+        default=None,
+        description="share of each class's rows that are decided rightly; every class must pass",
     )
     hinge_gap: Gate | None = Field(
         default=None, description="mean hinge loss of the judged rows − that of the fitted ones"
@@ -111,19 +119,22 @@ class Gates(SpecPart):
     support_vectors: Gate | None = Field(
         default=None, description="count of fitted rows with y·f ≤ 1"
     )
-    support_vector_share: Gate | None = Field(default=None, description="their share")
+    support_vector_share: Gate | None = Field(
+        default=None, description="share of fitted rows with y·f ≤ 1"
+    )
     scoring_time: Gate | None = Field(
-        default=None, description="time to score 1 000 rows, as a multiple of the champion's"
+        default=None, description="scoring time, as a multiple of the champion's"
     )
     costs: Costs | None = Field(
         default=None,
-        description="cost of each decision: rows are true classes, columns predicted ones, such as "
-        "`[[0, 5], [1, 0]]`",
+        description="cost of each decision, such as `[[0, 5], [1, 0]]`: a row for each true "
+        "class, a column for each predicted class",
     )
     slices: SlicePolicy = SlicePolicy()
     may_separate: tuple[Text, ...] = Field(
         default=(),
-        description="features that may tell the classes apart alone; any other is taken for a leak",
+        description="features that may tell the classes apart on their own; any other such "
+        "feature is taken for a leak",
     )
 
     @classmethod
@@ -155,7 +166,7 @@ class Gates(SpecPart):
         return self
 
     def fit(self, classes: int) -> None:
-        """Raise ValueError if these cannot be the gates of a model with so many classes."""
+        """Raise ValueError if these cannot be the gates of a model with this number of classes."""
         if self.costs is not None and any(len(r) != classes for r in (self.costs, *self.costs)):
             raise ValueError(f"gates.costs has to have {classes} rows of {classes} columns")
 

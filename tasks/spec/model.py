@@ -1,4 +1,4 @@
-"""The model spec: what one monitored model is. Parsed with the DAGs, so light: pydantic only."""
+"""The model spec of one monitored model. Parsed with the DAGs, so it imports only pydantic."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class ModelSpec(SpecPart):
     features: Features
     label: LabelColumn
     expectations: tuple[Expectation, ...] = Field(
-        default=(), description="on top of those derived from the spec"
+        default=(), description="rules for rows, on top of those derived from the spec"
     )
     validation: Validation = Validation()
     drift: Drift = Drift()

@@ -20,24 +20,34 @@ class Effect(SpecPart):
 class CalibrationDrift(SpecPart):
     effect: Positive = Field(
         default=0.05,
-        description="change of the mean gap between probability and frequency (labelled)",
+        description="change of the mean gap between probability and frequency that matters "
+        "(labelled)",
     )
     false_alarms_per_year: Positive = Field(
-        default=0.5, description="openings a year on a healthy model, beside those of the drift"
+        default=0.5,
+        description="openings of the latch of probabilities in a year, on a healthy "
+        "model; those of the drift come on top",
     )
     propose: bool = Field(
-        default=True, description="whether it proposes to recalibrate, or is only written down"
+        default=True,
+        description="whether the monitor proposes to recalibrate; if not, it only "
+        "records the finding",
     )
 
 
 class Drift(SpecPart):
     false_alarms_per_year: Positive = Field(
         default=1.0,
-        description="openings of the latch a year on a healthy model, all statistics together",
+        description="openings of the latch in a year, on a healthy model, by all statistics "
+        "together",
     )
-    ks: Effect = Field(default=Effect(effect=0.10), description="Kolmogorov-Smirnov distance")
+    ks: Effect = Field(
+        default=Effect(effect=0.10), description="Kolmogorov-Smirnov distance of the scores"
+    )
     wasserstein: Effect = Field(
-        default=Effect(effect=0.25), description="in standard deviations of the reference"
+        default=Effect(effect=0.25),
+        description="distance that the scores moved on average, in "
+        "standard deviations of the reference",
     )
     margin_density: Effect = Field(
         default=Effect(effect=0.10),
@@ -45,8 +55,8 @@ class Drift(SpecPart):
     )
     energy: Effect | None = Field(
         default=None,
-        description="energy distance, in roots of standard deviations of the reference; left out: "
-        "not measured, and without a share of the false alarms",
+        description="energy distance of the scores, in roots of standard deviations of the "
+        "reference; left out: not measured, and takes no share of the false alarms",
     )
     hinge_loss: Effect = Field(
         default=Effect(effect=0.10), description="rise of the mean hinge loss (labelled)"
@@ -64,25 +74,25 @@ class Drift(SpecPart):
     )
     class_margin: Effect = Field(
         default=Effect(effect=0.50),
-        description="fall of a class's mean margin y·f, in standard deviations of the reference's "
-        "(labelled)",
+        description="fall of a class's mean margin y·f, in standard deviations of the class's "
+        "margins in the reference (labelled)",
     )
     blind_at: Annotated[float, Field(gt=1, le=1e12)] = Field(
         default=5.0,
-        description="a statistic is blind if chance alone shows so many times its effect; if all "
-        "are, the window is `insufficient`",
+        description="a statistic is blind if chance alone shows this many times its effect; if "
+        "all are blind, the window is `insufficient`",
     )
     calibration: CalibrationDrift = CalibrationDrift()
     confirm: Literal["never", "if_labelled", "required"] = Field(
         default="if_labelled",
-        description="whether a breach needs a risen loss: never, where labels are there, or always "
-        "(an unlabelled breach is then `insufficient`)",
+        description="whether a breach needs a risen loss: never, only if there are labels, or "
+        "always (a breach without labels is then `insufficient`)",
     )
 
 
 class Opening(SpecPart):
     breaches: Windows = Field(default=2, description="breaching windows that open the latch …")
-    of: Windows = Field(default=3, description="… among this many last ones with a verdict")
+    of: Windows = Field(default=3, description="… among this many newest windows with a verdict")
 
     @model_validator(mode="after")
     def _reachable(self) -> Self:
@@ -106,8 +116,8 @@ class LatchPolicy(SpecPart):
     close: Closing = Closing()
     wait: Windows = Field(
         default=3,
-        description="windows since an episode's first breach before a retrain is proposed: some "
-        "changes pass, and the others give rows to learn from",
+        description="windows from an episode's first breach on, before a retrain is proposed: "
+        "some changes pass by then, and a lasting one gives rows to learn from",
     )
     rest: Rest = Field(
         default=2,
@@ -126,16 +136,17 @@ class LatchPolicy(SpecPart):
 class Slo(SpecPart):
     metric: Literal["hinge_loss", "violation_rate", "error_rate", "cost"] = Field(
         default="hinge_loss",
-        description="what the error budget is of (labelled), if there is `slo`; `cost` is the "
-        "mean of `gates.costs`, of two classes",
+        description="metric of the error budget (labelled), if there is `slo`; `cost` is the mean "
+        "of `gates.costs`, for two classes",
     )
     budget: Positive = Field(
         default=0.1,
-        description="rise of the metric above the champion's reference that you can bear, as a "
-        "mean over `slo.window`",
+        description="how far the metric may lie above the champion's reference, as a mean over "
+        "`slo.window`",
     )
     window: Rest = Field(
-        default=12, description="windows, or event time such as `12w`, over which it is borne"
+        default=12,
+        description="windows, or event time such as `12w`, over which the budget is spent",
     )
 
     def windows(self, every: timedelta) -> int:
@@ -148,6 +159,6 @@ class Slo(SpecPart):
 class Shadow(SpecPart):
     windows: Annotated[int, Field(ge=0, le=10_000)] = Field(
         default=0,
-        description="windows on which a candidate is scored beside the champion before anybody is "
-        "asked to promote it; 0: none",
+        description="number of windows on which a candidate is scored beside the champion before "
+        "anybody is asked to promote it; 0: none",
     )

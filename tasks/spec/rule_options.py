@@ -17,7 +17,8 @@ class Expectation(BaseModel):
     type: str = Field(
         pattern=r"^expect_[a-z_]+$",
         max_length=bounds.TEXT,
-        description="name of a row-wise Great Expectations expectation; its arguments beside it",
+        description="name of a row-wise Great Expectations expectation; its arguments stand "
+        "beside it",
     )
     mostly: Annotated[float, Field(gt=0, le=1)] = Field(
         default=1.0,
@@ -53,14 +54,16 @@ class Expectation(BaseModel):
 
 class Validation(SpecPart):
     max_quarantined: Rate = Field(
-        default=0.1, description="share of bad rows above which the window is `insufficient`"
+        default=0.1,
+        description="if a larger share of the rows is bad, the window is `insufficient`",
     )
     fresh: Rate = Field(
         default=0.5,
-        description="the newest row lies within this last share of the window, else it is stale",
+        description="the newest row must lie in this last share of the window, else the window is "
+        "stale",
     )
     constant_feature: Literal["insufficient", "measure"] = Field(
         default="insufficient",
-        description="what a feature does that was constant in the reference and now varies: stop "
-        "the window, or measure it and say so",
+        description="what happens if a feature was constant in the reference and now varies: the "
+        "window is `insufficient`, or it is measured and says so",
     )

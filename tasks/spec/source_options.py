@@ -57,8 +57,8 @@ class Source(Place):
     )
     weight: Text | None = Field(
         default=None,
-        description="column with sample weights, none negative; they weigh a window's losses, "
-        "and training does not use them",
+        description="column with sample weights, none negative; they weigh a window's losses, but "
+        "training does not use them",
     )
     version_column: Text | None = Field(
         default=None,
@@ -72,8 +72,8 @@ class Source(Place):
     )
     timezone: str | None = Field(
         default=None,
-        description="zone of times that are written without one; left out: UTC, and to be said if "
-        "`window.timezone` is another",
+        description="zone of times that are written without one; left out: UTC; required if "
+        "`window.timezone` is another zone",
     )
 
     @field_validator("timezone")
@@ -93,7 +93,7 @@ class Features(SpecPart):
         if not names:
             raise ValueError("name at least one feature column")
         if len(set(names)) < len(names):
-            raise ValueError("each column may stand in one list, once")
+            raise ValueError("name each column once, in one list only")
         return self
 
     @property
@@ -104,25 +104,29 @@ class Features(SpecPart):
 class LabelSource(Place):
     path: Path | None = Field(
         default=None,
-        description="Parquet or CSV files with the labels, in place of a column of the source; "
+        description="Parquet or CSV files with the labels, instead of a column of the source; "
         "`{date}` is each day from the window's start to its end + `label.delay`",
     )
     key: Text | None = Field(
-        default=None, description="its column with the key of a row; left out: `source.key`"
+        default=None,
+        description="column of the labels with the key of a row; left out: `source.key`",
     )
     column: Text | None = Field(
-        default=None, description="its column with the true class; left out: `label.column`"
+        default=None,
+        description="column of the labels with the true class; left out: `label.column`",
     )
 
 
 class LabelColumn(SpecPart):
-    column: Text = Field(description="column with the true class; empty where not yet known")
+    column: Text = Field(
+        description="column with the true class; empty where the class is not known yet"
+    )
     classes: tuple[Label, ...] = Field(
-        min_length=2, description="all classes; of two, the second is the positive one"
+        min_length=2, description="all classes; if there are two, the second is the positive one"
     )
     delay: Duration = Field(
         default=timedelta(0),
-        description="event time after a window's end when its labels are there; the window is "
+        description="event time from a window's end until its labels are there; the window is "
         "then measured again",
     )
     source: LabelSource | None = None

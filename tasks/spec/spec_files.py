@@ -102,7 +102,7 @@ def models_folder() -> Path:
 
 
 def list_specs(folder: Path) -> tuple[list[Path], list[str]]:
-    """Return the model specs of a folder by name, and what is wrong with it and other files.
+    """Return the model specs of a folder by name, and what is wrong with the folder and its files.
 
     Hidden files are left alone: editors and Kubernetes keep theirs there.
     """

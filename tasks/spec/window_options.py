@@ -14,16 +14,18 @@ from tasks.spec.part import Count, Duration, Length, SpecPart, time_zone
 
 class WindowGrid(SpecPart):
     every: Length = Field(description="length of a window")
-    start: datetime = Field(description="where the first window starts; the grid's anchor")
-    end: datetime | None = Field(default=None, description="no window reaches beyond this")
+    start: datetime = Field(
+        description="start of the first window, from which all others are counted"
+    )
+    end: datetime | None = Field(default=None, description="no window reaches beyond this time")
     timezone: str = Field(default="UTC", description="zone in which days begin")
     grace: Duration = Field(
-        default=timedelta(0), description="wait after a window's end before it is measured"
+        default=timedelta(0), description="time from a window's end until it is measured"
     )
     catchup: bool = Field(
         default=False, description="run every window since `start`, not only from now on"
     )
-    min_rows: Count = Field(default=200, description="rows below which a window is `insufficient`")
+    min_rows: Count = Field(default=200, description="a window with fewer rows is `insufficient`")
 
     @field_validator("start", "end", mode="before")
     @classmethod

@@ -190,7 +190,7 @@ class WindowCheck:
         return (rule.origin, rule.column, rule.expectation) == wanted
 
     def _seen(self, rule: Rule) -> str | None:
-        """Return what is known of the rows that fail a rule, beside their number."""
+        """Return what is known about the rows that fail a rule, apart from their number."""
         return self._strangers.told if self._strangers.rows and self._of_labels(rule) else None
 
     def _row_checks(self, rules: Iterable[Rule]) -> list[Check]:

@@ -69,7 +69,7 @@ class Rule:
         return f"{self.expectation} on column {self.column!r}"
 
     def check(self, tally: Tally, seen: str | None = None) -> Check:
-        """Return what came of it; `seen` says more of the rows that fail."""
+        """Return the rule's result; `seen` describes the rows that fail."""
         effect = "quarantine" if self.mostly == 1 else "stop"
         passed = tally.failed <= (1 - self.mostly) * tally.judged + 1e-9
         detail, remedy = self.wanted, "repair the rows at their source, or lower `mostly`"

@@ -67,7 +67,7 @@ def test_nobody_vouches_without_a_name_and_a_reason_or_for_what_stands_by_itself
     with as_owner(Ledger.open()) as db:
         db.execute(sa.text("update decisions set by = 'mallory'"))
     result = run(*WORD)
-    assert (result.exit_code, "no word mends that" in result.stderr) == (1, True)
+    assert (result.exit_code, "nobody can vouch for that" in result.stderr) == (1, True)
 
 
 def test_a_word_that_a_key_did_not_sign_vouches_for_nothing(at: At) -> None:

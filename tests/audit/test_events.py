@@ -264,7 +264,7 @@ def test_what_was_not_looked_at_is_said_by_name(at: flow.At) -> None:
         "no head is kept in the store",
         "the head of promotion 1: version 1 is not in MLflow any more",
         "made with another spec than today's",
-        "whether rows after the",
+        "whether rows after row",
     ):
         assert f"not checked: {told}" in shown.stdout or told in shown.stdout
     assert len(json.loads(run("churn", "--verify", "--json").stdout)["not_checked"]) == 4

@@ -1,4 +1,4 @@
-"""What passed its gates, fit anew on all its rows: what is its own, and what its judged twin's."""
+"""What passed its gates, fit again on all its rows: what is its own, what its judged twin's."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ AGAIN = MODEL.model_copy(
     }
 )
 FIRST = "again.v1.20260109T0000.1"
-TWIN = "refit on all 1,500 rows after the gates: what was judged is its twin of 975 rows"
+TWIN = "refit on all 1,500 rows after the gates, which judged its twin, fit on 975 rows"
 CUT = Cut(slice(20, 420), slice(420, 520), slice(520, 600))
 
 

@@ -30,7 +30,7 @@ TYPED: dict[str, tuple[Any, str, str]] = {
     "a counter": (range(7, 7 + ROWS), "left out", "rise from row to row"),
     "a counter with gaps": (np.arange(ROWS) * 3 + 1, "left out", "rise from row to row"),
     "a counter that falls": (range(ROWS, 0, -1), "left out", "rise from row to row"),
-    "whole numbers as unlike as keys": (RANDOM.permutation(ROWS), "numeric", "if it is a key"),
+    "whole numbers as unlike as keys": (RANDOM.permutation(ROWS), "numeric", "if this is a key"),
     "one number": ([3] * ROWS, "left out", "same value in every row"),
     "one text": (["a"] * ROWS, "left out", "same value in every row"),
     "one boolean": ([True] * ROWS, "left out", "same value in every row"),
@@ -49,10 +49,10 @@ TYPED: dict[str, tuple[Any, str, str]] = {
     "codes": ([f"A-{i % 90}" for i in range(ROWS)], "categorical", "texts of 90 values"),
     "digits with zeros": ([f"{i % 90:05}" for i in range(ROWS)], "categorical", "leading zeros"),
     "sentences": ([f"she said {i} words" for i in range(ROWS)], "text", "texts of 400 values"),
-    "keys": (INDICES, "left out", "as keys do"),
-    "numbers as texts": (NUMBERS, "left out", "100 % of them like numbers; write them"),
-    "numbers and signs": (["?", *NUMBERS[1:]], "left out", "100 % of them like numbers"),
-    "grouped numbers": (MONEY, "left out", "100 % of them like numbers; write them"),
+    "keys": (INDICES, "left out", "like a key"),
+    "numbers as texts": (NUMBERS, "left out", "100 % of them look like numbers; write them"),
+    "numbers and signs": (["?", *NUMBERS[1:]], "left out", "100 % of them look like numbers"),
+    "grouped numbers": (MONEY, "left out", "100 % of them look like numbers; write them"),
 }
 # … and of those that stand in a CSV, where all are texts
 WRITTEN: dict[str, tuple[Any, str, str]] = {
@@ -62,7 +62,7 @@ WRITTEN: dict[str, tuple[Any, str, str]] = {
     "blanks": (["", "NA", " ", *NUMBERS[3:]], "numeric", "but for 3 of 400 rows"),
     "words": (["abc"] * 4 + NUMBERS[4:], "numeric", "but for 4 of 400 rows"),
     "half of them words": (["abc"] * 150 + NUMBERS[150:], "left out", "like numbers"),
-    "grouped numbers": (MONEY, "left out", "like numbers; write them as plain numbers"),
+    "grouped numbers": (MONEY, "left out", "look like numbers; write them as plain numbers"),
     "some grouped numbers": (MONEY[:40] + NUMBERS[40:], "left out", "like numbers"),
     "digits with zeros": ([f"{i % 90:05}" for i in range(ROWS)], "categorical", "leading zeros"),
     "booleans": (["True", "false"] * (ROWS // 2), "numeric", "booleans"),

@@ -80,7 +80,7 @@ def test_in_a_browser_a_person_reads_the_brief_approves_twice_and_sees_the_promo
     expect(chart).to_be_visible()
     assert chart.evaluate("image => image.naturalWidth") > 100
     page.get_by_test_id("hitl-option-Reject").click()
-    expect(page.get_by_text("A rejection needs one").first).to_be_visible()
+    expect(page.get_by_text("A rejection needs a reason").first).to_be_visible()
     expect(page.get_by_text("Response failed").first).to_be_visible()
     assert not running.recorded(MODEL, second, "retrain")
     retrain.open("have drifted since")  # without the toast, which covers the buttons

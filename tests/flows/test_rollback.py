@@ -188,7 +188,7 @@ def test_a_rollback_that_is_not_due_cannot_be_proposed(at: At) -> None:
 
 def test_a_person_cannot_take_the_name_of_a_proposal_of_the_monitor(at: At) -> None:
     at("promoted")
-    with pytest.raises(RollbackError, match="take one of your own"):
+    with pytest.raises(RollbackError, match="choose a new name"):
         rollback.by_hand(LOGGED, WORSE, version=1, by="otto", reason="worse")
 
 

@@ -168,7 +168,7 @@ def test_the_last_window_of_a_backfill_proposes_whichever_it_is(at: At) -> None:
     watch(7)
     assert monitor.due_after(read(), span) == FIRST
     body = propose(reason=f"drift, found by the backfill of {span}")["body"]
-    assert f"This is past drift: drift, found by the backfill of {span}." in body
+    assert f"The drift lies in the past: drift, found by the backfill of {span}." in body
     assert monitor.due_after(read(), span) is None  # it is proposed; run again, nothing more comes
 
 

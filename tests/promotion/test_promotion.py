@@ -96,7 +96,7 @@ def test_an_alias_that_was_moved_by_hand_is_named_and_put_back(
     watch(11)
     assert aliases()["champion"] == 1
     assert "the alias champion was moved to version 2 in MLflow by hand" in caplog.text
-    assert "the ledger says version 1, and it is back there" in caplog.text
+    assert "the ledger says version 1, so it was put back" in caplog.text
 
 
 def test_a_champion_that_was_deleted_by_hand_is_named_with_the_way_out(

@@ -136,7 +136,7 @@ MISTAKES: dict[str, tuple[dict[str, object], list[str]]] = {
         {"label.source": {"path": "a", "time": "t"}},
         ["label.source.time: unknown option", "known: path, table, database, delta, key, column"],
     ),
-    "delay": ({"label.delay": "soon"}, ["label.delay: 'soon':", "2w (event time after a window"]),
+    "delay": ({"label.delay": "soon"}, ["label.delay: 'soon':", "2w (event time from a window"]),
     "leak": ({"label.column": "x"}, ["label.column 'x' must not be a feature", "take it out"]),
     "breaches": (
         {"latch.open": {"breaches": 4, "of": 3}},
