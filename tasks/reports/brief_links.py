@@ -1,4 +1,4 @@
-"""Where pages of the store are served, and the line of links that ends a brief."""
+"""What ends a brief: links, and what a refusal comes to; where pages of the store are served."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from tasks.ledger.records import Observation, Proposal
 from tasks.ledger.status import Status
 from tasks.registry import registry
 from tasks.reports.markdown import as_text
+from tasks.spec.model import ModelSpec
+from tasks.spec.part import format_duration
 
 REPORTS = "/gatelatch/reports"  # where plugins/served/reports.py serves the store's `reports/`
 _LONGEST_FOLDER = 200  # characters of a proposal's name in a path
@@ -41,6 +43,12 @@ def links(known: Status, proposal: Proposal, run_link: str) -> str:
         report = windows[-1].numbers.report or ""
         parts.append(f"[data report]({address_of(report)})")
     return " · ".join(parts)
+
+
+def if_refused(spec: ModelSpec, then: str) -> str:
+    """Return what becomes of a question that is rejected, or that nobody answers in time."""
+    timeout = format_duration(spec.approval.timeout)
+    return f"**If you reject, or nobody answers within {timeout}:** {then}"
 
 
 def address_of(report: str) -> str:

@@ -16,7 +16,6 @@ from tasks.reports.drift_evidence import of_capped
 from tasks.reports.markdown import as_text, table, versions_table
 from tasks.spec.gate_options import MORE_IS_BETTER
 from tasks.spec.model import ModelSpec
-from tasks.spec.part import format_duration
 
 _SHOWN = 0.0005  # what three digits do not round to nothing
 
@@ -52,8 +51,10 @@ def promotion(
         *_learnt_from(metrics),
         f"**If you approve:** version {candidate.version} is champion for windows from "
         f"{since:%Y-%m-%d %H:%M} UTC on, unless the champion has changed by then. "
-        f"**If you reject, or nobody answers within {format_duration(spec.approval.timeout)}:** "
-        f"{'there is still no champion' if asked.champion is None else 'the champion stays'}.",
+        + brief_links.if_refused(
+            spec,
+            "there is still no champion." if asked.champion is None else "the champion stays.",
+        ),
         " · ".join(
             [
                 f"[this run]({run_link})",

@@ -9,9 +9,9 @@ from tasks.classifier import calibration_fit
 from tasks.drift.probabilities import HeldProbabilities
 from tasks.drift.reliability_table import reliability_from_json
 from tasks.ledger.records import Observation, Proposal
+from tasks.reports.brief_links import if_refused
 from tasks.reports.markdown import as_text, table
 from tasks.spec.model import ModelSpec
-from tasks.spec.part import format_duration
 
 RECALIBRATION_GATES = frozenset(
     {"same_decisions", "better_calibrated", "brier_kept"}
@@ -107,12 +107,11 @@ def _proposed(spec: ModelSpec, proposal: Proposal) -> str:
         f"of {proposal.trained_from:%Y-%m-%d %H:%M} → {proposal.trained_until:%Y-%m-%d %H:%M}. The "
         f"newest {judge:.0%} of these rows judge them. Nothing is fit, so this takes a fraction of "
         f"a retrain's time.{again if spec.approval.promote == 'human' else ''}\n\n"
-        f"**If you reject, or nobody answers within {format_duration(spec.approval.timeout)}:** "
-        f"{_if_refused(spec, proposal)}"
+        f"{if_refused(spec, _then(spec, proposal))}"
     )
 
 
-def _if_refused(spec: ModelSpec, proposal: Proposal) -> str:
+def _then(spec: ModelSpec, proposal: Proposal) -> str:
     if proposal.episode is None:
         return "the champion stays. Your answer does not rest the latch: it asks as before."
     return (

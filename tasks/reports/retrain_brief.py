@@ -11,11 +11,10 @@ from tasks.ledger.status import Status
 from tasks.promotion.counted_rows import CountedRows
 from tasks.promotion.proposal_reason import ProposalReason
 from tasks.reports import recalibration_brief
-from tasks.reports.brief_links import links, seen_windows
+from tasks.reports.brief_links import if_refused, links, seen_windows
 from tasks.reports.drift_evidence import SHOWN_CLASSES, days_of, evidence_of_drift, shown_windows
 from tasks.reports.markdown import as_text, bullets, table
 from tasks.spec.model import ModelSpec
-from tasks.spec.part import format_duration
 from tasks.spec.windows import Window
 
 
@@ -105,12 +104,11 @@ def _proposed(spec: ModelSpec, proposal: Proposal) -> str:
     return (
         f"**Proposed:** train `{spec.training.estimator}` on {days}, calibrate it, {against}."
         f"{again if spec.approval.promote == 'human' else ''}\n\n"
-        f"**If you reject, or nobody answers within {format_duration(spec.approval.timeout)}:** "
-        f"{_if_refused(spec, proposal)}"
+        f"{if_refused(spec, _then(spec, proposal))}"
     )
 
 
-def _if_refused(spec: ModelSpec, proposal: Proposal) -> str:
+def _then(spec: ModelSpec, proposal: Proposal) -> str:
     if proposal.champion is None:
         return "there is still no champion, and nothing is monitored."
     if proposal.episode is None:

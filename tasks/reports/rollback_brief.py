@@ -8,9 +8,8 @@ from tasks.ledger.records import Observation, Proposal
 from tasks.ledger.status import Status
 from tasks.promotion.canary import served
 from tasks.promotion.paired import pairs
-from tasks.reports.brief_links import links
+from tasks.reports.brief_links import if_refused, links
 from tasks.reports.markdown import as_text, versions_table
-from tasks.spec.part import format_duration
 
 _SHOWN = 12  # windows of an earlier champion that was only measured beside
 
@@ -40,9 +39,11 @@ def ask_for_rollback(
         f"**If you approve:** version {proposal.target} is champion for windows from "
         f"{since:%Y-%m-%d %H:%M} UTC on, with its own reference, and the latch rests for "
         f"{spec.latch.rest_told}. Let production score with it{' alone' if serves else ''}.",
-        f"**If you reject, or nobody answers within {format_duration(spec.approval.timeout)}:** "
-        f"version {proposal.champion} stays, and you are asked again after "
-        f"{spec.latch.rest_told} {again}.",
+        if_refused(
+            spec,
+            f"version {proposal.champion} stays, and you are asked again after "
+            f"{spec.latch.rest_told} {again}.",
+        ),
         links(known, proposal, run_link),
     ]
     return subject, "\n\n".join(parts)
