@@ -13,6 +13,7 @@ from tasks.spec.model import ModelSpec
 from tasks.spec.part import format_duration
 
 REPORTS = "/gatelatch/reports"  # where plugins/served/reports.py serves the store's `reports/`
+MARGINS = "/gatelatch/margins"  # where plugins/served/margins.py serves the margin view
 _LONGEST_FOLDER = 200  # characters of a proposal's name in a path
 
 
@@ -35,6 +36,7 @@ def links(known: Status, proposal: Proposal, run_link: str) -> str:
     parts = [f"Owner {as_text(known.spec.owner.name)}"]
     parts.append(f"proposed by {as_text(proposal.proposer)}, who cannot approve it")
     parts.append(f"[this run]({run_link})")
+    parts.append(margins_link(known.spec.model))
     if proposal.champion is not None:
         address = registry.version_url(known.spec.model, proposal.champion)
         parts.append(f"[version {proposal.champion} in MLflow]({address})")
@@ -43,6 +45,11 @@ def links(known: Status, proposal: Proposal, run_link: str) -> str:
         report = windows[-1].numbers.report or ""
         parts.append(f"[data report]({address_of(report)})")
     return " · ".join(parts)
+
+
+def margins_link(model: str) -> str:
+    """Return the link to where a model stands now, window by window."""
+    return f"[all windows]({MARGINS}/{model})"
 
 
 def if_refused(spec: ModelSpec, then: str) -> str:

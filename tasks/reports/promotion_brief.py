@@ -58,6 +58,7 @@ def promotion(
         " · ".join(
             [
                 f"[this run]({run_link})",
+                brief_links.margins_link(spec.model),
                 f"[MLflow run]({tracking.run_url(spec.model, candidate.run_id)})",
                 f"[version {candidate.version} in MLflow]"
                 f"({registry.version_url(spec.model, candidate.version)})",
