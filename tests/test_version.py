@@ -24,7 +24,7 @@ def test_the_package_takes_its_version_from_the_code() -> None:
 def test_the_version_is_printed_written_into_lineage_and_shown_on_pages() -> None:
     done = CliRunner().invoke(app, ["--version"])
     assert (done.exit_code, done.stdout) == (0, f"gatelatch {__version__}\n")
-    assert made_with()["code"] == __version__
+    assert made_with().code == __version__
     assert f"Gatelatch {__version__}</p>\n</body>" in as_page("title", "body")
 
 

@@ -34,8 +34,7 @@ def classes_of(spec: ModelSpec, ledger: Ledger, version: int) -> tuple[str, ...]
 @lru_cache(maxsize=16)
 def _classes(model: str, version: int, artifact_digest: str) -> tuple[str, ...]:
 
-    record = registry.lineage_of(model, version, artifact_digest)
-    return tuple(map(str, record["label"]["classes"]))
+    return tuple(map(str, registry.lineage_of(model, version, artifact_digest).classes))
 
 
 def model_of(spec: ModelSpec, ledger: Ledger, version: int) -> Any:

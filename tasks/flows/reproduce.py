@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -17,9 +16,9 @@ from tasks.errors import Final
 from tasks.gates.candidate_metrics import CandidateMetrics
 from tasks.ledger.ledger import Ledger
 from tasks.registry import registry
+from tasks.registry.lineage import Lineage
 from tasks.registry.made_with import made_with
 from tasks.spec.model import ModelSpec
-from tasks.spec.windows import Window
 from tasks.validation import checked_rows
 
 _TOLERANCE = 1e-9
@@ -61,18 +60,17 @@ def reproduce(spec: ModelSpec, version: int) -> Reproduction:
     ledger = Ledger.open()
     candidate = ledger.version(spec.model, version)
     record = registry.lineage_of(spec.model, version, candidate.artifact_digest)
-    if record["spec_digest"] != spec.digest:
+    if record.spec_digest != spec.digest:
         raise CannotReproduce(
-            f"{spec.model} version {version} was trained with the spec {record['spec_digest']}, "
+            f"{spec.model} version {version} was trained with the spec {record.spec_digest}, "
             f"but the spec is {spec.digest} now; check out the file as it was then"
         )
-    data = record["data"]
-    window = Window(datetime.fromisoformat(data["from"]), datetime.fromisoformat(data["until"]))
+    window = record.data.window
     rows = checked_rows.check_rows(spec, window, {})
-    if rows.data_digest != data["digest"]:
+    if rows.data_digest != record.data.digest:
         raise CannotReproduce(
-            f"{spec.model} version {version} was trained on the data {data['digest']} of {window}, "
-            f"but the data is {rows.data_digest} now"
+            f"{spec.model} version {version} was trained on the data {record.data.digest} of "
+            f"{window}, but the data is {rows.data_digest} now"
             + (f" ({rows.problem})" if rows.problem else "")
         )
     taught = gather(spec, checked_rows.accepted(spec, window, rows))
@@ -114,7 +112,6 @@ def _distance(ours: Any, theirs: Any) -> float:
     return float(np.abs(ours - theirs).max()) / scale
 
 
-def _changed(record: dict[str, Any]) -> tuple[str, ...]:
-    now = {"python": made_with()["python"], **made_with()["packages"]}
-    then = {"python": record["python"], **record["packages"]}
+def _changed(record: Lineage) -> tuple[str, ...]:
+    now, then = made_with().versions, record.made_with.versions
     return tuple(f"{n} {then[n]} → {now.get(n)}" for n in then if then[n] != now.get(n))

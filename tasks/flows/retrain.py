@@ -29,7 +29,7 @@ from tasks.promotion.decisions import approved
 from tasks.promotion.promotion import follow
 from tasks.promotion.proposals import NotApproved
 from tasks.registry import registry, tracking
-from tasks.registry.lineage import lineage
+from tasks.registry.lineage import lineage_of_candidate
 from tasks.registry.made_with import made_with
 from tasks.reports import brief_links, gate_page, validation_page
 from tasks.signing import artifact
@@ -79,7 +79,7 @@ def train(spec: ModelSpec, proposal: str) -> dict[str, Any]:
         "champion": str(asked.champion or ""),
         "seed": str(spec.training.seed),
         "reason": asked.reason,
-        "code_version": made_with()["code"],
+        "code_version": made_with().code,
     }
     run_id = tracking.start(spec.model, proposal, tags)
     tracking.put_model(run_id, "fitted", fitted)
@@ -202,7 +202,7 @@ def _candidate(spec: ModelSpec, asked: Proposal, run_id: str, taken: set[int]) -
     rows = handover.ROWS.get(run_id)
     metrics = handover.METRICS.get(run_id)
     model = _accepted(spec, asked, run_id)
-    record = lineage(spec, asked, rows, model, metrics.to_json(), gates, made_with())
+    record = lineage_of_candidate(spec, asked, rows, model, metrics, results, made_with())
     made = registry.register_version(spec, run_id, model, record, taken)
     metrics = replace(metrics, model_file=artifact.model_digest(model))
     return Candidate(

@@ -9,22 +9,23 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from tasks.classifier.refit import Refit
+from tasks.gates.candidate_metrics import CandidateMetrics
+from tasks.gates.gate_result import GateResult
+from tasks.registry.lineage import Lineage
 
 
-def card(record: Mapping[str, Any], artifact_digest: str) -> str:
+def card(record: Lineage, artifact_digest: str) -> str:
     """Return the model card of a candidate; holds no row."""
-    data, model = record["data"], record["model"]
-    compared = record["champion"]
-    rival = "no champion yet" if compared is None else f"version {compared}"
+    data, model = record.data, record.model
+    rival = "no champion yet" if record.champion is None else f"version {record.champion}"
     return "\n\n".join(
         [
             f"# {model}",
-            f"Proposed as `{record['proposal']}` ({record['reason']}) by {record['proposer']}; "
-            f"owner: {record['owner']}; compared with {rival}.",
+            f"Proposed as `{record.proposal}` ({record.reason}) by {record.proposer}; "
+            f"owner: {record.owner}; compared with {rival}.",
             "## Intended use\n\n"
-            f"Predicts `{record['label']['column']}` ({_listed(record['label']['classes'])}) from "
-            f"{_features(record['features'])}. It is a margin classifier, and its decision "
+            f"Predicts `{record.label}` ({_listed(record.classes)}) from "
+            f"{_features(record.features)}. It is a margin classifier, and its decision "
             "value is watched for drift. The calibration error below says how far its "
             "probabilities can be trusted.",
             "## Training data\n\n"
@@ -32,18 +33,18 @@ def card(record: Mapping[str, Any], artifact_digest: str) -> str:
                 ("rows from", "until", "rows", "accepted", "data digest"),
                 [
                     (
-                        _moment(data["from"]),
-                        _moment(data["until"]),
-                        f"{data['rows']:,}",
-                        f"{data['accepted']:,}",
-                        f"`{data['digest']}`",
+                        _moment(data.window.start.isoformat()),
+                        _moment(data.window.end.isoformat()),
+                        f"{data.rows:,}",
+                        f"{data.accepted:,}",
+                        f"`{data.digest}`",
                     )
                 ],
             ),
             "## How it was made\n\n" + _table(("part", "value"), _made(record)),
-            "## Metrics on the newest rows\n\n" + _metrics(record["metrics"]),
-            *_limits(record["metrics"]),
-            "## Gates\n\n" + _table(("gate", "verdict", "why"), map(_gate, record["gates"])),
+            "## Metrics on the newest rows\n\n" + _metrics(record.metrics),
+            *_limits(record.metrics),
+            "## Gates\n\n" + _table(("gate", "verdict", "why"), map(_gate, record.gates)),
             "## Who approved it\n\n"
             f"`python -m tasks audit {model}` says who approved and promoted it, and on which "
             "evidence. The tags of this version name a promotion too.",
@@ -53,42 +54,42 @@ def card(record: Mapping[str, Any], artifact_digest: str) -> str:
     )
 
 
-def _made(record: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
-    yield "training", _options(record["training"])
-    yield "calibration", _options(record["calibration"])
-    yield "spec", f"`{record['spec_digest']}`"
-    yield "preprocessing", f"`{record['preprocessing']['digest'][:12]}`"
-    commit = f", commit `{record['commit'][:12]}`" if record["commit"] else ""
-    yield "gatelatch", f"{record['code']}{commit}"
-    packages = record["packages"].items()
-    yield "packages", f"python {record['python']}, " + _listed(f"{n} {v}" for n, v in packages)
+def _made(record: Lineage) -> Iterable[tuple[str, str]]:
+    made = record.made_with
+    yield "training", _options(record.training)
+    yield "calibration", _options(record.calibration)
+    yield "spec", f"`{record.spec_digest}`"
+    yield "preprocessing", f"`{record.preprocessing[:12]}`"
+    commit = f", commit `{made.commit[:12]}`" if made.commit else ""
+    yield "gatelatch", f"{made.code}{commit}"
+    yield "packages", _listed(f"{name} {version}" for name, version in made.versions.items())
 
 
-def _metrics(metrics: Mapping[str, Any]) -> str:
-    ours, theirs = metrics["candidate"], metrics.get("champion") or {}
+def _metrics(metrics: CandidateMetrics) -> str:
+    ours, theirs = metrics.candidate, metrics.champion or {}
     rows = [
         (name.replace("_", " "), f"{value:.4g}", f"{theirs[name]:.4g}" if name in theirs else "–")
         for name, value in ours.items()
         if isinstance(value, int | float)
     ]
-    judged = f"\n\n{metrics['judged_rows']:,} rows that neither fit nor calibration has seen."
-    if metrics.get("refit"):
-        judged += f" The model was {Refit.from_json(metrics['refit'])}."
+    judged = f"\n\n{metrics.judged_rows:,} rows that neither fit nor calibration has seen."
+    if metrics.refit:
+        judged += f" The model was {metrics.refit}."
     return _table(("metric", "candidate", "champion"), rows) + judged
 
 
-def _limits(metrics: Mapping[str, Any]) -> list[str]:
-    lines = [f"- {line}" for line in metrics.get("warnings", ())]
+def _limits(metrics: CandidateMetrics) -> list[str]:
+    lines = [f"- {line}" for line in metrics.warnings]
     return ["\n".join(["## What it cannot promise", "", *lines])] if lines else []
 
 
-def _gate(gate: Mapping[str, Any]) -> tuple[str, str, str]:
-    where = f" ({gate['slice']})" if gate.get("slice") else ""
-    verdict = "**failed**" if gate["verdict"] == "failed" else gate["verdict"].replace("_", " ")
-    return f"{gate['name'].replace('_', ' ')}{where}", verdict, gate["reason"]
+def _gate(gate: GateResult) -> tuple[str, str, str]:
+    where = f" ({gate.slice})" if gate.slice else ""
+    verdict = "**failed**" if gate.verdict == "failed" else gate.verdict.replace("_", " ")
+    return f"{gate.name.replace('_', ' ')}{where}", verdict, gate.reason
 
 
-def _features(features: Mapping[str, Any]) -> str:
+def _features(features: Mapping[str, Iterable[str]]) -> str:
     return "; ".join(
         f"{kind}: {_listed(f'`{n}`' for n in names)}" for kind, names in features.items()
     )

@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any
 
 from tasks import formats, scratch
 from tasks.classifier import skops_file
-from tasks.registry import lineage, model_card
+from tasks.registry import model_card
+from tasks.registry.lineage import Lineage
 from tasks.registry.tracking import ModelRefused, asking, connect, persist, read_model, ui, unless
 from tasks.signing import artifact, signatures
 from tasks.spec.model import ModelSpec
@@ -44,7 +45,7 @@ def register_version(
     spec: ModelSpec,
     run_id: str,
     calibrated: Any,
-    record: Mapping[str, Any],
+    record: Lineage,
     taken: Collection[int] = (),
 ) -> Registered:
     """Register the run's candidate, signed; it is registered once, whoever asks again.
@@ -66,7 +67,7 @@ def register_version(
     ):
         folder = Path(name)
         _write(spec, run_id, calibrated, folder)
-        (folder / artifact.LINEAGE_FILE).write_text(json.dumps(record, indent=1))
+        (folder / artifact.LINEAGE_FILE).write_text(json.dumps(record.to_json(), indent=1))
         digest = artifact.folder_digest(folder)
         if not set(_versions(spec.model, run_id, digest)) - set(taken):
             (folder / artifact.SUMS).write_text(artifact.sums(folder))
@@ -75,7 +76,7 @@ def register_version(
             client.log_artifacts(run_id, str(folder), place)
             card = model_card.card(record, digest)
             client.log_text(run_id, card, "model_card.md")
-            tags = {**lineage.tags(record), "artifact_digest": digest}
+            tags = {**record.tags, "artifact_digest": digest}
             while _create_version(spec.model, run_id, place, tags, card) in taken:
                 pass
         versions = _versions(spec.model, run_id, digest)
@@ -181,12 +182,13 @@ def load_version(model: str, version: int, artifact_digest: str) -> Any:
         return read_model((folder / artifact.MODEL_FOLDER).read_bytes(), artifact.MODEL_FOLDER)
 
 
-def lineage_of(model: str, version: int, artifact_digest: str) -> dict[str, Any]:
+def lineage_of(model: str, version: int, artifact_digest: str) -> Lineage:
     """Return the lineage of a registered version, verified like its model."""
     with _verified(model, version, artifact_digest) as folder:
         record = json.loads((folder / artifact.LINEAGE_FILE).read_text())
         what = f"{artifact.LINEAGE_FILE} of {model} version {version}"
-        return dict(formats.load_stored(what, record, {formats.LINEAGE_FORMAT: formats.as_it_is}))
+        known = {formats.LINEAGE_FORMAT: formats.as_it_is}
+        return Lineage.from_json(formats.load_stored(what, record, known))
 
 
 @contextmanager

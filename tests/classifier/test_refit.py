@@ -108,8 +108,8 @@ def test_flow_and_replay_register_the_same_refit_model_and_say_so_and_reproduce_
     assert weights(tracking.get_model(run, "calibrated")) != pytest.approx(weights(first), rel=1e-6)
     kept = ledger.version(AGAIN.model, 1)
     record = registry.lineage_of("again", 1, kept.artifact_digest)
-    assert record["training"]["refit"] == "accepted"
-    assert record["metrics"]["refit"] == {"rows": 1500, "judged_fit": 975}
+    assert record.training["refit"] == "accepted"
+    assert record.metrics.refit == refit.Refit(rows=1500, judged_fit=975)
     (card,) = (
         v.description
         for v in tracking.connect().search_model_versions("name = 'again'")

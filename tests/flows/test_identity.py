@@ -95,8 +95,8 @@ def champion_is(name: str, left: dict[str, Any]) -> None:
     assert candidate.metrics["judged_rows"] == left["metrics"]["judged_rows"]
     assert observe.constants_of(MODEL, ledger, version)["x"] == left["metrics"]["judged_rows"]
     loaded = registry.lineage_of("churn", version, approved.artifact_digest)
-    assert loaded["proposal"] == name
-    assert loaded["metrics"] == left["metrics"]
+    assert loaded.proposal == name
+    assert loaded.metrics.to_json() == left["metrics"]
     registry.load_version("churn", version, approved.artifact_digest)
     for other in known.candidates:
         if other != approved:

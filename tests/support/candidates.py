@@ -10,9 +10,15 @@ import pandas as pd
 import pytest
 
 from tasks.classifier import calibration, training
+from tasks.gates.candidate_metrics import CandidateMetrics
+from tasks.gates.gate_result import GateResult
 from tasks.registry import registry, tracking
+from tasks.registry.lineage import Lineage, MadeOf
+from tasks.registry.made_with import MadeWith
 from tasks.registry.registry import Registered
 from tasks.spec.model import ModelSpec
+from tasks.spec.windows import Window
+from tests.support.flow import day
 
 MIXED = {"numeric": ["x", "z"], "categorical": ["shop"], "text": ["note", "title"]}
 on_sqlite = pytest.mark.parametrize("tracked", ["sqlite"], indirect=True)
@@ -41,36 +47,38 @@ def registered(spec: ModelSpec, model: Any, proposal: str = "p1") -> tuple[str, 
     return run, registry.register_version(spec, run, model, record(proposal))
 
 
-def record(proposal: str = "p1") -> dict[str, Any]:
+def record(proposal: str = "p1") -> Lineage:
     """Return a lineage as of a trained candidate."""
-    return {
-        "model": "churn",
-        "owner": "team",
-        "proposal": proposal,
-        "kind": "retrain",
-        "reason": "drift",
-        "proposer": "otto",
-        "champion": None,
-        "spec_digest": "5bec",
-        "data": {
-            "digest": "da7a",
-            "from": "2026-01-01",
-            "until": "2026-01-06",
-            "rows": 240,
-            "accepted": 240,
-        },
-        "features": {"numeric": ["x", "z"]},
-        "label": {"column": "y", "classes": [0, 1]},
-        "training": {"estimator": "linear_svc", "seed": 7},
-        "calibration": {"method": "sigmoid", "share": 0.15},
-        "preprocessing": {"structure": "aa", "digest": "bb"},
-        "metrics": {"judged_rows": 48, "candidate": {"hinge_loss": 0.25}, "champion": None},
-        "gates": [{"name": "hinge_loss", "verdict": "passed", "reason": "at most 0.5 | bound"}],
-        "code": "0.1.0",
-        "commit": None,
-        "python": "3.11",
-        "packages": {"skops": "0.16"},
-    }
+    return Lineage(
+        model="churn",
+        owner="team",
+        proposal=proposal,
+        kind="retrain",
+        reason="drift",
+        proposer="otto",
+        champion=None,
+        spec_digest="5bec",
+        data=MadeOf(digest="da7a", window=Window(day(1), day(6)), rows=240, accepted=240),
+        features={"numeric": ["x", "z"]},
+        label="y",
+        classes=[0, 1],
+        training={"estimator": "linear_svc", "seed": 7},
+        calibration={"method": "sigmoid", "share": 0.15},
+        structure="aa",
+        preprocessing="bb",
+        metrics=CandidateMetrics(
+            judged_rows=48,
+            capped={},
+            candidate={"hinge_loss": 0.25},
+            champion=None,
+            calibration={},
+            hinge_gap=0.0,
+            support_vectors=3,
+            fitted_rows=160,
+        ),
+        gates=(GateResult("hinge_loss", "passed", "at most 0.5 | bound"),),
+        made_with=MadeWith(code="0.1.0", commit=None, python="3.11", packages={"skops": "0.16"}),
+    )
 
 
 def load(spec: ModelSpec, made: Registered) -> Any:
