@@ -25,8 +25,9 @@ _LIGHT = [
 
 
 def row_of(record: Any) -> dict[str, Any]:
-    """Return the columns that a record fills."""
-    return {f.name: getattr(record, f.name) for f in fields(record)}
+    """Return the columns that a record fills; figures that come later come now."""
+    values = ((f.name, getattr(record, f.name)) for f in fields(record))
+    return {n: dict(value) if isinstance(value, Mapping) else value for n, value in values}
 
 
 def as_stored(value: Any) -> Any:

@@ -110,3 +110,11 @@ def test_another_ledger_in_the_same_place_is_noticed(ledger: Ledger) -> None:
         db.execute(sa.insert(OBSERVATIONS).values(**row))
     with pytest.raises(LedgerReplaced, match="row 1 of observations is not the one"):
         before.figures["rows"]
+
+
+def test_an_observation_that_was_read_can_be_written_again_as_another(ledger: Ledger) -> None:
+    promote(ledger, 1, None, since=1)
+    ledger.observe(observation(1))
+    (read,) = later(ledger)
+    again = ledger.observe(replace(read, data_digest="other data"))
+    assert (again.revision, dict(again.figures)) == (1, dict(read.figures))
