@@ -1,4 +1,4 @@
-"""Prometheus's own tool, which says whether a page of metrics is as it should be."""
+"""The tools of Prometheus and Alertmanager, which say whether what they are given is right."""
 
 from __future__ import annotations
 
@@ -7,11 +7,29 @@ import subprocess
 
 import pytest
 
+PACKAGES = {
+    "prometheus": "prometheus",
+    "promtool": "prometheus",
+    "amtool": "prometheus-alertmanager",
+}
+
+
+def found(tool: str) -> str:
+    """Return where a tool is; the test is skipped where it is not on PATH."""
+    path = shutil.which(tool)
+    if path is None:
+        pytest.skip(f"{tool} is not on PATH: it is in Debian's package {PACKAGES[tool]}")
+    return path
+
+
+def tool_says(tool: str, *arguments: str, given: str | None = None) -> tuple[int, str]:
+    """Return with what code a tool ends, and all that it says."""
+    command = [found(tool), *arguments]
+    done = subprocess.run(command, input=given, capture_output=True, text=True)
+    return done.returncode, done.stdout + done.stderr
+
 
 def promtool_says(page: str) -> str:
     """Return what `promtool check metrics` finds wrong with a page; empty if nothing."""
-    tool = shutil.which("promtool")
-    if tool is None:
-        pytest.skip("promtool is not on PATH: it is in Debian's package prometheus")
-    done = subprocess.run([tool, "check", "metrics"], input=page, capture_output=True, text=True)
-    return done.stdout + done.stderr + (f"ended with {done.returncode}" * bool(done.returncode))
+    code, said = tool_says("promtool", "check", "metrics", given=page)
+    return said + (f"ended with {code}" * bool(code))
