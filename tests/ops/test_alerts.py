@@ -150,6 +150,14 @@ def test_only_what_is_late_or_absent_is_waited_for(rule: dict[str, Any]) -> None
     assert rule.get("for") == ("15m" if late else None)
 
 
+@of_each_alert
+def test_nothing_ends_before_who_is_blind_has_said_so(rule: dict[str, Any]) -> None:
+    (waits,) = {rule["for"] for rule in ALERTS if rule["alert"].endswith("Blind")}
+    assert waits == "15m"
+    at_once = rule["alert"].endswith("Blind") or rule["labels"]["severity"] == "none"
+    assert rule.get("keep_firing_for") == (None if at_once else "20m")
+
+
 def test_no_rule_asks_how_fast_something_that_comes_once_a_day_rises() -> None:
     for rule in RULES:
         assert not re.search(r"\b(rate|irate|increase|delta|changes|resets)\(", rule["expr"])

@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
+import re
 import shutil
+import socket
 import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
 
+import httpx
 import pytest
+import yaml
+
+Seen = TypeVar("Seen")
 
 PACKAGES = {
     "prometheus": "prometheus",
@@ -33,3 +46,73 @@ def promtool_says(page: str) -> str:
     """Return what `promtool check metrics` finds wrong with a page; empty if nothing."""
     code, said = tool_says("promtool", "check", "metrics", given=page)
     return said + (f"ended with {code}" * bool(code))
+
+
+@dataclass(frozen=True)
+class Prometheus:
+    """A Prometheus that runs, at this address."""
+
+    url: str
+
+    def asked(self, path: str, **parameters: str) -> Any:
+        """Return the `data` of an answer of its API."""
+        answer = httpx.get(f"{self.url}/api/v1/{path}", params=parameters, timeout=30)
+        return answer.raise_for_status().json()["data"]
+
+    def alerts(self, name: str) -> list[dict[str, Any]]:
+        """Return the alerts of that name that fire."""
+        found: list[dict[str, Any]] = self.asked("alerts")["alerts"]
+        firing = (one for one in found if one["state"] == "firing")
+        return [one for one in firing if one["labels"]["alertname"] == name]
+
+
+def awaited(look: Callable[[], Seen], wanted: str, seconds: float = 60) -> Seen:
+    """Return what is seen as soon as there is something to see."""
+    deadline = time.monotonic() + seconds
+    while not (seen := look()):
+        assert time.monotonic() < deadline, f"waited {seconds:g} s in vain for {wanted}"
+        time.sleep(0.2)
+    return seen
+
+
+@contextmanager
+def prometheus(folder: Path, config: dict[str, Any]) -> Iterator[Prometheus]:
+    """Start a Prometheus on the loopback with this configuration, and stop it in the end."""
+    (folder / "prometheus.yml").write_text(yaml.safe_dump(config))
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+    command = [
+        found("prometheus"),
+        f"--config.file={folder / 'prometheus.yml'}",
+        f"--storage.tsdb.path={folder / 'prometheus'}",
+        f"--web.listen-address={address}",
+    ]
+    log = folder / "prometheus.log"
+    with log.open("wb") as out, subprocess.Popen(command, stdout=out, stderr=out) as process:
+        try:
+
+            def ready() -> bool:
+                assert process.poll() is None, log.read_text()
+                with suppress(httpx.TransportError):
+                    return httpx.get(f"http://{address}/-/ready", timeout=5).is_success
+                return False
+
+            awaited(ready, "Prometheus")
+            yield Prometheus(f"http://{address}")
+        finally:
+            process.terminate()
+
+
+@contextmanager
+def metrics_process() -> Iterator[str]:
+    """Start `python -m tasks metrics` in this environment, and yield its host and port."""
+    command = [sys.executable, "-m", "tasks", "metrics", "--port", "0"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        said = process.stderr.readline()
+        address = re.search(r"http://(127\.0\.0\.1:\d+)/metrics", said)
+        try:
+            assert address is not None, said
+            yield address[1]
+        finally:
+            process.terminate()
