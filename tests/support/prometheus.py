@@ -24,7 +24,9 @@ PACKAGES = {
     "prometheus": "prometheus",
     "promtool": "prometheus",
     "amtool": "prometheus-alertmanager",
+    "prometheus-alertmanager": "prometheus-alertmanager",
 }
+TEMPLATE = Path("/usr/share/prometheus/alertmanager/default.tmpl")  # Debian's looks nowhere else
 
 
 def found(tool: str) -> str:
@@ -79,26 +81,46 @@ def awaited(look: Callable[[], Seen], wanted: str, seconds: float = 60) -> Seen:
 def prometheus(folder: Path, config: dict[str, Any]) -> Iterator[Prometheus]:
     """Start a Prometheus on the loopback with this configuration, and stop it in the end."""
     (folder / "prometheus.yml").write_text(yaml.safe_dump(config))
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        address = f"127.0.0.1:{free.getsockname()[1]}"
     command = [
         found("prometheus"),
         f"--config.file={folder / 'prometheus.yml'}",
         f"--storage.tsdb.path={folder / 'prometheus'}",
-        f"--web.listen-address={address}",
     ]
-    log = folder / "prometheus.log"
+    with _serving(command, folder / "prometheus.log") as url:
+        yield Prometheus(url)
+
+
+@contextmanager
+def alertmanager(folder: Path, config: Path) -> Iterator[str]:
+    """Start an Alertmanager on the loopback, yield its address, and stop it in the end."""
+    command = [
+        found("prometheus-alertmanager"),
+        f"--config.file={config}",
+        f"--storage.path={folder / 'alertmanager'}",
+        "--cluster.listen-address=",
+    ]
+    if not TEMPLATE.exists():
+        pytest.skip(f"{TEMPLATE} is not there: install Debian's package prometheus-alertmanager")
+    with _serving(command, folder / "alertmanager.log") as url:
+        yield url
+
+
+@contextmanager
+def _serving(command: list[str], log: Path) -> Iterator[str]:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+    command = [*command, f"--web.listen-address={address}"]
     with log.open("wb") as out, subprocess.Popen(command, stdout=out, stderr=out) as process:
+
+        def ready() -> bool:
+            assert process.poll() is None, log.read_text()
+            with suppress(httpx.TransportError):
+                return httpx.get(f"http://{address}/-/ready", timeout=5).is_success
+            return False
+
         try:
-
-            def ready() -> bool:
-                assert process.poll() is None, log.read_text()
-                with suppress(httpx.TransportError):
-                    return httpx.get(f"http://{address}/-/ready", timeout=5).is_success
-                return False
-
-            awaited(ready, "Prometheus")
-            yield Prometheus(f"http://{address}")
+            awaited(ready, command[0])
+            yield f"http://{address}"
         finally:
             process.terminate()
 
