@@ -122,6 +122,13 @@ OF_MODELS = (
         says="When the run of the next window is due (its end and window.grace), in Unix time",
     ),
     MetricFamily(
+        name="gatelatch_second_window_due_timestamp_seconds",
+        type="gauge",
+        unit="seconds",
+        labels=_MODEL,
+        says="When the run of the window after the next is due: later, two windows are missed",
+    ),
+    MetricFamily(
         name="gatelatch_window_rows",
         type="gauge",
         unit="rows",

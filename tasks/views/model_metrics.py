@@ -79,9 +79,12 @@ def _newest_window(seen: SeenModel) -> Iterator[MetricSample]:
     windows, newest = seen.status.observations, seen.newest
     unsaid = takewhile(lambda o: o.verdict == "insufficient", reversed(windows))
     yield MetricSample("gatelatch_insufficient_windows_in_a_row", (), sum(1 for _ in unsaid))
-    due = window_due(seen.status)
-    if due is not None:
-        yield MetricSample("gatelatch_window_due_timestamp_seconds", (), due.timestamp())
+    for metric, due in zip(
+        ("gatelatch_window_due_timestamp_seconds", "gatelatch_second_window_due_timestamp_seconds"),
+        windows_due(seen.status),
+        strict=False,
+    ):
+        yield MetricSample(metric, (), due.timestamp())
     if newest is None:
         return
     version = str(newest.version)
@@ -98,21 +101,23 @@ def _newest_window(seen: SeenModel) -> Iterator[MetricSample]:
         yield MetricSample("gatelatch_window_labelled_rows", (version,), numbers.labelled)
 
 
-def window_due(status: Status) -> datetime | None:
-    """Return when the run of the next window starts: at its end and `window.grace`.
+def windows_due(status: Status) -> Iterator[datetime]:
+    """Yield when the run of each next window starts, without end: at its end and `window.grace`.
 
-    None before the first champion, and after the grid's own end.
+    Nothing before the first champion, and nothing after the grid's own end.
     """
     grid = status.spec.window
     since = status.observed_until
     if since is None:
         if not status.promotions:
-            return None
+            return
         since = status.effective_from(status.promotions[0].effective_from)
-    window = window_at(grid, since)
-    if grid.end is not None and window.end > grid.end:
-        return None
-    return shifted(window.end, grid.grace)
+    while True:
+        window = window_at(grid, since)
+        if grid.end is not None and window.end > grid.end:
+            return
+        yield shifted(window.end, grid.grace)
+        since = window.end
 
 
 def _pressures(seen: SeenModel) -> Iterator[MetricSample]:

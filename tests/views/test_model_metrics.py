@@ -178,6 +178,8 @@ def test_the_next_window_is_due_at_its_end_and_grace_by_the_clock_of_its_zone(sp
     found = said(seen, spec=zoned, promotions=[promotion(since=1)])
     due = datetime(2026, 3, 29, 22, tzinfo=UTC) + timedelta(hours=2)
     assert found["window_due_timestamp_seconds",] == due.timestamp()
+    second = datetime(2026, 3, 30, 22, tzinfo=UTC) + timedelta(hours=2)
+    assert found["second_window_due_timestamp_seconds",] == second.timestamp()
 
 
 def test_before_the_first_champion_and_after_the_grids_end_nothing_is_due(spec: Any) -> None:
@@ -186,6 +188,7 @@ def test_before_the_first_champion_and_after_the_grids_end_nothing_is_due(spec: 
     assert said()[due,] == day(2).timestamp()
     ended = spec(window={"end": "2026-01-03"})
     assert (due,) in said(observation(1), spec=ended)
+    assert (f"second_{due}",) not in said(observation(1), spec=ended)
     assert (due,) not in said(observation(1), observation(2), spec=ended)
 
 

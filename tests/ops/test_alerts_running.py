@@ -1,0 +1,76 @@
+"""A real Prometheus scrapes a real process of metrics, over a ledger that drifts, and alerts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tasks.ledger.ledger import Ledger
+from tests.ledger.test_ledger import decision, observation, promote, proposal
+from tests.ops.test_alerts import MONITORING, RULES, RULES_FILE
+from tests.support.forging import ask
+from tests.support.prometheus import Prometheus, awaited, metrics_process, prometheus
+from tests.views.test_exposition import models as models
+
+EPISODE = "churn.v1.20260102T0000.1"
+FIGURES = {"moved": {"total": 1.0, "features": {"x": 0.9, "z": 0.1}, "rest": 0.0}}
+
+pytestmark = pytest.mark.parametrize("url", ["sqlite"], indirect=True)
+
+
+@pytest.fixture
+def running(ledger: Ledger, models: Path, tmp_path: Path) -> Iterator[Prometheus]:
+    """Return a Prometheus with the example's configuration, which looks every second."""
+    promote(ledger, 1, None, since=1)
+    config: dict[str, Any] = yaml.safe_load((MONITORING / "prometheus.yml").read_text())
+    config["global"] |= {"scrape_interval": "1s", "evaluation_interval": "1s"}
+    config["rule_files"] = [str(RULES_FILE)]
+    del config["alerting"]
+    with metrics_process() as address:
+        (scrape,) = config["scrape_configs"]
+        scrape |= {"scrape_timeout": "1s", "static_configs": [{"targets": [address]}]}
+        with prometheus(tmp_path, config) as one:
+            yield one
+
+
+def test_drift_alerts_once_however_many_windows_come_and_a_question_alerts_its_approvers(
+    ledger: Ledger, running: Prometheus
+) -> None:
+    ledger.observe(observation(2, verdict="drifting", pressure=2.0, figures=FIGURES))
+    ledger.observe(observation(3, verdict="drifting", pressure=2.0))
+    (drifting,) = awaited(lambda: running.alerts("GatelatchDrifting"), "the drift")
+    identity = {"model": "churn", "version": "1", "latch": "drift", "feature": "x"}
+    assert drifting["labels"] == {
+        "alertname": "GatelatchDrifting",
+        "severity": "ticket",
+        **identity,
+    }
+    airflow = "http://127.0.0.1:8080"
+    assert drifting["annotations"]["margins_url"] == f"{airflow}/gatelatch/margins/churn"
+
+    ledger.observe(observation(4, verdict="insufficient", pressure=None))
+    ledger.observe(observation(5, verdict="insufficient", pressure=None))
+    (unsaid,) = awaited(lambda: running.alerts("GatelatchInsufficientTwice"), "windows unsaid")
+    assert unsaid["annotations"]["summary"].startswith(
+        "Nothing can be said of the newest 2 windows"
+    )
+    (still,) = running.alerts("GatelatchDrifting")
+    assert still == drifting
+
+    ledger.propose(proposal(EPISODE, episode="churn.v1.20260102T0000"))
+    awaited(lambda: running.alerts("GatelatchRetrainUnderWay"), "the proposal")
+    ask(ledger, EPISODE, "retrain")
+    (asked,) = awaited(lambda: running.alerts("GatelatchApprovalWaiting"), "the question")
+    assert (asked["labels"]["kind"], asked["labels"]["step"]) == ("retrain", "retrain")
+    assert not running.alerts("GatelatchApprovalOverdue")
+
+    ledger.decide(decision("rejected", proposal=EPISODE))
+    awaited(lambda: not running.alerts("GatelatchRetrainUnderWay"), "the answer")
+
+    (group,) = running.asked("rules")["groups"]
+    assert len(group["rules"]) == len(RULES)
+    assert not [rule for rule in group["rules"] if rule["health"] != "ok"]
