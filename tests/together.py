@@ -6,6 +6,7 @@ first of all, while another one runs the rest.
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,10 @@ from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling, Scheduling
 
 _ONE_AIRFLOW = "tests/e2e"
+
+# A process of xdist finds the size of the terminal here, and what prints tables reads it once.
+for _size in ("COLUMNS", "LINES"):
+    os.environ.pop(_size, None)
 
 
 class _ByFile(LoadScopeScheduling):
