@@ -11,6 +11,7 @@ from typing import Literal, TypeAlias
 from tasks.bounds import shifted
 from tasks.drift.catalogue import words
 from tasks.drift.latch import State
+from tasks.ledger.budget import Budget, error_budget_of
 from tasks.ledger.records import Observation, Proposal, Question
 from tasks.ledger.status import Status
 from tasks.spec.model import ModelSpec
@@ -50,7 +51,8 @@ class Standing:
 
     `pressure` is that of the newest window with a verdict, `leads` the statistic that is farthest
     in it. `loss` is the hinge loss of the newest labelled window under the champion, `accepted`
-    that of its reference. `unseen` says in sentences what nobody can see.
+    that of its reference. `unseen` says in sentences what nobody can see, `budget` how much of the
+    error budget is spent, where the spec has one.
     """
 
     model: str
@@ -73,6 +75,7 @@ class Standing:
     waits: tuple[Waiting, ...] = ()
     silence: str | None = None
     unseen: tuple[str, ...] = ()
+    budget: Budget | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,6 +124,7 @@ def standing(
         waits=tuple(waiting(known, questions, touched)),
         silence=known.silence or known.patience,
         unseen=tuple(_unseen(known)),
+        budget=error_budget_of(known),
     )
 
 

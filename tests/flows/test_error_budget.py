@@ -1,7 +1,8 @@
-"""The error budget where people and monitors meet it: in the brief, and in the metrics."""
+"""The error budget where people and monitors meet it: the brief, the metrics, the margin view."""
 
 from __future__ import annotations
 
+import html
 import re
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,10 @@ from tasks.ledger.budget import error_budget_of
 from tasks.ledger.ledger import Ledger
 from tasks.spec.model import ModelSpec
 from tasks.views.model_metrics import SeenModel, model_samples
-from tests.support.flow import MODEL, At, beginning, land, propose, watch
+from tasks.views.model_page import model_page
+from tasks.views.overview import Asked, overview
+from tasks.views.standing import standing
+from tests.support.flow import MODEL, At, beginning, day, land, propose, watch
 
 SPEC = ModelSpec.model_validate({**MODEL.model_dump(mode="json"), "slo": {"window": 8}})
 
@@ -65,3 +69,15 @@ def test_without_labels_there_is_no_budget_and_no_series_of_it(at: At) -> None:
         "no error budget: none of 1 window has labels enough to tell the hinge loss"
     )
     assert slo_samples() == {}
+
+
+def test_the_margin_view_shows_the_error_budget(at: At) -> None:
+    at("drifted")
+    told = error_budget_of(known())
+    assert told is not None
+    stands = standing(known(), [], {})
+    page = model_page(known(), stands, day(20), base="/gatelatch")
+    assert "<dt>Error budget</dt>" in page
+    assert told.sentence[1:] in html.unescape(page)
+    models = overview([stands], Asked(), day(20), base="/gatelatch")
+    assert told.sentence in html.unescape(models)
