@@ -141,7 +141,7 @@ def test_a_replay_spends_the_error_budget_that_the_ledger_tells(at: At, metric: 
     known = status.read(spec, Ledger.open())
     told = error_budget_of(known)
     assert told is not None
-    found = history.load(flow.MODEL, day(1), day(14))
+    found = history.load_history(flow.MODEL, day(1), day(14))
     mine = play(spec, found, found.first_at(day(6)), timedelta(days=5))
     steps = [step.metric for step in mine.steps if step.metric is not None]
     assert spec.slo is not None

@@ -26,7 +26,7 @@ PACKAGES = {
     "amtool": "prometheus-alertmanager",
     "prometheus-alertmanager": "prometheus-alertmanager",
 }
-TEMPLATE = Path("/usr/share/prometheus/alertmanager/default.tmpl")  # Debian's looks nowhere else
+_TEMPLATES = Path("/usr/share/prometheus/alertmanager")  # Debian's Alertmanager looks nowhere else
 
 
 def found(tool: str) -> str:
@@ -99,8 +99,9 @@ def alertmanager(folder: Path, config: Path) -> Iterator[str]:
         f"--storage.path={folder / 'alertmanager'}",
         "--cluster.listen-address=",
     ]
-    if not TEMPLATE.exists():
-        pytest.skip(f"{TEMPLATE} is not there: install Debian's package prometheus-alertmanager")
+    for needed in ("default.tmpl", "email.tmpl"):
+        if not (_TEMPLATES / needed).exists():
+            pytest.skip(f"{_TEMPLATES / needed} is missing: install prometheus-alertmanager")
     with _serving(command, folder / "alertmanager.log") as url:
         yield url
 
