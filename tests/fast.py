@@ -50,6 +50,7 @@ LISTED = {
     "drift/test_verdict_limits::test_a_healthy_stream_opens_the_latch_no_more_often_than_its_budget": LONG,  # noqa: E501
     "classifier/test_encoding": MLFLOW,
     "test_fast": PROCESS,
+    "test_version::test_the_version_is_printed_written_into_lineage_and_shown_on_pages": PROCESS,
     "ledger/test_status::test_whatever_is_recorded_can_be_folded_shown_and_acted_on": LONG,
     "data/test_keys::test_keys_of_every_type_of_arrow_are_told_apart_and_repeats_found": LONG,
     "drift/test_limits::test_the_latch_opens_as_often_as_allowed_and_not_much_less": LONG,
