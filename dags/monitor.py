@@ -151,9 +151,7 @@ def _schedule(spec: ModelSpec) -> Any:
 
     A run that an asset starts has no window of its own: it takes the newest complete one.
     """
-    windows: Any = WindowTimetable(
-        spec.window
-    )  # of Airflow's scheduler: the SDK has no base for it
+    windows: Any = WindowTimetable(spec.window)  # the SDK's types know no scheduler's timetable
     if spec.source.asset is None:
         return windows
     return AssetOrTimeSchedule(timetable=windows, assets=landing_of(spec.source.asset))
