@@ -120,7 +120,7 @@ class PeerError(Exception):
 class Peer:
     """One detector's process: `with Peer(name) as peer`, a `reference`, then its windows."""
 
-    def __init__(self, name: PeerName, timeout: float = 120) -> None:
+    def __init__(self, name: PeerName, timeout: float = 600) -> None:
         """`timeout`: seconds for one answer, the first one's import included."""
         self.name = name
         self.timeout = timeout
