@@ -46,9 +46,11 @@ def opened(url: str) -> Iterator[Ledger]:
 
 def tables(ledger: Ledger) -> dict[str, list[sa.RowMapping]]:
     with ledger._engine.connect() as link:
+        there = set(sa.inspect(link).get_table_names())
         return {
             name: list(link.execute(sa.select(table)).mappings())
             for name, table in META.tables.items()
+            if name in there
         }
 
 
@@ -75,7 +77,9 @@ def test_a_ledger_of_release_0_1_is_taken_over_row_by_row(old: Ledger) -> None:
     assert before["observations"]
     old.create()
     old.create()  # safe to repeat
-    assert tables(old) == before
+    now = tables(old)
+    assert {name: now.pop(name) for name in before} == before
+    assert not any(now.values())  # the tables that came since
     with old._engine.connect() as link:
         assert migrations.schema_number(link) == SCHEMA
     with (
