@@ -9,10 +9,9 @@ import pytest
 import yaml
 
 from tasks.views.metric_catalogue import EVERY
-from tests.support.prometheus import tool_says
+from tests.support.prometheus import MONITORING, tool_says
 from tests.test_docs import ROOT, anchors
 
-MONITORING = ROOT / "ops" / "monitoring"
 RULES_FILE = MONITORING / "rules.yml"
 TESTS_FILE = MONITORING / "rules_test.yml"
 ALERTMANAGER = MONITORING / "alertmanager.yml"

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-import yaml
 
 from tasks.ledger.ledger import Ledger
 from tests.ledger.test_ledger import decision, observation, promote, proposal
-from tests.ops.test_alerts import MONITORING, RULES, RULES_FILE
+from tests.ops.test_alerts import RULES
 from tests.support.forging import ask
-from tests.support.prometheus import Prometheus, awaited, metrics_process, prometheus
+from tests.support.prometheus import Prometheus, awaited, watching
 from tests.views.test_exposition import models as models
 
 EPISODE = "churn.v1.20260102T0000.1"
@@ -26,15 +24,8 @@ pytestmark = pytest.mark.parametrize("url", ["sqlite"], indirect=True)
 def running(ledger: Ledger, models: Path, tmp_path: Path) -> Iterator[Prometheus]:
     """Return a Prometheus with the example's configuration, which looks every second."""
     promote(ledger, 1, None, since=1)
-    config: dict[str, Any] = yaml.safe_load((MONITORING / "prometheus.yml").read_text())
-    config["global"] |= {"scrape_interval": "1s", "evaluation_interval": "1s"}
-    config["rule_files"] = [str(RULES_FILE)]
-    del config["alerting"]
-    with metrics_process() as address:
-        (scrape,) = config["scrape_configs"]
-        scrape |= {"scrape_timeout": "1s", "static_configs": [{"targets": [address]}]}
-        with prometheus(tmp_path, config) as one:
-            yield one
+    with watching(tmp_path) as one:
+        yield one
 
 
 def test_drift_alerts_once_however_many_windows_come_and_a_question_alerts_its_approvers(
