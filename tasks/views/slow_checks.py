@@ -73,6 +73,8 @@ class SlowChecks:
     def look(self) -> None:
         """Look at each model once."""
         models = self._models
+        if not models:
+            return
         try:
             reader = LedgerReader.open_to_read()
         except (GatelatchError, sa.exc.SQLAlchemyError) as error:
@@ -93,7 +95,7 @@ class SlowChecks:
                 if self._thread and self._stopped.wait(_REST * (time.thread_time() - begun)):
                     return
         self._found = {model: self.of(model) for model in models}
-        self.ended = time.time() if models else None
+        self.ended = time.time()
 
     def _chain(self, reader: LedgerReader, model: str) -> ChainState:
         from tasks.audit import verification

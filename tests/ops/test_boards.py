@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 import yaml
 from grafana_foundation_sdk.models.dashboard import Dashboard
@@ -21,7 +22,7 @@ from ops.monitoring.boards.grafana import board_json
 from tasks.spec.model import ModelSpec
 from tasks.views.metric_catalogue import EVERY
 from tests.ops.test_alerts import METRIC, RULES, RUNBOOKS
-from tests.support.flow import MODEL, At, beginning, propose
+from tests.support.flow import MODEL, At, beginning, land, propose, watch
 from tests.support.prometheus import Prometheus, awaited, watching
 from tests.test_docs import anchors
 
@@ -190,7 +191,7 @@ def test_whatever_can_page_can_be_seen_on_the_board_of_whoever_is_called() -> No
 
 
 @pytest.fixture
-def drifting(
+def at(
     stores: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> At:
     return beginning(tmp_path_factory.getbasetemp() / "stages", stores, monkeypatch)
@@ -210,35 +211,75 @@ def answers(one: Prometheus, target: dict[str, Any]) -> list[dict[str, Any]]:
     return series
 
 
-def test_every_query_finds_data_on_a_ledger_that_drifts_and_asks(
-    drifting: At, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    drifting("drifted")
-    folder = tmp_path / "models"
+def models_folder(folder: Path, spec: ModelSpec, patch: pytest.MonkeyPatch) -> None:
     folder.mkdir()
-    (folder / "churn.yaml").write_text(yaml.safe_dump(SPEC.model_dump(mode="json")))
-    monkeypatch.setenv("GATELATCH_MODELS", str(folder))
+    (folder / "churn.yaml").write_text(yaml.safe_dump(spec.model_dump(mode="json")))
+    patch.setenv("GATELATCH_MODELS", str(folder))
+
+
+def unanswered(one: Prometheus) -> set[tuple[str, str]]:
+    """Return the panels, by board and title, of which a query has no answer."""
+    return {
+        (uid, panel["title"])
+        for uid, board in BOARDS.items()
+        for panel in board["panels"]
+        for target in panel.get("targets", ())
+        if not answers(one, target)
+    }
+
+
+def test_every_query_finds_data_on_a_ledger_that_drifts_and_asks(
+    at: At, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at("drifted")
+    models_folder(tmp_path / "models", SPEC, monkeypatch)
     propose(spec=SPEC)
     with watching(tmp_path, "--check-every", "1", "--aliases") as one:
         looked = 'gatelatch_champion_alias_state{state="same"} == 1'
         awaited(lambda: one.asked("query", query=looked)["result"], "the alias to be looked at")
         awaited(lambda: one.alerts("GatelatchBudgetBurning"), "the alerts")
-        silent, nameless = [], []
-        for uid, board in BOARDS.items():
+        assert unanswered(one) == set()
+        for board in BOARDS.values():
             for panel in board["panels"]:
+                links = json.dumps(panel.get("fieldConfig", {}).get("defaults", {}).get("links"))
                 for target in panel.get("targets", ()):
-                    found = answers(one, target)
-                    if not found:
-                        silent.append(f"{uid}: {panel['title']}: {target['expr']}")
                     wanted = set(re.findall(r"\{\{(\w+)\}\}", target["legendFormat"]))
-                    links = json.dumps(panel["fieldConfig"]["defaults"].get("links", []))
                     wanted |= set(re.findall(r"(?:fields|labels)\.(\w+)", links))
-                    for series in found:
-                        if not wanted <= series["metric"].keys():
-                            nameless.append(f"{uid}: {panel['title']}: {target['expr']}")
-        assert not silent
-        assert not nameless
+                    for series in answers(one, target):
+                        assert wanted <= series["metric"].keys(), panel["title"]
         (chain,) = one.asked("query", query='gatelatch_chain_state{state="intact"}')["result"]
         assert chain["value"][1] == "1"
-        models = one.asked("label/model/values", **{"match[]": "gatelatch_model_up"})
-        assert models == ["churn"]
+        names = one.asked("label/model/values", **{"match[]": "gatelatch_model_up"})
+        assert names == ["churn"]
+
+
+def test_where_all_is_calm_only_those_panels_are_empty_that_say_what_that_means(
+    at: At, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at("bootstrapped")
+    models_folder(tmp_path / "models", MODEL, monkeypatch)
+    land(6, y=pa.nulls(300, pa.int64()))
+    assert watch(6).verdict == "steady"
+    may_be = {
+        (board.uid, panel.title)
+        for board in command.BOARDS
+        for panel in board.panels
+        if panel.empty
+    }
+    with watching(tmp_path, "--check-every", "1") as one:
+        looked = 'gatelatch_chain_state{state="intact"} == 1'
+        awaited(lambda: one.asked("query", query=looked)["result"], "the chain to be looked at")
+        found = unanswered(one)
+        assert found <= may_be
+        # Only a model without any window has none of these, and an old one is always late.
+        said = {title for _, title in may_be - found}
+        assert said == {
+            "Models by the verdict of the newest window",
+            "What nobody can see",
+            "Overdue windows",
+            "Rows of the newest window",
+            "Pressure of each statistic",
+            "Verdict of the newest window",
+            "Since chains were looked at",
+            "Answers, since the beginning",
+        }

@@ -17,14 +17,12 @@ class Query:
     """What is asked of Prometheus.
 
     `name` is what a line or column is called, with labels in double braces. `unit` is that of a
-    table's column. `may_be_empty` says why no answer is right on a ledger where all goes well;
-    without it a test demands data.
+    table's column.
     """
 
     expr: str
     name: str = ""
     unit: str = "short"
-    may_be_empty: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,7 +30,9 @@ class Panel:
     """One picture: its `says` tells what it shows and what to make of it.
 
     `texts` are what values mean, with a colour that is never all that tells them apart. `limit` is
-    a line, above which it is bad. `runbook` is an anchor of docs/runbooks.md.
+    a line, above which it is bad. `runbook` is an anchor of docs/runbooks.md. `empty` is what
+    stands there where Prometheus has no answer, and why that is right; without it a test demands an
+    answer even where all is calm.
     """
 
     kind: PanelKind
@@ -45,6 +45,7 @@ class Panel:
     texts: Mapping[str, tuple[str, Colour]] = field(default_factory=dict)
     limit: float | None = None
     runbook: str = ""
+    empty: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -20,6 +20,7 @@ def _with_reference(title: str, metric: str, unit: str, says: str) -> Panel:
                 name="version {{version}} when accepted",
             ),
         ),
+        empty="no labels: not known",
         unit=unit,
         width=8,
         runbook="gatelatchbudgetburning",
@@ -86,6 +87,7 @@ _DRIFT = Section(
         Panel(
             kind="lines",
             title="Pressure of each statistic",
+            empty="no window with a verdict yet",
             says="Change as a share of its limit: above 1 the statistic breaches. The margin view "
             "has the same by window, in the time of the data.",
             queries=(
@@ -117,6 +119,7 @@ _DRIFT = Section(
         Panel(
             kind="states",
             title="Verdict of the newest window",
+            empty="no window yet",
             says="Insufficient is not steady: nothing could be said of the window.",
             queries=(
                 Query(
@@ -166,6 +169,7 @@ _LOSSES = Section(
         Panel(
             kind="lines",
             title="How fast the error budget burns",
+            empty="no labels, or no budget in the spec",
             says="In error budgets. Above 3 over a sixth and in the newest window it pages.",
             queries=(
                 Query(expr=f"max by (over) (gatelatch_slo_burn_rate{{{_MODEL}}})", name="{{over}}"),
@@ -176,6 +180,7 @@ _LOSSES = Section(
         Panel(
             kind="lines",
             title="Error budget spent",
+            empty="no labels, or no budget in the spec",
             says="Above 1 all of it is gone.",
             queries=(
                 Query(
@@ -212,6 +217,7 @@ _ROWS = Section(
         Panel(
             kind="lines",
             title="Live proposals",
+            empty="no proposal is live",
             says="By the step that somebody is asked about; none where a run works on it.",
             queries=(
                 Query(

@@ -11,7 +11,7 @@ _STANDING = Section(
             kind="number",
             title="Models",
             says="Models that have a usable spec.",
-            queries=(Query(expr="count(max by (model) (gatelatch_model_info))"),),
+            queries=(Query(expr="count(max by (model) (gatelatch_model_info)) or vector(0)"),),
             width=4,
             height=4,
         ),
@@ -19,7 +19,9 @@ _STANDING = Section(
             kind="number",
             title="With a champion",
             says="Models that have a version in production; the others wait for their first.",
-            queries=(Query(expr="count(max by (model) (gatelatch_champion_version))"),),
+            queries=(
+                Query(expr="count(max by (model) (gatelatch_champion_version)) or vector(0)"),
+            ),
             width=4,
             height=4,
         ),
@@ -99,6 +101,7 @@ _STANDING = Section(
         Panel(
             kind="bars",
             title="Models by the verdict of the newest window",
+            empty="no window yet",
             says="Insufficient is not steady: nothing could be said of the window.",
             queries=(
                 Query(
@@ -117,6 +120,7 @@ _QUALITY = Section(
         Panel(
             kind="table",
             title="Accuracy and loss, now and when accepted",
+            empty="no labels: not known",
             says="Of the newest window with labels, beside the champion when it was accepted. A "
             "model without labels is missing: its accuracy is not known.",
             queries=(
@@ -140,6 +144,7 @@ _QUALITY = Section(
         Panel(
             kind="table",
             title="Error budget left",
+            empty="no labels, or no budget in any spec",
             says="Below zero the model has lost more than its owner means to bear. A model without "
             "labels has no budget and is missing.",
             queries=(
@@ -158,6 +163,7 @@ _QUALITY = Section(
         Panel(
             kind="lines",
             title="Error budget spent",
+            empty="no labels, or no budget in any spec",
             says="As it stood when Prometheus asked. By window, in the time of the data, it is in "
             "the margin view.",
             queries=(
@@ -194,6 +200,7 @@ _DECIDED = Section(
         Panel(
             kind="bars",
             title="Answers, since the beginning",
+            empty="nobody was asked yet",
             says="What was answered when people were asked to retrain, promote or go back, by them "
             "or by the policy.",
             queries=(

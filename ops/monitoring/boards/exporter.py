@@ -39,6 +39,7 @@ EXPORTER = Section(
         Panel(
             kind="lines",
             title="Since chains were looked at",
+            empty="never, or not once since the start",
             says="Time since the last round over all models ended. It rises without an end where "
             "nobody looks.",
             queries=(

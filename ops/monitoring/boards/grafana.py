@@ -136,6 +136,8 @@ def _panel(board: Board, panel: Panel, number: int, place: Place) -> Any:
             )
         )
     )
+    if panel.empty:
+        made = made.no_value(panel.empty)
     if panel.texts:
         texts = {
             value: models.ValueMappingResult(text=text, color=colour, index=index)

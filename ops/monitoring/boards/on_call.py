@@ -64,6 +64,7 @@ _SEEN = Section(
         Panel(
             kind="table",
             title="What nobody can see",
+            empty="nothing is known of any model",
             says="1: nothing is known of this. Chains are unseen without a key, aliases unless the "
             "process of metrics was started with --aliases. Windows in a row of which nothing "
             "could be said are counted.",
@@ -90,6 +91,7 @@ _SEEN = Section(
         Panel(
             kind="table",
             title="What fires",
+            empty="nothing fires",
             says="Alerts of Gatelatch. Each has a section in the runbooks under its own name.",
             queries=(
                 Query(
@@ -110,6 +112,7 @@ _DRIFT = Section(
         Panel(
             kind="bars",
             title="Open episodes by feature",
+            empty="no episode is open",
             says="By the feature that moved the margins most in the first window of the episode. "
             "Several models that one feature moved have one cause.",
             queries=(
@@ -125,6 +128,7 @@ _DRIFT = Section(
         Panel(
             kind="table",
             title="Open episodes",
+            empty="no episode is open",
             says="Each opening of a latch that has not ended. The name of the episode says since "
             "when.",
             queries=(
@@ -140,6 +144,7 @@ _DRIFT = Section(
         Panel(
             kind="table",
             title="How fast the error budget burns",
+            empty="no labels, or no budget in any spec",
             says="In error budgets. Above 3 over a sixth of the SLO window, half of the budget is "
             "gone in that sixth; if the newest window is above 3 too, it pages.",
             queries=(
@@ -172,6 +177,7 @@ _PEOPLE = Section(
         Panel(
             kind="table",
             title="Questions that wait",
+            empty="nobody is asked",
             says="How long ago approvers were asked, and the time until it counts as no answer.",
             queries=(
                 Query(
@@ -192,6 +198,7 @@ _PEOPLE = Section(
         Panel(
             kind="table",
             title="Live proposals",
+            empty="no proposal is live",
             says="How many are live, and until when a run of the monitor ends the first whose time "
             "is up. Below zero it should have.",
             queries=(
@@ -218,6 +225,7 @@ _WINDOWS = Section(
         Panel(
             kind="table",
             title="Overdue windows",
+            empty="no window is late",
             says="By how much the run of the next window is late, and that of the one after it.",
             queries=(
                 Query(
@@ -237,6 +245,7 @@ _WINDOWS = Section(
         Panel(
             kind="table",
             title="Rows of the newest window",
+            empty="no window yet",
             says="Accepted, put into quarantine, and labelled. Few accepted rows make a window "
             "insufficient; without labels losses are not known.",
             queries=(
