@@ -31,7 +31,6 @@ BOARDS: dict[str, dict[str, Any]] = {
     uid: json.loads(file.read_text()) for uid, file in FILES.items()
 }
 SOURCE = {"type": "prometheus", "uid": "${datasource}"}
-# A path of the display names of Grafana's units.
 UNITS = {"short", "percentunit", "s", "bytes", "dateTimeAsIso"}
 PANELS = [
     pytest.param(uid, panel, id=f"{uid}: {panel['title']}")
@@ -39,6 +38,7 @@ PANELS = [
     for panel in board["panels"]
     if panel["type"] != "row"
 ]
+LOOKED = "gatelatch_checks_end_timestamp_seconds"
 SPEC = ModelSpec.model_validate({**MODEL.model_dump(mode="json"), "slo": {"window": 8}})
 
 
@@ -235,8 +235,7 @@ def test_every_query_finds_data_on_a_ledger_that_drifts_and_asks(
     models_folder(tmp_path / "models", SPEC, monkeypatch)
     propose(spec=SPEC)
     with watching(tmp_path, "--check-every", "1", "--aliases") as one:
-        looked = 'gatelatch_champion_alias_state{state="same"} == 1'
-        awaited(lambda: one.asked("query", query=looked)["result"], "the alias to be looked at")
+        awaited(lambda: one.asked("query", query=LOOKED)["result"], "chain and alias")
         awaited(lambda: one.alerts("GatelatchBudgetBurning"), "the alerts")
         assert unanswered(one) == set()
         for board in BOARDS.values():
@@ -247,8 +246,9 @@ def test_every_query_finds_data_on_a_ledger_that_drifts_and_asks(
                     wanted |= set(re.findall(r"(?:fields|labels)\.(\w+)", links))
                     for series in answers(one, target):
                         assert wanted <= series["metric"].keys(), panel["title"]
-        (chain,) = one.asked("query", query='gatelatch_chain_state{state="intact"}')["result"]
-        assert chain["value"][1] == "1"
+        for state in ('chain_state{state="intact"}', 'champion_alias_state{state="same"}'):
+            (found,) = one.asked("query", query=f"gatelatch_{state}")["result"]
+            assert found["value"][1] == "1"
         names = one.asked("label/model/values", **{"match[]": "gatelatch_model_up"})
         assert names == ["churn"]
 
@@ -267,15 +267,13 @@ def test_where_all_is_calm_only_those_panels_are_empty_that_say_what_that_means(
         if panel.empty
     }
     with watching(tmp_path, "--check-every", "1") as one:
-        looked = 'gatelatch_chain_state{state="intact"} == 1'
-        awaited(lambda: one.asked("query", query=looked)["result"], "the chain to be looked at")
+        awaited(lambda: one.asked("query", query=LOOKED)["result"], "the chain")
         found = unanswered(one)
         assert found <= may_be
-        # Only a model without any window has none of these, and an old one is always late.
+        # Only a model without any window has none of these, and one from the past is always late.
         said = {title for _, title in may_be - found}
         assert said == {
             "Models by the verdict of the newest window",
-            "What nobody can see",
             "Overdue windows",
             "Rows of the newest window",
             "Pressure of each statistic",
