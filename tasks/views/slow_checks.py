@@ -22,6 +22,7 @@ from tasks.views.trust_metrics import AliasState, ChainState, CheckStates
 
 _REST = 19  # times the work: a twentieth of a core at the most, so that no scrape waits long
 _EMPTY = 1.0  # seconds until it is looked again whether there is any model
+_OLD = 3600.0  # seconds beyond `every`, after which what was found is not known any more
 UNSEEN = CheckStates()
 
 
@@ -42,13 +43,20 @@ class SlowChecks:
         self._aliases = aliases
         self._models: tuple[str, ...] = ()
         self._found: dict[str, CheckStates] = {}
+        self._looked: dict[str, float] = {}  # when, on the monotonic clock
         self._said = SaidOnce()
         self._stopped = Event()
         self._thread: Thread | None = None
 
     def of(self, model: str) -> CheckStates:
-        """Return what was found of a model last; the same object until it changes."""
-        return self._found.get(model, UNSEEN)
+        """Return what was found of a model last; the same object until it changes.
+
+        If the thread hangs, as at a store that does not answer, that is soon nothing.
+        """
+        found = self._found.get(model)
+        if found is None or time.monotonic() - self._looked[model] > self._every + _OLD:
+            return UNSEEN
+        return found
 
     def watch(self, models: Iterable[str]) -> None:
         """Look at these from now on."""
@@ -90,11 +98,12 @@ class SlowChecks:
                 alias = self._alias(reader, model) if answers else "unseen"
                 answers = answers and alias != "unseen"
                 found = CheckStates(chain=chain, alias=alias)
-                if found != self.of(model):
+                self._looked[model] = time.monotonic()
+                if found != self._found.get(model):
                     self._found[model] = found
                 if self._thread and self._stopped.wait(_REST * (time.thread_time() - begun)):
                     return
-        self._found = {model: self.of(model) for model in models}
+        self._found = {model: self._found[model] for model in models}
         self.ended = time.time()
 
     def _chain(self, reader: LedgerReader, model: str) -> ChainState:

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from tasks.audit import heads
 from tasks.ledger.ledger import Ledger
 from tasks.registry import registry, tracking
+from tasks.views import slow_checks
 from tasks.views.exposition import Exposition
 from tasks.views.slow_checks import SlowChecks
 from tests.ledger.test_ledger import observation
@@ -131,6 +132,17 @@ def test_where_the_ledger_is_away_nothing_is_known_of_any_chain(
     assert checks.of("churn").chain == "intact"
     monkeypatch.setenv("GATELATCH_LEDGER", f"sqlite:///{here / 'none.db'}")
     checks.look()
+    assert checks.of("churn").chain == "unseen"
+
+
+def test_what_was_found_long_ago_is_not_known_any_more(
+    ledger: Ledger, checks: SlowChecks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    honest(ledger)
+    checks.watch(["churn"])
+    checks.look()
+    assert checks.of("churn").chain == "intact"
+    monkeypatch.setattr(slow_checks, "_OLD", -1000)
     assert checks.of("churn").chain == "unseen"
 
 
