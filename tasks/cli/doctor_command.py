@@ -22,7 +22,7 @@ def doctor(
     as_json: Annotated[bool, typer.Option("--json", help="print JSON instead of a table")] = False,
     seconds: Annotated[
         float, typer.Option(min=1, help="for each check; one that takes longer is left")
-    ] = 20,
+    ] = 30,
     checks: Annotated[
         bool, typer.Option("--checks", help="print the table of all checks and end")
     ] = False,
@@ -44,8 +44,8 @@ def doctor(
     if model is not None:
         _need_file(model)
     logging.basicConfig(handlers=[logging.NullHandler()])  # the findings say it
-    patient = Patient(model, dict(os.environ), lambda: datetime.now(UTC))
-    with said_while(err) as say:
+    stack = Patient(model, dict(os.environ), lambda: datetime.now(UTC))
+    with stack as patient, said_while(err) as say:
         found = list(examine(CHECKUPS, patient, seconds, lambda name: say(f"looking at {name}")))
     if as_json:
         print(json.dumps(doctor_as_json(found), indent=2))

@@ -10,7 +10,7 @@ from tasks.doctor.finding import Finding, Health, secrets_of, without_secrets
 from tasks.doctor.patient import Patient
 from tasks.errors import GatelatchError
 
-SECONDS = 20.0  # for one check
+SECONDS = 30.0  # for one check
 _RANK: Sequence[Health] = ("well", "unseen", "warning", "ill")
 
 

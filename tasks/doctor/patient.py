@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from tasks.errors import GatelatchError
 from tasks.spec import spec_files
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Patient:
-    """A stack as this process sees it.
+    """A stack as this process sees it; a context that lets go of the ledger at its end.
 
     Parameters
     ----------
@@ -35,6 +35,13 @@ class Patient:
     model: str | None
     environment: Mapping[str, str]
     clock: Callable[[], datetime]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if "reader" in vars(self):
+            self.reader.close()
 
     @cached_property
     def read_specs(self) -> tuple[list[ModelSpec], list[str]]:
