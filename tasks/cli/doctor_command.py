@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from tasks.cli.console import Wide, err, fail, out
+from tasks.doctor.examination import SECONDS, examine
 from tasks.spec import spec_files
 
 
@@ -22,7 +23,7 @@ def doctor(
     as_json: Annotated[bool, typer.Option("--json", help="print JSON instead of a table")] = False,
     seconds: Annotated[
         float, typer.Option(min=1, help="for each check; one that takes longer is left")
-    ] = 30,
+    ] = SECONDS,
     checks: Annotated[
         bool, typer.Option("--checks", help="print the table of all checks and end")
     ] = False,
@@ -35,7 +36,6 @@ def doctor(
     from tasks.cli.doctor_tables import doctor_as_json, show_doctor
     from tasks.cli.progress import said_while
     from tasks.doctor.checkups import CHECKUPS, checkups_table
-    from tasks.doctor.examination import examine
     from tasks.doctor.patient import Patient
 
     if checks:

@@ -40,9 +40,10 @@ def show_doctor(found: Sequence[Examined], *, wide: bool = False, out: Console =
         out.print(tabulate(columns, rows, wide=wide))
         out.print()
     for cause, names in barred.items():
-        out.print(f"not looked at, because of [bold]{cause}[/]: {', '.join(names)}")
+        told = f"not looked at, because of [bold]{cause}[/]: {', '.join(names)}"
+        out.print(told, soft_wrap=False)
     if well := [one.name for one in found if one.state == "well"]:
-        out.print(f"[green]well[/]: {', '.join(well)}")
+        out.print(f"[green]well[/]: {', '.join(well)}", soft_wrap=False)
     counts = Counter(finding.state for one in found for finding in one.findings)
     out.print(
         f"{len(found)} checks: {counts['ill']} ill, {counts['warning']} warnings, "

@@ -10,7 +10,7 @@ from tasks.doctor.finding import Finding, Health, secrets_of, without_secrets
 from tasks.doctor.patient import Patient
 from tasks.errors import GatelatchError
 
-SECONDS = 30.0  # for one check
+SECONDS = 60.0  # for one check; of which to import MLflow on a busy machine may take half
 _RANK: Sequence[Health] = ("well", "unseen", "warning", "ill")
 
 

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from tasks.doctor.finding import Finding
 from tasks.doctor.patient import Patient
-from tasks.errors import GatelatchError
+from tasks.errors import Final, GatelatchError
 from tasks.ledger.status import Status
 from tasks.signing.keyring import KeyUnusable
 
@@ -88,23 +88,14 @@ def alias_findings(known: Status, alias: int | None) -> Iterator[Finding]:
 
 def look_at_files(patient: Patient) -> Iterator[Finding]:
     """Yield which champions' files are missing, or are not what the ledger accepted."""
-    from tasks.registry import registry, tracking
+    from tasks.registry import registry
 
     for known in patient.standing():
         model, version = known.spec.model, known.champion
-        candidate = known.candidate(version)
-        if version is None or candidate is None:
-            continue  # the check `reference` says so
         try:
-            registry.lineage_of(model, version, candidate.artifact_digest)
-        except tracking.RegistryRefused as error:
-            yield Finding(
-                state="ill",
-                finding=str(error),
-                remedy="put the version's files back from a backup, or go back: `python -m tasks "
-                f"rollback {model} --reason …`",
-                model=model,
-            )
+            candidate = known.candidate(version)
+            if version is not None and candidate is not None:  # else `reference` says so
+                registry.lineage_of(model, version, candidate.artifact_digest)
         except KeyUnusable as error:
             yield Finding(
                 state="unseen",
@@ -112,6 +103,14 @@ def look_at_files(patient: Patient) -> Iterator[Finding]:
                 remedy="mend the keys first (check `keys`)",
             )
             return
+        except Final as error:
+            yield Finding(
+                state="ill",
+                finding=str(error),
+                remedy="put the version's files back from a backup, or go back: `python -m tasks "
+                f"rollback {model} --reason …`",
+                model=model,
+            )
 
 
 def _sqlite_file(uri: str) -> Path | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,9 +17,11 @@ from tasks.doctor.checkups import CHECKUPS, checkups_table
 from tasks.doctor.disk_check import FULL_BYTES, LOW_BYTES, DiskSpace, disk_findings
 from tasks.doctor.examination import Checkup, Examined, examine
 from tasks.doctor.finding import Finding, secrets_of, without_secrets
+from tasks.doctor.key_check import look_at_keys
 from tasks.doctor.patient import Patient
 from tasks.doctor.settings_check import settings_findings
 from tasks.errors import Final
+from tasks.signing import keyring
 
 ILL = Finding(state="ill", finding="it is broken", remedy="mend it")
 GOOD = {
@@ -166,3 +169,26 @@ def test_settings_that_contradict_are_found_and_good_ones_are_not(
     found = list(settings_findings(GOOD | changed, [spec()]))
     assert len(found) == (said is not None)
     assert all(str(said) in f.finding and f.remedy for f in found)
+
+
+def test_an_api_server_needs_no_workers_key_and_a_machine_that_verifies_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("workers", "server"):
+        (tmp_path / name).mkdir()
+    monkeypatch.setenv("GATELATCH_SIGNING_KEY", str(tmp_path / "workers/signing.pem"))
+    monkeypatch.setenv("GATELATCH_ANSWER_KEY", str(tmp_path / "server/answers.pem"))
+    keyring.create_keys()
+    assert list(look_at_keys(os.environ)) == []  # a worker, which sees both
+
+    (tmp_path / "workers/signing.pem").unlink()
+    monkeypatch.setenv("GATELATCH_VERIFY_KEY", str(tmp_path / "server/signing.pub"))
+    assert list(look_at_keys(os.environ)) == []  # an API server
+    (tmp_path / "server/answers.pem").chmod(0o640)
+    (found,) = look_at_keys(os.environ)
+    assert (found.state, "open to its group" in found.finding) == ("warning", True)
+
+    monkeypatch.delenv("GATELATCH_SIGNING_KEY")
+    monkeypatch.delenv("GATELATCH_ANSWER_KEY")
+    monkeypatch.chdir(tmp_path)
+    assert list(look_at_keys(os.environ)) == []  # whoever loads models
