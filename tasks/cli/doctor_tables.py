@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from textwrap import wrap
 from typing import Any
 
 from rich.console import Console
@@ -32,7 +33,7 @@ def show_doctor(found: Sequence[Examined], *, wide: bool = False, out: Console =
             continue
         for finding in one.findings:
             about = f"{finding.model}: " if finding.model else ""
-            what, remedy = _plain(about + finding.finding), _plain(finding.remedy)
+            what, remedy = _plain(about + finding.finding, wide), _plain(finding.remedy, wide)
             told = what if wide else f"{what}\n[bold]→ {remedy}[/]"
             state = f"[{_STYLES[finding.state]}]{finding.state}[/]"
             rows.append((one.name, state, told, remedy))
@@ -40,10 +41,9 @@ def show_doctor(found: Sequence[Examined], *, wide: bool = False, out: Console =
         out.print(tabulate(columns, rows, wide=wide))
         out.print()
     for cause, names in barred.items():
-        told = f"not looked at, because of [bold]{cause}[/]: {', '.join(names)}"
-        out.print(told, soft_wrap=False)
+        _list(out, f"not looked at, because of {cause}:", names, "bold")
     if well := [one.name for one in found if one.state == "well"]:
-        out.print(f"[green]well[/]: {', '.join(well)}", soft_wrap=False)
+        _list(out, "well:", well, "green")
     counts = Counter(finding.state for one in found for finding in one.findings)
     out.print(
         f"{len(found)} checks: {counts['ill']} ill, {counts['warning']} warnings, "
@@ -51,8 +51,17 @@ def show_doctor(found: Sequence[Examined], *, wide: bool = False, out: Console =
     )
 
 
-def _plain(text: str) -> str:
-    return escape(UNPRINTABLE.sub("�", "  ".join(text.splitlines())))
+def _list(out: Console, title: str, names: Sequence[str], style: str) -> None:
+    """Print names behind a title, in lines that end in no space."""
+    first, *more = wrap(f"{title} {', '.join(names)}", out.width, break_on_hyphens=False)
+    out.print(f"[{style}]{title}[/]{escape(first.removeprefix(title))}")
+    for line in more:
+        out.print(escape(line))
+
+
+def _plain(text: str, wide: bool) -> str:
+    lines = (UNPRINTABLE.sub("�", line) for line in text.splitlines())
+    return escape(" ".join(line.strip() for line in lines) if wide else "\n".join(lines))
 
 
 def doctor_as_json(found: Sequence[Examined]) -> dict[str, Any]:

@@ -384,5 +384,6 @@ def test_the_table_fits_a_terminal_and_names_what_was_not_looked_at(
     shown = run("doctor")
     assert shown.exit_code == 1
     assert max(map(len, shown.stdout.splitlines())) <= 80
+    assert all(line == line.rstrip() for line in shown.stdout.splitlines())
     assert "not looked at, because of mlflow: alias, files" in shown.stdout
     assert "[" not in shown.stdout.replace("[Errno", "")
