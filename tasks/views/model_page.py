@@ -8,11 +8,12 @@ from datetime import datetime
 
 from tasks.ledger.records import Observation, Question
 from tasks.ledger.status import Status
-from tasks.views import timeline
+from tasks.reports import timeline
+from tasks.reports.plots import Plot, plots
+from tasks.reports.strip import strip
 from tasks.views.addresses import brief, window_name
-from tasks.views.plots import Plot, as_script, plots
+from tasks.views.chart_script import as_script
 from tasks.views.standing import WORDS, Standing, attention, late
-from tasks.views.strip import strip
 from tasks.views.templating import fill_page
 
 SHOWN_WINDOWS = 1000  # of a page: more make a page that browsers and people cannot handle

@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 
 from markupsafe import Markup
 
+from tasks.reports.strip import strip
 from tasks.views.standing import (
     ORDER,
     WORDS,
@@ -20,7 +21,6 @@ from tasks.views.standing import (
     late,
     worst_first,
 )
-from tasks.views.strip import strip
 from tasks.views.templating import fill_page
 
 PAGE_MODELS = 50  # of a page

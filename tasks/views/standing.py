@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import takewhile
@@ -14,21 +14,12 @@ from tasks.drift.latch import State
 from tasks.ledger.budget import Budget, error_budget_of
 from tasks.ledger.records import Observation, Proposal, Question
 from tasks.ledger.status import Status
-from tasks.spec.model import ModelSpec
+from tasks.reports.strip import VerdictRun, runs_of
 from tasks.spec.window_options import WindowGrid
 from tasks.spec.windows import latest_complete
 
-ShownVerdict: TypeAlias = Literal["steady", "drifting", "insufficient", "missing"]
 LOOKED = 60  # newest windows that are searched for labels: each is read for it
 _SLACK = timedelta(hours=1)  # that a run of the monitor may take, of a long window
-
-
-@dataclass(frozen=True, kw_only=True)
-class VerdictRun:
-    """Windows in a row of one verdict; `missing` are those of the grid that nobody measured."""
-
-    verdict: ShownVerdict
-    windows: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,30 +117,6 @@ def standing(
         unseen=tuple(_unseen(known)),
         budget=error_budget_of(known),
     )
-
-
-def runs_of(spec: ModelSpec, seen: Sequence[Observation]) -> tuple[VerdictRun, ...]:
-    """Return verdicts as runs of equal ones, with the windows that are missing in between."""
-    found: list[VerdictRun] = []
-
-    def add(verdict: ShownVerdict, windows: int) -> None:
-        if found and found[-1].verdict == verdict:
-            windows += found.pop().windows
-        found.append(VerdictRun(verdict=verdict, windows=windows))
-
-    before: datetime | None = None
-    for one in seen:
-        # Half a window of slack: those of a clock change differ by an hour.
-        if before is not None and one.window_start - before > spec.window.every / 2:
-            add("missing", max(1, round((one.window_start - before) / spec.window.every)))
-        add(_shown(one.verdict), 1)
-        before = one.window_end
-    return tuple(found)
-
-
-def _shown(verdict: str) -> ShownVerdict:
-    known: tuple[ShownVerdict, ...] = ("steady", "drifting")
-    return next((v for v in known if v == verdict), "insufficient")
 
 
 def leading(seen: Observation) -> str:

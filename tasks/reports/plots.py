@@ -1,20 +1,15 @@
-"""The charts of one model: which lines each has, by window in event time, ready for JSON. Pure."""
+"""The charts of one model: which lines each has, by window in event time. Pure."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from datetime import datetime
+from dataclasses import dataclass
 from math import isfinite
-from typing import Any, Literal, TypeAlias
-
-from markupsafe import Markup
+from typing import Literal, TypeAlias
 
 from tasks.drift.catalogue import unit, words
 from tasks.ledger.figures import WindowFigures
 from tasks.ledger.records import Observation
-from tasks.views.timeline import Happening, Stretch
 
 Style: TypeAlias = Literal["value", "limit", "other"]
 _DIGITS = 4  # that a chart can show
@@ -227,38 +222,3 @@ def _short(value: float | None) -> float | None:
     if value is None or not isfinite(value):
         return None
     return float(f"{value:.{_DIGITS}g}")
-
-
-def as_script(
-    seen: Sequence[Observation],
-    drawn: Sequence[Plot],
-    lanes: Sequence[tuple[str, Sequence[Stretch]]],
-    marks: Iterable[Happening],
-) -> Markup:
-    """Return all that the script draws as the content of a JSON `<script>` element.
-
-    Times are seconds since 1970, UTC.
-    """
-    told: dict[str, Any] = {
-        "starts": [_seconds(o.window_start) for o in seen],
-        "ends": [_seconds(o.window_end) for o in seen],
-        "plots": [asdict(plot) for plot in drawn],
-        "lanes": [
-            {
-                "name": name,
-                "stretches": [[_seconds(s.since), _seconds(s.until), s.state] for s in of],
-            }
-            for name, of in lanes
-        ],
-        "marks": [
-            {"at": _seconds(e.at), "letter": e.letter, "everywhere": e.changes_measure}
-            for e in marks
-        ],
-    }
-    # `</script>` and `<!--` end or change a script element, whatever JSON says.
-    text = json.dumps(told, separators=(",", ":"))
-    return Markup(text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"))
-
-
-def _seconds(moment: datetime) -> int:
-    return int(moment.timestamp())
