@@ -85,6 +85,12 @@ class LedgerReader:
         with self.at_one_moment() as link:
             return rows_of(link, model, stored.observations(link, model).values())
 
+    def rows_and_trail(self, model: str) -> tuple[ModelRows, Trail]:
+        """Return what `rows` and `trail` do, both as they are at one moment."""
+        with self.at_one_moment() as link:
+            rows = rows_of(link, model, stored.observations(link, model).values())
+            return rows, sealing.trail(link, model, frozenset())
+
     def observation(self, model: str, version: int, window: Window) -> Observation | None:
         """Return the newest revision of one window under one version."""
         t = OBSERVATIONS.c

@@ -12,7 +12,7 @@ import numpy as np
 from markupsafe import Markup, escape
 
 WIDTH = 460
-LEFT, RIGHT, TOP, BOTTOM = 60, 10, 10, 42
+LEFT, RIGHT, TOP, BOTTOM = 60, 10, 10, 42  # pixels around what is drawn
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,11 +26,12 @@ class Plane:
     up: tuple[float, float]
     height: int = 240
     top: int = TOP
+    bottom: int = BOTTOM
 
     @property
     def floor(self) -> int:
         """Return the pixel of the lowest figure."""
-        return self.height - BOTTOM
+        return self.height - self.bottom
 
     def x(self, value: float) -> float:
         low, high = self.across

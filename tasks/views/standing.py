@@ -4,22 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import takewhile
 from typing import Literal, TypeAlias
 
 from tasks.bounds import shifted
-from tasks.drift.catalogue import words
 from tasks.drift.latch import State
 from tasks.ledger.budget import Budget, error_budget_of
 from tasks.ledger.records import Observation, Proposal, Question
 from tasks.ledger.status import Status
+from tasks.reports.statistic_rows import leading
 from tasks.reports.strip import VerdictRun, runs_of
 from tasks.spec.window_options import WindowGrid
-from tasks.spec.windows import latest_complete
+from tasks.spec.windows import latest_complete, run_time
 
 LOOKED = 60  # newest windows that are searched for labels: each is read for it
-_SLACK = timedelta(hours=1)  # that a run of the monitor may take, of a long window
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,16 +118,6 @@ def standing(
     )
 
 
-def leading(seen: Observation) -> str:
-    """Return the title of the statistic that is farthest above or nearest to its limit."""
-    able = [s for s in seen.numbers.statistics if "pressure" in s and not s.get("blind")]
-    if not able:
-        return ""
-    first = max(able, key=lambda s: float(s["pressure"]))
-    of = first.get("of")
-    return words(first["name"]) if of is None else f"{words(first['name'])} of {of}"
-
-
 def waiting(
     known: Status, questions: Iterable[Question], touched: Mapping[str, datetime]
 ) -> Iterable[Waiting]:
@@ -191,7 +180,7 @@ def late(standing: Standing, now: datetime) -> Late | None:
     grid = standing.grid
     if grid is None or standing.since is None:
         return None
-    moment = shifted(now, -min(_SLACK, grid.every / 4))
+    moment = shifted(now, -run_time(grid))
     endless = grid.model_copy(update={"end": None})
     newest = latest_complete(endless, moment)
     known_until = max(standing.since, standing.until or standing.since)
