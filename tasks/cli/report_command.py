@@ -55,7 +55,7 @@ def report(
     """
     from tasks.ledger import status
     from tasks.ledger.reader import LedgerReader
-    from tasks.reports.report_page import covered, report_html
+    from tasks.reports.report_page import covered, review_html
     from tasks.reports.report_period import period_of
 
     spec = find_or_fail(model)
@@ -72,7 +72,7 @@ def report(
             known = status.folded(spec, rows)
             about = covered(known, trail, period_of(known, begin, end))
             cards = _cards(model, about.versions, stage)
-            page = report_html(about, verified, cards, datetime.now(UTC))
+            page = review_html(about, verified, cards, datetime.now(UTC))
             step()
         _write(path, page)
     except GatelatchError as error:

@@ -29,10 +29,10 @@ def line_chart(
     if not known:
         return Markup("")
     first, last = _seconds(seen[0].window_start), _seconds(seen[-1].window_end)
-    low, high = min(0.0, *known), max(known)
+    low, high = min(0.0, *known), max(0.0, *known)
     plane = Plane(
         across=(first, last),
-        up=(low * 1.08, high * 1.12 or 1.0),
+        up=(low * 1.08, high * 1.12 or (0.0 if low else 1.0)),
         height=_HEIGHT,
         top=_TOP,
         bottom=_BOTTOM,

@@ -87,7 +87,7 @@ def covered(known: Status, trail: Trail, period: Period) -> Covered:
     )
 
 
-def report_html(
+def review_html(
     about: Covered, verified: Verified, cards: Mapping[int, Card], now: datetime
 ) -> str:
     """Return the page: it loads nothing from anywhere, and holds no row.

@@ -13,7 +13,7 @@ from tasks.ledger.status import Status
 from tasks.reports.as_read import ago, minute
 from tasks.reports.report_cases import Answer, Case
 from tasks.reports.statistic_rows import leading
-from tasks.reports.unseen_windows import KINDS, Blank
+from tasks.reports.unseen_windows import BLANK_KINDS, Blank
 
 
 def summary_of(
@@ -43,6 +43,7 @@ def summary_of(
         first = [
             *_windows(seen),
             _champions(seen),
+            *_next_champion(seen, cases),
             *_latch(known, seen),
             *_pressure(seen),
             *_loss(seen),
@@ -78,6 +79,16 @@ def _champions(seen: Sequence[Observation]) -> str:
         return f"Version {first} was champion all the time."
     told = _listed(f"version {v} from {minute(o.window_start)} on" for v, o in later)
     return f"Version {first} was champion at first, then {told}."
+
+
+def _next_champion(seen: Sequence[Observation], cases: Sequence[Case]) -> Iterator[str]:
+    """Yield what became champion at the end of the windows, of which there is none under it yet."""
+    moved = [c.promotion for c in cases if c.promotion is not None]
+    if moved and moved[-1].effective_from >= seen[-1].window_end:
+        yield (
+            f"Version {moved[-1].version} is champion for windows from "
+            f"{minute(moved[-1].effective_from)} on."
+        )
 
 
 def _latch(known: Status, seen: Sequence[Observation]) -> Iterator[str]:
@@ -171,7 +182,7 @@ def _blanks(found: Iterable[Blank]) -> Iterator[str]:
     counts: Counter[str] = Counter()
     for one in found:
         counts[one.kind] += one.windows
-    told = [f"{counts[kind]:,} {kind}" for kind in KINDS if counts[kind]]
+    told = [f"{counts[kind]:,} {kind}" for kind in BLANK_KINDS if counts[kind]]
     if told:
         yield f"Windows that nobody saw whole, or in time: {', '.join(told)}."
 

@@ -17,7 +17,7 @@ from tasks.spec.windows import measured_by
 BlankKind: TypeAlias = Literal[
     "insufficient", "not measured", "without labels", "recorded late", "measured again"
 ]
-KINDS: tuple[BlankKind, ...] = (
+BLANK_KINDS: tuple[BlankKind, ...] = (
     *("insufficient", "not measured", "without labels", "recorded late", "measured again"),
 )
 
