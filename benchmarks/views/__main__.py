@@ -75,7 +75,8 @@ def _one(ledger: Ledger, windows: int) -> None:
     def page(board: Board) -> str:
         known = board.status(spec)
         asked = board.questions(spec)
-        return model_page(known, board.standing_of(known, asked), now, base="/gatelatch")
+        stands, times = board.standing_of(known, asked), board.recorded(known)
+        return model_page(known, stands, now, base="/gatelatch", times=times)
 
     boards = [Board(lambda: ledger) for _ in range(_TURNS)]
     first = [_timed(lambda board=board: page(board)) for board in boards]  # type: ignore[misc]

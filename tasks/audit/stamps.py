@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, TypeVar
 
 from tasks.ledger.chain import Trail
-from tasks.ledger.records import Observation
 
 _Record = TypeVar("_Record")
 
@@ -36,27 +35,3 @@ def stamped(trail: Trail, table: str, kind: type[_Record]) -> list[tuple[_Record
 
 def _stamp(row: Mapping[str, Any], position: int) -> Stamp:
     return Stamp(recorded_at=row["recorded_at"], position=position)
-
-
-class ObservationStamps:
-    """The stamps of observations, by what tells one from every other of its model."""
-
-    def __init__(self, written: Iterable[tuple[Observation, Stamp]]) -> None:
-        self._found = {_key(seen, seen.revision): stamp for seen, stamp in written}
-
-    def of(self, seen: Observation) -> Stamp | None:
-        """Return the stamp of an observation; None if the chain does not name it."""
-        return self._found.get(_key(seen, seen.revision))
-
-    def first(self, seen: Observation) -> Stamp | None:
-        """Return the stamp of the first word on its window under its version, or None."""
-        return self._found.get(_key(seen, 0))
-
-    def lag(self, seen: Observation) -> timedelta | None:
-        """Return how long after a window's end this word on it was recorded; None if unknown."""
-        stamp = self.of(seen)
-        return None if stamp is None else stamp.recorded_at - seen.window_end
-
-
-def _key(seen: Observation, revision: int) -> tuple[int, datetime, datetime, int]:
-    return seen.version, seen.window_start, seen.window_end, revision

@@ -30,14 +30,16 @@ def minute(moment: datetime | None) -> str:
     return f"{moment:%Y-%m-%d}" if midnight else f"{moment:%Y-%m-%d %H:%M}"
 
 
-def ago(span: timedelta) -> str:
-    """Return a span in its largest unit: `3 days`, `1 hour`.
+def ago(span: timedelta | None) -> str:
+    """Return a span in its largest unit: `3 days`, `1 hour`; a dash where there is none.
 
     Examples
     --------
     >>> ago(timedelta(days=3, hours=4)), ago(timedelta(minutes=61)), ago(timedelta(0))
     ('3 days', '1 hour', 'less than a minute')
     """
+    if span is None:
+        return "–"
     for unit, length in _UNITS:
         if (number := span // length) >= 1:
             return f"{number:,} {unit}{'' if number == 1 else 's'}"

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from math import isfinite
 from typing import Literal, TypeAlias
 
 from tasks.drift.catalogue import unit, words
 from tasks.ledger.figures import WindowFigures
+from tasks.ledger.recorded import RecordedTimes
 from tasks.ledger.records import Observation
 
 Style: TypeAlias = Literal["value", "limit", "other"]
 _DIGITS = 4  # that a chart can show
+_DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,10 +38,11 @@ class Plot:
     lines: list[Line]
 
 
-def plots(seen: Sequence[Observation]) -> list[Plot]:
+def plots(seen: Sequence[Observation], times: RecordedTimes | None = None) -> list[Plot]:
     """Return the charts of a model's windows: those that have a value at all.
 
-    What nothing can be said of has no value, so that a line breaks there.
+    What nothing can be said of has no value, so that a line breaks there. Without `times` there is
+    no chart of how late windows and labels came.
     """
     numbers = [o.numbers for o in seen]
     found = [
@@ -48,6 +52,7 @@ def plots(seen: Sequence[Observation]) -> list[Plot]:
         *_classes(numbers),
         *_calibration(numbers),
         *_rows(numbers),
+        *([] if times is None else [_lags(seen, times)]),
     ]
     return [p for p in found if any(v is not None for line in p.lines for v in line.values)]
 
@@ -211,6 +216,23 @@ def _rows(numbers: Sequence[WindowFigures]) -> Iterable[Plot]:
                 ],
             )
         ],
+    )
+
+
+def _lags(seen: Sequence[Observation], times: RecordedTimes) -> Plot:
+    windows, labels = [times.lag(o) for o in seen], [times.label_lag(o) for o in seen]
+    longest = max((lag for lag in (*windows, *labels) if lag is not None), default=_DAY)
+    unit, length = ("hours", _DAY / 24) if longest < 3 * _DAY else ("days", _DAY)
+
+    def told(lags: Iterable[timedelta | None]) -> list[float | None]:
+        return [None if lag is None else lag / length for lag in lags]
+
+    return Plot(
+        name="lag",
+        title="recorded after the end of the window",
+        group="Data",
+        unit=unit,
+        lines=[_line("the window", told(windows)), _line("its labels", told(labels), "other")],
     )
 
 

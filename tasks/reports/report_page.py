@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from tasks.audit.findings import Findings
-from tasks.audit.stamps import ObservationStamps, Stamp, stamped
+from tasks.audit.stamps import stamped
 from tasks.bounds import shifted
 from tasks.errors import GatelatchError
 from tasks.ledger.budget import Budget, budgets_between
 from tasks.ledger.chain import Trail
 from tasks.ledger.figures import WindowFigures
+from tasks.ledger.recorded import RecordedTimes
 from tasks.ledger.records import Observation
 from tasks.ledger.status import Status
 from tasks.reports.gate_page import plain_figure
@@ -31,7 +32,7 @@ from tasks.spec.windows import run_time, window_at
 
 # Of the charts of a model those that a review reads; the margin view has all.
 _CHARTS = ("pressure", "hinge_loss", "accuracy", "violation_rate", "calibration_pressure")
-_COUNTS = ("accepted", "quarantined", "labelled")
+_COUNTS = ("accepted", "quarantined", "labelled", "lag")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,7 +61,7 @@ class Covered:
 
 @dataclass(frozen=True, kw_only=True)
 class WindowRow:
-    """A window as a row of the report's table; `lag` is from its end until it was recorded.
+    """A window as a row of the report's table; `lag` is from its end until it was first recorded.
 
     `leads` is the statistic that is farthest beyond its limit, of a window that drifts.
     """
@@ -68,7 +69,6 @@ class WindowRow:
     seen: Observation
     numbers: WindowFigures
     leads: str
-    stamp: Stamp | None
     lag: timedelta | None
     budget: Budget | None
 
@@ -100,13 +100,14 @@ def review_html(
         The wall clock, at which the ledger was verified.
     """
     known, seen = about.known, about.seen
-    stamps = ObservationStamps(stamped(about.trail, "observations", Observation))
+    words = stamped(about.trail, "observations", Observation)
+    times = RecordedTimes.of_words((seen, stamp.recorded_at) for seen, stamp in words)
     try:
         budgets, problem = _budgets(known, seen), ""
     except GatelatchError as error:  # such as a reference of an older release
         budgets, problem = [], f"The error budget is not known: {error}."
-    found = blanks(known.spec, seen, stamps, _expected(about, now))
-    drawn = [*plots(seen), *_budget_plot(budgets)] if seen else []
+    found = blanks(known.spec, seen, times, _expected(about, now))
+    drawn = [*plots(seen, times), *_budget_plot(budgets)] if seen else []
     marks = marks_of(known, about.period)
     return render(
         "report.html",
@@ -126,7 +127,7 @@ def review_html(
         ],
         entries=entries_of(known, about.trail, about.period, about.cases),
         blanks=found,
-        rows=_rows(seen, stamps, budgets),
+        rows=_rows(seen, times, budgets),
         cards={v: as_html(c.markdown) for v, c in cards.items() if c.markdown is not None},
         missing={v: c.missing for v, c in cards.items() if c.markdown is None},
         head=about.trail.links[-1] if about.trail.links else None,
@@ -178,7 +179,7 @@ def _expected(about: Covered, now: datetime) -> tuple[datetime, datetime] | None
 
 
 def _rows(
-    seen: Sequence[Observation], stamps: ObservationStamps, budgets: Sequence[Budget]
+    seen: Sequence[Observation], times: RecordedTimes, budgets: Sequence[Budget]
 ) -> list[WindowRow]:
     shown: Sequence[Budget | None] = budgets or [None] * len(seen)
     return [
@@ -186,8 +187,7 @@ def _rows(
             seen=one,
             numbers=one.numbers,
             leads=leading(one) if one.verdict == "drifting" else "",
-            stamp=stamps.of(one),
-            lag=stamps.lag(one),
+            lag=times.lag(one),
             budget=budget,
         )
         for one, budget in zip(seen, shown, strict=True)

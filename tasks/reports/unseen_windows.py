@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Literal, TypeAlias
 
-from tasks.audit.stamps import ObservationStamps
+from tasks.ledger.recorded import RecordedTimes
 from tasks.ledger.records import Observation
 from tasks.reports.as_read import ago
 from tasks.spec.model import ModelSpec
@@ -36,7 +36,7 @@ class Blank:
 def blanks(
     spec: ModelSpec,
     seen: Sequence[Observation],
-    stamps: ObservationStamps,
+    times: RecordedTimes,
     ends: tuple[datetime, datetime] | None = None,
 ) -> list[Blank]:
     """Return what is not known of these windows, kind by kind, oldest first.
@@ -48,8 +48,8 @@ def blanks(
     """
 
     def late(one: Observation) -> timedelta | None:
-        stamp = stamps.first(one)
-        over = stamp and stamp.recorded_at - measured_by(spec.window, one.window)
+        recorded = times.first(one)
+        over = recorded and recorded - measured_by(spec.window, one.window)
         return over if over and over > timedelta(0) else None
 
     def how_late(many: Sequence[Observation]) -> str:

@@ -29,16 +29,23 @@ NEWEST = 180  # windows of a strip
 
 @dataclass(frozen=True, kw_only=True)
 class Asked:
-    """What a visitor wants to see: models whose name has `text` in it, of an owner, in a state."""
+    """What a visitor wants to see: models with `text` in the name, of an owner, with a tag …"""
 
     text: str = ""
     owner: str = ""
+    tag: str = ""
     state: str = ""
     page: int = 1
 
     def query(self, page: int) -> str:
         """Return the part of the address that asks for another page of the same."""
-        given = {"q": self.text, "owner": self.owner, "state": self.state, "page": page}
+        given = {
+            "q": self.text,
+            "owner": self.owner,
+            "tag": self.tag,
+            "state": self.state,
+            "page": page,
+        }
         return "?" + urlencode({name: value for name, value in given.items() if value})
 
 
@@ -82,6 +89,7 @@ def overview(
         total=len(standings),
         pages=pages,
         owners=sorted({one.owner for one in standings if one.owner}),
+        tags=sorted({tag for one in standings for tag in one.tags}),
         counts=[(state, WORDS[state], counts[state]) for state in ORDER if counts[state]],
         unread=unread,
         mistakes=mistakes,
@@ -93,6 +101,7 @@ def _matches(one: Standing, asked: Asked, now: datetime) -> bool:
     return (
         asked.text.lower() in one.model.lower()
         and asked.owner in ("", one.owner)
+        and asked.tag in ("", *one.tags)
         and asked.state in ("", attention(one, now))
     )
 

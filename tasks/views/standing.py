@@ -47,6 +47,7 @@ class Standing:
 
     model: str
     owner: str = ""
+    tags: tuple[str, ...] = ()
     grid: WindowGrid | None = None
     problem: str | None = None
     champion: int | None = None
@@ -97,6 +98,7 @@ def standing(
     return Standing(
         model=spec.model,
         owner=spec.owner.name,
+        tags=spec.tags,
         grid=spec.window,
         champion=known.champion,
         since=promotion.effective_from if promotion else None,

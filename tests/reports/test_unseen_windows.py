@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from tasks.audit.stamps import ObservationStamps, Stamp
+import pytest
+
+from tasks.ledger.recorded import RecordedTimes
 from tasks.ledger.records import Observation
 from tasks.reports.unseen_windows import Blank, blanks
 from tests.support.stood import MakeSpec, at, seen
@@ -12,14 +14,14 @@ from tests.support.stood import MakeSpec, at, seen
 HOUR = timedelta(hours=1)
 
 
+def _times(*after: tuple[Observation, timedelta]) -> RecordedTimes:
+    return RecordedTimes.of_words((o, o.window_end + lag) for o, lag in after)
+
+
 def _found(spec: MakeSpec, *windows: Observation, **ends: int) -> list[tuple[str, int, int]]:
-    stamps = ObservationStamps((o, _stamp(o, HOUR)) for o in windows)
     expected = (at(ends["since"]), at(ends["until"])) if ends else None
-    return [_short(one) for one in blanks(spec(), windows, stamps, expected)]
-
-
-def _stamp(seen: Observation, after: timedelta) -> Stamp:
-    return Stamp(recorded_at=seen.window_end + after, position=1)
+    times = _times(*((o, HOUR) for o in windows))
+    return [_short(one) for one in blanks(spec(), windows, times, expected)]
 
 
 def _short(one: Blank) -> tuple[str, int, int]:
@@ -46,18 +48,18 @@ def test_windows_that_should_have_been_measured_before_and_after_are_missed(
     assert _found(spec, since=1, until=7) == [("not measured", 1, 6)]
 
 
-def test_a_window_is_late_by_its_first_word_and_not_by_a_later_one(spec: MakeSpec) -> None:
-    first, again = seen(0), seen(0, revision=1)
-    late = _stamp(again, timedelta(days=9))
-    for word, kinds in (
-        (HOUR, {"measured again"}),
-        (timedelta(days=3), {"measured again", "recorded late"}),
-    ):
-        stamps = ObservationStamps([(first, _stamp(first, word)), (again, late)])
-        found = blanks(spec(), [again], stamps)
-        assert {one.kind for one in found} == kinds
-    assert "up to 2 days after they were due" in {one.why for one in found}
+@pytest.mark.parametrize(
+    ("first_word", "late"), [(HOUR, []), (timedelta(days=3), ["up to 2 days after they were due"])]
+)
+def test_a_window_is_late_by_its_first_word_and_not_by_a_later_one(
+    spec: MakeSpec, first_word: timedelta, late: list[str]
+) -> None:
+    again = seen(0, revision=1)
+    times = _times((seen(0), first_word), (again, timedelta(days=9)))
+    found = blanks(spec(), [again], times)
+    assert [one.why for one in found if one.kind == "recorded late"] == late
+    assert [one.windows for one in found if one.kind == "measured again"] == [1]
 
 
-def test_what_the_chain_does_not_name_is_not_said_to_be_late(spec: MakeSpec) -> None:
-    assert blanks(spec(), [seen(0)], ObservationStamps([])) == []
+def test_what_the_ledger_does_not_tell_is_not_said_to_be_late(spec: MakeSpec) -> None:
+    assert blanks(spec(), [seen(0)], _times()) == []
