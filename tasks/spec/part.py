@@ -81,7 +81,7 @@ Length = Annotated[timedelta, BeforeValidator(_lasting), _duration]  # a duratio
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=bounds.NAME)]
 Text = Annotated[str, Field(min_length=1, max_length=bounds.TEXT), _printable]
 Path = Annotated[str, Field(min_length=1, max_length=bounds.PATH), _printable]
-Tag = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:/-]*$", max_length=_TAG)]
+Tag = Annotated[str, Field(min_length=1, max_length=_TAG), _printable]
 Share = Annotated[float, Field(gt=0, lt=1)]
 Rate = Annotated[float, Field(ge=0, le=1)]
 NotNegative = Annotated[float, Field(ge=0, le=1e12)]
