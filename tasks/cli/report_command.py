@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
-from contextlib import closing
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -69,18 +69,19 @@ def report(
             step()
             verified = _verified(model, trail)
             step()
-            known = status.folded(spec, rows)
-            about = covered(known, trail, period_of(known, begin, end))
-            cards = _cards(model, about.versions, stage)
-            page = review_html(about, verified, cards, datetime.now(UTC))
+            with _legible(model, verified):
+                known = status.folded(spec, rows)
+                about = covered(known, trail, period_of(known, begin, end))
+                cards = _cards(model, about.versions, stage)
+                page = review_html(about, verified, cards, datetime.now(UTC))
             step()
         _write(path, page)
     except GatelatchError as error:
         fail(error)
     told = f"{model}: {len(about.seen):,} windows and {len(about.cases):,} proposals"
     (err if path == "-" else out).print(f"{told} are in {path}", markup=False)
-    if not verified.stands:
-        fail(f"{model}: {verified.problem or (verified.found and verified.found.fault)}")
+    if verified.fault:
+        fail(f"{model}: {verified.fault}")
 
 
 def _require_folder(path: str) -> None:
@@ -107,6 +108,20 @@ def _verified(model: str, trail: Trail) -> Verified:
         return Verified(found=verify_trail(model, trail))
     except GatelatchError as error:  # such as no key to verify with
         return Verified(problem=str(error))
+
+
+@contextmanager
+def _legible(model: str, verified: Verified) -> Iterator[None]:
+    """Make a sentence of what cannot be read in a ledger that does not stand."""
+    try:
+        yield
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
+        if verified.fault is None or isinstance(error, GatelatchError):
+            raise
+        fail(
+            f"{model}: {verified.fault}; nothing was written, because what stands in its rows "
+            f"cannot be read ({type(error).__name__}): restore the ledger from a backup"
+        )
 
 
 def _cards(model: str, versions: Iterable[ShownVersion], stage: Stage) -> dict[int, Card]:

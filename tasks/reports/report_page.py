@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from markupsafe import Markup
+
 from tasks.audit.findings import Findings
 from tasks.audit.stamps import stamped
 from tasks.bounds import shifted
@@ -17,6 +19,7 @@ from tasks.ledger.recorded import RecordedTimes
 from tasks.ledger.records import Observation
 from tasks.ledger.status import Status
 from tasks.reports.gate_page import plain_figure
+from tasks.reports.lane import lane
 from tasks.reports.line_chart import line_chart
 from tasks.reports.page import render
 from tasks.reports.plots import Line, Plot, plots
@@ -26,7 +29,7 @@ from tasks.reports.report_summary import summary_of
 from tasks.reports.report_timeline import entries_of, marks_of
 from tasks.reports.report_versions import Card, ShownVersion, as_html, versions_of
 from tasks.reports.statistic_rows import leading
-from tasks.reports.strip import runs_of, strip
+from tasks.reports.timeline import latch_of, revised_of, verdicts_of
 from tasks.reports.unseen_windows import blanks
 from tasks.spec.windows import run_time, window_at
 
@@ -43,8 +46,9 @@ class Verified:
     problem: str = ""
 
     @property
-    def stands(self) -> bool:
-        return self.found is not None and self.found.fault is None
+    def fault(self) -> str | None:
+        """Return why the ledger is not said to stand; None if it is."""
+        return self.problem or (self.found and self.found.fault) or None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,6 +75,7 @@ class WindowRow:
     leads: str
     lag: timedelta | None
     budget: Budget | None
+    latch: str
 
 
 def covered(known: Status, trail: Trail, period: Period) -> Covered:
@@ -118,7 +123,7 @@ def review_html(
             *summary_of(known, seen, about.cases, found, budgets[-1] if budgets else None),
             *([problem] if problem else []),
         ],
-        strip=strip(runs_of(known.spec, seen), wide=True),
+        lanes=_lanes(known, seen),
         charts=[
             (plot, line_chart(plot, seen, marks))
             for name in (*_CHARTS, "budget", *_COUNTS)
@@ -127,13 +132,26 @@ def review_html(
         ],
         entries=entries_of(known, about.trail, about.period, about.cases),
         blanks=found,
-        rows=_rows(seen, times, budgets),
+        rows=_rows(known, seen, times, budgets),
         cards={v: as_html(c.markdown) for v, c in cards.items() if c.markdown is not None},
         missing={v: c.missing for v, c in cards.items() if c.markdown is None},
         head=about.trail.links[-1] if about.trail.links else None,
         plain=plain_figure,
         now=now,
     )
+
+
+def _lanes(known: Status, seen: Sequence[Observation]) -> list[tuple[str, Markup]]:
+    """Return verdict, latches and revisions as strips of one axis; none without a window."""
+    if not seen:
+        return []
+    told = [("verdict", verdicts_of(seen)), ("latch", latch_of(known.history))]
+    if any(latch.state != "closed" for _, latch in known.calibration.steps):
+        told.append(("calibration", latch_of(known.calibration)))
+    if revised := revised_of(seen):
+        told.append(("revised", revised))
+    first, last = seen[0].window_start, seen[-1].window_end
+    return [(name, lane(name, stretches, first, last)) for name, stretches in told]
 
 
 def _budgets(known: Status, seen: Sequence[Observation]) -> list[Budget]:
@@ -179,9 +197,10 @@ def _expected(about: Covered, now: datetime) -> tuple[datetime, datetime] | None
 
 
 def _rows(
-    seen: Sequence[Observation], times: RecordedTimes, budgets: Sequence[Budget]
+    known: Status, seen: Sequence[Observation], times: RecordedTimes, budgets: Sequence[Budget]
 ) -> list[WindowRow]:
     shown: Sequence[Budget | None] = budgets or [None] * len(seen)
+    latches = {reading.window: latch.state for reading, latch in known.history.steps}
     return [
         WindowRow(
             seen=one,
@@ -189,6 +208,7 @@ def _rows(
             leads=leading(one) if one.verdict == "drifting" else "",
             lag=times.lag(one),
             budget=budget,
+            latch=latches[one.window],
         )
         for one, budget in zip(seen, shown, strict=True)
     ]

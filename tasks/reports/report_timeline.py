@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from tasks.audit.events import Event, events
-from tasks.ledger.chain import Trail
+from tasks.ledger.chain import Row, Trail
 from tasks.ledger.status import Status
+from tasks.reports.as_read import minute
 from tasks.reports.report_cases import Case
 from tasks.reports.report_period import Period
 from tasks.reports.timeline import LETTERS, Happening, happenings
@@ -59,6 +60,7 @@ def _rows(
     known: Status, trail: Trail, period: Period, cases: Sequence[Case]
 ) -> Iterator[tuple[datetime, Entry]]:
     tables = {link.position: link.table_name for link in trail.links}
+    rows = {n.position: trail.rows.get((n.table_name, n.row_id)) for n in trail.links}
     moves = {e.proposal: e.letter for e in happenings(known) if e.kind in _MOVES}
     mine = {c.proposal.proposal: c.proposal.trained_until for c in cases}
     others = {p.proposal for p in known.proposals} - mine.keys()
@@ -66,13 +68,39 @@ def _rows(
     for event in events(trail):
         reached = event.event_time or reached
         table = tables[event.first]
-        if table == "observations" or event.proposal in others:
+        if event.proposal in others:
+            continue
+        if table == "observations":
+            yield from _revised(
+                event, [rows[p] for p in range(event.first, event.last + 1) if p in rows], period
+            )
             continue
         at = event.event_time or mine.get(event.proposal) or reached or event.recorded_at
         if event.proposal in mine or period.holds(at):
             moved = moves.get(event.proposal, "") if table == "promotions" else ""
             known_at = event.event_time or mine.get(event.proposal)
             yield at, _entry(event, known_at, moved or _LETTERS.get(table, ""))
+
+
+def _revised(
+    event: Event, rows: Iterable[Row | None], period: Period
+) -> Iterator[tuple[datetime, Entry]]:
+    """Yield what was measured again, of observations that were written one after another."""
+    again = [r for r in rows if r and r["revision"] and period.holds(r["window_end"])]
+    if again:
+        since, until = min(r["window_start"] for r in again), max(r["window_end"] for r in again)
+        windows = "1 window" if len(again) == 1 else f"{len(again)} windows"
+        yield (
+            until,
+            Entry(
+                at=until,
+                letter="",
+                what=f"{windows} from {minute(since)} on measured again, such as after late labels",
+                by=event.by,
+                recorded_at=event.recorded_at,
+                position=event.last,
+            ),
+        )
 
 
 def _entry(event: Event, at: datetime | None, letter: str) -> Entry:

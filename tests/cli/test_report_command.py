@@ -62,6 +62,17 @@ def test_a_refused_ledger_has_a_report_and_an_exit_code_that_says_so(
     assert "This ledger is refused:" in (models / "r.html").read_text()
 
 
+def test_a_refused_ledger_whose_rows_are_garbage_is_one_sentence_and_no_file(
+    ledger: Ledger, models: Path
+) -> None:
+    with forging.as_owner(ledger) as db:
+        db.exec_driver_sql("update questions set asked = '5'")
+    done = run("report", "churn", "-o", "r.html")
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert "was altered; nothing was written, because what stands in its rows" in done.stderr
+    assert not (models / "r.html").exists()
+
+
 def test_without_a_key_to_verify_with_the_report_is_written_and_says_so(
     ledger: Ledger, models: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -120,6 +120,8 @@ def test_what_happened_has_its_link_and_its_letter(spec: MakeSpec, ledger: Ledge
     letters = set(re.findall(r'class="letter"[^>]*>([A-Z])<', page))
     assert {"C", "O", "P", "D", "S"} <= letters
     assert "1 measured again" in words
+    assert "1 window from 2026-01-09 on measured again, such as after late labels" in words
+    assert re.findall(r'aria-label="(\w+) over time"', page) == ["verdict", "latch", "revised"]
 
 
 def test_each_version_stands_with_its_gates_and_figures(spec: MakeSpec, ledger: Ledger) -> None:
