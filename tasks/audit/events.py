@@ -128,6 +128,21 @@ def _adoption(link: Link, row: Row) -> Event:
     return _at(link, row, None, what, by=row["by"], why=row["reason"])
 
 
+def _freeze(link: Link, row: Row) -> Event:
+    return _at(link, row, None, row["state"], by=row["by"], why=row["reason"])
+
+
+def _notice(link: Link, row: Row) -> Event:
+    within = f", within {row['within']}" if row["within"] else ""
+    what = f"{row['event']}: {row['channel']} is told{within}, attempt {row['attempt']}"
+    return _at(link, row, None, what, by="gatelatch", why=row["message"])
+
+
+def _delivery(link: Link, row: Row) -> Event:
+    what = f"{row['event']}: telling {row['channel']}, attempt {row['attempt']}, {row['outcome']}"
+    return _at(link, row, None, what, by="gatelatch", why=row["detail"])
+
+
 def _decision(link: Link, row: Row) -> Event:
     return _at(
         link,
@@ -181,6 +196,9 @@ _KINDS: Mapping[str, Callable[[Link, Row], Event]] = {
     "questions": _question,
     "adoptions": _adoption,
     "candidates": _candidate,
+    "freezes": _freeze,
+    "notices": _notice,
+    "deliveries": _delivery,
 }
 
 

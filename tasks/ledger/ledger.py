@@ -22,6 +22,9 @@ from tasks.ledger.records import (
     Adoption,
     Candidate,
     Decision,
+    Delivery,
+    Freeze,
+    Notice,
     Observation,
     Promotion,
     Proposal,
@@ -31,6 +34,9 @@ from tasks.ledger.tables import (
     ADOPTIONS,
     CANDIDATES,
     DECISIONS,
+    DELIVERIES,
+    FREEZES,
+    NOTICES,
     OBSERVATIONS,
     PROMOTIONS,
     PROPOSALS,
@@ -192,6 +198,28 @@ class Ledger(LedgerReader):
         """Append a person's word for all rows so far, signed or not."""
         self._insert(ADOPTIONS, stored.row_of(adoption))
         return adoption
+
+    def freeze(self, freeze: Freeze) -> Freeze:
+        """Append that a person stopped a model or let it go on, once under its number.
+
+        Raises
+        ------
+        Conflict
+            If somebody else took this number.
+        """
+        return self._once(FREEZES, freeze, ("number",))
+
+    def claim(self, notice: Notice) -> bool:
+        """Append the claim to tell a channel of an event; False if another process has it."""
+        try:
+            self._insert(NOTICES, stored.row_of(notice))
+        except sa.exc.IntegrityError:
+            return False
+        return True
+
+    def deliver(self, delivery: Delivery) -> Delivery:
+        """Append how an attempt to tell a channel ended, once."""
+        return self._once(DELIVERIES, delivery, ("event", "channel", "attempt"), compare=False)
 
     def _once(
         self,

@@ -17,7 +17,10 @@ from tasks.ledger.recorded import RecordedTimes
 from tasks.ledger.records import (
     Candidate,
     Decision,
+    Delivery,
+    Freeze,
     NoSuchVersion,
+    Notice,
     Observation,
     Promotion,
     Proposal,
@@ -27,6 +30,9 @@ from tasks.ledger.records import (
 from tasks.ledger.tables import (
     CANDIDATES,
     DECISIONS,
+    DELIVERIES,
+    FREEZES,
+    NOTICES,
     OBSERVATIONS,
     PROMOTIONS,
     PROPOSALS,
@@ -157,6 +163,18 @@ class LedgerReader:
     def promotions(self, model: str) -> list[Promotion]:
         """Return a model's promotions in order."""
         return self._of(PROMOTIONS, model, Promotion)
+
+    def freezes(self, model: str) -> list[Freeze]:
+        """Return when a model was stopped and let go on, oldest first."""
+        return self._of(FREEZES, model, Freeze)
+
+    def notices(self, model: str) -> list[Notice]:
+        """Return the claims to tell somebody about a model, oldest first."""
+        return self._of(NOTICES, model, Notice)
+
+    def deliveries(self, model: str) -> list[Delivery]:
+        """Return how those attempts ended, oldest first."""
+        return self._of(DELIVERIES, model, Delivery)
 
     def touched(self, model: str) -> dict[str, datetime]:
         """Return when the newest row about each proposal was recorded (wall clock)."""

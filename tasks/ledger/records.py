@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from tasks.spec.part import SpecError
 from tasks.spec.windows import Window
@@ -165,6 +165,46 @@ class Promotion:
     effective_from: datetime
     by: str
     reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Freeze:
+    """The `number`-th time that a person stopped a model (`frozen`) or let it go on (`thawed`)."""
+
+    model: str
+    number: int
+    state: Literal["frozen", "thawed"]
+    by: str
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Notice:
+    """The claim of one process to tell one channel of one event, written before it sends.
+
+    `event` names what happened; `within` is the event in whose message it was told, if not in one
+    of its own.
+    """
+
+    model: str
+    event: str
+    channel: str
+    attempt: int
+    severity: str
+    message: str
+    within: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Delivery:
+    """How the attempt to tell one channel of one event ended, written after it was sent."""
+
+    model: str
+    event: str
+    channel: str
+    attempt: int
+    outcome: Literal["told", "failed"]
+    detail: str
 
 
 def champion_at(promotions: list[Promotion], moment: datetime) -> Promotion | None:

@@ -142,6 +142,33 @@ ADOPTIONS = _table(
     _json("lost"),
     unique=("position",),
 )
+FREEZES = _table(
+    "freezes",
+    _number("number"),
+    _text("state", 20),
+    _text("by"),
+    _prose("reason"),
+    unique=("number",),
+)
+NOTICES = _table(
+    "notices",
+    _text("event"),
+    _text("channel", 100),
+    _number("attempt"),
+    _text("severity", 20),
+    _prose("message"),
+    _text("within", optional=True),
+    unique=("event", "channel", "attempt"),
+)
+DELIVERIES = _table(
+    "deliveries",
+    _text("event"),
+    _text("channel", 100),
+    _number("attempt"),
+    _text("outcome", 20),
+    _prose("detail"),
+    unique=("event", "channel", "attempt"),
+)
 CHAIN = sa.Table(
     "chain",
     META,

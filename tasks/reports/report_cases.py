@@ -138,6 +138,5 @@ def _window(known: Status, proposal: Proposal) -> Observation | None:
 def _statistics(window: Observation | None) -> list[StatisticRow]:
     if window is None:
         return []
-    # A window that an older release judged may lack a pressure; it is shown all the same.
-    able = [s for s in window.numbers.statistics if s.get("pressure") is not None]
-    return [statistic_row(s) for s in nearest(able, len(QUANTITIES) * _CLASSES)]
+    near = nearest(window.numbers.statistics, len(QUANTITIES) * _CLASSES)
+    return [statistic_row(s) for s in near]

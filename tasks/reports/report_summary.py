@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 
+from tasks.drift.catalogue import HINGE_LOSS
 from tasks.drift.latch import Latch
 from tasks.ledger.budget import Budget
 from tasks.ledger.records import Observation
@@ -145,7 +146,7 @@ def _loss(seen: Sequence[Observation]) -> Iterator[str]:
 
 
 def _accepted(seen: Observation) -> str:
-    found = (s.get("reference") for s in seen.numbers.statistics if s["name"] == "hinge_loss")
+    found = (s.reference for s in seen.numbers.statistics if s.name == HINGE_LOSS.name)
     reference = next(found, None)
     if reference is None:
         return ""

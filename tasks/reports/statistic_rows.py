@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
-from tasks.drift.catalogue import unit, words
+from tasks.drift.catalogue import called, unit
+from tasks.drift.statistic import Statistic
 from tasks.ledger.records import Observation
 
 
@@ -24,26 +23,21 @@ class StatisticRow:
     blind: bool
 
 
-def statistic_row(statistic: Mapping[str, Any]) -> StatisticRow:
-    """Return a statistic of the ledger as a row."""
-    name, of = str(statistic["name"]), statistic.get("of")
+def statistic_row(statistic: Statistic) -> StatisticRow:
+    """Return a statistic as a row."""
     return StatisticRow(
-        title=words(name) if of is None else f"{words(name)} of {of}",
-        unit=unit(name).strip(),
-        value=statistic.get("value"),
-        limit=statistic.get("limit"),
-        effect=statistic.get("effect"),
-        noise=statistic.get("noise"),
-        pressure=statistic.get("pressure"),
-        blind=bool(statistic.get("blind")),
+        title=called(statistic),
+        unit=unit(statistic.name).strip(),
+        value=statistic.value,
+        limit=statistic.limit,
+        effect=statistic.effect,
+        noise=statistic.noise,
+        pressure=statistic.pressure,
+        blind=statistic.blind,
     )
 
 
 def leading(seen: Observation) -> str:
     """Return the title of the statistic that is farthest above or nearest to its limit."""
-    able = [s for s in seen.numbers.statistics if "pressure" in s and not s.get("blind")]
-    if not able:
-        return ""
-    first = max(able, key=lambda s: float(s["pressure"]))
-    of = first.get("of")
-    return words(first["name"]) if of is None else f"{words(first['name'])} of {of}"
+    able = [s for s in seen.numbers.statistics if not s.blind]
+    return called(max(able, key=lambda s: s.pressure)) if able else ""

@@ -148,7 +148,7 @@ def _has_loss(seen: Observation, version: int | None) -> bool:
 
 
 def _accepted(seen: Observation) -> float | None:
-    found = (s.get("reference") for s in seen.numbers.statistics if s["name"] == "hinge_loss")
+    found = (s.reference for s in seen.numbers.statistics if s.name == "hinge_loss")
     return next(found, None)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -13,7 +14,7 @@ from tasks.audit import heads
 from tasks.audit.heads import Head
 from tasks.ledger.chain import chain_fault, link
 from tasks.ledger.ledger import Ledger
-from tasks.ledger.records import Adoption, Question
+from tasks.ledger.records import Adoption, Delivery, Freeze, Notice, Question
 from tasks.ledger.tables import META
 from tests.ledger.test_ledger import decision, observation, promote, proposal, registered
 
@@ -46,6 +47,15 @@ def written(ledger: Ledger) -> Ledger:
             lost=[],
         )
     )
+    ledger.freeze(Freeze(model="third", number=1, state="frozen", by="ada", reason="holidays"))
+    told: dict[str, Any] = {
+        "model": "third",
+        "event": "promotion/1",
+        "channel": "owners",
+        "attempt": 1,
+    }
+    assert ledger.claim(Notice(**told, severity="info", message="promoted"))
+    ledger.deliver(Delivery(**told, outcome="told", detail=""))
     return ledger
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from tasks.drift.loss_sums import MeanLosses
 from tasks.drift.reference import reference_to_json
 from tasks.ledger import status
 from tasks.ledger.budget import budgets_between, error_budget_of
@@ -47,9 +48,14 @@ def with_budget(spec: ModelSpec, ledger: Ledger) -> Status:
     return status.read(spec, ledger)
 
 
+def losses_of(hinge_loss: float) -> dict[str, float]:
+    """Return the losses of a window as the ledger holds them."""
+    same = dict.fromkeys((f.name for f in fields(MeanLosses)), 0.5)
+    return {**same, "hinge_loss": hinge_loss, "effective_rows": 90.0}
+
+
 def _window(number: int, loss: float | None) -> Any:
-    losses = {"hinge_loss": loss, "effective_rows": 90.0}
-    figures = {} if loss is None else {"losses": losses, "hinge_loss": loss}
+    figures = {} if loss is None else {"losses": losses_of(loss), "hinge_loss": loss}
     return seen(number, None if loss is None else 0.5, figures=figures)
 
 

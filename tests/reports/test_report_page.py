@@ -21,6 +21,7 @@ from tasks.reports.report_period import period_of
 from tasks.reports.report_versions import Card
 from tasks.spec.model import ModelSpec
 from tests.ledger.test_ledger import decision, proposal, registered
+from tests.reports.test_report_budget import losses_of, with_budget
 from tests.support import forging
 from tests.support.stood import MakeSpec, at, known, ledger_in, seen
 
@@ -212,8 +213,6 @@ def test_a_version_without_a_card_says_why(spec: MakeSpec, ledger: Ledger) -> No
 
 
 def test_the_error_budget_is_told_and_drawn(spec: MakeSpec, ledger: Ledger) -> None:
-    from tests.reports.test_report_budget import with_budget
-
     read = with_budget(spec(slo={"window": 2}), ledger)
     page = _page(read, ledger)
     assert "of the error budget is spent" in _words(page)
@@ -222,6 +221,6 @@ def test_the_error_budget_is_told_and_drawn(spec: MakeSpec, ledger: Ledger) -> N
 
 def test_a_budget_that_cannot_be_told_is_no_end_of_a_report(spec: MakeSpec, ledger: Ledger) -> None:
     bare: ModelSpec = spec(slo={"window": 2})  # of a version whose reference nobody can read
-    losses = {"losses": {"hinge_loss": 0.3, "effective_rows": 9.0}}
+    losses = {"losses": losses_of(0.3)}
     page = _words(_page(known(bare, ledger, seen(0, figures=losses)), ledger))
     assert "The error budget is not known: the stored reference" in page

@@ -12,7 +12,8 @@ from tests.support.stood import seen
 
 def test_no_name_of_a_class_ends_the_script_that_holds_the_data() -> None:
     evil = "</script><!--&"
-    window = seen(0, figures={"classes": {evil: {"error_rate": 0.5}}})
+    names = ("share", "share_reference", "hinge_loss", "error_rate", "error_rate_reference")
+    window = seen(0, figures={"classes": {evil: dict.fromkeys(names, 0.5)}})
     text = str(as_script([window], plots([window]), [("verdict", verdicts_of([window]))], []))
     assert "<" not in text
     titles = [p["title"] for p in json.loads(text)["plots"]]

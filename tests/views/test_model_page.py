@@ -91,7 +91,8 @@ def test_the_figures_of_the_charts_stand_in_the_page_without_a_script(
     spec: MakeSpec, ledger: Ledger
 ) -> None:
     evil = "<b>\"'"
-    classes = {evil: {"error_rate": 0.5, "share": 0.25}}
+    names = ("share", "share_reference", "hinge_loss", "error_rate", "error_rate_reference")
+    classes = {evil: dict.fromkeys(names, 0.5)}
     many = [seen(0, 0.25, figures={"classes": classes}), seen(1, None)]
     page = re.sub(r"<script.*?</script>", "", _page(known(spec(), ledger, *many)), flags=re.DOTALL)
     assert '<tr><th scope="row">2026-01-09<td>0.25<td>1' in page
