@@ -1,6 +1,7 @@
 """The table behind the charts of a heading: every figure that they draw, for who needs no picture.
 
-Pure. It is part of the page, so that it needs no script.
+Pure. It is part of the page and needs no script; where there is one, it is held as text until
+somebody opens it.
 """
 
 from __future__ import annotations

@@ -214,6 +214,12 @@
     drawn.set(element, makers.get(element)(element));
   }
 
+  // With a script the table is text until somebody opens it: of years it has 50 000 elements.
+  function table(details) {
+    const held = details.querySelector("noscript");
+    held.outerHTML = held.textContent;
+  }
+
   function start() {
     const seen = new IntersectionObserver((entries) => {
       for (const entry of entries) {
@@ -229,6 +235,7 @@
       makers.set(e, (element) => chart(element, plot));
     });
     makers.forEach((_, element) => seen.observe(element));
+    document.querySelectorAll("[data-table]").forEach((d) => d.addEventListener("toggle", () => table(d), { once: true }));
     document.querySelectorAll("[data-zoom]").forEach((b) => b.addEventListener("click", () => zoom(b.dataset.zoom)));
     document.querySelectorAll(".zoom").forEach((z) => z.removeAttribute("hidden"));
     document.addEventListener("dblclick", (event) => event.target.closest(".plot") && show(...whole));
