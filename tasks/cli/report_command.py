@@ -55,6 +55,7 @@ def report(
     """
     from tasks.ledger import status
     from tasks.ledger.reader import LedgerReader
+    from tasks.reports.as_read import how_many
     from tasks.reports.report_page import covered, review_html
     from tasks.reports.report_period import period_of
 
@@ -78,8 +79,8 @@ def report(
         _write(path, page)
     except GatelatchError as error:
         fail(error)
-    told = f"{model}: {len(about.seen):,} windows and {len(about.cases):,} proposals"
-    (err if path == "-" else out).print(f"{told} are in {path}", markup=False)
+    told = f"{how_many(len(about.seen), 'window')}, {how_many(len(about.cases), 'proposal')}"
+    (err if path == "-" else out).print(f"{model}: {told}, written to {path}", markup=False)
     if verified.fault:
         fail(f"{model}: {verified.fault}")
 

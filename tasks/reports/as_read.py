@@ -17,6 +17,11 @@ def counted(value: int | None) -> str:
     return "–" if value is None else f"{value:,}"
 
 
+def how_many(number: int, what: str) -> str:
+    """Return a number of things: `1 window`, `1,200 windows`."""
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
 def day(moment: datetime | None) -> str:
     """Return a moment's day, in UTC; a dash where there is none."""
     return "–" if moment is None else f"{moment:%Y-%m-%d}"
@@ -42,7 +47,7 @@ def ago(span: timedelta | None) -> str:
         return "–"
     for unit, length in _UNITS:
         if (number := span // length) >= 1:
-            return f"{number:,} {unit}{'' if number == 1 else 's'}"
+            return how_many(number, unit)
     return "less than a minute"
 
 

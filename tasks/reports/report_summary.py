@@ -11,7 +11,7 @@ from tasks.drift.latch import Latch
 from tasks.ledger.budget import Budget
 from tasks.ledger.records import Observation
 from tasks.ledger.status import Status
-from tasks.reports.as_read import ago, minute
+from tasks.reports.as_read import ago, how_many, minute
 from tasks.reports.report_cases import Answer, Case
 from tasks.reports.statistic_rows import leading
 from tasks.reports.unseen_windows import BLANK_KINDS, Blank
@@ -66,10 +66,10 @@ def _nothing(known: Status) -> str:
 def _windows(seen: Sequence[Observation]) -> Iterator[str]:
     counts = Counter(o.verdict for o in seen)
     told = ", ".join(f"{count:,} {verdict}" for verdict, count in counts.most_common())
-    were = "window was" if len(seen) == 1 else "windows were"
+    were = "was" if len(seen) == 1 else "were"
     yield (
-        f"{len(seen):,} {were} measured, from {minute(seen[0].window_start)} until "
-        f"{minute(seen[-1].window_end)}: {told}."
+        f"{how_many(len(seen), 'window')} {were} measured, from {minute(seen[0].window_start)} "
+        f"until {minute(seen[-1].window_end)}: {told}."
     )
 
 
@@ -110,7 +110,9 @@ def _states(name: str, steps: Sequence[Latch]) -> str:
     ends = f"was {steps[0].state} after the first window and {steps[-1].state} after the last"
     if steps[0].state == steps[-1].state == "closed" and not episodes:
         return f"The {name} stayed closed."
-    which = f"{_count(len(episodes), 'episode')}: {_listed(episodes)}" if episodes else "no episode"
+    which = (
+        f"{how_many(len(episodes), 'episode')}: {_listed(episodes)}" if episodes else "no episode"
+    )
     return f"The {name} {ends}, with {which}."
 
 
@@ -160,7 +162,7 @@ def _cases(cases: Sequence[Case]) -> Iterator[str]:
     outcomes = Counter(c.outcome for c in cases)
     told = ", ".join(f"{count} {outcome}" for outcome, count in outcomes.most_common())
     fall = "falls" if len(cases) == 1 else "fall"
-    yield f"{_count(len(cases), 'proposal')} {fall} into it: {told}."
+    yield f"{how_many(len(cases), 'proposal')} {fall} into it: {told}."
     put = [a for c in cases for a in c.answers if a.asked is not None]
     if put:
         yield _asked(put)
@@ -169,7 +171,7 @@ def _cases(cases: Sequence[Case]) -> Iterator[str]:
 def _asked(put: Sequence[Answer]) -> str:
     people = _listed(dict.fromkeys(name for a in put for name in a.people)) or "nobody"
     were = "was" if len(put) == 1 else "were"
-    told = f"{_count(len(put), 'question')} {were} put to {people}"
+    told = f"{how_many(len(put), 'question')} {were} put to {people}"
     waits = [a.waited for a in put if a.waited is not None]
     if waits:
         told += f"; the longest wait for an answer was {ago(max(waits))}"
@@ -186,10 +188,6 @@ def _blanks(found: Iterable[Blank]) -> Iterator[str]:
     told = [f"{counts[kind]:,} {kind}" for kind in BLANK_KINDS if counts[kind]]
     if told:
         yield f"Windows that nobody saw whole, or in time: {', '.join(told)}."
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def _listed(names: Iterable[str]) -> str:

@@ -9,7 +9,7 @@ from datetime import datetime
 from tasks.audit.events import Event, events
 from tasks.ledger.chain import Row, Trail
 from tasks.ledger.status import Status
-from tasks.reports.as_read import minute
+from tasks.reports.as_read import how_many, minute
 from tasks.reports.report_cases import Case
 from tasks.reports.report_period import Period
 from tasks.reports.timeline import LETTERS, Happening, happenings
@@ -89,13 +89,13 @@ def _revised(
     again = [r for r in rows if r and r["revision"] and period.holds(r["window_end"])]
     if again:
         since, until = min(r["window_start"] for r in again), max(r["window_end"] for r in again)
-        windows = "1 window" if len(again) == 1 else f"{len(again)} windows"
         yield (
             until,
             Entry(
                 at=until,
                 letter="",
-                what=f"{windows} from {minute(since)} on measured again, such as after late labels",
+                what=f"{how_many(len(again), 'window')} from {minute(since)} on measured again, "
+                "such as after late labels",
                 by=event.by,
                 recorded_at=event.recorded_at,
                 position=event.last,

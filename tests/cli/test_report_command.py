@@ -30,7 +30,7 @@ def test_it_writes_one_file_named_for_the_model_and_says_where(
 ) -> None:
     done = run("report", "churn")
     assert (done.exit_code, done.stderr) == (0, "")
-    assert done.stdout == "churn: 3 windows and 1 proposals are in churn-report.html\n"
+    assert done.stdout == "churn: 3 windows, 1 proposal, written to churn-report.html\n"
     page = (models / "churn-report.html").read_text()
     assert page.startswith("<!doctype html>")
     assert page.endswith("</html>")
@@ -48,7 +48,7 @@ def test_a_page_on_standard_output_is_the_page_alone(ledger: Ledger) -> None:
     done = run("report", "churn", "-o", "-")
     assert done.exit_code == 0
     assert done.stdout.startswith("<!doctype html>")
-    assert done.stderr == "churn: 3 windows and 1 proposals are in -\n"
+    assert done.stderr == "churn: 3 windows, 1 proposal, written to -\n"
 
 
 def test_a_refused_ledger_has_a_report_and_an_exit_code_that_says_so(
