@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
@@ -28,7 +27,7 @@ def as_script(
     told: dict[str, Any] = {
         "starts": [_seconds(o.window_start) for o in seen],
         "ends": [_seconds(o.window_end) for o in seen],
-        "plots": [asdict(plot) for plot in drawn],
+        "plots": [{**vars(plot), "lines": [vars(line) for line in plot.lines]} for plot in drawn],
         "lanes": [
             {
                 "name": name,
