@@ -96,9 +96,11 @@ def notice(spec: ModelSpec, run_of: RunOf, now: datetime) -> list[str]:
     ledger = Ledger.open()
     known = status.read(spec, ledger)
     touched = ledger.touched(spec.model) if known.live else {}
+    frozen = [f.recorded_at for f in ledger.freezes(spec.model)] if known.live else []
     told = []
     for proposal in known.live:
-        idle = now - touched[proposal.proposal]
+        # What a freeze held has its time from the thaw on.
+        idle = now - max([touched[proposal.proposal], *frozen])
         why = _why(known, ledger, proposal, run_of(flow_of(proposal), proposal.proposal), idle)
         if why and end(spec, proposal.proposal, "monitor", why):
             told.append(f"{proposal.proposal} has ended: {why}")
@@ -116,7 +118,7 @@ def _why(
         return f"its run of {flow} is over, and decided nothing"
     if proposal.spec_digest != spec.digest:
         return f"the spec of {spec.model} has changed since it was proposed"
-    if idle <= spec.approval.timeout + SLACK or _in_shadow(known, ledger, proposal):
+    if known.frozen or idle <= spec.approval.timeout + SLACK or _in_shadow(known, ledger, proposal):
         return None
     return (
         f"nothing came of it for {idle.days} days, longer than approval.timeout "

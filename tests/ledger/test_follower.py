@@ -22,6 +22,7 @@ from tasks.ledger.ledger import Ledger
 from tasks.ledger.reader import LedgerReader
 from tasks.ledger.records import Observation
 from tasks.ledger.status import Status
+from tasks.ledger.status_json import status_json
 from tasks.ledger.tables import CHAIN, META, OBSERVATIONS
 from tasks.spec.model import ModelSpec
 from tests.conftest import CHURN
@@ -118,7 +119,7 @@ def test_whenever_one_looks_the_follower_says_what_a_fresh_read_says(
         else:
             now, fresh = follower.status(SPEC), status.read(SPEC, ledger)
             assert now == fresh
-            assert status.as_json(now) == status.as_json(fresh)
+            assert status_json(now) == status_json(fresh)
     ledger.close()
 
 

@@ -49,6 +49,7 @@ def said(
         "decisions": [],
         "candidates": [],
         "promotions": [promotion()],
+        "freezes": [],
     }
     status = folded(spec, ModelRows(**rows | parts))
     samples = model_samples(SeenModel(status=status, asked_at=asked_at or {}))

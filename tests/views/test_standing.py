@@ -10,7 +10,8 @@ import pytest
 
 from tasks.ledger.ledger import Ledger
 from tasks.ledger.records import Observation
-from tasks.views.standing import Standing, VerdictRun, attention, late, standing, worst_first
+from tasks.views.attention import attention, worst_first
+from tasks.views.standing import Standing, VerdictRun, late, standing
 from tests.ledger.test_ledger import decision, proposal
 from tests.support import forging
 from tests.support.stood import MakeSpec, at, known, ledger_in, seen
