@@ -172,6 +172,7 @@ def waiting(
 ) -> Iterable[Waiting]:
     """Yield the live proposals with the step that each is at."""
     asked = {(q.proposal, q.step) for q in questions}
+    asked -= {(d.proposal, d.step) for d in known.decisions}  # what a freeze holds is answered
     for proposal in known.live:
         step = _step(known, proposal)
         yield Waiting(

@@ -7,11 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from tasks.flows import asking, ending, monitor, rollback
+from tasks.ledger.chain import LedgerRefused
 from tasks.ledger.conflicts import Conflict
 from tasks.ledger.freezes import Frozen
 from tasks.ledger.ledger import Ledger
+from tasks.ledger.tables import CHAIN, FREEZES, SEALS
 from tasks.promotion import decisions, freezing, promotion, proposals
 from tasks.promotion.freezing import NoReason
 from tests.flows.test_rollback import LOGGED, WORSE, serve
@@ -27,6 +30,7 @@ from tests.support.flow import (
     register,
     watch,
 )
+from tests.support.forging import as_owner
 
 
 @pytest.fixture
@@ -204,3 +208,21 @@ def test_nobody_freezes_without_a_reason(at: At, reason: str) -> None:
     with pytest.raises((NoReason, ValueError), match="reason"):
         freeze(reason)
     assert read().frozen is None
+
+
+def test_a_freeze_that_somebody_cut_off_is_missed_before_anything_is_promoted(at: At) -> None:
+    at("registered")
+    asking.to_promote(MODEL, FIRST, "/dags/here")
+    decisions.decide(MODEL, FIRST, "promote", answer())
+    freeze()
+    ledger = Ledger.open()
+    last, _ = ledger.head("churn") or (None, None)
+    assert last is not None
+    with as_owner(ledger) as db:
+        db.execute(sa.delete(FREEZES))
+        for table in (SEALS, CHAIN):
+            db.execute(sa.delete(table).where(table.c.position == last.position))
+    assert read().frozen is None
+    with pytest.raises(LedgerRefused, match="kept in the store is not in the chain"):
+        promotion.promote(MODEL, FIRST)
+    assert read().champion == 1
