@@ -22,14 +22,14 @@ def show_status(status: Status, newest: int, *, wide: bool = False, out: Console
     latch = status.history.now
     rest = f" until {latch.rests_until:%Y-%m-%d}" if latch.rests_until else ""
     out.print(f"[bold]{model}[/]  champion: {champion}  latch: [bold]{latch.state}[/]{rest}")
-    if status.frozen:
-        out.print(f"[bold cyan]frozen:[/] {escape(freeze_told(status.frozen))}")
-        out.print(f"  {escape(way_out(status.frozen))}", highlight=False)
-        if status.due_when_thawed:
-            out.print(f"  held back: {status.due_when_thawed}")
     if latch.episode:
         out.print(f"episode: {latch.episode}")
-    if status.silence:
+    if status.frozen:
+        held = status.due_when_thawed
+        back = f" Held back: {held}." if held else ""
+        out.print(f"[bold red]frozen:[/] {escape(freeze_told(status.frozen))}.{back}")
+        out.print(f"{escape(way_out(status.frozen))}.")
+    elif status.silence:
         out.print(f"[bold red]nobody is asked:[/] {escape(status.silence)}")
     elif status.patience:
         out.print(f"nobody is asked yet: {escape(status.patience)}")

@@ -125,7 +125,7 @@ def standing(
         loss_of=labelled.window_start if labelled else None,
         accepted=_accepted(labelled) if labelled else None,
         waits=tuple(waiting(known, questions, touched)),
-        silence=known.silence or known.patience,
+        silence=None if known.frozen else known.silence or known.patience,
         unseen=tuple(_unseen(known)),
         budget=error_budget_of(known),
         frozen=known.frozen,
