@@ -87,6 +87,7 @@ def _one(ledger: Ledger, model: str) -> str:
 
 def _all_of_folder(ledger: Ledger) -> tuple[list[str], list[str]]:
     """Return the models of the models folder, and a sentence on each file that is none."""
+    # What is wrong with the folder is said too: whoever stops everything must know what was missed.
     paths, unknown = spec_files.list_specs(spec_files.models_folder())
     models = []
     for path in paths:

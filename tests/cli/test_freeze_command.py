@@ -91,6 +91,16 @@ def test_a_file_that_is_no_model_is_said_and_the_others_are_frozen(
     assert "strange: its spec cannot be used, and the ledger knows no such model" in done.stderr
 
 
+def test_a_folder_that_cannot_be_read_is_no_success(
+    told: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GATELATCH_MODELS", "nowhere")
+    done = run("freeze", "--all", *WHY)
+    assert (done.exit_code, states("churn")) == (1, [])
+    assert "the folder of model specs nowhere cannot be read" in done.stderr
+    assert run("freeze", "churn", *WHY).exit_code == 0  # the ledger knows it
+
+
 def test_a_model_that_cannot_be_written_keeps_no_other_one_from_being_frozen(
     told: Ledger, models: Path
 ) -> None:
