@@ -131,8 +131,8 @@ def _pressures(seen: SeenModel) -> Iterator[MetricSample]:
         return
     largest: dict[str, float] = {}
     for statistic in newest.numbers.statistics:
-        name = known(str(statistic["name"]), STATISTICS)
-        largest[name] = max(float(statistic.get("pressure", 0.0)), largest.get(name, 0.0))
+        name = known(statistic.name, STATISTICS)
+        largest[name] = max(statistic.pressure, largest.get(name, 0.0))
     for name, pressure in largest.items():
         labels = (str(newest.version), name)
         yield MetricSample("gatelatch_drift_pressure_ratio", labels, pressure)
