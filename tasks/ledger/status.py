@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import takewhile
@@ -51,7 +51,7 @@ class Status:
     """A model's observations under its champions, its proposals, and what they fold to.
 
     `history` is the latch of the drift, `calibration` that of the calibrated probabilities.
-    `frozen` is the freeze that holds the model; None if none does.
+    `freezes` are those of people, thaws included.
     """
 
     spec: ModelSpec
@@ -62,7 +62,12 @@ class Status:
     promotions: list[Promotion]
     history: LatchHistory
     calibration: LatchHistory
-    frozen: Freeze | None = None
+    freezes: Sequence[Freeze] = ()
+
+    @property
+    def frozen(self) -> Freeze | None:
+        """Return the freeze that holds the model; None if none does."""
+        return freeze_in_force(self.freezes)
 
     @property
     def champion(self) -> int | None:
@@ -259,7 +264,7 @@ def folded(spec: ModelSpec, rows: ModelRows) -> Status:
         # Who refuses a rollback, or to recalibrate, says nothing about a retrain.
         fold(spec.model, readings, pauses("retrain"), spec.latch),
         fold(spec.model, held, pauses("retrain", "recalibrate"), spec.latch, "recalibrate"),
-        freeze_in_force(rows.freezes),
+        rows.freezes,
     )
 
 

@@ -64,7 +64,9 @@ def rise(compared: Sequence[Pair], new: Candidate, old: Candidate) -> Rise:
         mine, theirs = _losses(pair.new), _losses(pair.old)
         share = mine.effective_rows / total
         value += share * (mine.hinge_loss - theirs.hinge_loss)
-        both = mean_variance(mine, spread_of(new)) + mean_variance(theirs, spread_of(old))
+        both = mean_variance(mine, accepted_spread(new)) + mean_variance(
+            theirs, accepted_spread(old)
+        )
         error += share**2 * both
     return Rise(value, sqrt(error))
 
@@ -76,7 +78,7 @@ def mean_variance(losses: MeanLosses, spread: Spread) -> float:
     return spread.design_effects["hinge"] * losses.hinge_variance / own
 
 
-def spread_of(version: Candidate) -> Spread:
+def accepted_spread(version: Candidate) -> Spread:
     """Return how much blocks of a version's reference differ."""
     return Spread(**version.reference["spread"])
 

@@ -22,7 +22,7 @@ from tasks.ledger import remembered
 from tasks.ledger.records import Candidate, Observation, TwoCandidates
 from tasks.ledger.status import Status
 from tasks.promotion import canary
-from tasks.promotion.paired import mean_variance, pairs, spread_of
+from tasks.promotion.paired import accepted_spread, mean_variance, pairs
 from tasks.spec.model import ModelSpec
 from tasks.spec.windows import Window, windows_per_year
 
@@ -135,7 +135,7 @@ def _seen(observation: Observation, version: Candidate) -> SeenBeside:
     return SeenBeside(
         cast(Verdict, observation.verdict),
         observation.numbers.losses,
-        spread_of(version),
+        accepted_spread(version),
     )
 
 

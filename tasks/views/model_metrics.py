@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import takewhile
-from typing import NamedTuple
 
 from tasks.bounds import shifted
 from tasks.drift.episode import Episode
@@ -25,32 +24,31 @@ from tasks.views.metric_catalogue import (
     ASKED_STEPS,
     DECISION_ANSWERS,
     DECISION_STEPS,
-    OTHER,
     PARTS_OF_SLO,
     PROPOSAL_KINDS,
     STATES,
     STATISTICS,
     VERDICTS,
     WORKING,
+    MetricSample,
+    known,
 )
+from tasks.views.trust_metrics import alarm_samples, end_samples
 
 NO_FEATURE = "none"
 
 
-class MetricSample(NamedTuple):
-    """One series of a model: the metric, the values of its labels after the model's, the value."""
-
-    metric: str
-    labels: tuple[str, ...]
-    value: float
-
-
 @dataclass(frozen=True, kw_only=True)
 class SeenModel:
-    """A model as it stands. `asked_at` says when each step of each proposal was first asked."""
+    """A model as it stands.
+
+    `asked_at` says when each step of each proposal was first asked, `time_is_up` from when on the
+    monitor ends a proposal.
+    """
 
     status: Status
     asked_at: Mapping[tuple[str, str], datetime]
+    time_is_up: Mapping[str, datetime] = field(default_factory=dict)
 
     @property
     def newest(self) -> Observation | None:
@@ -263,12 +261,7 @@ def _counters(seen: SeenModel) -> Iterator[MetricSample]:
         yield MetricSample("gatelatch_decisions_total", labels, count)
 
 
-def known(name: str, names: Iterable[str]) -> str:
-    """Return a name if it is one of these, else `other`: no label takes what anybody wrote."""
-    return name if name in names else OTHER
-
-
-PARTS = (
+PARTS: tuple[Callable[[SeenModel], Iterable[MetricSample]], ...] = (
     _identity,
     _newest_window,
     _pressures,
@@ -277,4 +270,6 @@ PARTS = (
     _proposals,
     _error_budget,
     _counters,
+    lambda seen: alarm_samples(seen.status),
+    lambda seen: end_samples(seen.status, seen.time_is_up),
 )

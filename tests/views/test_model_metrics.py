@@ -43,6 +43,7 @@ def said(
     *observations: Observation,
     spec: ModelSpec = SPEC,
     asked_at: dict[tuple[str, str], datetime] | None = None,
+    time_is_up: dict[str, datetime] | None = None,
     **parts: Any,
 ) -> dict[tuple[str, ...], float]:
     rows: dict[str, Any] = {
@@ -54,7 +55,9 @@ def said(
         "freezes": [],
     }
     status = folded(spec, ModelRows(**rows | parts))
-    samples = model_samples(SeenModel(status=status, asked_at=asked_at or {}))
+    samples = model_samples(
+        SeenModel(status=status, asked_at=asked_at or {}, time_is_up=time_is_up or {})
+    )
     found = {(metric.removeprefix("gatelatch_"), *labels): v for metric, labels, v in samples}
     assert len(found) == len(samples)
     return found
@@ -223,6 +226,7 @@ def test_whatever_texts_the_ledger_holds_no_metric_has_more_series_than_the_docs
         proposals=proposals,
         decisions=decisions,
         asked_at=asked_at,
+        time_is_up={one.proposal: day(20) for one in proposals},
     )
     counts = Counter(f"gatelatch_{key[0]}" for key in found)
     assert all(count <= MOST[name] for name, count in counts.items())
