@@ -23,11 +23,12 @@ def status(
     from tasks.ledger import status as state
     from tasks.ledger.budget import error_budget_of
     from tasks.ledger.ledger import Ledger
+    from tasks.ledger.status_json import status_json
 
     known = state.read(find_or_fail(model), Ledger.open())
     if as_json:
         spent = error_budget_of(known)
         told = {} if spent is None else {"error_budget": spent.to_json()}
-        print(json.dumps({**state.as_json(known), **told}, indent=2))
+        print(json.dumps({**status_json(known), **told}, indent=2))
     else:
         status_tables.show_status(known, windows, wide=wide)

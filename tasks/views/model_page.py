@@ -10,8 +10,9 @@ from tasks.ledger.records import Observation, Question
 from tasks.ledger.status import Status
 from tasks.views import timeline
 from tasks.views.addresses import brief, window_name
+from tasks.views.attention import WORDS, attention
 from tasks.views.plots import Plot, as_script, plots
-from tasks.views.standing import WORDS, Standing, attention, late
+from tasks.views.standing import Standing, late
 from tasks.views.strip import strip
 from tasks.views.templating import fill_page
 
