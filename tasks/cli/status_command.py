@@ -28,12 +28,13 @@ def status(
     from tasks.ledger import status as state
     from tasks.ledger.budget import error_budget_of
     from tasks.ledger.ledger import Ledger
+    from tasks.ledger.status_json import status_json
 
     known = state.read(find_or_fail(model), Ledger.open())
     if as_json:
         spent = error_budget_of(known)
         told = {} if spent is None else {"error_budget": spent.to_json()}
-        shown = state.as_json(known)
+        shown = status_json(known)
         if windows is not None:
             shown["windows"] = shown["windows"][-windows:]
         print(json.dumps({**shown, **told}, indent=2))

@@ -13,9 +13,10 @@ from tasks.reports import timeline
 from tasks.reports.plots import Plot, plots
 from tasks.reports.strip import strip
 from tasks.views.addresses import brief, window_name
+from tasks.views.attention import WORDS, attention
 from tasks.views.chart_script import as_script
 from tasks.views.chart_table import chart_table
-from tasks.views.standing import WORDS, Standing, attention, late
+from tasks.views.standing import Standing, late
 from tasks.views.templating import fill_page
 
 SHOWN_WINDOWS = 1000  # of a page: more make a page that browsers and people cannot handle

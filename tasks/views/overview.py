@@ -11,16 +11,8 @@ from urllib.parse import urlencode
 from markupsafe import Markup
 
 from tasks.reports.strip import strip
-from tasks.views.standing import (
-    ORDER,
-    WORDS,
-    Attention,
-    Late,
-    Standing,
-    attention,
-    late,
-    worst_first,
-)
+from tasks.views.attention import ORDER, WORDS, Attention, attention, states, worst_first
+from tasks.views.standing import Late, Standing, late
 from tasks.views.templating import fill_page
 
 PAGE_MODELS = 50  # of a page
@@ -79,7 +71,7 @@ def overview(
     found = [one for one in worst_first(standings, now) if _matches(one, asked, now)]
     pages = max(1, -(-len(found) // PAGE_MODELS))
     page = min(max(asked.page, 1), pages)
-    counts = Counter(attention(one, now) for one in standings)
+    counts = Counter(state for one in standings for state in states(one, now))
     return fill_page(
         "overview.html",
         base=base,
@@ -102,7 +94,7 @@ def _matches(one: Standing, asked: Asked, now: datetime) -> bool:
         asked.text.lower() in one.model.lower()
         and asked.owner in ("", one.owner)
         and asked.tag in ("", *one.tags)
-        and asked.state in ("", attention(one, now))
+        and asked.state in ("", *states(one, now))
     )
 
 

@@ -110,3 +110,14 @@ def test_it_says_how_long_after_their_end_windows_and_labels_came(
     assert [line["values"] for line in lag["lines"]] == [[1.0, 1.0], [1.0, None]]
     assert "recorded 1 hour after</small>" in page
     assert page.count('<td class="n">1 hour</td>') == 2
+
+
+def test_a_frozen_model_says_so_first_and_how_it_goes_on(spec: MakeSpec, ledger: Ledger) -> None:
+    status = known(spec(), ledger, seen(0))
+    assert "Frozen by" not in _page(status)
+    ledger.freeze("churn", "frozen", by="ada", reason="<b>holidays")
+    page = _page(known(spec(), ledger, champion=False))
+    assert "<b>Frozen by ada since 20" in page
+    assert "&lt;b&gt;holidays" in page
+    assert "<code>python -m tasks thaw churn" in page
+    assert page.index("Frozen by") < page.index("Champion")
