@@ -9,6 +9,7 @@ from itertools import groupby
 from tasks.drift.catalogue import HINGE_LOSS
 from tasks.drift.latch import Latch
 from tasks.ledger.budget import Budget
+from tasks.ledger.freezes import freeze_told
 from tasks.ledger.records import Observation
 from tasks.ledger.status import Status
 from tasks.reports.as_read import ago, how_many, minute
@@ -50,7 +51,7 @@ def summary_of(
             *_loss(seen),
             *([] if budget is None else [f"{_capital(budget.sentence)}."]),
         ]
-    return [*first, *_cases(cases), *_blanks(found)]
+    return [*first, *_frozen(known), *_cases(cases), *_blanks(found)]
 
 
 def _nothing(known: Status) -> str:
@@ -61,6 +62,12 @@ def _nothing(known: Status) -> str:
         f"No window of this period was measured. The ledger has {len(there):,}, from "
         f"{minute(there[0].window_start)} until {minute(there[-1].window_end)}."
     )
+
+
+def _frozen(known: Status) -> Iterator[str]:
+    """Yield that the model is frozen when the report is written, whatever its period."""
+    if known.frozen is not None:
+        yield f"Now: {freeze_told(known.frozen)}."
 
 
 def _windows(seen: Sequence[Observation]) -> Iterator[str]:

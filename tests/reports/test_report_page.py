@@ -125,6 +125,16 @@ def test_what_happened_has_its_link_and_its_letter(spec: MakeSpec, ledger: Ledge
     assert re.findall(r'aria-label="(\w+) over time"', page) == ["verdict", "latch", "revised"]
 
 
+def test_a_freeze_is_told_in_the_summary_and_in_its_place(spec: MakeSpec, ledger: Ledger) -> None:
+    known(spec(), ledger, seen(0))
+    ledger.freeze("churn", "frozen", by="ada", reason="<b>holidays")
+    ledger.observe(seen(1))
+    page = _page(status.read(spec(), ledger), ledger)
+    summary, rest = _words(page).split("In the order of event time")
+    assert "Now: churn is frozen by ada since 20" in summary
+    assert "frozen <b>holidays ada" in rest
+
+
 def test_each_version_stands_with_its_gates_and_figures(spec: MakeSpec, ledger: Ledger) -> None:
     gate = {"name": "hinge_loss", "verdict": "passed", "reason": "better", "candidate": 0.31}
     gate |= {"champion": 0.45, "low": -0.2, "high": -0.07, "slice": None, "rows": None}
