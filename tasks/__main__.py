@@ -16,6 +16,7 @@ from tasks.cli.init_command import init
 from tasks.cli.metrics_command import metrics
 from tasks.cli.options_command import options
 from tasks.cli.replay_command import replay
+from tasks.cli.report_command import report
 from tasks.cli.reproduce_command import reproduce
 from tasks.cli.rollback_command import rollback
 from tasks.cli.status_command import status
@@ -54,6 +55,7 @@ for command in (
     freeze,
     thaw,
     audit,
+    report,
     replay,
     rollback,
     reproduce,
