@@ -12,10 +12,12 @@ from tasks.cli.audit_command import audit
 from tasks.cli.check_command import check
 from tasks.cli.console import err
 from tasks.cli.doctor_command import doctor
+from tasks.cli.freeze_command import freeze, thaw
 from tasks.cli.init_command import init
 from tasks.cli.metrics_command import metrics
 from tasks.cli.options_command import options
 from tasks.cli.replay_command import replay
+from tasks.cli.report_command import report
 from tasks.cli.reproduce_command import reproduce
 from tasks.cli.rollback_command import rollback
 from tasks.cli.status_command import status
@@ -51,7 +53,10 @@ for command in (
     check,
     status,
     withdraw,
+    freeze,
+    thaw,
     audit,
+    report,
     replay,
     rollback,
     reproduce,

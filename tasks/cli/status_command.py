@@ -9,13 +9,18 @@ import typer
 
 from tasks.cli.console import Model, Wide, find_or_fail
 
+_SHOWN = 30  # windows of the tables
+
 
 def status(
     model: Model,
     as_json: Annotated[bool, typer.Option("--json", help="print JSON instead of tables")] = False,
     windows: Annotated[
-        int, typer.Option(min=1, help="how many of the newest windows to show")
-    ] = 30,
+        int | None,
+        typer.Option(
+            min=1, help="how many of the newest windows to show; left out: 30, in JSON all"
+        ),
+    ] = None,
     wide: Wide = False,
 ) -> None:
     """Show a model's windows, latch, proposals and promotions."""
@@ -23,11 +28,15 @@ def status(
     from tasks.ledger import status as state
     from tasks.ledger.budget import error_budget_of
     from tasks.ledger.ledger import Ledger
+    from tasks.ledger.status_json import status_json
 
     known = state.read(find_or_fail(model), Ledger.open())
     if as_json:
         spent = error_budget_of(known)
         told = {} if spent is None else {"error_budget": spent.to_json()}
-        print(json.dumps({**state.as_json(known), **told}, indent=2))
+        shown = status_json(known)
+        if windows is not None:
+            shown["windows"] = shown["windows"][-windows:]
+        print(json.dumps({**shown, **told}, indent=2))
     else:
-        status_tables.show_status(known, windows, wide=wide)
+        status_tables.show_status(known, windows or _SHOWN, wide=wide)

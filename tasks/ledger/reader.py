@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from tasks.ledger import engine as database
 from tasks.ledger import migrations, sealing, stored
 from tasks.ledger.chain import Link, Seal, Trail
+from tasks.ledger.recorded import RecordedTimes
 from tasks.ledger.records import (
     Candidate,
     Decision,
@@ -51,6 +52,7 @@ class ModelRows:
     decisions: list[Decision]
     candidates: list[Candidate]
     promotions: list[Promotion]
+    freezes: list[Freeze]
 
 
 class LedgerReader:
@@ -90,6 +92,12 @@ class LedgerReader:
         """Return what the state of a model is folded from, all as it is at one moment."""
         with self.at_one_moment() as link:
             return rows_of(link, model, stored.observations(link, model).values())
+
+    def rows_and_trail(self, model: str) -> tuple[ModelRows, Trail]:
+        """Return what `rows` and `trail` do, both as they are at one moment."""
+        with self.at_one_moment() as link:
+            rows = rows_of(link, model, stored.observations(link, model).values())
+            return rows, sealing.trail(link, model, frozenset())
 
     def observation(self, model: str, version: int, window: Window) -> Observation | None:
         """Return the newest revision of one window under one version."""
@@ -190,6 +198,14 @@ class LedgerReader:
             rows = link.execute(query.group_by(c.proposal, c.step)).all()
         return {(proposal, step): asked for proposal, step, asked in rows}
 
+    def recorded(self, model: str) -> RecordedTimes:
+        """Return when each observation of a model was recorded."""
+        c = OBSERVATIONS.c
+        key = (c.version, c.window_start, c.window_end, c.revision)
+        with self._engine.connect() as link:
+            rows = link.execute(sa.select(*key, c.recorded_at).where(c.model == model)).all()
+        return RecordedTimes({(version, *rest): at for version, *rest, at in rows})
+
     def head(self, model: str) -> tuple[Link, Seal | None] | None:
         """Return the newest link and the signature on it; None for a model without rows."""
         with self._engine.connect() as link:
@@ -222,4 +238,5 @@ def rows_of(link: sa.Connection, model: str, seen: Iterable[Observation]) -> Mod
         decisions=stored.of_model(link, DECISIONS, model, Decision),
         candidates=stored.of_model(link, CANDIDATES, model, Candidate),
         promotions=promotions,
+        freezes=stored.of_model(link, FREEZES, model, Freeze),
     )

@@ -26,6 +26,7 @@ ADDED: Mapping[str, Any] = {
     "slo.metric": "hinge_loss",
     "slo.budget": 0.1,
     "slo.window": 12,
+    "tags": [],
 }
 
 _EFFECTS = "ks wasserstein margin_density hinge_loss violation_rate class_loss class_recall"

@@ -2,33 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import takewhile
-from typing import Literal, TypeAlias
 
 from tasks.bounds import shifted
-from tasks.drift.catalogue import called
 from tasks.drift.latch import State
 from tasks.ledger.budget import Budget, error_budget_of
-from tasks.ledger.records import Observation, Proposal, Question
+from tasks.ledger.records import Freeze, Observation, Proposal, Question
 from tasks.ledger.status import Status
-from tasks.spec.model import ModelSpec
+from tasks.reports.statistic_rows import leading
+from tasks.reports.strip import VerdictRun, runs_of
 from tasks.spec.window_options import WindowGrid
-from tasks.spec.windows import latest_complete
+from tasks.spec.windows import latest_complete, run_time
 
-ShownVerdict: TypeAlias = Literal["steady", "drifting", "insufficient", "missing"]
 LOOKED = 60  # newest windows that are searched for labels: each is read for it
-_SLACK = timedelta(hours=1)  # that a run of the monitor may take, of a long window
-
-
-@dataclass(frozen=True, kw_only=True)
-class VerdictRun:
-    """Windows in a row of one verdict; `missing` are those of the grid that nobody measured."""
-
-    verdict: ShownVerdict
-    windows: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,11 +41,13 @@ class Standing:
     `pressure` is that of the newest window with a verdict, `leads` the statistic that is farthest
     in it. `loss` is the hinge loss of the newest labelled window under the champion, `accepted`
     that of its reference. `unseen` says in sentences what nobody can see, `budget` how much of the
-    error budget is spent, where the spec has one.
+    error budget is spent, where the spec has one. `frozen` is the freeze that holds the model, and
+    `held` the proposal that it holds back.
     """
 
     model: str
     owner: str = ""
+    tags: tuple[str, ...] = ()
     grid: WindowGrid | None = None
     problem: str | None = None
     champion: int | None = None
@@ -76,6 +67,8 @@ class Standing:
     silence: str | None = None
     unseen: tuple[str, ...] = ()
     budget: Budget | None = None
+    frozen: Freeze | None = None
+    held: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,6 +100,7 @@ def standing(
     return Standing(
         model=spec.model,
         owner=spec.owner.name,
+        tags=spec.tags,
         grid=spec.window,
         champion=known.champion,
         since=promotion.effective_from if promotion else None,
@@ -122,40 +116,12 @@ def standing(
         loss_of=labelled.window_start if labelled else None,
         accepted=_accepted(labelled) if labelled else None,
         waits=tuple(waiting(known, questions, touched)),
-        silence=known.silence or known.patience,
+        silence=None if known.frozen else known.silence or known.patience,
         unseen=tuple(_unseen(known)),
         budget=error_budget_of(known),
+        frozen=known.frozen,
+        held=known.due_when_thawed if known.frozen else None,
     )
-
-
-def runs_of(spec: ModelSpec, seen: Sequence[Observation]) -> tuple[VerdictRun, ...]:
-    """Return verdicts as runs of equal ones, with the windows that are missing in between."""
-    found: list[VerdictRun] = []
-
-    def add(verdict: ShownVerdict, windows: int) -> None:
-        if found and found[-1].verdict == verdict:
-            windows += found.pop().windows
-        found.append(VerdictRun(verdict=verdict, windows=windows))
-
-    before: datetime | None = None
-    for one in seen:
-        # Half a window of slack: those of a clock change differ by an hour.
-        if before is not None and one.window_start - before > spec.window.every / 2:
-            add("missing", max(1, round((one.window_start - before) / spec.window.every)))
-        add(_shown(one.verdict), 1)
-        before = one.window_end
-    return tuple(found)
-
-
-def _shown(verdict: str) -> ShownVerdict:
-    known: tuple[ShownVerdict, ...] = ("steady", "drifting")
-    return next((v for v in known if v == verdict), "insufficient")
-
-
-def leading(seen: Observation) -> str:
-    """Return the title of the statistic that is farthest above or nearest to its limit."""
-    able = [s for s in seen.numbers.statistics if not s.blind]
-    return called(max(able, key=lambda s: s.pressure)) if able else ""
 
 
 def waiting(
@@ -163,6 +129,7 @@ def waiting(
 ) -> Iterable[Waiting]:
     """Yield the live proposals with the step that each is at."""
     asked = {(q.proposal, q.step) for q in questions}
+    asked -= {(d.proposal, d.step) for d in known.decisions}  # what a freeze holds is answered
     for proposal in known.live:
         step = _step(known, proposal)
         yield Waiting(
@@ -220,7 +187,7 @@ def late(standing: Standing, now: datetime) -> Late | None:
     grid = standing.grid
     if grid is None or standing.since is None:
         return None
-    moment = shifted(now, -min(_SLACK, grid.every / 4))
+    moment = shifted(now, -run_time(grid))
     endless = grid.model_copy(update={"end": None})
     newest = latest_complete(endless, moment)
     known_until = max(standing.since, standing.until or standing.since)
@@ -228,56 +195,3 @@ def late(standing: Standing, now: datetime) -> Late | None:
         return None
     windows = max(1, round((newest.end - known_until) / grid.every))
     return Late(since=shifted(newest.end, grid.grace), windows=windows)
-
-
-Attention: TypeAlias = Literal[
-    "unreadable",
-    "drifting",
-    "asked",
-    "overdue",
-    "unseen",
-    "breach",
-    "untrained",
-    "resting",
-    "steady",
-]
-# From the worst to the best: what needs a person first.
-ORDER: tuple[Attention, ...] = (
-    *("unreadable", "drifting", "asked", "overdue", "unseen", "breach"),
-    *("untrained", "resting", "steady"),
-)
-WORDS: Mapping[Attention, str] = {
-    "unreadable": "cannot be read",
-    "drifting": "drifting",
-    "asked": "waits for an answer",
-    "overdue": "overdue",
-    "unseen": "not seen",
-    "breach": "one breach",
-    "untrained": "no champion",
-    "resting": "resting",
-    "steady": "steady",
-}
-
-
-def attention(standing: Standing, now: datetime) -> Attention:
-    """Return what a model needs first."""
-    needs: tuple[tuple[Attention, bool], ...] = (
-        ("unreadable", standing.problem is not None),
-        ("drifting", standing.latch == "open"),
-        ("asked", any(w.asked for w in standing.waits)),
-        ("overdue", late(standing, now) is not None),
-        ("untrained", standing.champion is None),
-        ("unseen", standing.verdict in ("insufficient", None)),
-        ("breach", standing.verdict == "drifting"),
-        ("resting", standing.latch == "resting"),
-    )
-    return next((need for need, is_so in needs if is_so), "steady")
-
-
-def worst_first(standings: Iterable[Standing], now: datetime) -> list[Standing]:
-    """Return them by what they need, then by pressure, then by name."""
-
-    def key(one: Standing) -> tuple[int, float, str]:
-        return ORDER.index(attention(one, now)), -(one.pressure or 0.0), one.model
-
-    return sorted(standings, key=key)

@@ -172,6 +172,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
             *ASKING,
             "mortal",
             "looked_at",
+            "held",
             "shadowed",
             "unsure",
             *CANARIES,

@@ -76,7 +76,8 @@ def test_the_margin_view_shows_the_error_budget(at: At) -> None:
     told = error_budget_of(known())
     assert told is not None
     stands = standing(known(), [], {})
-    page = model_page(known(), stands, day(20), base="/gatelatch")
+    times = Ledger.open().recorded("churn")
+    page = model_page(known(), stands, day(20), base="/gatelatch", times=times)
     assert "<dt>Error budget</dt>" in page
     assert told.sentence[1:] in html.unescape(page)
     models = overview([stands], Asked(), day(20), base="/gatelatch")

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import UTC, datetime
 
+from tasks.ledger.records import Freeze
 from tasks.views.overview import PAGE_MODELS, Asked, overview
 from tasks.views.standing import Standing
 
@@ -34,6 +36,17 @@ def test_models_are_found_by_name_by_owner_and_by_state() -> None:
     assert "No model matches" in nothing
 
 
+def test_models_are_found_by_a_tag_and_each_tag_leads_there() -> None:
+    rows = [replace(_calm("churn"), tags=("eu", "tier 1")), replace(_calm("fraud"), tags=("eu",))]
+    page = _page([*rows, _calm("bare")])
+    assert 'href="?tag=tier%201">tier 1</a>' in page
+    assert "<option>tier 1</option>" in page
+    assert _models(_page(rows, tag="eu")) == ["churn", "fraud"]
+    assert _models(_page(rows, tag="tier 1")) == ["churn"]
+    assert _models(_page(rows, tag="<script>")) == []
+    assert 'name="tag"' not in _page([_calm("bare")])
+
+
 def test_a_page_holds_so_many_models_and_the_next_one_keeps_the_question() -> None:
     rows = [_calm(f"m{i:03}") for i in range(2 * PAGE_MODELS + 1)]
     first, last = _page(rows, owner="team"), _page(rows, owner="team", page=99)
@@ -58,3 +71,19 @@ def test_while_models_are_unread_the_page_says_so_and_loads_itself_again() -> No
     assert "1 of 8 models are read" in page
     assert 'http-equiv="refresh"' in page
     assert 'http-equiv="refresh"' not in _page([_calm("churn")])
+
+
+def test_all_frozen_models_are_found_and_each_row_says_who_froze_it_and_why() -> None:
+    freeze = Freeze(
+        model="open", number=1, state="frozen", by="ada", reason="<holidays>", recorded_at=NOW
+    )
+    held = replace(_calm("held"), frozen=freeze)
+    opened = replace(held, model="open", latch="open", episode="e", held="e.1")
+    rows = [_calm("calm"), held, opened]
+    assert _models(_page(rows)) == ["open", "held", "calm"]
+    assert _models(_page(rows, state="frozen")) == ["open", "held"]
+    assert _models(_page(rows, state="drifting")) == ["open"]
+    page = _page([opened])
+    assert "by ada since 2026-02-01: &lt;holidays&gt;" in page
+    assert "held back: e.1" in page
+    assert "frozen" not in _page([_calm("calm")])
