@@ -90,8 +90,8 @@ def _bounded(checkup: Checkup, patient: Patient, seconds: float) -> Examined:
     thread = Thread(target=look, name=f"doctor: {checkup.name}", daemon=True)
     thread.start()
     thread.join(seconds)
-    kept = tuple(found)
-    if not thread.is_alive():
+    alive, kept = thread.is_alive(), tuple(found)
+    if not alive:
         return Examined(name=checkup.name, findings=kept)
     hangs = Finding(
         state="ill",
