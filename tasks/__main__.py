@@ -13,6 +13,7 @@ from tasks.cli.check_command import check
 from tasks.cli.console import err
 from tasks.cli.init_command import init
 from tasks.cli.metrics_command import metrics
+from tasks.cli.notify_command import notify
 from tasks.cli.options_command import options
 from tasks.cli.replay_command import replay
 from tasks.cli.reproduce_command import reproduce
@@ -55,6 +56,7 @@ for command in (
     rollback,
     reproduce,
     metrics,
+    notify,
     init,
     options,
 ):

@@ -69,9 +69,28 @@ def error_budget_of(status: Status) -> Budget | None:
     spec, slo = status.spec, status.spec.slo
     if slo is None or not status.observations:
         return None if slo is None else Budget(slo=slo, now=None)
-    windows, version = slo.windows(spec.window.every), status.observations[-1].version
+    windows = slo.windows(spec.window.every)
+    return Budget(slo=slo, now=_spent(status, slo, looked_at(windows))[-1])
+
+
+def burning_since(status: Status) -> tuple[Observation, Budget] | None:
+    """Return the window since which the error budget burns, and where it stands; else None.
+
+    Only where it burns are the figures of more windows read than `error_budget_of` reads.
+    """
+    budget = error_budget_of(status)
+    if budget is None or budget.now is None or not budget.now.pages:
+        return None
+    series = _spent(status, budget.slo, len(status.observations))
+    burning = sum(1 for _ in takewhile(lambda one: one.pages, reversed(series)))
+    return status.observations[-burning], budget
+
+
+def _spent(status: Status, slo: Slo, most: int) -> list[BudgetSpent]:
+    """Return the budget after each of the newest version's windows, `most` of them."""
+    spec, version = status.spec, status.observations[-1].version
     mine = takewhile(lambda o: o.version == version, reversed(status.observations))
-    newest = [*islice(mine, looked_at(windows))][::-1]
+    newest = [*islice(mine, most)][::-1]
     reference = _reference(spec, slo, status, version)
     seen = [
         MetricSeen(
@@ -79,7 +98,7 @@ def error_budget_of(status: Status) -> Budget | None:
         )
         for o in newest
     ]
-    return Budget(slo=slo, now=spent(slo, windows, seen)[-1])
+    return spent(slo, slo.windows(spec.window.every), seen)
 
 
 def _metric(spec: ModelSpec, slo: Slo, observation: Observation) -> float | None:

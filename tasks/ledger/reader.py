@@ -13,13 +13,12 @@ import sqlalchemy as sa
 from tasks.ledger import engine as database
 from tasks.ledger import migrations, sealing, stored
 from tasks.ledger.chain import Link, Seal, Trail
+from tasks.ledger.recorded import Recorded, recorded_of
 from tasks.ledger.records import (
     Candidate,
     Decision,
-    Delivery,
     Freeze,
     NoSuchVersion,
-    Notice,
     Observation,
     Promotion,
     Proposal,
@@ -29,9 +28,7 @@ from tasks.ledger.records import (
 from tasks.ledger.tables import (
     CANDIDATES,
     DECISIONS,
-    DELIVERIES,
     FREEZES,
-    NOTICES,
     OBSERVATIONS,
     PROMOTIONS,
     PROPOSALS,
@@ -161,13 +158,10 @@ class LedgerReader:
         """Return when a model was stopped and let go on, oldest first."""
         return self._of(FREEZES, model, Freeze)
 
-    def notices(self, model: str) -> list[Notice]:
-        """Return the claims to tell somebody about a model, oldest first."""
-        return self._of(NOTICES, model, Notice)
-
-    def deliveries(self, model: str) -> list[Delivery]:
-        """Return how those attempts ended, oldest first."""
-        return self._of(DELIVERIES, model, Delivery)
+    def recorded(self, model: str) -> Recorded:
+        """Return when a model's rows were written, and what was told of them, at one moment."""
+        with self.at_one_moment() as link:
+            return recorded_of(link, model)
 
     def touched(self, model: str) -> dict[str, datetime]:
         """Return when the newest row about each proposal was recorded (wall clock)."""

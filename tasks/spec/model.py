@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 from tasks.spec import form
 from tasks.spec.approval_options import Approval, Owner
 from tasks.spec.gate_options import Gates
+from tasks.spec.notify_options import Notify
 from tasks.spec.part import Name, SpecPart
 from tasks.spec.policy_options import Drift, LatchPolicy, Shadow, Slo
 from tasks.spec.rule_options import Expectation, Validation
@@ -38,6 +39,11 @@ class ModelSpec(SpecPart):
     shadow: Shadow = Shadow()
     approval: Approval = Approval()
     slo: Slo | None = Field(default=None, description="an error budget; left out: none")
+    notify: Notify = Field(
+        default={},
+        description="who is told: names of channels, each with the least severity that it wants "
+        "to hear (info, ticket, page), such as `{owners: info, on_call: page}`; empty: nobody",
+    )
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

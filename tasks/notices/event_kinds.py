@@ -1,0 +1,265 @@
+"""What there is to tell of a model: its ledger's rows and the time, folded to events. Pure.
+
+Each kind of event is a function from the model and the time to events. One more kind is one more
+function in `KINDS`, with its line in docs/messages.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+from itertools import groupby
+from typing import TypeAlias
+
+from tasks.bounds import shifted
+from tasks.drift.episode import breach_of
+from tasks.drift.latch import LatchHistory
+from tasks.ledger.budget import Budget, burning_since
+from tasks.ledger.records import POLICY, Decision, Observation, Promotion, Proposal, Question
+from tasks.ledger.status import Status
+from tasks.notices.events import ModelFacts, NoticeEvent, event_key
+from tasks.notices.wording import answer_link, first_lines, moment_told
+from tasks.reports.brief_links import MARGINS
+from tasks.spec.notify_options import Severity
+
+_TENTH = 0.9  # of the time for an answer is gone when a tenth of it is left
+
+EventKind: TypeAlias = Callable[[ModelFacts, datetime], Iterable[NoticeEvent]]
+
+
+def events_of(facts: ModelFacts, now: datetime) -> list[NoticeEvent]:
+    """Return all that there is to tell of a model, the oldest first; each key once.
+
+    What asks for an answer is there only until it has one.
+    """
+    found = {event.key: event for kind in KINDS for event in kind(facts, now)}
+    return sorted(found.values(), key=lambda event: (event.since, event.key))
+
+
+def _episodes(facts: ModelFacts, _: datetime) -> Iterator[NoticeEvent]:
+    known, version = facts.status, facts.status.champion
+    for history, what in (
+        (known.history, "the margins drift"),
+        (known.calibration, "the probabilities no longer hold"),
+    ):
+        for episode, windows in _opened(known, history):
+            at = [when for o in windows if (when := facts.first_recorded(o))]
+            if not at:
+                continue
+            opening = windows[-1]
+            opens = history.now.episode == episode and history.now.state == "open"
+            yield NoticeEvent(
+                key=event_key("episode", episode),
+                severity="ticket",
+                since=max(at),
+                subject=f"{facts.model}: {what} (version {opening.version})",
+                link=f"{MARGINS}/{facts.model}",
+                more=partial(_of_episode, known, opening, opens and opening.version == version),
+                goes_on=opens,
+                past=facts.is_past(opening),
+            )
+
+
+def _opened(known: Status, history: LatchHistory) -> Iterator[tuple[str, list[Observation]]]:
+    """Yield each episode with its windows from the first breach to the one that opened it."""
+    told = set()
+    for reading, latch in history.steps:
+        if latch.state != "open" or latch.episode is None or latch.episode in told:
+            continue
+        told.add(latch.episode)
+        last = reading.window.start
+        breach = breach_of(latch.episode) or last
+        yield latch.episode, [o for o in known.observations if breach <= o.window_start <= last]
+
+
+def _of_episode(known: Status, opening: Observation, opens: bool) -> list[str]:
+    lines = _of_window(opening)
+    if not opens:
+        return [*lines, "It is over by now."]
+    if known.silence:
+        return [*lines, f"Nobody is asked: {known.silence}."]
+    if known.patience:
+        return [*lines, f"Nobody is asked yet: {known.patience}."]
+    return lines
+
+
+def _questions(facts: ModelFacts, now: datetime) -> Iterator[NoticeEvent]:
+    known = facts.status
+    decided = {(d.proposal, d.step) for d in known.decisions}
+    live = {p.proposal: p for p in known.live}
+    asked = {(q.proposal, q.step): q for q in facts.recorded.questions}  # the newest evidence
+    for at, question in asked.items():
+        proposal, since = live.get(question.proposal), facts.recorded.asked.get(at)
+        people = [name for _, name in question.asked if name != POLICY]
+        if proposal is None or since is None or not people or at in decided:
+            continue
+        timeout = known.spec.approval.timeout
+        until = shifted(since, timeout)
+        if now < until:
+            stage = _stage(proposal, question, now - since, timeout)
+            yield NoticeEvent(
+                key=event_key(stage.key, question.proposal, question.step),
+                severity=stage.severity,
+                since=max(since, shifted(since, timeout * stage.share)),
+                subject=f"{facts.model}: {stage.subject}",
+                link=answer_link(proposal),
+                more=partial(_of_question, known, proposal, question.step, people, until),
+                goes_on=True,
+            )
+
+
+@dataclass(frozen=True)
+class _Stage:
+    """How far the time for an answer has gone: by which share, and how that is told."""
+
+    key: str
+    share: float
+    severity: Severity
+    subject: str
+
+
+def _stage(proposal: Proposal, question: Question, gone: timedelta, of: timedelta) -> _Stage:
+    what = _asked_about(proposal, question.step)
+    if gone >= of * _TENTH:
+        return _Stage("last_tenth", _TENTH, "page", f"{what}, and time is nearly over")
+    if gone >= of / 2:
+        return _Stage("half_time", 0.5, "ticket", f"{what} still, half of the time is over")
+    return _Stage("waiting", 0.0, "ticket", what)
+
+
+def _asked_about(proposal: Proposal, step: str) -> str:
+    if proposal.kind == "rollback":
+        return f"you are asked to roll back to version {proposal.target}"
+    if step == "promote":
+        return "you are asked to promote a candidate"
+    if proposal.kind == "recalibrate":
+        return "you are asked to recalibrate"
+    return "you are asked to retrain" if proposal.champion else "you are asked to train it first"
+
+
+def _of_question(
+    known: Status, proposal: Proposal, step: str, people: Sequence[str], until: datetime
+) -> list[str]:
+    shown = ", ".join(people)
+    asked = f"Who may answer: {shown}. Until {moment_told(until)}; then it counts as no answer."
+    return [*first_lines(known, proposal, step), asked]
+
+
+def _promotions(facts: ModelFacts, _: datetime) -> Iterator[NoticeEvent]:
+    kinds = {p.proposal: p.kind for p in facts.status.proposals}
+    for promotion in facts.status.promotions:
+        since = facts.recorded.promoted.get(promotion.number)
+        if since is None:
+            continue
+        back = kinds.get(promotion.proposal) == "rollback"
+        told = "rolled back to" if back else "promoted to"
+        yield NoticeEvent(
+            key=event_key("promotion", str(promotion.number)),
+            severity="page" if back else "info",
+            since=since,
+            subject=f"{facts.model}: {told} version {promotion.version}",
+            link=f"{MARGINS}/{facts.model}",
+            more=partial(_of_promotion, promotion),
+        )
+
+
+def _of_promotion(promotion: Promotion) -> list[str]:
+    since = moment_told(promotion.effective_from)
+    before = "" if promotion.expected is None else f" in place of version {promotion.expected}"
+    return [f"By {promotion.by}{before}, for windows from {since} on.", f"Why: {promotion.reason}"]
+
+
+def _ends(facts: ModelFacts, _: datetime) -> Iterator[NoticeEvent]:
+    for decision in facts.status.decisions:
+        since = facts.recorded.decided.get((decision.proposal, decision.step))
+        told = _end_told(decision)
+        if since is None or told is None:
+            continue
+        severity, subject = told
+        yield NoticeEvent(
+            key=event_key("decision", decision.proposal, decision.step),
+            severity=severity,
+            since=since,
+            subject=f"{facts.model}: {subject}",
+            link=f"{MARGINS}/{facts.model}",
+            more=partial(_of_end, decision),
+        )
+
+
+def _of_end(decision: Decision) -> list[str]:
+    return [f"{decision.proposal}, step {decision.step}: {decision.comment}"]
+
+
+def _end_told(decision: Decision) -> tuple[Severity, str] | None:
+    """Return how urgent an end is that no person chose, and its subject; None of any other."""
+    if decision.answer == "failed":
+        refused = "gates" if decision.step == "gates" else "shadow windows"
+        return "info", f"the {refused} refused the candidate"
+    if decision.answer == "no_answer":
+        return "ticket", f"nobody answered whether to {decision.step}"
+    if decision.answer in ("ended", "invalid"):
+        return "ticket", "a proposal has ended by itself"
+    if decision.answer == "superseded":
+        return "info", "a proposal has ended, since another champion was promoted"
+    return None
+
+
+def _insufficient(facts: ModelFacts, _: datetime) -> Iterator[NoticeEvent]:
+    seen = facts.status.observations
+    for silent, group in groupby(seen, key=lambda o: o.verdict == "insufficient"):
+        windows = list(group)
+        if not silent or len(windows) < 2:
+            continue
+        second, since = windows[1], facts.first_recorded(windows[1])
+        if since is None:
+            continue
+        yield NoticeEvent(
+            key=event_key("insufficient", second.window.name),
+            severity="ticket",
+            since=since,
+            subject=f"{facts.model}: nothing can be said of two windows in a row",
+            link=f"{MARGINS}/{facts.model}",
+            more=partial(_of_window, second),
+            goes_on=windows[-1] is seen[-1],
+            past=facts.is_past(second),
+        )
+
+
+def _of_window(seen: Observation) -> list[str]:
+    return [f"The window of {moment_told(seen.window_start)}: {seen.reason}."]
+
+
+def _budget(facts: ModelFacts, _: datetime) -> Iterator[NoticeEvent]:
+    """Yield that the budget burns, under the first window of this time that it does."""
+    found = burning_since(facts.status)
+    if found is None:
+        return
+    first, budget = found
+    since = facts.first_recorded(first)
+    if since is not None:
+        yield NoticeEvent(
+            key=event_key("burning", f"v{first.version}", first.window.name),
+            severity="page",
+            since=since,
+            subject=f"{facts.model}: the error budget burns",
+            link=f"{MARGINS}/{facts.model}",
+            more=partial(_of_budget, budget),
+            goes_on=True,
+            past=facts.is_past(facts.status.observations[-1]),
+        )
+
+
+def _of_budget(budget: Budget) -> list[str]:
+    return [f"{budget.sentence[0].upper()}{budget.sentence[1:]}."]
+
+
+KINDS: tuple[EventKind, ...] = (
+    _episodes,
+    _questions,
+    _promotions,
+    _ends,
+    _insufficient,
+    _budget,
+)
