@@ -13,7 +13,7 @@ from airflow.sdk import DAG, Param, PokeReturnValue, get_current_context, task
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from dags.ask import ask
-from dags.assets import champion_of, tell_of
+from dags.assets import champion_of, tell_of, to_tell
 from dags.each_model import DEFAULTS, by_monitor, each_model, linked, run_link, skipped
 from dags.end import end, with_end
 from tasks import bounds
@@ -25,7 +25,7 @@ _FOR_EVER = timedelta(days=3650).total_seconds()
 
 
 def make(spec: ModelSpec) -> DAG:
-    @task(task_id="propose")
+    @task(task_id="propose", outlets=to_tell(spec))
     def propose() -> dict[str, Any]:
         from tasks.flows import asking, ready
         from tasks.promotion import proposals
@@ -52,7 +52,7 @@ def make(spec: ModelSpec) -> DAG:
             rows = ready.count(spec, proposal)
         return asking.to_retrain(spec, proposal, run_link(context), rows)
 
-    @task.short_circuit
+    @task.short_circuit(outlets=to_tell(spec))
     def decide(step: str) -> bool:
         from tasks.promotion import decisions
 
@@ -78,7 +78,7 @@ def make(spec: ModelSpec) -> DAG:
 
         return retrain.calibrate(spec, get_current_context()["dag_run"].run_id, candidate_run)
 
-    @task.short_circuit
+    @task.short_circuit(outlets=to_tell(spec))
     def gate(candidate_run: str) -> dict[str, Any] | None:
         from tasks.flows import retrain
 
@@ -90,7 +90,7 @@ def make(spec: ModelSpec) -> DAG:
         print(f"all of it, with pictures: {judged['gate_page']}")
         return judged if judged["passed"] else None
 
-    @task
+    @task(outlets=to_tell(spec))
     def register(candidate_run: str) -> dict[str, Any]:
         from tasks.flows import asking, retrain
 
@@ -101,7 +101,12 @@ def make(spec: ModelSpec) -> DAG:
             return registered
         return {**registered, **asking.to_promote(spec, proposal, run_link(context))}
 
-    @task.sensor(mode="reschedule", poke_interval=_poke_interval(spec), timeout=_FOR_EVER)
+    @task.sensor(
+        mode="reschedule",
+        poke_interval=_poke_interval(spec),
+        timeout=_FOR_EVER,
+        outlets=to_tell(spec),
+    )
     def shadow() -> PokeReturnValue:
         from tasks.flows import asking
         from tasks.promotion import shadow_wait
@@ -117,7 +122,7 @@ def make(spec: ModelSpec) -> DAG:
         brief = asking.to_promote(spec, proposal, run_link(context), outcome)
         return PokeReturnValue(is_done=True, xcom_value=brief)
 
-    @task(outlets=[champion_of(spec.model)])
+    @task(outlets=[champion_of(spec.model), *to_tell(spec)])
     def promote() -> dict[str, Any]:
         from tasks.promotion import promotion
         from tasks.registry import registry

@@ -13,7 +13,7 @@ from airflow.sdk import DAG, Param, get_current_context, task
 from airflow.sdk.exceptions import AirflowSkipException
 
 from dags.ask import ask
-from dags.assets import champion_of, tell_of
+from dags.assets import champion_of, tell_of, to_tell
 from dags.each_model import DEFAULTS, by_monitor, each_model, linked, run_link, skipped
 from dags.end import end, with_end
 from tasks import bounds
@@ -21,7 +21,7 @@ from tasks.spec.model import ModelSpec
 
 
 def make(spec: ModelSpec) -> DAG:
-    @task
+    @task(outlets=to_tell(spec))
     def verify() -> dict[str, Any]:
         from tasks.flows import rollback
         from tasks.promotion import proposals
@@ -41,7 +41,7 @@ def make(spec: ModelSpec) -> DAG:
                 )
         return rollback.ask_to_roll_back(spec, proposal, run_link(context))
 
-    @task(outlets=[champion_of(spec.model)])
+    @task(outlets=[champion_of(spec.model), *to_tell(spec)])
     def promote_back() -> dict[str, Any]:
         from tasks.flows import rollback
         from tasks.promotion import decisions

@@ -85,6 +85,8 @@ _MEANT = "write one line for each channel: its name, a colon, and its Apprise UR
 
 def channels_of(found: Any, where: str) -> Channels:
     """Return the channels of a mapping from names to addresses. Raises ChannelsUnusable."""
+    if found is None:
+        return Channels({})
     if not isinstance(found, dict):
         raise ChannelsUnusable(f"{where} holds no channels; {_MEANT}")
     for number, (name, address) in enumerate(found.items(), 1):
