@@ -19,6 +19,7 @@ from tasks.spec.model import ModelSpec
 from tests.conftest import CHURN
 from tests.ledger.test_ledger import proposal
 from tests.support import forging
+from tests.support.stood import at, seen
 
 AIRFLOW = "https://airflow.example"
 
@@ -38,6 +39,12 @@ class Asked:
         """Propose, and put the question to people."""
         self.ledger.propose(proposal(name, model=model))
         forging.ask(self.ledger, name, step, model)
+
+    def observe(self, *pressures: float | None, last: int | None = None) -> None:
+        """Observe a window for each pressure; the last one is the newest there is by now."""
+        newest = (datetime.now(UTC) - at(1)).days if last is None else last
+        for number, pressure in enumerate(pressures, newest - len(pressures) + 1):
+            self.ledger.observe(seen(number, pressure))
 
     def look(self, now: datetime | None = None, **parts: Any) -> Looked:
         """Send what is due."""
