@@ -224,3 +224,33 @@ def test_what_was_told_is_in_the_audit_trail_and_signed(asked: Asked) -> None:
     asked.ask()
     asked.look()
     assert forging.fault(asked.ledger) is None
+
+
+def test_a_backfill_is_summed_up_in_one_message_when_it_is_over(
+    asked: Asked, webhook: Sink
+) -> None:
+    asked.look()  # from here on the channel hears of the model
+    asked.observe(*[None, None, 1.5, 1.5, 0.1, 0.1, 0.1, 1.5, 1.5], last=40)
+    for minute in range(0, 10, 3):
+        asked.look(datetime.now(UTC) + minute * MINUTE)
+    assert webhook.got == []
+    for minute in (10, 11, 25):
+        asked.look(datetime.now(UTC) + minute * MINUTE)
+    (message,) = webhook.got
+    assert message["title"].endswith(", and 2 more")
+    assert message["message"].count("the margins drift") == 2
+    assert message["message"].count("nothing can be said") == 1
+    again = asked.observe(*[None, None, 1.5, 1.5, 0.1, 0.1, 0.1, 1.5, 1.5], last=40)
+    assert again is None
+    asked.look(datetime.now(UTC) + 60 * MINUTE)
+    assert len(webhook.got) == 1
+
+
+def test_a_channel_that_is_new_to_an_old_ledger_is_told_what_goes_on_and_not_the_past(
+    asked: Asked, webhook: Sink
+) -> None:
+    asked.observe(*[1.5, 1.5, 0.1, 0.1, 0.1], last=30)
+    asked.ask()
+    for _ in range(2):
+        asked.look(datetime.now(UTC) + 20 * MINUTE)
+    assert webhook.titles == ["[ticket] churn: you are asked to retrain"]
