@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
+from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
@@ -23,11 +25,17 @@ def status(
     from tasks.ledger import status as state
     from tasks.ledger.budget import error_budget_of
     from tasks.ledger.ledger import Ledger
+    from tasks.notices.events import ModelFacts
+    from tasks.notices.untold import untold
 
-    known = state.read(find_or_fail(model), Ledger.open())
+    ledger = Ledger.open()
+    known = state.read(find_or_fail(model), ledger)
+    facts = ModelFacts(status=known, recorded=ledger.recorded(model))
+    missed = untold(facts, datetime.now(UTC))
     if as_json:
         spent = error_budget_of(known)
         told = {} if spent is None else {"error_budget": spent.to_json()}
-        print(json.dumps({**state.as_json(known), **told}, indent=2))
+        channels = {name: asdict(one) for name, one in missed.items()}
+        print(json.dumps({**state.as_json(known), **told, "channels": channels}, indent=2))
     else:
-        status_tables.show_status(known, windows, wide=wide)
+        status_tables.show_status(known, windows, missed=missed, wide=wide)

@@ -1,7 +1,7 @@
 """What there is to tell of a model: its ledger's rows and the time, folded to events. Pure.
 
 Each kind of event is a function from the model and the time to events. One more kind is one more
-function in `KINDS`, with its line in docs/messages.md.
+function in `EVENT_KINDS`, with its line in docs/messages.md.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def events_of(facts: ModelFacts, now: datetime) -> list[NoticeEvent]:
 
     What asks for an answer is there only until it has one.
     """
-    found = {event.key: event for kind in KINDS for event in kind(facts, now)}
+    found = {event.key: event for kind in EVENT_KINDS for event in kind(facts, now)}
     return sorted(found.values(), key=lambda event: (event.since, event.key))
 
 
@@ -255,7 +255,7 @@ def _of_budget(budget: Budget) -> list[str]:
     return [f"{budget.sentence[0].upper()}{budget.sentence[1:]}."]
 
 
-KINDS: tuple[EventKind, ...] = (
+EVENT_KINDS: tuple[EventKind, ...] = (
     _episodes,
     _questions,
     _promotions,

@@ -17,10 +17,10 @@ from tasks.spec.notify_options import Severity, reaches
 
 # Between one attempt and the next, if it failed. The last of them is the last.
 WAITS = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 25, 120, 600))
-ATTEMPTS = len(WAITS) + 1
+MOST_ATTEMPTS = len(WAITS) + 1
 UNSURE = timedelta(minutes=10)  # until an attempt without an end is taken for one that died
 
-State = Literal["due", "waits", "held", "told", "failed"]
+OwedState = Literal["due", "waits", "held", "told", "failed"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,7 +33,7 @@ class Owed:
 
     channel: str
     event: NoticeEvent
-    state: State
+    state: OwedState
     attempt: int
     detail: str = ""
 
@@ -90,7 +90,7 @@ def _owed(
     return Owed(channel=channel, event=event, state=state, attempt=number, detail=detail)
 
 
-def _state(made: list[Attempt], now: datetime) -> tuple[State, int, str]:
+def _state(made: list[Attempt], now: datetime) -> tuple[OwedState, int, str]:
     if not made:
         return "due", 1, ""
     last = max(made, key=lambda one: one.attempt)
@@ -98,7 +98,7 @@ def _state(made: list[Attempt], now: datetime) -> tuple[State, int, str]:
         return "told", last.attempt, ""
     unsure = last.outcome is None
     detail = "nobody knows whether it was sent: its process died" if unsure else last.detail
-    if last.attempt >= ATTEMPTS and not (unsure and now < last.claimed_at + UNSURE):
+    if last.attempt >= MOST_ATTEMPTS and not (unsure and now < last.claimed_at + UNSURE):
         return "failed", last.attempt, detail
     wait = WAITS[min(last.attempt, len(WAITS)) - 1]
     again = last.claimed_at + max(UNSURE, wait) if unsure else (last.ended_at or now) + wait

@@ -82,7 +82,7 @@ def due_messages(facts: ModelFacts, now: datetime, airflow: str, again: bool) ->
     ]
 
 
-def facts_of(spec: ModelSpec, ledger: Ledger) -> ModelFacts:
+def read_facts(spec: ModelSpec, ledger: Ledger) -> ModelFacts:
     """Return what the ledger has of a model now."""
     return ModelFacts(status=status.read(spec, ledger), recorded=ledger.recorded(spec.model))
 
@@ -152,7 +152,7 @@ def _messages(
 ) -> Iterator[Message]:
     if not wanted:
         return
-    facts = facts_of(spec, ledger)
+    facts = read_facts(spec, ledger)
     for channel in wanted:
         least = spec.notify[channel]
         if subscribed_at(facts, channel, least) is None:

@@ -10,9 +10,9 @@ from tasks.spec.part import Name
 
 Severity = Literal["info", "ticket", "page"]
 SEVERITIES: tuple[Severity, ...] = get_args(Severity)  # from the least to the most urgent
-_MOST = 20  # channels of a model
+MOST_CHANNELS = 20  # of a model
 
-Notify = Annotated[dict[Name, Severity], Field(max_length=_MOST)]
+Notify = Annotated[dict[Name, Severity], Field(max_length=MOST_CHANNELS)]
 
 
 def reaches(severity: Severity, least: Severity) -> bool:

@@ -112,7 +112,8 @@ class LedgerMetrics(Collector):
             if not isinstance(status, Status):
                 raise status
             asked_at = self._reader.asked_at(model)
-            samples = model_samples(SeenModel(status=status, asked_at=asked_at))
+            recorded = self._reader.recorded(model) if status.spec.notify else None
+            samples = model_samples(SeenModel(status=status, asked_at=asked_at, recorded=recorded))
         except sa.exc.SQLAlchemyError:
             raise
         except Exception as error:  # one model never costs another its metrics

@@ -11,6 +11,7 @@ from typing import Literal
 
 from tasks.drift.catalogue import KINDS
 from tasks.ledger.records import ENDS
+from tasks.spec.notify_options import MOST_CHANNELS
 
 MetricType = Literal["gauge", "counter", "info"]
 MetricUnit = Literal["", "seconds", "ratio", "rows", "windows", "loss"]
@@ -228,6 +229,20 @@ OF_MODELS = (
         labels=_ASKED,
         most=_ASKED_MOST,
         says="When the first question that waits counts as not answered, in Unix time",
+    ),
+    MetricFamily(
+        name="gatelatch_notices_pending",
+        type="gauge",
+        labels=("model", "channel"),
+        most=MOST_CHANNELS,
+        says="Events that a channel was not told of yet, or not with success",
+    ),
+    MetricFamily(
+        name="gatelatch_notices_failed",
+        type="gauge",
+        labels=("model", "channel"),
+        most=MOST_CHANNELS,
+        says="Events that a channel will not be told of, since all attempts failed",
     ),
     MetricFamily(
         name="gatelatch_promotions_total",

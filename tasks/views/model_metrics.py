@@ -17,8 +17,11 @@ from tasks.bounds import shifted
 from tasks.drift.episode import Episode
 from tasks.drift.latch import Latch
 from tasks.ledger.budget import error_budget_of
+from tasks.ledger.recorded import Recorded
 from tasks.ledger.records import Observation, Proposal, TwoCandidates
 from tasks.ledger.status import Status
+from tasks.notices.events import ModelFacts
+from tasks.notices.untold import untold
 from tasks.spec.model import ModelSpec
 from tasks.spec.windows import window_at
 from tasks.views.metric_catalogue import (
@@ -47,10 +50,14 @@ class MetricSample(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class SeenModel:
-    """A model as it stands. `asked_at` says when each step of each proposal was first asked."""
+    """A model as it stands. `asked_at` says when each step of each proposal was first asked.
+
+    `recorded` is there if somebody is told of the model.
+    """
 
     status: Status
     asked_at: Mapping[tuple[str, str], datetime]
+    recorded: Recorded | None = None
 
     @property
     def newest(self) -> Observation | None:
@@ -248,6 +255,16 @@ def _error_budget(seen: SeenModel) -> Iterator[MetricSample]:
     yield MetricSample("gatelatch_slo_unseen_windows", (version,), now.unseen)
 
 
+def _notices(seen: SeenModel) -> Iterator[MetricSample]:
+    recorded = seen.recorded
+    if recorded is None:
+        return
+    found = untold(ModelFacts(status=seen.status, recorded=recorded))
+    for channel, one in found.items():
+        yield MetricSample("gatelatch_notices_pending", (channel,), one.pending)
+        yield MetricSample("gatelatch_notices_failed", (channel,), one.failed)
+
+
 def _counters(seen: SeenModel) -> Iterator[MetricSample]:
     yield MetricSample("gatelatch_promotions_total", (), len(seen.status.promotions))
     counts = Counter(
@@ -271,5 +288,6 @@ PARTS = (
     _latches,
     _proposals,
     _error_budget,
+    _notices,
     _counters,
 )

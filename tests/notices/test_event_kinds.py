@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.notices.event_kinds import KINDS, events_of
+from tasks.notices.event_kinds import EVENT_KINDS, events_of
 from tasks.notices.events import QUIET, ModelFacts, NoticeEvent, event_key, is_quiet
 from tests.ledger.test_ledger import decision, proposal
 from tests.support.facts import LATE, facts, moved
@@ -158,7 +158,7 @@ def test_every_kind_of_event_is_in_the_docs() -> None:
         assert f"| `{key}/" in known
     for key in ("insufficient", "burning"):
         assert f"| `{key}/" in known
-    assert len(KINDS) == 6  # one more is one more line there
+    assert len(EVENT_KINDS) == 6  # one more is one more line there
 
 
 @given(PRESSURES, st.randoms())

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 from collections import Counter
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -23,8 +22,8 @@ def _told(webhook: Sink) -> Counter[str]:
 
 
 @pytest.fixture
-def looks() -> Iterator[Looks]:
-    yield Looks()
+def looks() -> Looks:
+    return Looks()
 
 
 def test_whatever_step_it_dies_at_each_event_is_told_once_but_in_the_window_that_is_stated(

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tasks.ledger.recorded import Attempt
 from tasks.notices.event_kinds import events_of
 from tasks.notices.events import QUIET, ModelFacts
-from tasks.notices.owed import ATTEMPTS, UNSURE, WAITS, Owed, owed, subscription
+from tasks.notices.owed import MOST_ATTEMPTS, UNSURE, WAITS, Owed, owed, subscription
 from tests.ledger.test_ledger import decision, proposal
 from tests.support.facts import NOTIFY, facts, spec_told
 from tests.support.stood import FIRST, at
@@ -121,14 +121,14 @@ def test_an_attempt_that_failed_or_died_is_followed_by_another_after_a_while(
     known = story([], attempts=subscribed(NOW))
     made: list[Attempt] = []
     (one,) = owed(known, NOW)
-    for number in range(1, ATTEMPTS + 1):
+    for number in range(1, MOST_ATTEMPTS + 1):
         (one,) = owed(with_attempts(known, made), NOW)
         assert (one.state, one.attempt) == ("due", number)
         made.append(replace(attempt(one, outcome, NOW)))
         wait = WAITS[min(number, len(WAITS)) - 1]
         wait = wait if outcome else max(wait, UNSURE)
         (waits,) = owed(with_attempts(known, made), NOW + wait - timedelta(seconds=1))
-        assert waits.state == ("waits" if number < ATTEMPTS else "failed")
+        assert waits.state == ("waits" if number < MOST_ATTEMPTS else "failed")
         # Let this attempt have been long ago.
         made[-1] = replace(
             made[-1],
@@ -136,7 +136,7 @@ def test_an_attempt_that_failed_or_died_is_followed_by_another_after_a_while(
             ended_at=NOW - wait if outcome else None,
         )
     (given_up,) = owed(with_attempts(known, made), NOW + timedelta(hours=30))
-    assert (given_up.state, given_up.attempt) == ("failed", ATTEMPTS)
+    assert (given_up.state, given_up.attempt) == ("failed", MOST_ATTEMPTS)
     assert given_up.detail
 
 

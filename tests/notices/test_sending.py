@@ -16,7 +16,7 @@ import pytest
 
 from tasks.notices import channels
 from tasks.notices.channels import send_message
-from tasks.notices.owed import ATTEMPTS, WAITS
+from tasks.notices.owed import MOST_ATTEMPTS, WAITS
 from tests.support import forging
 from tests.support.asked import AIRFLOW, Asked
 from tests.support.sink import SECRET, Sink, sink
@@ -147,7 +147,7 @@ def test_what_failed_is_tried_again_after_longer_and_longer_waits_and_then_given
     later = datetime.now(UTC) + timedelta(days=9)
     assert asked.look(later).failed == []
     made = [one for one in asked.ledger.recorded("churn").attempts if one.attempt]
-    assert [one.attempt for one in made] == list(range(1, ATTEMPTS + 1))
+    assert [one.attempt for one in made] == list(range(1, MOST_ATTEMPTS + 1))
     webhook.answer = 200
     assert asked.look(later).told == []
     assert len(asked.look(later, again=True).told) == 1

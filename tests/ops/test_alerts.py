@@ -146,7 +146,12 @@ def test_a_diagnosis_that_a_runbook_names_is_one_that_a_window_can_have() -> Non
 
 @of_each_alert
 def test_only_what_is_late_or_absent_is_waited_for(rule: dict[str, Any]) -> None:
-    late = rule["alert"] in ("GatelatchWindowOverdue", "GatelatchBlind", "GatelatchModelBlind")
+    late = rule["alert"] in (
+        "GatelatchWindowOverdue",
+        "GatelatchBlind",
+        "GatelatchModelBlind",
+        "GatelatchNoticesStuck",
+    )
     assert rule.get("for") == ("15m" if late else None)
 
 

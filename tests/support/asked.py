@@ -54,7 +54,7 @@ class Asked:
         return send_due(specs, channels, now or datetime.now(UTC), AIRFLOW, **parts)
 
     def name_channels(self, urls: Mapping[str, str]) -> None:
-        (self.folder / "channels.yaml").write_text(yaml.safe_dump(dict(urls)))
+        (self.folder / "channels.yaml").write_text(yaml.safe_dump(dict(urls), sort_keys=False))
 
     def write_spec(self, model: str = "churn", **parts: Any) -> None:
         written = {**CHURN, "model": model, **parts}

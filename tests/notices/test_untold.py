@@ -1,0 +1,32 @@
+"""What was not told, as metrics say it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from tasks.ledger import status
+from tasks.views.model_metrics import SeenModel, model_samples
+from tests.support.asked import Asked
+from tests.support.sink import Sink
+
+
+def test_what_a_channel_was_not_told_is_counted_until_it_is(asked: Asked, webhook: Sink) -> None:
+    def counted() -> dict[tuple[str, ...], float]:
+        known = status.read(asked.spec, asked.ledger)
+        recorded = asked.ledger.recorded("churn")
+        samples = model_samples(SeenModel(status=known, asked_at={}, recorded=recorded))
+        return {(s.metric, *s.labels): s.value for s in samples if "_notices_" in s.metric}
+
+    pending, failed = (f"gatelatch_notices_{what}" for what in ("pending", "failed"))
+    asked.look()
+    assert counted() == {(pending, "owners"): 0, (failed, "owners"): 0}
+    asked.ask()
+    assert counted()[pending, "owners"] == 1
+    webhook.answer = 500
+    for minutes in (0, 1, 5, 25, 120, 600):
+        assert counted() == {(pending, "owners"): 1, (failed, "owners"): 0}
+        asked.look(datetime.now(UTC) + timedelta(minutes=minutes))
+    assert counted() == {(pending, "owners"): 0, (failed, "owners"): 1}
+    webhook.answer = 200
+    asked.look(datetime.now(UTC) + timedelta(minutes=600), again=True)
+    assert counted() == {(pending, "owners"): 0, (failed, "owners"): 0}
