@@ -123,8 +123,9 @@ def send_message(address: str, title: str, body: str, severity: Severity) -> str
 def _sent(address: str, title: str, body: str, severity: Severity) -> str | None:
     import apprise
 
+    # No mask for pictures: a message shows none, and so nobody fetches one from elsewhere.
     asset = apprise.AppriseAsset(
-        app_id="Gatelatch", app_desc="Gatelatch", app_url="", secure_logging=True
+        app_id="Gatelatch", app_desc="Gatelatch", app_url="", image_url_mask="", secure_logging=True
     )
     with _listening() as heard:
         # Not `add`, which takes a text for several addresses.

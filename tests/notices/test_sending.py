@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import socket
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Barrier
 
+import apprise
 import pytest
 
 from tasks.notices import channels
@@ -19,9 +21,11 @@ from tasks.notices.channels import send_message
 from tasks.notices.owed import MOST_ATTEMPTS, WAITS
 from tests.support import forging
 from tests.support.asked import AIRFLOW, Asked
+from tests.support.mailbox import mailbox
 from tests.support.sink import SECRET, Sink, sink
 
 MINUTE = timedelta(minutes=1)
+EXAMPLES = ["ops/channels.example.yaml"]
 
 
 def nobody() -> str:
@@ -254,3 +258,27 @@ def test_a_channel_that_is_new_to_an_old_ledger_is_told_what_goes_on_and_not_the
     for _ in range(2):
         asked.look(datetime.now(UTC) + 20 * MINUTE)
     assert webhook.titles == ["[ticket] churn: you are asked to retrain"]
+
+
+def test_a_mail_has_the_question_as_its_subject_and_the_lines_as_plain_text(asked: Asked) -> None:
+    with mailbox() as here:
+        to = "from=gatelatch@example.org&to=growth-team@example.org"
+        asked.name_channels({"owners": f"mailto://127.0.0.1:{here.port}?{to}"})
+        asked.ask("by hand: été\r\nBcc: everybody@example.org")
+        assert asked.look().failed == []
+    (mail,) = here.mails
+    assert mail["Subject"] == "[ticket] churn: you are asked to retrain"
+    assert mail["Bcc"] is None
+    (part,) = (one for one in mail.walk() if one.get_content_type() == "text/plain")
+    lines = part.get_content().splitlines()
+    assert any(line.startswith("Who may answer: ada, grace.") for line in lines)
+    assert any(line.startswith(f"{AIRFLOW}/dags/retrain.churn/runs/by%20hand") for line in lines)
+
+
+def test_every_address_that_the_docs_show_is_one_that_can_be_used() -> None:
+    root = Path(__file__).parents[2]
+    texts = [(root / name).read_text() for name in ("docs/messages.md", *EXAMPLES)]
+    shown = {found for text in texts for found in re.findall(r'"(\w+://[^"]+)"', text)}
+    assert len(shown) >= 5
+    for url in shown:
+        assert apprise.Apprise.instantiate(url) is not None, url
