@@ -39,27 +39,43 @@ def events_of(facts: ModelFacts, now: datetime) -> list[NoticeEvent]:
 
 
 def _episodes(facts: ModelFacts, _: datetime) -> Iterator[NoticeEvent]:
-    known, version = facts.status, facts.status.champion
-    for history, what in (
-        (known.history, "the margins drift"),
-        (known.calibration, "the probabilities no longer hold"),
-    ):
-        for episode, windows in _opened(known, history):
-            at = [when for o in windows if (when := facts.first_recorded(o))]
-            if not at:
-                continue
-            opening = windows[-1]
-            opens = history.now.episode == episode and history.now.state == "open"
-            yield NoticeEvent(
-                key=event_key("episode", episode),
-                severity="ticket",
-                since=max(at),
-                subject=f"{facts.model}: {what} (version {opening.version})",
-                link=f"{MARGINS}/{facts.model}",
-                more=partial(_of_episode, known, opening, opens and opening.version == version),
-                goes_on=opens,
-                past=facts.is_past(opening),
-            )
+    known = facts.status
+    yield from _of_latch(facts, known.history, "the margins drift", _reason)
+    # While the margins drift nobody is asked to recalibrate: a retrain calibrates anyway.
+    if known.history.now.episode is None:
+        what = "the probabilities no longer hold"
+        yield from _of_latch(facts, known.calibration, what, _reason_of_probabilities)
+
+
+def _reason(seen: Observation) -> str:
+    return seen.reason
+
+
+def _reason_of_probabilities(seen: Observation) -> str:
+    held = seen.numbers.calibration
+    return (held and held.reason) or seen.reason
+
+
+def _of_latch(
+    facts: ModelFacts, history: LatchHistory, what: str, why: Callable[[Observation], str]
+) -> Iterator[NoticeEvent]:
+    known = facts.status
+    for episode, windows in _opened(known, history):
+        at = [when for o in windows if (when := facts.first_recorded(o))]
+        if not at:
+            continue
+        opening = windows[-1]
+        opens = history.now.episode == episode and history.now.state == "open"
+        yield NoticeEvent(
+            key=event_key("episode", episode),
+            severity="ticket",
+            since=max(at),
+            subject=f"{facts.model}: {what} (version {opening.version})",
+            link=f"{MARGINS}/{facts.model}",
+            more=partial(_of_episode, known, opening, why, opens),
+            goes_on=opens,
+            past=facts.is_past(opening),
+        )
 
 
 def _opened(known: Status, history: LatchHistory) -> Iterator[tuple[str, list[Observation]]]:
@@ -74,8 +90,10 @@ def _opened(known: Status, history: LatchHistory) -> Iterator[tuple[str, list[Ob
         yield latch.episode, [o for o in known.observations if breach <= o.window_start <= last]
 
 
-def _of_episode(known: Status, opening: Observation, opens: bool) -> list[str]:
-    lines = _of_window(opening)
+def _of_episode(
+    known: Status, opening: Observation, why: Callable[[Observation], str], opens: bool
+) -> list[str]:
+    lines = [_of_window(opening, why(opening))]
     if not opens:
         return [*lines, "It is over by now."]
     if known.silence:
@@ -106,6 +124,7 @@ def _questions(facts: ModelFacts, now: datetime) -> Iterator[NoticeEvent]:
                 subject=f"{facts.model}: {stage.subject}",
                 link=answer_link(proposal),
                 more=partial(_of_question, known, proposal, question.step, people, until),
+                asks=True,
                 goes_on=True,
             )
 
@@ -221,14 +240,18 @@ def _insufficient(facts: ModelFacts, _: datetime) -> Iterator[NoticeEvent]:
             since=since,
             subject=f"{facts.model}: nothing can be said of two windows in a row",
             link=f"{MARGINS}/{facts.model}",
-            more=partial(_of_window, second),
+            more=partial(_of_silence, second),
             goes_on=windows[-1] is seen[-1],
             past=facts.is_past(second),
         )
 
 
-def _of_window(seen: Observation) -> list[str]:
-    return [f"The window of {moment_told(seen.window_start)}: {seen.reason}."]
+def _of_window(seen: Observation, why: str) -> str:
+    return f"The window of {moment_told(seen.window_start)}: {why}."
+
+
+def _of_silence(second: Observation) -> list[str]:
+    return [_of_window(second, second.reason)]
 
 
 def _budget(facts: ModelFacts, _: datetime) -> Iterator[NoticeEvent]:

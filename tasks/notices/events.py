@@ -45,7 +45,7 @@ class NoticeEvent:
 
     `goes_on` is whether it is still so: what is over is not told to who was not there yet. `past`
     is about windows that were long over when they were recorded: it waits for the others. `more`
-    returns the lines below the subject.
+    returns the lines below the subject; what `asks` for an answer comes first in a message.
     """
 
     key: str
@@ -54,6 +54,7 @@ class NoticeEvent:
     subject: str
     link: str
     more: Callable[[], Sequence[str]] = tuple
+    asks: bool = False
     goes_on: bool = False
     past: bool = False
 

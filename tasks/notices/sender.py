@@ -15,7 +15,7 @@ from tasks.ledger import status
 from tasks.ledger.ledger import Ledger
 from tasks.ledger.records import Delivery, Notice
 from tasks.notices.channels import Channels, send_message
-from tasks.notices.events import ModelFacts
+from tasks.notices.events import ModelFacts, NoticeEvent
 from tasks.notices.owed import Owed, owed, subscribed_at, subscription
 from tasks.notices.wording import message_of
 from tasks.spec.model import ModelSpec
@@ -41,9 +41,13 @@ class Message:
     @property
     def text(self) -> tuple[str, str]:
         """Return title and body."""
-        events = [one.event for one in self.owed]
+        events = sorted((one.event for one in self.owed), key=_first)
         told = [(e.subject, e.more(), f"{self.airflow}{e.link}") for e in events]
         return message_of(told, self.severity)
+
+
+def _first(event: NoticeEvent) -> tuple[int, bool, datetime]:
+    return -SEVERITIES.index(event.severity), not event.asks, event.since
 
 
 @dataclass(kw_only=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from itertools import islice
 from urllib.parse import quote
 
 from tasks.flows.ending import flow_of
@@ -15,6 +16,7 @@ from tasks.reports import promotion_brief, retrain_brief
 
 _LINE = 600  # characters of a line
 _SUBJECT = 200
+_PARAGRAPHS = 2  # of a brief
 _LINES = 40  # of a message; what is beyond is counted
 
 
@@ -41,7 +43,8 @@ def first_lines(known: Status, proposal: Proposal, step: str) -> list[str]:
             _, body = retrain_brief.retrain(known, proposal, "")
     except Exception:  # whatever is wrong with the brief, the question has to be told
         body = proposal.reason
-    return [plain_text(body.split("\n\n")[0])]
+    paragraphs = (plain_text(part) for part in body.split("\n\n") if part[:1] not in "|!<-")
+    return [*islice(filter(None, paragraphs), _PARAGRAPHS)]
 
 
 def plain_text(markdown: str) -> str:

@@ -40,10 +40,15 @@ def test_an_episode_that_opened_is_one_event_however_many_windows_follow() -> No
 
 
 def test_probabilities_that_no_longer_hold_are_an_event_of_their_own() -> None:
-    bad = {"calibration": {"verdict": "drifting", "pressure": 2.0}}
+    held = {"verdict": "drifting", "pressure": 2.0, "reason": "gap of 0.2", "labelled": 90}
+    bad = {"calibration": held}
     (event,) = told(facts(windows=[seen(n, figures=bad) for n in range(3)])).values()
     assert event.key == "episode/churn.v1.recalibrate.20260109T0000"
     assert "the probabilities no longer hold" in event.subject
+    assert event.more()[0] == "The window of 2026-01-10 00:00 UTC: gap of 0.2."
+    # A retrain calibrates anyway, so that nobody is asked about both.
+    both = told(facts(windows=[seen(n, 1.5, figures=bad) for n in range(3)]))
+    assert both.keys() == {"episode/churn.v1.20260109T0000"}
 
 
 @pytest.mark.parametrize(
