@@ -12,7 +12,7 @@ from tasks.cli.console import STYLES, Column, Fitted, out, short_time, tabulate
 from tasks.ledger import status as state
 from tasks.ledger.budget import error_budget_of
 from tasks.ledger.status import Status
-from tasks.notices.untold import Untold, who_is_told
+from tasks.notices.untold import Untold, missed_by, who_is_told
 
 
 def show_status(
@@ -50,10 +50,9 @@ def show_status(
         out.print(f"calibration: [bold]{probabilities.state}[/]  episode: {probabilities.episode}")
     if (spent := error_budget_of(status)) is not None:
         out.print(escape(spent.sentence), highlight=False)
-    out.print(who_is_told(status.spec), markup=False)
-    for channel, one in (missed or {}).items():
-        if one.sentence:
-            out.print(f"[bold red]channel {channel}:[/] {escape(one.sentence)}")
+    out.print(f"told: {who_is_told(status.spec)}", markup=False)
+    for sentence in missed_by(missed or {}):
+        out.print(f"[bold red]not told:[/] {escape(sentence)}")
     if told["windows"]:
         why = "" if wide else "  why: farthest above its limit, + how many more"
         out.print(f"\n[bold]windows[/]{why}")

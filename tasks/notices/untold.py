@@ -48,10 +48,14 @@ def untold(facts: ModelFacts, now: datetime | None = None) -> Mapping[str, Untol
     return counts
 
 
+def missed_by(found: Mapping[str, Untold]) -> list[str]:
+    """Return a sentence on each channel that was not told everything."""
+    return [f"Channel {name}: {one.sentence}" for name, one in found.items() if one.sentence]
+
+
 def who_is_told(spec: ModelSpec) -> str:
-    """Return in a sentence which channels hear of a model."""
+    """Return for people which channels hear of a model."""
     if not spec.notify:
-        return "nobody is told of anything: the spec has no `notify` (docs/messages.md)"
+        return "nobody: the spec has no `notify`"
     above = {"info": "everything", "ticket": "tickets and pages", "page": "pages"}
-    names = (f"{name} ({above[least]})" for name, least in spec.notify.items())
-    return f"told: {', '.join(names)}"
+    return ", ".join(f"{name} ({above[least]})" for name, least in spec.notify.items())

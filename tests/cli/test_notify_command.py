@@ -111,7 +111,7 @@ def test_without_a_file_of_channels_it_says_where_to_read_on(
 def test_where_no_spec_names_a_channel_it_says_that_nobody_is_told(asked: Asked) -> None:
     asked.write_spec()
     assert run("notify").stdout == "nobody is told of any model: no spec has `notify`\n"
-    assert "nobody is told of anything: the spec has no `notify`" in run("status", "churn").stdout
+    assert "told: nobody: the spec has no `notify`" in run("status", "churn").stdout
 
 
 def test_status_says_who_is_told_and_what_was_not_told_and_why(asked: Asked, webhook: Sink) -> None:
@@ -120,7 +120,7 @@ def test_status_says_who_is_told_and_what_was_not_told_and_why(asked: Asked, web
     asked.ask()
     run("notify")
     shown = " ".join(run("status", "churn").stdout.split())
-    assert "channel owners: 1 not told yet: it answered 500" in shown
+    assert "not told: Channel owners: 1 not told yet: it answered 500" in shown
 
 
 def test_what_each_channel_wants_to_hear_is_checked_with_the_spec(asked: Asked) -> None:

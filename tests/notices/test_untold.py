@@ -1,11 +1,13 @@
-"""What was not told, as metrics say it."""
+"""What was not told, as metrics and the margin view say it."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
 from tasks.ledger import status
+from tasks.views.board import Board
 from tasks.views.model_metrics import SeenModel, model_samples
+from tasks.views.model_page import model_page
 from tests.support.asked import Asked
 from tests.support.sink import Sink
 
@@ -30,3 +32,24 @@ def test_what_a_channel_was_not_told_is_counted_until_it_is(asked: Asked, webhoo
     webhook.answer = 200
     asked.look(datetime.now(UTC) + timedelta(minutes=600), again=True)
     assert counted() == {(pending, "owners"): 0, (failed, "owners"): 0}
+
+
+def test_the_margin_view_says_who_is_told_and_what_was_not_told(
+    asked: Asked, webhook: Sink
+) -> None:
+    def page() -> str:
+        board = Board(lambda: asked.ledger)
+        known, now = board.status(asked.spec), datetime.now(UTC)
+        stands = board.standing_of(known, [])
+        return model_page(known, stands, now, base="/gatelatch", missed=board.missed(known, now))
+
+    assert "<dt>Told</dt><dd>owners (everything)</dd>" in page()
+    webhook.answer = 500
+    asked.ask()
+    asked.look()
+    assert "Channel owners: 1 not told yet: it answered 500" in page()
+    webhook.answer = 200
+    asked.look(datetime.now(UTC) + timedelta(minutes=1))
+    assert "Channel owners" not in page()
+    asked.write_spec()
+    assert "<dt>Told</dt><dd>nobody: the spec has no `notify`</dd>" in page()
