@@ -155,7 +155,11 @@ def _asked_about(proposal: Proposal, step: str) -> str:
         return "you are asked to promote a candidate"
     if proposal.kind == "recalibrate":
         return "you are asked to recalibrate"
-    return "you are asked to retrain" if proposal.champion else "you are asked to train it first"
+    return (
+        "you are asked to retrain"
+        if proposal.champion
+        else "you are asked to train the first champion"
+    )
 
 
 def _of_question(
