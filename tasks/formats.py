@@ -7,7 +7,8 @@ there.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from dataclasses import fields
+from typing import Any, TypeVar, cast
 
 from tasks.errors import Final
 
@@ -60,6 +61,11 @@ def load_stored(
     if isinstance(found, int) and found < min(loaders):
         raise OtherFormat(f"{told}; {older}")
     raise OtherFormat(f"{told}: a newer Gatelatch wrote it; {newer}")
+
+
+def fill(kind: type[_Loaded], raw: Raw) -> _Loaded:
+    """Return a dataclass from the values that it has a field for; a later release may keep more."""
+    return kind(**{f.name: raw[f.name] for f in fields(cast(Any, kind)) if f.name in raw})
 
 
 def as_it_is(raw: Raw) -> Raw:

@@ -76,6 +76,7 @@ LISTED = {
     "data/test_unpacking": PROCESS,
     "views/test_exposition": PROCESS,
     "views/test_metrics_server": PROCESS,
+    "views/test_slow_checks": MLFLOW,
     "views/test_textfile": PROCESS,
 }
 

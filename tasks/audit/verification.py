@@ -8,7 +8,7 @@ from tasks.audit import heads, meaning
 from tasks.audit.heads import Head
 from tasks.ledger import chain, seals
 from tasks.ledger.chain import LedgerRefused, Trail
-from tasks.ledger.ledger import Ledger
+from tasks.ledger.reader import LedgerReader
 from tasks.registry import registry
 
 # What a window costs must not grow with the past: of these the links are read, and no row.
@@ -30,7 +30,7 @@ def ledger_fault(
     )
 
 
-def require(ledger: Ledger, model: str, *, whole: bool = False) -> None:
+def require(ledger: LedgerReader, model: str, *, whole: bool = False) -> None:
     """Raise unless the ledger stands, as far as what makes a champion is concerned.
 
     Parameters

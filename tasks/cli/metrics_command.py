@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -29,16 +30,30 @@ def metrics(
         Path | None,
         typer.Option(help="write one file NAME.prom for node_exporter instead, and end"),
     ] = None,
+    check_every: Annotated[
+        int,
+        typer.Option(min=0, help="seconds between two looks at the chain of each model; 0: never"),
+    ] = 300,
+    aliases: Annotated[
+        bool, typer.Option("--aliases", help="look at MLflow's alias champion as often")
+    ] = False,
 ) -> None:
     """Serve the metrics of all models to Prometheus until stopped; it only reads the ledger."""
     from tasks.views.exposition import Exposition
     from tasks.views.metrics_server import METRICS_PATH, Guard, metrics_server
+    from tasks.views.slow_checks import SlowChecks
     from tasks.views.textfile import write_textfile
 
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
-    exposition = Exposition()
+    if aliases and not (check_every and os.environ.get("MLFLOW_TRACKING_URI")):
+        fail("--aliases asks MLflow: name it in MLFLOW_TRACKING_URI, and leave --check-every 0 out")
+    checks = SlowChecks(every=check_every, aliases=aliases)
+    exposition = Exposition(checks)
     try:
         if textfile is not None:
+            if check_every:
+                exposition.metrics.look()  # which says of what models
+                checks.look()
             write_textfile(exposition, textfile)
             exposition.metrics.close()
             return
@@ -50,9 +65,12 @@ def metrics(
     scheme = "https" if tls_cert else "http"
     shown = f"[{host}]" if ":" in host else host
     err.print(f"metrics are at {scheme}://{shown}:{server.server_port}{METRICS_PATH}", markup=False)
+    if check_every:
+        checks.start()
     with server:
         try:
             server.serve_forever()
         except KeyboardInterrupt:
             err.print("stopped")
+    checks.stop()
     exposition.metrics.close()

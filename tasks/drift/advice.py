@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import ceil
 from statistics import median
-from typing import Any
 
+from tasks.drift.statistic import Statistic
 from tasks.spec.model import ModelSpec
 from tasks.spec.part import format_duration
 
@@ -18,13 +18,13 @@ MOST_WINDOWS = 100  # times as long is no window that anybody waits for
 
 @dataclass(frozen=True)
 class SeenWindow:
-    """A window as it was judged: its `rows`, those with a label, and its statistics as JSON."""
+    """A window as it was judged: its `rows`, those with a label, and its statistics."""
 
     verdict: str
     reason: str
     rows: int
     labelled: int
-    statistics: Sequence[Mapping[str, Any]]
+    statistics: Sequence[Statistic]
 
 
 def advise(spec: ModelSpec, windows: Sequence[SeenWindow]) -> str | None:
@@ -33,7 +33,7 @@ def advise(spec: ModelSpec, windows: Sequence[SeenWindow]) -> str | None:
     if len(newest) < ADVICE_WINDOWS or any(w.verdict != "insufficient" for w in newest):
         return None
     said = f"the last {ADVICE_WINDOWS} windows say nothing: "
-    blind = [w for w in newest if w.statistics and all(s.get("blind") for s in w.statistics)]
+    blind = [w for w in newest if w.statistics and all(s.blind for s in w.statistics)]
     unlabelled = [w for w in newest if w.statistics and w not in blind]
     least = spec.window.min_rows
     few = [w for w in newest if not w.statistics and 0 < w.rows < least]
@@ -46,7 +46,7 @@ def advise(spec: ModelSpec, windows: Sequence[SeenWindow]) -> str | None:
         wider = _times(spec, ceil(least / rows))
         return f"{said}they hold {rows:g} rows, and window.min_rows is {least}; {wider}"
     if cause is blind:
-        sees = median(min(s["noise"] / s["effect"] for s in w.statistics) for w in blind)
+        sees = median(min(s.noise / s.effect for s in w.statistics) for w in blind)
         name = Counter(_best(w.statistics) for w in blind).most_common(1)[0][0]
         # Noise shrinks with the root of the rows if blocks stay as many and grow alike.
         times = max(ceil(min(sees / spec.drift.blind_at, 1e6) ** 2), 2)
@@ -62,8 +62,8 @@ def advise(spec: ModelSpec, windows: Sequence[SeenWindow]) -> str | None:
     )
 
 
-def _best(statistics: Iterable[Mapping[str, Any]]) -> str:
-    return str(min(statistics, key=lambda s: s["noise"] / s["effect"])["name"])
+def _best(statistics: Iterable[Statistic]) -> str:
+    return min(statistics, key=lambda s: s.noise / s.effect).name
 
 
 def _times(spec: ModelSpec, times: int, also: Sequence[str] = ()) -> str:

@@ -7,7 +7,7 @@ A statistic of all rows is added by a row here with its `measure`, and by its op
 from __future__ import annotations
 
 from tasks.drift.energy import of_energy
-from tasks.drift.statistic import Shares, StatisticKind, of_inside, of_moved, of_scores
+from tasks.drift.statistic import Shares, Statistic, StatisticKind, of_inside, of_moved, of_scores
 from tasks.spec.policy_options import Drift
 
 _LOSSES = 1 / 2  # of the budget, where there are labels
@@ -82,6 +82,12 @@ def words(name: str) -> str:
     """Return the name of a statistic as people read it, be it in the table or not."""
     kind = _BY_NAME.get(name)
     return name.replace("_", " ") if kind is None or kind.words is None else kind.words
+
+
+def called(statistic: Statistic) -> str:
+    """Return a measured statistic as people read it, with the class that it is of."""
+    name = words(statistic.name)
+    return name if statistic.of is None else f"{name} of {statistic.of}"
 
 
 def unit(name: str) -> str:

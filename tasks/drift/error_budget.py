@@ -9,13 +9,13 @@ part is the newest window, since nothing is known more often.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 from math import ceil
 from typing import Any
 
-from tasks.drift.loss_sums import Losses
+from tasks.drift.loss_sums import Losses, MeanLosses
 from tasks.spec.gate_options import Costs
 from tasks.spec.policy_options import Slo
 from tasks.spec.windows import Window
@@ -149,7 +149,7 @@ def spent(slo: Slo, windows: int, seen: Iterable[MetricSeen]) -> list[BudgetSpen
 
 def metric_of(
     slo: Slo,
-    losses: Mapping[str, float],
+    losses: MeanLosses,
     classes: Sequence[tuple[float, float]],
     costs: Costs | None,
 ) -> float:
@@ -157,15 +157,14 @@ def metric_of(
 
     Parameters
     ----------
-    losses
-        `Losses.details`.
     classes
         Each class's share of the rows and its error rate, in the spec's order.
     costs
         `gates.costs`, which `cost` needs: rows are true classes, columns predicted ones.
     """
     if slo.metric != "cost" or costs is None:
-        return losses[slo.metric]
+        found: float = getattr(losses, slo.metric)
+        return found
     (first, second), (missed, raised) = costs[0], costs[1]
     prices = ((first, second), (raised, missed))  # of a right decision, of a wrong one
     return sum(
@@ -183,4 +182,4 @@ def metric_of_losses(
     rates = [
         (mine.weight / losses.weight, mine.error_rate if mine.weight else 0.0) for mine in classes
     ]
-    return metric_of(slo, losses.details, rates, costs)
+    return metric_of(slo, losses.means, rates, costs)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -12,6 +11,7 @@ from tasks.drift.attribution import change, change_of_class
 from tasks.drift.diagnosis import Diagnosis, diagnose
 from tasks.drift.distances import psi
 from tasks.drift.grid import Bins
+from tasks.drift.loss_sums import MeanLosses
 from tasks.drift.reference import Reference
 from tasks.drift.summary import Distribution, Summary
 from tasks.drift.verdict import Judgement
@@ -30,27 +30,59 @@ class Change:
 
 
 @dataclass(frozen=True, kw_only=True)
+class FeatureShift:
+    """A feature whose mean differs by `shift` standard deviations of the reference.
+
+    `spread` is its standard deviation in those of the reference.
+    """
+
+    feature: str
+    shift: float
+    spread: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClassFigures:
+    """A class's share of the labelled rows and its losses, here and in the reference.
+
+    A loss is None where there is no row of the class.
+    """
+
+    share: float
+    share_reference: float
+    hinge_loss: float | None
+    error_rate: float | None
+    error_rate_reference: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExpectedLosses:
+    """What the champion's probabilities promise of rows without labels, if they still hold."""
+
+    accuracy: float
+    hinge_loss: float
+
+
+@dataclass(frozen=True, kw_only=True)
 class Explanation:
     """Why a window's margins are what they are; None where it is not known.
 
     `moved`: the change of the mean margin without labels, and by which features, the largest ones
     and the rest; `moved_by_class` likewise of the labelled margins. `features`: those whose mean or
-    spread differs most, in standard deviations of the reference. `classes`: each class's share of
-    the labels and losses, here and in the reference. `diagnoses`: see `diagnosis.diagnose`.
-    `capped`: in how many rows a feature is, where there are any. `losses`: the details of the
-    labelled losses with their `effective_rows`. `expected`: accuracy and hinge loss that the
-    champion's probabilities promise, where labels are missing.
+    spread differs most. `diagnoses`: see `diagnosis.diagnose`. `capped`: in how many rows a feature
+    is, where there are any. `losses`: those of the labelled rows. `expected`: what the champion's
+    probabilities promise, where labels are missing.
     """
 
     psi: float
     moved: Change
-    features: tuple[Mapping[str, Any], ...]
+    features: tuple[FeatureShift, ...]
     diagnoses: tuple[Diagnosis, ...]
     capped: Mapping[str, float] | None = None
-    losses: Mapping[str, float] | None = None
-    classes: Mapping[str, Mapping[str, float | None]] | None = None
+    losses: MeanLosses | None = None
+    classes: Mapping[str, ClassFigures] | None = None
     moved_by_class: Mapping[str, Change] | None = None
-    expected: Mapping[str, float] | None = None
+    expected: ExpectedLosses | None = None
 
 
 def explain(
@@ -66,9 +98,7 @@ def explain(
         features=tuple(_features(window, accepted)),
         diagnoses=tuple(diagnose(window, accepted, judgement, hinge_gap)),
         capped=dict(window.capped) or None,
-        losses=window.losses.details | {"effective_rows": window.losses.effective_rows}
-        if labelled
-        else None,
+        losses=window.losses.means if labelled else None,
         classes=_classes(window, accepted) if labelled else None,
         moved_by_class={
             name: _largest(change_of_class(window, accepted, name)) for name in accepted.classes
@@ -90,36 +120,41 @@ def _largest(changes: Mapping[str, float]) -> Change:
     )
 
 
-def _features(window: Summary, accepted: Summary) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = []
+def _features(window: Summary, accepted: Summary) -> list[FeatureShift]:
+    found: list[FeatureShift] = []
     for name, theirs in accepted.features.items():
         ours, deviation = window.features[name], theirs.deviation
         if deviation:
-            figures = {
-                "shift": (ours.mean - theirs.mean) / deviation,
-                "spread": ours.deviation / deviation,
-            }
-            # Of a deviation near 0 the quotient may be no number that JSON holds.
-            bounded = {k: max(-_FARTHEST, min(v, _FARTHEST)) for k, v in figures.items()}
-            found.append({"feature": name, **bounded})
-    return sorted(found, key=lambda f: -max(abs(f["shift"]), abs(f["spread"] - 1)))[:SHOWN]
+            found.append(
+                FeatureShift(
+                    feature=name,
+                    shift=_bounded((ours.mean - theirs.mean) / deviation),
+                    spread=_bounded(ours.deviation / deviation),
+                )
+            )
+    return sorted(found, key=lambda f: -max(abs(f.shift), abs(f.spread - 1)))[:SHOWN]
 
 
-def _classes(window: Summary, accepted: Summary) -> dict[str, dict[str, float | None]]:
-    found: dict[str, dict[str, float | None]] = {}
+def _bounded(value: float) -> float:
+    """Return what JSON holds of a quotient whose divisor may be near 0."""
+    return max(-_FARTHEST, min(value, _FARTHEST))
+
+
+def _classes(window: Summary, accepted: Summary) -> dict[str, ClassFigures]:
+    found: dict[str, ClassFigures] = {}
     for name, theirs in accepted.classes.items():
         ours = window.classes[name]
-        found[name] = {
-            "share": ours.weight / window.losses.weight,
-            "share_reference": theirs.weight / accepted.losses.weight,
-            "hinge_loss": ours.hinge_loss if ours.weight else None,
-            "error_rate": ours.error_rate if ours.weight else None,
-            "error_rate_reference": theirs.error_rate if theirs.weight else None,
-        }
+        found[name] = ClassFigures(
+            share=ours.weight / window.losses.weight,
+            share_reference=theirs.weight / accepted.losses.weight,
+            hinge_loss=ours.hinge_loss if ours.weight else None,
+            error_rate=ours.error_rate if ours.weight else None,
+            error_rate_reference=theirs.error_rate if theirs.weight else None,
+        )
     return found
 
 
-def _expected_losses(scores: Distribution, bins: Bins, a: float, b: float) -> dict[str, float]:
+def _expected_losses(scores: Distribution, bins: Bins, a: float, b: float) -> ExpectedLosses:
     """Return the accuracy and hinge loss to expect if the probabilities still hold.
 
     Each margin f is right with the probability that the sigmoid gives to its side; margins stand
@@ -131,4 +166,4 @@ def _expected_losses(scores: Distribution, bins: Bins, a: float, b: float) -> di
     loss = positive * np.maximum(0, 1 - f) + (1 - positive) * np.maximum(0, 1 + f)
     right = np.where(f > 0, positive, 1 - positive)
     shares = scores.counts[scores.counts > 0] / scores.moments.n
-    return {"accuracy": float(shares @ right), "hinge_loss": float(shares @ loss)}
+    return ExpectedLosses(accuracy=float(shares @ right), hinge_loss=float(shares @ loss))

@@ -15,6 +15,30 @@ from tasks.classifier.margins import error, hinge, violation
 
 
 @dataclass(frozen=True, kw_only=True)
+class MeanLosses:
+    """The losses of labelled rows as weighted means, and as how many equal rows they count.
+
+    `margin` is the mean labelled margin, `unsigned_margin` that of its size; see
+    `Losses.loss_tail_ratio`.
+    """
+
+    accuracy: float
+    hinge_loss: float
+    violation_rate: float
+    error_rate: float
+    squared_hinge: float
+    margin: float
+    unsigned_margin: float
+    loss_tail_ratio: float
+    effective_rows: float
+
+    @property
+    def hinge_variance(self) -> float:
+        """Return the variance of a row's hinge loss."""
+        return max(self.squared_hinge - self.hinge_loss**2, 0.0)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Losses:
     """Weighted sums over labelled rows; the rates are weighted means, of weights above zero.
 
@@ -127,16 +151,17 @@ class Losses:
         }
 
     @property
-    def details(self) -> dict[str, float]:
+    def means(self) -> MeanLosses:
         """Return all that is known of the losses; the weights must not sum to zero."""
-        return {
+        return MeanLosses(
             **self.rates,
-            "error_rate": self.error_rate,
-            "squared_hinge": self.squared_hinge / self.weight,
-            "margin": self.mean_margin,
-            "unsigned_margin": self.unsigned / self.weight,
-            "loss_tail_ratio": self.loss_tail_ratio,
-        }
+            error_rate=self.error_rate,
+            squared_hinge=self.squared_hinge / self.weight,
+            margin=self.mean_margin,
+            unsigned_margin=self.unsigned / self.weight,
+            loss_tail_ratio=self.loss_tail_ratio,
+            effective_rows=self.effective_rows,
+        )
 
 
 def need_finite_sums(parts: Sequence[Losses]) -> None:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, fields
 from math import sqrt
 from typing import Any
 
+from tasks import formats
 from tasks.drift import reasons, reliability_table
 from tasks.drift.class_losses import EXPECTED, compared_classes, skewed
 from tasks.drift.class_spread import name_of
@@ -37,7 +38,7 @@ class HeldProbabilities:
     verdict: str
     reason: str | None = None
     pressure: float | None
-    statistics: tuple[Mapping[str, Any], ...] = ()
+    statistics: tuple[Statistic, ...] = ()
     brier: float | None = None
     calibration_error: float | None = None
     brier_reference: float | None = None
@@ -48,13 +49,13 @@ class HeldProbabilities:
         """Return the values ready for JSON, without those that are not known."""
         known = {f.name: getattr(self, f.name) for f in fields(self)}
         kept = {n: value for n, value in known.items() if value is not None or n == "pressure"}
-        return {**kept, "statistics": list(self.statistics)}
+        return {**kept, "statistics": [s.to_json() for s in self.statistics]}
 
     @classmethod
     def from_json(cls, raw: Mapping[str, Any]) -> HeldProbabilities:
         """Return what `to_json` wrote."""
-        known = {f.name: raw[f.name] for f in fields(cls) if f.name in raw}
-        return cls(**{**known, "statistics": tuple(raw.get("statistics", ()))})
+        statistics = tuple(formats.fill(Statistic, one) for one in raw.get("statistics", ()))
+        return formats.fill(cls, {**raw, "statistics": statistics})
 
 
 def judge_probabilities(window: Summary, reference: Reference, spec: ModelSpec) -> Judgement:
@@ -91,7 +92,7 @@ def held_probabilities(window: Summary, reference: Reference, said: Judgement) -
         verdict=said.verdict,
         reason=said.reason,
         pressure=said.pressure,
-        statistics=tuple(s.as_json() for s in said.statistics),
+        statistics=said.statistics,
         brier=ours.brier if mine else None,
         calibration_error=ours.calibration_error if mine else None,
         brier_reference=theirs.brier if known else None,

@@ -81,7 +81,7 @@ class Statistic:
         """Return the change as a share of its limit; above 1 it is a breach."""
         return self.size / self.limit
 
-    def as_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Any]:
         """Return the statistic with its limit, JSON-ready."""
         return {**vars(self), "limit": self.limit, "pressure": self.pressure}
 

@@ -16,7 +16,7 @@ from tasks.ledger.conflicts import Conflict
 from tasks.ledger.ledger import Ledger
 from tasks.ledger.records import Decision, Proposal
 from tasks.promotion import proposals
-from tasks.promotion.shadow_wait import look_at
+from tasks.promotion.time_left import time_is_up
 from tasks.spec.model import ModelSpec
 from tasks.spec.part import format_duration
 
@@ -25,7 +25,6 @@ RunOf = Callable[[str, str], Run]  # of a DAG and a run id
 
 END_STEP = "run"
 GRACE = timedelta(minutes=15)  # for what has no run yet, as a rollback from a terminal
-SLACK = timedelta(days=1)  # beyond `approval.timeout`, from one recorded step to the next
 _LONGEST = 2000  # characters of an error that are kept
 
 
@@ -98,36 +97,33 @@ def notice(spec: ModelSpec, run_of: RunOf, now: datetime) -> list[str]:
     touched = ledger.touched(spec.model) if known.live else {}
     told = []
     for proposal in known.live:
-        idle = now - touched[proposal.proposal]
-        why = _why(known, ledger, proposal, run_of(flow_of(proposal), proposal.proposal), idle)
+        run = run_of(flow_of(proposal), proposal.proposal)
+        why = _why(known, ledger, proposal, run, touched[proposal.proposal], now)
         if why and end(spec, proposal.proposal, "monitor", why):
             told.append(f"{proposal.proposal} has ended: {why}")
     return told
 
 
 def _why(
-    known: status.Status, ledger: Ledger, proposal: Proposal, run: Run, idle: timedelta
+    known: status.Status,
+    ledger: Ledger,
+    proposal: Proposal,
+    run: Run,
+    touched: datetime,
+    now: datetime,
 ) -> str | None:
     """Return why nothing more comes of a live proposal; None if something may."""
-    spec, flow = known.spec, flow_of(proposal)
+    spec, flow, idle = known.spec, flow_of(proposal), now - touched
     if run == "gone":
         return f"its run of {flow} is gone: it was deleted, or died" if idle > GRACE else None
     if run == "over":
         return f"its run of {flow} is over, and decided nothing"
     if proposal.spec_digest != spec.digest:
         return f"the spec of {spec.model} has changed since it was proposed"
-    if idle <= spec.approval.timeout + SLACK or _in_shadow(known, ledger, proposal):
+    until = time_is_up(known, ledger, proposal, touched)
+    if until is None or now <= until:
         return None
     return (
         f"nothing came of it for {idle.days} days, longer than approval.timeout "
         f"({format_duration(spec.approval.timeout)}) allows; is {flow} paused?"
     )
-
-
-def _in_shadow(known: status.Status, ledger: Ledger, proposal: Proposal) -> bool:
-    """Return whether its candidate waits for windows, however long these take."""
-    registered = any(c.proposal == proposal.proposal for c in known.candidates)
-    if not known.spec.shadow.windows or not registered:
-        return False
-    decided = any((d.proposal, d.step) == (proposal.proposal, "shadow") for d in known.decisions)
-    return not decided and look_at(known, proposal, ledger).answer == "waiting"

@@ -65,7 +65,6 @@ def observation(spec: ModelSpec, window: Window, measured: Measured, ledger: Led
             labelled=summary.labelled,
             labels={name: losses.rows for name, losses in summary.classes.items()},
         )
-    statistics = tuple(s.as_json() for s in judgement.statistics)
     return Observation(
         model=spec.model,
         version=measured.version,
@@ -79,7 +78,7 @@ def observation(spec: ModelSpec, window: Window, measured: Measured, ledger: Led
         figures={
             formats.KEY: formats.FIGURES_FORMAT,
             formats.CODE: __version__,
-            **replace(figures, statistics=statistics).to_json(),
+            **replace(figures, statistics=judgement.statistics).to_json(),
         },
     )
 

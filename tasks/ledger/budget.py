@@ -16,6 +16,7 @@ from tasks.drift.error_budget import (
     metric_of_losses,
     spent,
 )
+from tasks.drift.explanation import ClassFigures
 from tasks.drift.loss_sums import Losses
 from tasks.drift.reference import reference_from_json
 from tasks.ledger.records import Observation, TwoCandidates
@@ -106,16 +107,16 @@ def _metric(spec: ModelSpec, slo: Slo, observation: Observation) -> float | None
     if observation.verdict == "insufficient":
         return None
     numbers = observation.numbers
-    judged = any(statistic["name"] == HINGE_LOSS.name for statistic in numbers.statistics)
+    judged = any(s.name == HINGE_LOSS.name for s in numbers.statistics)
     if not judged or numbers.losses is None:
         return None
     classes = [_rates(numbers.classes or {}, str(name)) for name in spec.label.classes]
     return metric_of(slo, numbers.losses, classes, spec.gates.costs)
 
 
-def _rates(classes: Mapping[str, Mapping[str, float | None]], name: str) -> tuple[float, float]:
-    mine = classes.get(name, {})
-    return mine.get("share") or 0.0, mine.get("error_rate") or 0.0
+def _rates(classes: Mapping[str, ClassFigures], name: str) -> tuple[float, float]:
+    mine = classes.get(name)
+    return (0.0, 0.0) if mine is None else (mine.share, mine.error_rate or 0.0)
 
 
 def _reference(spec: ModelSpec, slo: Slo, status: Status, version: int) -> float | None:

@@ -5,24 +5,25 @@ The ledger holds it as JSON, which its chain covers: what is there already stays
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, fields
-from typing import Any
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields, is_dataclass
+from typing import Any, TypeAlias
 
+from tasks import formats
 from tasks.data.served_by import ScoredBy
 from tasks.drift.diagnosis import Diagnosis
-from tasks.drift.explanation import Change
+from tasks.drift.explanation import Change, ClassFigures, ExpectedLosses, FeatureShift
+from tasks.drift.loss_sums import MeanLosses
 from tasks.drift.probabilities import HeldProbabilities
+from tasks.drift.statistic import Statistic
 
 
 @dataclass(frozen=True, kw_only=True)
 class WindowFigures:
     """The figures of one window under one version; None is what was not measured.
 
-    `accepted` rows are those of this version. `labels` counts labelled rows by class; `losses` are
-    the details of the labelled losses with their `effective_rows`; `expected` is what the
-    probabilities promise where labels are missing; `report` the address of the page in the store.
-    See `explanation.explain` for what explains a change.
+    `accepted` rows are those of this version. `labels` counts labelled rows by class; `report` is
+    the address of the page in the store. See `Explanation` for what explains a change.
     """
 
     rows: int | None = None
@@ -34,18 +35,18 @@ class WindowFigures:
     labels: Mapping[str, int] | None = None
     psi: float | None = None
     moved: Change | None = None
-    features: tuple[Mapping[str, Any], ...] | None = None
+    features: tuple[FeatureShift, ...] | None = None
     diagnoses: tuple[Diagnosis, ...] | None = None
     capped: Mapping[str, int] | None = None
-    losses: Mapping[str, float] | None = None
-    classes: Mapping[str, Mapping[str, float | None]] | None = None
+    losses: MeanLosses | None = None
+    classes: Mapping[str, ClassFigures] | None = None
     moved_by_class: Mapping[str, Change] | None = None
-    expected: Mapping[str, float] | None = None
+    expected: ExpectedLosses | None = None
     accuracy: float | None = None
     hinge_loss: float | None = None
     violation_rate: float | None = None
     calibration: HeldProbabilities | None = None
-    statistics: tuple[Mapping[str, Any], ...] = ()
+    statistics: tuple[Statistic, ...] = ()
     report: str | None = None
 
     def to_json(self) -> dict[str, Any]:
@@ -65,9 +66,9 @@ class WindowFigures:
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, ScoredBy | HeldProbabilities):
+    if isinstance(value, ScoredBy | HeldProbabilities | Statistic):
         return value.to_json()
-    if isinstance(value, Change | Diagnosis):
+    if is_dataclass(value):
         return dict(vars(value))
     if isinstance(value, tuple):
         return [_plain(item) for item in value]
@@ -76,17 +77,31 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _diagnoses(raw: Iterable[Mapping[str, str]]) -> tuple[Diagnosis, ...]:
-    return tuple(Diagnosis(**one) for one in raw)
+_Read: TypeAlias = Callable[[Any], Any]
 
 
-_READ: Mapping[str, Callable[[Any], Any]] = {
+def _one(kind: type[Any]) -> _Read:
+    return lambda raw: formats.fill(kind, raw)
+
+
+def _each(kind: type[Any]) -> _Read:
+    return lambda raw: tuple(formats.fill(kind, one) for one in raw)
+
+
+def _by_name(kind: type[Any]) -> _Read:
+    return lambda raw: {name: formats.fill(kind, one) for name, one in raw.items()}
+
+
+_READ: Mapping[str, _Read] = {
     "warnings": tuple,
     "scored_by": ScoredBy.from_json,
-    "moved": lambda raw: Change(**raw),
-    "features": tuple,
-    "diagnoses": _diagnoses,
-    "moved_by_class": lambda raw: {name: Change(**one) for name, one in raw.items()},
+    "moved": _one(Change),
+    "features": _each(FeatureShift),
+    "diagnoses": _each(Diagnosis),
+    "losses": _one(MeanLosses),
+    "classes": _by_name(ClassFigures),
+    "moved_by_class": _by_name(Change),
+    "expected": _one(ExpectedLosses),
     "calibration": HeldProbabilities.from_json,
-    "statistics": tuple,
+    "statistics": _each(Statistic),
 }

@@ -250,7 +250,7 @@ def _seen(observation: Observation) -> SeenWindow:
 
 
 def _shows(observation: Observation) -> bool:
-    return any(s["pressure"] > 1 for s in observation.numbers.statistics if s["name"] in SHAPES)
+    return any(s.pressure > 1 for s in observation.numbers.statistics if s.name in SHAPES)
 
 
 def _number(proposal: str, episode: str) -> int:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from math import sqrt
 
+from tasks.drift.loss_sums import MeanLosses
+from tasks.drift.reference import Spread
 from tasks.ledger.records import Candidate, Observation
 from tasks.spec.windows import Window
 
@@ -56,27 +58,32 @@ def rise(compared: Sequence[Pair], new: Candidate, old: Candidate) -> Rise:
     error counts independent rows, by the design effect of either reference; where both scored the
     same rows it is too large, as it passes over that their losses go together.
     """
-    total = sum(_rows(pair.new) for pair in compared)
+    total = sum(_losses(pair.new).effective_rows for pair in compared)
     value = error = 0.0
     for pair in compared:
-        share = _rows(pair.new) / total
-        value += share * (_losses(pair.new)["hinge_loss"] - _losses(pair.old)["hinge_loss"])
-        error += share**2 * (_variance(pair.new, new) + _variance(pair.old, old))
+        mine, theirs = _losses(pair.new), _losses(pair.old)
+        share = mine.effective_rows / total
+        value += share * (mine.hinge_loss - theirs.hinge_loss)
+        both = mean_variance(mine, accepted_spread(new)) + mean_variance(
+            theirs, accepted_spread(old)
+        )
+        error += share**2 * both
     return Rise(value, sqrt(error))
 
 
-def _variance(observation: Observation, version: Candidate) -> float:
-    """Return the variance of a window's mean hinge loss."""
-    losses, spread = _losses(observation), version.reference["spread"]
-    variance = max(losses["squared_hinge"] - losses["hinge_loss"] ** 2, 0.0)
+def mean_variance(losses: MeanLosses, spread: Spread) -> float:
+    """Return the variance of a window's mean hinge loss under a version of that reference."""
     # More rows than a block of the reference held are not known to tell more than that block did.
-    own = min(_rows(observation), spread["rows"])
-    return float(spread["design_effects"]["hinge"] * variance / own)
+    own = min(losses.effective_rows, spread.rows)
+    return spread.design_effects["hinge"] * losses.hinge_variance / own
 
 
-def _rows(observation: Observation) -> float:
-    return _losses(observation)["effective_rows"]
+def accepted_spread(version: Candidate) -> Spread:
+    """Return how much blocks of a version's reference differ."""
+    return Spread(**version.reference["spread"])
 
 
-def _losses(observation: Observation) -> Mapping[str, float]:
-    return observation.numbers.losses or {}
+def _losses(observation: Observation) -> MeanLosses:
+    losses = observation.numbers.losses
+    assert losses is not None  # of labelled pairs
+    return losses

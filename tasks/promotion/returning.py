@@ -6,22 +6,23 @@ before; to retrain takes weeks of rows.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import islice, product
 from math import sqrt
-from typing import Any, cast
+from typing import cast
 
 from tasks.drift.episode import Episode, Numbered
 from tasks.drift.latch import Reading, fold
 from tasks.drift.limits import critical_value
+from tasks.drift.loss_sums import MeanLosses
 from tasks.drift.reference import Spread
 from tasks.drift.verdict import Verdict
 from tasks.ledger import remembered
 from tasks.ledger.records import Candidate, Observation, TwoCandidates
 from tasks.ledger.status import Status
 from tasks.promotion import canary
-from tasks.promotion.paired import pairs
+from tasks.promotion.paired import accepted_spread, mean_variance, pairs
 from tasks.spec.model import ModelSpec
 from tasks.spec.windows import Window, windows_per_year
 
@@ -30,12 +31,12 @@ from tasks.spec.windows import Window, windows_per_year
 class SeenBeside:
     """A window under one version.
 
-    `losses` are the details of its labelled losses with `effective_rows`, None without enough
-    labels; `spread` says how much blocks of the version's reference differ.
+    `losses` are those of its labelled rows, None without enough of them; `spread` says how much
+    blocks of the version's reference differ.
     """
 
     verdict: Verdict
-    losses: Mapping[str, Any] | None
+    losses: MeanLosses | None
     spread: Spread
 
 
@@ -53,8 +54,9 @@ def better(spec: ModelSpec, new: SeenBeside, old: SeenBeside) -> str | None:
         return None
     if new.losses is None or old.losses is None:
         return None
-    gap = new.losses["hinge_loss"] - old.losses["hinge_loss"]
-    error = sqrt(_variance(new) + _variance(old))
+    gap = new.losses.hinge_loss - old.losses.hinge_loss
+    # Too large for rows that both scored, whose losses go together.
+    error = sqrt(mean_variance(new.losses, new.spread) + mean_variance(old.losses, old.spread))
     one = spec.latch.open.model_copy(update={"breaches": 1, "of": 1})
     policy = spec.latch.model_copy(update={"open": one})
     openings = spec.drift.false_alarms_per_year / windows_per_year(spec.window)
@@ -63,14 +65,6 @@ def better(spec: ModelSpec, new: SeenBeside, old: SeenBeside) -> str | None:
     if gap <= max(limit, spec.drift.hinge_loss.effect):
         return None
     return f"its hinge loss is {gap:.2f} lower, and chance shows {limit:.2f}"
-
-
-def _variance(seen: SeenBeside) -> float:
-    """Return the variance of a window's mean hinge loss; too large for rows that both scored."""
-    losses = seen.losses or {}
-    variance = max(losses["squared_hinge"] - losses["hinge_loss"] ** 2, 0.0)
-    own = min(losses["effective_rows"], seen.spread.rows)
-    return float(seen.spread.design_effects["hinge"] * variance / own)
 
 
 def return_due(
@@ -141,7 +135,7 @@ def _seen(observation: Observation, version: Candidate) -> SeenBeside:
     return SeenBeside(
         cast(Verdict, observation.verdict),
         observation.numbers.losses,
-        Spread(**version.reference["spread"]),
+        accepted_spread(version),
     )
 
 

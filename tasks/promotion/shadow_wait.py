@@ -7,6 +7,7 @@ from typing import cast
 
 from tasks.ledger import evidence, status
 from tasks.ledger.ledger import Ledger
+from tasks.ledger.reader import LedgerReader
 from tasks.ledger.records import Decision, Proposal
 from tasks.promotion import decisions, proposals, shadow
 from tasks.promotion.shadow import Outcome, ShadowAnswer
@@ -53,7 +54,7 @@ def require_shadow(spec: ModelSpec, ledger: Ledger, proposal: str) -> None:
         decisions.decision_on(ledger, spec, proposal, SHADOW_STEP)
 
 
-def look_at(known: status.Status, asked: Proposal, ledger: Ledger) -> Outcome:
+def look_at(known: status.Status, asked: Proposal, ledger: LedgerReader) -> Outcome:
     """Return what the shadow windows say by now; nothing is recorded."""
     spec = known.spec
     if asked.champion is None:

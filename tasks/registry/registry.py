@@ -257,6 +257,15 @@ def point(
         ]
 
 
+def alias_at(model: str, name: str) -> int | None:
+    """Return the version that an alias stands at; None if there is no such alias, or no model."""
+    with asking(f"the alias {name} of {model} cannot be looked at") as client:
+        with unless("RESOURCE_DOES_NOT_EXIST"):
+            version = client.get_registered_model(model).aliases.get(name)
+            return None if version is None else int(version)
+        return None
+
+
 def _move(client: MlflowClient, model: str, name: str, version: int | None) -> bool:
     if version is None:
         client.delete_registered_model_alias(model, name)

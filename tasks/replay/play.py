@@ -249,9 +249,7 @@ class _Run:
         said = self._judged(champion, index, labelled)
         if not said.labelled:
             return SeenBeside(said.verdict, None, spread)
-        losses = champion.summary(index, labelled).losses
-        told = {**losses.details, "effective_rows": losses.effective_rows}
-        return SeenBeside(said.verdict, told, spread)
+        return SeenBeside(said.verdict, champion.summary(index, labelled).losses.means, spread)
 
     def _timed(
         self,

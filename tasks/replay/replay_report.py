@@ -92,10 +92,8 @@ def advice_on_trial(tried: Trial) -> str | None:
     for step in tried.played.steps:
         rows, said = tried.history.rows(step.index), step.judgement
         labelled = int((tried.history.label[rows] >= 0).sum())
-        statistics = [s.as_json() for s in said.statistics]
-        seen.append(
-            SeenWindow(said.verdict, said.reason, rows.stop - rows.start, labelled, statistics)
-        )
+        count = rows.stop - rows.start
+        seen.append(SeenWindow(said.verdict, said.reason, count, labelled, said.statistics))
     return advise(tried.spec, seen)
 
 
@@ -151,7 +149,7 @@ def _window(tried: Trial, step: Step) -> dict[str, Any]:
         "latch": step.latch.state,
         "episode": step.latch.episode,
         **{n: None if r != r else float(r) for n, r in zip(_RATES, rates, strict=True)},
-        "statistics": [s.as_json() for s in said.statistics],
+        "statistics": [s.to_json() for s in said.statistics],
     }
 
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from tasks import store
 from tasks.classifier import capped
-from tasks.drift.catalogue import unit, words
+from tasks.drift.catalogue import called, unit
 from tasks.drift.class_spread import QUANTITIES
 from tasks.drift.diagnosis import Diagnosis
 from tasks.drift.explanation import Change
 from tasks.drift.reference import reference_from_json
+from tasks.drift.statistic import Statistic
 from tasks.ledger.figures import WindowFigures
 from tasks.ledger.records import Observation, Proposal
 from tasks.ledger.status import Status
@@ -42,11 +42,11 @@ def evidence_of_drift(known: Status, proposal: Proposal) -> list[str]:
     store.write(f"reports/{path}", chart.of_windows(windows))
     rows = [
         (
-            _title(s),
-            f"{s['value']:+.3f}{unit(s['name'])}",
-            f"{s['effect']:.3f}",
-            f"{s['noise']:.3f}",
-            f"**{s['pressure']:.1f} ×**" if s["pressure"] > 1 else _within(s),
+            as_text(called(s)),
+            f"{s.value:+.3f}{unit(s.name)}",
+            f"{s.effect:.3f}",
+            f"{s.noise:.3f}",
+            f"**{s.pressure:.1f} ×**" if s.pressure > 1 else _within(s),
         )
         for s in _shown(numbers.statistics)
     ]
@@ -69,18 +69,13 @@ def evidence_of_drift(known: Status, proposal: Proposal) -> list[str]:
     ]
 
 
-def _shown(statistics: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+def _shown(statistics: Sequence[Statistic]) -> list[Statistic]:
     """Return those of all rows, and of classes those nearest to their limit."""
     return recalibration_brief.nearest(statistics, len(QUANTITIES) * SHOWN_CLASSES)
 
 
-def _title(s: Mapping[str, Any]) -> str:
-    name = words(str(s["name"]))
-    return f"{name} of {as_text(s['of'])}" if s.get("of") else name
-
-
-def _within(s: Mapping[str, Any]) -> str:
-    return "blind" if s.get("blind") else f"{s['pressure']:.1f} ×"
+def _within(s: Statistic) -> str:
+    return "blind" if s.blind else f"{s.pressure:.1f} ×"
 
 
 def _repairs(diagnoses: Sequence[Diagnosis]) -> list[str]:
@@ -122,8 +117,8 @@ def _unlabelled(numbers: WindowFigures) -> list[str]:
     expected = numbers.expected
     if expected:
         told += (
-            f" If the champion's probabilities still hold, accuracy is {expected['accuracy']:.3f} "
-            f"and its hinge loss {expected['hinge_loss']:.3f}; a change of the labels themselves "
+            f" If the champion's probabilities still hold, accuracy is {expected.accuracy:.3f} "
+            f"and its hinge loss {expected.hinge_loss:.3f}; a change of the labels themselves "
             "does not show in this estimate."
         )
     else:
@@ -139,7 +134,7 @@ def _labelled(known: Status, proposal: Proposal, numbers: WindowFigures) -> list
     assert candidate is not None  # what drifts was promoted, so it was registered
     losses = reference_from_json(candidate.reference).summary.losses
     rows = [
-        (name.replace("_", " "), f"{there:.3f}", f"{(numbers.losses or {})[name]:.3f}")
+        (name.replace("_", " "), f"{there:.3f}", f"{getattr(numbers.losses, name):.3f}")
         for name, there in (losses.rates if losses.rows else {}).items()
     ]
     return [

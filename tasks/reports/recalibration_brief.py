@@ -8,6 +8,7 @@ from typing import Any
 from tasks.classifier import calibration_fit
 from tasks.drift.probabilities import HeldProbabilities
 from tasks.drift.reliability_table import reliability_from_json
+from tasks.drift.statistic import Statistic
 from tasks.ledger.records import Observation, Proposal
 from tasks.reports.brief_links import if_refused
 from tasks.reports.markdown import as_text, table
@@ -55,11 +56,11 @@ def _by_margins(observation: Observation) -> str:
 def _figures(held: HeldProbabilities) -> list[str]:
     rows = [
         (
-            _title(s),
-            f"{s['value']:+.3f}",
-            f"{s['effect']:.3f}",
-            f"{s['noise']:.3f}",
-            f"**{s['pressure']:.1f} ×**" if s["pressure"] > 1 else f"{s['pressure']:.1f} ×",
+            as_text(s.title),
+            f"{s.value:+.3f}",
+            f"{s.effect:.3f}",
+            f"{s.noise:.3f}",
+            f"**{s.pressure:.1f} ×**" if s.pressure > 1 else f"{s.pressure:.1f} ×",
         )
         for s in nearest(held.statistics, _SHOWN_CLASSES)
     ]
@@ -77,15 +78,11 @@ def _figures(held: HeldProbabilities) -> list[str]:
     ]
 
 
-def nearest(statistics: Sequence[Mapping[str, Any]], most: int) -> list[Mapping[str, Any]]:
+def nearest(statistics: Sequence[Statistic], most: int) -> list[Statistic]:
     """Return those of all rows, and of classes the `most` that are nearest to their limit."""
-    classes = [s for s in statistics if s.get("of")]
-    near = sorted(classes, key=lambda s: -s["pressure"])[:most]
-    return [s for s in statistics if not s.get("of") or s in near]
-
-
-def _title(s: Mapping[str, Any]) -> str:
-    return f"{s['name']} of {as_text(s['of'])}" if s.get("of") else str(s["name"])
+    classes = [s for s in statistics if s.of]
+    near = sorted(classes, key=lambda s: -s.pressure)[:most]
+    return [s for s in statistics if not s.of or s in near]
 
 
 def _bins(kept: Mapping[str, Any]) -> list[tuple[str, ...]]:

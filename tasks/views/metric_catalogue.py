@@ -6,8 +6,9 @@ which a sum or a comparison makes sense. `docs/metrics.md` is written from here.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from tasks.drift.catalogue import KINDS
 from tasks.ledger.records import ENDS
@@ -22,6 +23,9 @@ STATES = ("closed", "open", "resting")
 LATCHES = ("drift", "calibration")
 PARTS_OF_SLO = ("last", "sixth", "whole")
 OUTCOMES = ("accepted", "quarantined")
+OPENING_ENDS = ("promoted", "closed", "open")
+CHAIN_STATES = ("intact", "broken", "unseen")
+ALIAS_STATES = ("same", "other", "unseen")
 PROPOSAL_KINDS = ("retrain", "recalibrate", "rollback", OTHER)
 ASKED_STEPS = ("retrain", "promote", "rollback", OTHER)
 WORKING = "none"  # the step of a proposal that waits for nobody
@@ -47,6 +51,19 @@ class MetricFamily:
     @property
     def of_models(self) -> bool:
         return "model" in self.labels
+
+
+class MetricSample(NamedTuple):
+    """One series of a model: the metric, the values of its labels after the model's, the value."""
+
+    metric: str
+    labels: tuple[str, ...]
+    value: float
+
+
+def known(name: str, names: Iterable[str]) -> str:
+    """Return a name if it is one of these, else `other`: no label takes what anybody wrote."""
+    return name if name in names else OTHER
 
 
 _MODEL = ("model",)
@@ -80,6 +97,13 @@ OF_EXPORTER = (
         name="gatelatch_spec_mistakes",
         type="gauge",
         says="Files of the models folder that cannot be used, so that their models are not seen",
+    ),
+    MetricFamily(
+        name="gatelatch_checks_end_timestamp_seconds",
+        type="gauge",
+        unit="seconds",
+        says="When all chains, and all aliases if asked for, had been looked at last, in Unix "
+        "time; absent before",
     ),
     MetricFamily(
         name="gatelatch_build_info",
@@ -231,6 +255,38 @@ OF_MODELS = (
         says="When the first question that waits counts as not answered, in Unix time",
     ),
     MetricFamily(
+        name="gatelatch_proposal_end_due_timestamp_seconds",
+        type="gauge",
+        unit="seconds",
+        labels=("model", "kind"),
+        most=len(PROPOSAL_KINDS),
+        says="When a run of the monitor is due that ends the first proposal whose time is up, in "
+        "Unix time; absent while a candidate waits for windows",
+    ),
+    MetricFamily(
+        name="gatelatch_latch_openings",
+        type="gauge",
+        labels=("model", "latch", "outcome"),
+        most=len(LATCHES) * len(OPENING_ENDS),
+        says="Openings of a latch in the year before the newest window's end: those that a "
+        "promotion ended, that closed again without one, and that is still open",
+    ),
+    MetricFamily(
+        name="gatelatch_latch_openings_allowed",
+        type="gauge",
+        labels=("model", "latch"),
+        most=len(LATCHES),
+        says="Openings of a latch in a year that the spec allows on a healthy model",
+    ),
+    MetricFamily(
+        name="gatelatch_latch_openings_by_chance",
+        type="gauge",
+        labels=("model", "latch"),
+        most=len(LATCHES),
+        says="The most openings that a healthy model has in 19 of 20 years, if it has as many as "
+        "are allowed on average",
+    ),
+    MetricFamily(
         name="gatelatch_notices_pending",
         type="gauge",
         labels=("model", "channel"),
@@ -260,13 +316,36 @@ OF_MODELS = (
 )
 
 
+# Looked at beside the scrapes, and known of models that cannot be read as well.
+OF_CHECKS = (
+    MetricFamily(
+        name="gatelatch_chain_state",
+        type="gauge",
+        labels=("model", "state"),
+        most=len(CHAIN_STATES),
+        says="1 for what was found of the links and signatures of a model's ledger, 0 for the "
+        "others; `unseen` if nobody could look",
+    ),
+    MetricFamily(
+        name="gatelatch_champion_alias_state",
+        type="gauge",
+        labels=("model", "state"),
+        most=len(ALIAS_STATES),
+        says="1 for whether MLflow's alias `champion` stands at the ledger's champion (`same`), 0 "
+        "for the others; `unseen` if MLflow was not asked or did not answer",
+    ),
+)
+
+EVERY = (*OF_EXPORTER, *OF_MODELS, *OF_CHECKS)
+
+
 def metric_table() -> str:
     """Return all metrics as the Markdown table of docs/metrics.md."""
     lines = [
         "| metric | type | unit | labels | series at most | what it says |",
         "| --- | --- | --- | --- | --- | --- |",
     ]
-    for one in (*OF_EXPORTER, *OF_MODELS):
+    for one in EVERY:
         labels = ", ".join(one.labels) or "–"
         most = f"{one.most} a model" if one.of_models else str(one.most)
         cells = (f"`{one.name}`", one.type, one.unit or "–", labels, most, one.says)

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import takewhile
-from typing import NamedTuple
 
 from tasks.bounds import shifted
 from tasks.drift.episode import Episode
@@ -28,35 +27,31 @@ from tasks.views.metric_catalogue import (
     ASKED_STEPS,
     DECISION_ANSWERS,
     DECISION_STEPS,
-    OTHER,
     PARTS_OF_SLO,
     PROPOSAL_KINDS,
     STATES,
     STATISTICS,
     VERDICTS,
     WORKING,
+    MetricSample,
+    known,
 )
+from tasks.views.trust_metrics import alarm_samples, end_samples
 
 NO_FEATURE = "none"
 
 
-class MetricSample(NamedTuple):
-    """One series of a model: the metric, the values of its labels after the model's, the value."""
-
-    metric: str
-    labels: tuple[str, ...]
-    value: float
-
-
 @dataclass(frozen=True, kw_only=True)
 class SeenModel:
-    """A model as it stands. `asked_at` says when each step of each proposal was first asked.
+    """A model as it stands.
 
-    `recorded` is there if somebody is told of the model.
+    `asked_at` says when each step of each proposal was first asked, `time_is_up` from when on the
+    monitor ends a proposal. `recorded` is there if somebody is told of the model.
     """
 
     status: Status
     asked_at: Mapping[tuple[str, str], datetime]
+    time_is_up: Mapping[str, datetime] = field(default_factory=dict)
     recorded: Recorded | None = None
 
     @property
@@ -133,8 +128,8 @@ def _pressures(seen: SeenModel) -> Iterator[MetricSample]:
         return
     largest: dict[str, float] = {}
     for statistic in newest.numbers.statistics:
-        name = known(str(statistic["name"]), STATISTICS)
-        largest[name] = max(float(statistic.get("pressure", 0.0)), largest.get(name, 0.0))
+        name = known(statistic.name, STATISTICS)
+        largest[name] = max(statistic.pressure, largest.get(name, 0.0))
     for name, pressure in largest.items():
         labels = (str(newest.version), name)
         yield MetricSample("gatelatch_drift_pressure_ratio", labels, pressure)
@@ -275,12 +270,7 @@ def _counters(seen: SeenModel) -> Iterator[MetricSample]:
         yield MetricSample("gatelatch_decisions_total", labels, count)
 
 
-def known(name: str, names: Iterable[str]) -> str:
-    """Return a name if it is one of these, else `other`: no label takes what anybody wrote."""
-    return name if name in names else OTHER
-
-
-PARTS = (
+PARTS: tuple[Callable[[SeenModel], Iterable[MetricSample]], ...] = (
     _identity,
     _newest_window,
     _pressures,
@@ -290,4 +280,6 @@ PARTS = (
     _error_budget,
     _notices,
     _counters,
+    lambda seen: alarm_samples(seen.status),
+    lambda seen: end_samples(seen.status, seen.time_is_up),
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from math import isfinite
@@ -100,19 +100,19 @@ def _losses(numbers: Sequence[WindowFigures]) -> Iterable[Plot]:
 
 
 def _expected(numbers: WindowFigures) -> float | None:
-    return (numbers.expected or {}).get("accuracy")
+    return None if numbers.expected is None else numbers.expected.accuracy
 
 
 def _reference(numbers: WindowFigures, name: str) -> float | None:
-    found = (s.get("reference") for s in numbers.statistics if s["name"] == name)
+    found = (s.reference for s in numbers.statistics if s.name == name)
     return next(found, None)
 
 
 def _statistics(numbers: Sequence[WindowFigures]) -> Iterable[Plot]:
     titles: dict[tuple[str, str | None], None] = {}
     for one in numbers:
-        titles.update(dict.fromkeys((s["name"], s.get("of")) for s in one.statistics))
-    by_window = [{(s["name"], s.get("of")): s for s in n.statistics} for n in numbers]
+        titles.update(dict.fromkeys((s.name, s.of) for s in one.statistics))
+    by_window = [{(s.name, s.of): s for s in n.statistics} for n in numbers]
     for name, of in titles:
         mine = [window.get((name, of)) for window in by_window]
         yield Plot(
@@ -121,23 +121,17 @@ def _statistics(numbers: Sequence[WindowFigures]) -> Iterable[Plot]:
             group="Statistics against their limits" if of is None else "Statistics of each class",
             unit=unit(name).strip(),
             lines=[
-                _line("change that counts", [_size(s) for s in mine]),
-                _line("limit", [None if s is None else s.get("limit") for s in mine], "limit"),
+                _line("change that counts", [None if s is None else s.size for s in mine]),
+                _line("limit", [None if s is None else s.limit for s in mine], "limit"),
             ],
         )
-
-
-def _size(statistic: Mapping[str, float] | None) -> float | None:
-    if statistic is None or "pressure" not in statistic:
-        return None
-    return statistic["pressure"] * statistic["limit"]
 
 
 def _classes(numbers: Sequence[WindowFigures]) -> Iterable[Plot]:
     names = dict.fromkeys(name for n in numbers for name in n.classes or {})
 
     def of(name: str, key: str) -> list[float | None]:
-        return [(n.classes or {}).get(name, {}).get(key) for n in numbers]
+        return [getattr((n.classes or {}).get(name), key, None) for n in numbers]
 
     for name in names:
         yield Plot(

@@ -9,7 +9,7 @@ from itertools import takewhile
 from typing import Literal, TypeAlias
 
 from tasks.bounds import shifted
-from tasks.drift.catalogue import words
+from tasks.drift.catalogue import called
 from tasks.drift.latch import State
 from tasks.ledger.budget import Budget, error_budget_of
 from tasks.ledger.records import Observation, Proposal, Question
@@ -154,12 +154,8 @@ def _shown(verdict: str) -> ShownVerdict:
 
 def leading(seen: Observation) -> str:
     """Return the title of the statistic that is farthest above or nearest to its limit."""
-    able = [s for s in seen.numbers.statistics if "pressure" in s and not s.get("blind")]
-    if not able:
-        return ""
-    first = max(able, key=lambda s: float(s["pressure"]))
-    of = first.get("of")
-    return words(first["name"]) if of is None else f"{words(first['name'])} of {of}"
+    able = [s for s in seen.numbers.statistics if not s.blind]
+    return called(max(able, key=lambda s: s.pressure)) if able else ""
 
 
 def waiting(
@@ -190,7 +186,7 @@ def _has_loss(seen: Observation, version: int | None) -> bool:
 
 
 def _accepted(seen: Observation) -> float | None:
-    found = (s.get("reference") for s in seen.numbers.statistics if s["name"] == "hinge_loss")
+    found = (s.reference for s in seen.numbers.statistics if s.name == "hinge_loss")
     return next(found, None)
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from markupsafe import Markup
 
-from tasks.drift.catalogue import unit, words
+from tasks.drift.catalogue import called, unit
 from tasks.drift.reference import Reference
+from tasks.drift.statistic import Statistic
 from tasks.drift.summary import Summary
 from tasks.ledger.figures import WindowFigures
 from tasks.ledger.records import Observation
@@ -140,17 +140,16 @@ def _histograms(material: Material) -> list[Markup]:
     return [*found, scores]
 
 
-def _row(statistic: Mapping[str, Any]) -> StatisticRow:
-    name, of = str(statistic["name"]), statistic.get("of")
+def _row(statistic: Statistic) -> StatisticRow:
     return StatisticRow(
-        title=words(name) if of is None else f"{words(name)} of {of}",
-        unit=unit(name).strip(),
-        value=statistic.get("value"),
-        limit=statistic.get("limit"),
-        effect=statistic.get("effect"),
-        noise=statistic.get("noise"),
-        pressure=statistic.get("pressure"),
-        blind=bool(statistic.get("blind")),
+        title=called(statistic),
+        unit=unit(statistic.name).strip(),
+        value=statistic.value,
+        limit=statistic.limit,
+        effect=statistic.effect,
+        noise=statistic.noise,
+        pressure=statistic.pressure,
+        blind=statistic.blind,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from prometheus_client.metrics_core import (
     CounterMetricFamily,
@@ -14,11 +15,17 @@ from prometheus_client.metrics_core import (
 from prometheus_client.registry import Collector
 
 from tasks.ledger.status import Status
-from tasks.views.metric_catalogue import OF_MODELS, MetricFamily
-from tasks.views.model_metrics import MetricSample
+from tasks.views.metric_catalogue import OF_MODELS, MetricFamily, MetricSample
 
 END_OF_PAGE = b"# EOF\n"  # of OpenMetrics
 Encoder = Callable[[Collector], bytes]
+
+
+class Sampled(Protocol):
+    """What has samples of a model, and always the same: what changes is another object."""
+
+    @property
+    def samples(self) -> Sequence[MetricSample]: ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,7 +36,7 @@ class ShownModel:
     samples: Sequence[MetricSample]
 
 
-Shown = Mapping[str, ShownModel | None]  # by model; None: it cannot be read
+Shown = Mapping[str, Sampled | None]  # by model; None: it cannot be read
 
 
 @dataclass(frozen=True)
@@ -49,10 +56,11 @@ class PageWriter:
     kept by family.
     """
 
-    def __init__(self, encoder: Encoder) -> None:
+    def __init__(self, encoder: Encoder, families: Sequence[MetricFamily] = OF_MODELS) -> None:
         self._encoder = encoder
-        self._heads = [self._written(new_family(one)) for one in OF_MODELS]
-        self._lines: dict[str, tuple[ShownModel | None, list[bytes]]] = {}
+        self._families = families
+        self._heads = [self._written(new_family(one)) for one in families]
+        self._lines: dict[str, tuple[Sampled | None, list[bytes]]] = {}
 
     def page(self, shown: Shown) -> bytes:
         """Return the page of these models, without what ends it."""
@@ -66,8 +74,8 @@ class PageWriter:
         bodies = [b"".join(lines) for lines in by_family] or [b""] * len(self._heads)
         return b"".join(head + body for head, body in zip(self._heads, bodies, strict=True))
 
-    def _lines_of(self, model: str, one: ShownModel | None) -> list[bytes]:
-        families = families_of({model: one})
+    def _lines_of(self, model: str, one: Sampled | None) -> list[bytes]:
+        families = families_of({model: one}, self._families)
         pairs = zip(self._heads, families, strict=True)
         return [self._written(family).removeprefix(head) for head, family in pairs]
 
@@ -75,12 +83,13 @@ class PageWriter:
         return self._encoder(Collected([family])).removesuffix(END_OF_PAGE)
 
 
-def families_of(shown: Shown) -> list[Metric]:
-    """Return all families of models, in the order of the catalogue, with these models' samples."""
-    families = {one.name: (new_family(one), one) for one in OF_MODELS}
+def families_of(shown: Shown, of: Sequence[MetricFamily] = OF_MODELS) -> list[Metric]:
+    """Return these families, in the order of the catalogue, with these models' samples."""
+    families = {one.name: (new_family(one), one) for one in of}
     for model, known in shown.items():
-        family, one = families["gatelatch_model_up"]
-        add_sample(family, one, (model,), float(known is not None))
+        if of is OF_MODELS:
+            family, one = families["gatelatch_model_up"]
+            add_sample(family, one, (model,), float(known is not None))
         for metric, labels, value in known.samples if known else ():
             family, one = families[metric]
             add_sample(family, one, (model, *labels), value)

@@ -23,6 +23,7 @@ from tasks.ledger.records import Decision, Observation, Proposal
 from tasks.spec import spec_files
 from tests.replay.test_history import land
 from tests.support import past
+from tests.support.stood import statistic
 
 CHURN: dict[str, Any] = {
     "model": "churn",
@@ -174,8 +175,7 @@ def test_a_window_names_what_is_farthest_above_its_limit_and_wide_says_it_all(
     ledger: Ledger,
 ) -> None:
     found = (("ks", None, 1.2, False), ("class_loss", "1", 2.5, False), ("blind", None, 3.0, True))
-    names = ("name", "of", "pressure", "blind")
-    figures = {"statistics": [dict(zip(names, each, strict=True)) for each in found]}
+    figures = {"statistics": [statistic(n, p, of=of, blind=b) for n, of, p, b in found]}
     ledger.observe(seen(5, "drifting", ABOVE, 2.5, figures))
     assert tables(printed("status", "churn"))["windows"][-1].endswith("class_loss of 1 +1")
     assert tables(printed("status", "churn", "--wide"))["windows"][-1].endswith(ABOVE)

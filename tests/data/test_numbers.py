@@ -100,7 +100,7 @@ def observe(
     held = probabilities.judge_probabilities(summary, against, spec)
     told = WindowFigures(
         **vars(explain(summary, against, said, accepted.metrics.hinge_gap)),
-        statistics=tuple(s.as_json() for s in said.statistics),
+        statistics=said.statistics,
         calibration=probabilities.held_probabilities(summary, against, held),
     ).to_json()
     json.dumps(told, allow_nan=False)

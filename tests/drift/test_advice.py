@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from tasks.drift.advice import ADVICE_WINDOWS, SeenWindow, advise
+from tasks.drift.statistic import Statistic
 from tasks.drift.verdict import Judgement
 from tasks.spec.model import ModelSpec
 from tests.conftest import CHURN
@@ -25,8 +26,8 @@ def seen(verdict: str = "insufficient", **figures: Any) -> SeenWindow:
     return SeenWindow(verdict, **usual | figures)
 
 
-def statistic(name: str, noise: float, blind: bool = True) -> dict[str, Any]:
-    return {"name": name, "effect": 0.1, "noise": noise, "blind": blind}
+def statistic(name: str, noise: float, blind: bool = True) -> Statistic:
+    return Statistic(name, 0.0, 0.1, noise, blind=blind)
 
 
 def test_too_few_rows_ask_for_the_window_that_holds_enough() -> None:
@@ -59,7 +60,7 @@ def test_windows_as_long_as_is_advised_are_blind_no_more() -> None:
         return verdict(of(stream[-rows:]), reference, blind_at=2)
 
     silent = said(1)
-    seen_so = seen(statistics=[s.as_json() for s in silent.statistics])
+    seen_so = seen(statistics=silent.statistics)
     told = str(advise(spec_of(drift={"blind_at": 2}), [seen_so] * ADVICE_WINDOWS))
     times = int(re.findall(r"(\d+) times as long each", told)[0])
     assert [said(n).verdict for n in (1, times)] == ["insufficient", "steady"]

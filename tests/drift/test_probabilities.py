@@ -186,7 +186,7 @@ def test_a_class_whose_probabilities_alone_go_wrong_opens_the_latch_and_is_named
     assert values["bias of c"] > 0.05 > abs(values["bias of a"])
     assert values["bias of b"] < -0.05
     told = held_probabilities(wrong[0], reference, said)
-    assert [s["of"] for s in told.statistics] == [None, *NAMES]
+    assert [s.of for s in told.statistics] == [None, *NAMES]
     assert set((told.table or {})["classes"]) == set(NAMES)
 
 

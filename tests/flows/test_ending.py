@@ -17,6 +17,7 @@ from tasks.ledger.ledger import Ledger
 from tasks.ledger.records import Decision
 from tasks.promotion import decisions, proposals
 from tasks.promotion.proposals import NotApproved, NotDue
+from tasks.promotion.time_left import time_is_up
 from tasks.spec.training_options import Training
 from tests.support.flow import (
     EPISODE,
@@ -57,6 +58,19 @@ def test_a_step_that_failed_for_good_ends_its_proposal_once_and_the_latch_does_n
     assert (known.live, known.history.now.state) == ([], "open")
     with pytest.raises(NotApproved, match=r"run was ended by retrain\.churn"):
         retrain.train(MODEL, FIRST)
+
+
+def test_the_monitor_ends_what_waits_after_the_moment_that_the_metrics_name(at: At) -> None:
+    at("drifted")
+    propose()
+    known, ledger = read(), Ledger.open()
+    (waiting,) = known.live
+    until = time_is_up(known, ledger, waiting, ledger.touched("churn")[FIRST])
+    assert until is not None
+    assert ending.notice(MODEL, runs("active"), until) == []
+    (told,) = ending.notice(MODEL, runs("active"), until + timedelta(microseconds=1))
+    assert "longer than approval.timeout" in told
+    assert not read().live
 
 
 def test_what_ended_is_asked_again_after_one_two_and_four_windows_and_then_it_is_said_loudly(

@@ -6,12 +6,15 @@ import json
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from tasks.data.served_by import ScoredBy
 from tasks.drift.diagnosis import Diagnosis
-from tasks.drift.explanation import Change
+from tasks.drift.explanation import Change, ClassFigures, ExpectedLosses, FeatureShift
+from tasks.drift.loss_sums import Losses
 from tasks.drift.probabilities import HeldProbabilities
+from tasks.drift.statistic import Statistic
 from tasks.ledger.figures import WindowFigures
 from tests.ledger.test_ledger import observation
 
@@ -26,19 +29,31 @@ LABELLED = WindowFigures(
     labels={"0": 4, "1": 6},
     psi=0.1,
     moved=CHANGE,
-    features=({"feature": "x", "shift": 1.0, "spread": 1.0},),
+    features=(FeatureShift(feature="x", shift=1.0, spread=1.0),),
     diagnoses=(Diagnosis("broken_scaling", "x varies", "look at x"),),
     capped={"x": 3},
-    losses={"hinge_loss": 0.4, "squared_hinge": 0.3, "effective_rows": 9.5},
-    classes={"0": {"share": 0.4, "error_rate": None}},
+    losses=Losses.of(np.array([0.4, 2.0, -0.1])).means,
+    classes={
+        "0": ClassFigures(
+            share=0.4,
+            share_reference=0.5,
+            hinge_loss=None,
+            error_rate=None,
+            error_rate_reference=0.1,
+        )
+    },
     moved_by_class={"0": CHANGE},
+    expected=ExpectedLosses(accuracy=0.9, hinge_loss=0.4),
     accuracy=0.9,
     hinge_loss=0.4,
     violation_rate=0.3,
     calibration=HeldProbabilities(
-        verdict="steady", reason="they hold", pressure=None, statistics=({"name": "bias"},)
+        verdict="steady",
+        reason="they hold",
+        pressure=None,
+        statistics=(Statistic("bias", 0, 1, 1),),
     ),
-    statistics=({"name": "ks", "pressure": 0.5},),
+    statistics=(Statistic("ks", 0.5, 1.0, 0.2, of="x", blind=True),),
     report="reports/x.html",
 )
 UNMEASURED = WindowFigures(rows=0, quarantined=0, warnings=(), report="reports/x.html")
@@ -47,6 +62,12 @@ UNMEASURED = WindowFigures(rows=0, quarantined=0, warnings=(), report="reports/x
 @pytest.mark.parametrize("figures", [LABELLED, UNMEASURED], ids=["labelled", "unmeasured"])
 def test_figures_are_the_same_after_json(figures: WindowFigures) -> None:
     assert WindowFigures.from_json(json.loads(json.dumps(figures.to_json()))) == figures
+
+
+def test_what_a_later_release_keeps_beside_is_left_out() -> None:
+    told = LABELLED.to_json()
+    told["statistics"][0]["later"] = told["losses"]["later"] = told["classes"]["0"]["later"] = 1
+    assert WindowFigures.from_json(told) == LABELLED
 
 
 def test_what_was_not_measured_is_not_written() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tasks.drift.statistic import Statistic
 from tasks.ledger.conflicts import Conflict
 from tasks.ledger.ledger import Ledger
 from tasks.ledger.records import Candidate, Decision, Observation, Proposal
@@ -18,7 +19,7 @@ def day(number: int) -> datetime:
 
 
 def observation(number: int = 1, **parts: Any) -> Observation:
-    figures = {"rows": 300, "statistics": [{"name": "ks", "value": 0.1 + 0.2}]}
+    figures = {"rows": 300, "statistics": [vars(Statistic("ks", 0.1 + 0.2, 0.1, 0.05))]}
     plain: dict[str, Any] = {
         "model": "churn",
         "version": 1,

@@ -121,3 +121,9 @@ def test_tables_from_before_the_first_release_are_named_with_what_they_lack(url:
         assert migrations.schema_number(link) == 0  # nothing of it is kept
         assert "chain" not in sa.inspect(link).get_table_names()
     ledger._engine.dispose()
+
+
+def test_figures_of_release_0_1_are_read_to_the_last_digit(old: Ledger) -> None:
+    old.create()
+    for seen in old.history("churn"):
+        assert seen.numbers.to_json() == dict(seen.figures)

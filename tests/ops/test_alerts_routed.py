@@ -99,7 +99,8 @@ def test_who_is_blind_holds_back_all_but_that(url: str) -> None:
 def test_who_is_blind_for_one_model_holds_back_what_is_of_that_model(url: str) -> None:
     other = {**BURNING, "model": "other"}
     mistakes = {"alertname": "GatelatchSpecMistakes", "severity": "ticket"}
-    holds_back(url, [BURNING], MODEL_BLIND, other, mistakes)
+    chain = {"alertname": "GatelatchChainBroken", "severity": "page", "model": "churn"}
+    holds_back(url, [BURNING], MODEL_BLIND, other, mistakes, chain)
 
 
 def test_three_models_that_one_feature_moved_are_one_message(url: str) -> None:

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-import yaml
 
 from tasks.ledger.ledger import Ledger
 from tests.ledger.test_ledger import decision, observation, promote, proposal
-from tests.ops.test_alerts import MONITORING, RULES, RULES_FILE
-from tests.support.forging import ask
-from tests.support.prometheus import Prometheus, awaited, metrics_process, prometheus
+from tests.ops.test_alerts import RULES
+from tests.support.forging import ask, forge, version
+from tests.support.prometheus import Prometheus, awaited, watching
 from tests.views.test_exposition import models as models
+from tests.views.test_slow_checks import FORGED
 
 EPISODE = "churn.v1.20260102T0000.1"
 FIGURES = {"moved": {"total": 1.0, "features": {"x": 0.9, "z": 0.1}, "rest": 0.0}}
@@ -26,15 +25,8 @@ pytestmark = pytest.mark.parametrize("url", ["sqlite"], indirect=True)
 def running(ledger: Ledger, models: Path, tmp_path: Path) -> Iterator[Prometheus]:
     """Return a Prometheus with the example's configuration, which looks every second."""
     promote(ledger, 1, None, since=1)
-    config: dict[str, Any] = yaml.safe_load((MONITORING / "prometheus.yml").read_text())
-    config["global"] |= {"scrape_interval": "1s", "evaluation_interval": "1s"}
-    config["rule_files"] = [str(RULES_FILE)]
-    del config["alerting"]
-    with metrics_process() as address:
-        (scrape,) = config["scrape_configs"]
-        scrape |= {"scrape_timeout": "1s", "static_configs": [{"targets": [address]}]}
-        with prometheus(tmp_path, config) as one:
-            yield one
+    with watching(tmp_path) as one:
+        yield one
 
 
 def test_drift_alerts_once_however_many_windows_come_and_a_question_alerts_its_approvers(
@@ -74,3 +66,22 @@ def test_drift_alerts_once_however_many_windows_come_and_a_question_alerts_its_a
     (group,) = running.asked("rules")["groups"]
     assert len(group["rules"]) == len(RULES)
     assert not [rule for rule in group["rules"] if rule["health"] != "ok"]
+
+
+def test_a_forged_row_and_a_latch_that_opens_for_nothing_alert(
+    ledger: Ledger, models: Path, tmp_path: Path
+) -> None:
+    version(ledger, 1)
+    pressures = [*4 * (2.0, 2.0, 0.1, 0.1, 0.1)]
+    for number, pressure in enumerate(pressures, 9):
+        verdict = "drifting" if pressure > 1 else "steady"
+        ledger.observe(observation(number, verdict=verdict, pressure=pressure))
+    with watching(tmp_path, "--check-every", "1") as one:
+        (often,) = awaited(lambda: one.alerts("GatelatchAlarmBudgetExceeded"), "four openings")
+        assert (often["labels"]["latch"], often["value"]) == ("drift", "4e+00")
+        intact = 'gatelatch_chain_state{state="intact"} == 1'
+        awaited(lambda: one.asked("query", query=intact)["result"], "the chain")
+        assert not one.alerts("GatelatchChainBroken")
+        forge(ledger, "decisions", **FORGED)
+        (broken,) = awaited(lambda: one.alerts("GatelatchChainBroken"), "the forged row")
+        assert broken["labels"]["model"] == "churn"

@@ -16,6 +16,7 @@ from tasks.promotion import outlook, quick_fit
 from tasks.promotion.outlook import Estimate, Outlook
 from tasks.spec.model import ModelSpec
 from tasks.spec.windows import stamp
+from tests.support.stood import statistic
 from tests.support.versions import day, seen
 
 Make = Callable[..., ModelSpec]
@@ -171,7 +172,7 @@ def test_what_is_not_known_says_why() -> None:
 def test_the_newest_measured_window_says_what_is_to_be_repaired() -> None:
     windows = [seen(1, number) for number in (1, 2, 3)]
     for window, name in zip(windows[:2], ("broken_scaling", "persistent_label_noise"), strict=True):
-        window.figures["statistics"] = [{"name": "ks"}]
+        window.figures["statistics"] = [statistic()]
         told = ({"name": n, "finding": "", "advice": ""} for n in ("class_new", name))
         window.figures["diagnoses"] = list(told)
     assert outlook.diagnosis(windows) == "persistent_label_noise"

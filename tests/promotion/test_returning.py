@@ -10,6 +10,7 @@ from tasks.drift.reference import Spread
 from tasks.drift.verdict import Verdict
 from tasks.promotion.returning import SeenBeside, better
 from tests.support.flow import MODEL
+from tests.support.versions import mean_losses
 
 SPREAD = Spread(300, 16, {"hinge": 1.0})
 
@@ -19,9 +20,7 @@ def window(
 ) -> SeenBeside:
     if loss is None:
         return SeenBeside(verdict, None, SPREAD)
-    squared = loss**2 + spread
-    losses = {"hinge_loss": loss, "squared_hinge": squared, "effective_rows": rows}
-    return SeenBeside(verdict, losses, SPREAD)
+    return SeenBeside(verdict, mean_losses(loss, spread, rows), SPREAD)
 
 
 def test_one_window_with_a_clearly_lower_loss_is_enough() -> None:

@@ -90,15 +90,15 @@ def test_the_drift_brief_has_each_statistic_beside_its_limit(at: At) -> None:
 
 
 def test_of_many_classes_the_brief_shows_those_nearest_to_their_limit() -> None:
-    overall = {"name": "ks", "of": None, "pressure": 0.1}
+    overall = Statistic("ks", 0.1, 1.0, 1.0)
     classes = [
-        {"name": name, "of": f"{number:02}", "pressure": number / 40}
+        Statistic(name, number / 40, 1.0, 1.0, of=f"{number:02}")
         for number in range(40)
         for name in ("class_loss", "class_recall", "class_margin")
     ]
     shown = drift_evidence._shown([*classes, overall])
     assert shown[-1] == overall
-    assert {s["of"] for s in shown[:-1]} == {"34", "35", "36", "37", "38", "39"}
+    assert {s.of for s in shown[:-1]} == {"34", "35", "36", "37", "38", "39"}
     assert len(shown) == 19
 
 
@@ -114,7 +114,7 @@ def test_of_the_probabilities_of_many_classes_those_nearest_to_their_limit_are_s
     held = HeldProbabilities(
         verdict="drifting",
         pressure=2.0,
-        statistics=tuple(s.as_json() for s in statistics),
+        statistics=tuple(statistics),
         table=reliability_to_json(table),
     )
     changes = recalibration_brief._figures(held)[1]

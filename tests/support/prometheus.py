@@ -20,6 +20,9 @@ import yaml
 
 Seen = TypeVar("Seen")
 
+ROOT = Path(__file__).parents[2]
+MONITORING = ROOT / "ops" / "monitoring"
+
 PACKAGES = {
     "prometheus": "prometheus",
     "promtool": "prometheus",
@@ -127,10 +130,24 @@ def _serving(command: list[str], log: Path) -> Iterator[str]:
 
 
 @contextmanager
-def metrics_process() -> Iterator[str]:
+def watching(folder: Path, *options: str) -> Iterator[Prometheus]:
+    """Start a Prometheus with the example's configuration, and what it scrapes, every second."""
+    config: dict[str, Any] = yaml.safe_load((MONITORING / "prometheus.yml").read_text())
+    config["global"] |= {"scrape_interval": "1s", "evaluation_interval": "1s"}
+    config["rule_files"] = [str(MONITORING / "rules.yml")]
+    del config["alerting"]
+    with metrics_process(*options) as address:
+        (scrape,) = config["scrape_configs"]
+        scrape |= {"scrape_timeout": "1s", "static_configs": [{"targets": [address]}]}
+        with prometheus(folder, config) as one:
+            yield one
+
+
+@contextmanager
+def metrics_process(*options: str) -> Iterator[str]:
     """Start `python -m tasks metrics` in this environment, and yield its host and port."""
-    command = [sys.executable, "-m", "tasks", "metrics", "--port", "0"]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+    command = [sys.executable, "-m", "tasks", "metrics", "--port", "0", *options]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=ROOT) as process:
         assert process.stderr is not None
         said = process.stderr.readline()
         address = re.search(r"http://(127\.0\.0\.1:\d+)/metrics", said)

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from tasks.drift.statistic import Statistic
 from tasks.ledger import status
 from tasks.ledger.ledger import Ledger
 from tasks.ledger.records import Observation
@@ -25,20 +26,8 @@ def at(number: int) -> datetime:
 
 
 def statistic(name: str = "ks", pressure: float = 0.5, **parts: Any) -> dict[str, Any]:
-    return {
-        "name": name,
-        "value": pressure * 0.1,
-        "effect": 0.1,
-        "noise": 0.05,
-        "counts": "both",
-        "of": None,
-        "reference": None,
-        "blind": False,
-        "unreachable": False,
-        "limit": 0.1,
-        "pressure": pressure,
-        **parts,
-    }
+    """Return a statistic as the ledger holds it."""
+    return {**Statistic(name, pressure * 0.1, 0.1, 0.05).to_json(), **parts}
 
 
 def seen(number: int, pressure: float | None = 0.5, **parts: Any) -> Observation:

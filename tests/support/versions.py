@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from tasks.drift.loss_sums import MeanLosses
 from tasks.ledger.records import Candidate, Observation
 
 DAY = timedelta(days=1)
@@ -13,6 +14,21 @@ SPREAD = {"rows": 400.0, "degrees": 10, "design_effects": {"hinge": 1.0}}
 
 def day(number: int) -> datetime:
     return datetime(2026, 1, 1, tzinfo=UTC) + (number - 1) * DAY
+
+
+def mean_losses(hinge: float, variance: float, rows: int) -> MeanLosses:
+    """Return the losses of rows with this hinge loss; the others do not matter here."""
+    return MeanLosses(
+        accuracy=1 - hinge / 2,
+        hinge_loss=hinge,
+        violation_rate=hinge / 2,
+        error_rate=hinge / 2,
+        squared_hinge=hinge**2 + variance,
+        margin=1 - hinge,
+        unsigned_margin=1.0,
+        loss_tail_ratio=1.0,
+        effective_rows=rows,
+    )
 
 
 def seen(
@@ -26,7 +42,7 @@ def seen(
     """Return what a day of 400 rows says; a loss means that it is labelled, with deviation 1/2."""
     figures: dict[str, Any] = {"accepted": 400, "labelled": 0}
     if loss is not None and verdict != "insufficient":
-        losses = {"hinge_loss": loss, "squared_hinge": loss**2 + 0.25, "effective_rows": 400.0}
+        losses = vars(mean_losses(loss, 0.25, 400))
         figures |= {"labelled": 400, "hinge_loss": loss, "accuracy": 1 - loss / 2, "losses": losses}
     pressure = {"steady": 0.5, "drifting": 1.5, "insufficient": None}[verdict]
     return Observation(

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import sqlite3
+import time
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +40,7 @@ def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, url: str) -> Path:
     write_spec(folder, "churn")
     monkeypatch.setenv("GATELATCH_MODELS", str(folder))
     monkeypatch.setenv("GATELATCH_LEDGER", url)
+    monkeypatch.setenv("GATELATCH_STORE", str(tmp_path / "store"))
     return folder
 
 
@@ -100,6 +103,21 @@ def test_counters_are_folded_from_the_ledger_and_survive_a_restart(
     assert mine == theirs
     assert mine['gatelatch_promotions_total{model="churn"}'] == 3
     again.metrics.close()
+
+
+def test_a_live_proposal_says_when_the_monitor_ends_it(
+    ledger: Ledger, models: Path, exposition: Exposition
+) -> None:
+    promote(ledger, 1, None, since=1)
+    due = 'gatelatch_proposal_end_due_timestamp_seconds{kind="retrain",model="churn"}'
+    assert due not in values(exposition)
+    before = time.time()
+    ledger.propose(proposal("p2"))
+    # Three days for an answer, a day beyond, and then at midnight.
+    days = (values(exposition)[due] - before) / timedelta(days=1).total_seconds()
+    assert 4 <= days < 5.1
+    ledger.decide(decision("rejected", proposal="p2"))
+    assert due not in values(exposition)
 
 
 def test_what_is_not_new_is_not_made_again(

@@ -18,6 +18,7 @@ from tasks.views.metric_catalogue import OF_MODELS
 from tasks.views.model_metrics import SeenModel, model_samples
 from tests.conftest import CHURN
 from tests.ledger.test_ledger import day, decision, observation, proposal, registered
+from tests.support.stood import statistic
 
 SPEC = ModelSpec.model_validate(CHURN)
 MOST = {one.name: one.most for one in OF_MODELS}
@@ -41,6 +42,7 @@ def said(
     *observations: Observation,
     spec: ModelSpec = SPEC,
     asked_at: dict[tuple[str, str], datetime] | None = None,
+    time_is_up: dict[str, datetime] | None = None,
     **parts: Any,
 ) -> dict[tuple[str, ...], float]:
     rows: dict[str, Any] = {
@@ -51,7 +53,9 @@ def said(
         "promotions": [promotion()],
     }
     status = folded(spec, ModelRows(**rows | parts))
-    samples = model_samples(SeenModel(status=status, asked_at=asked_at or {}))
+    samples = model_samples(
+        SeenModel(status=status, asked_at=asked_at or {}, time_is_up=time_is_up or {})
+    )
     found = {(metric.removeprefix("gatelatch_"), *labels): v for metric, labels, v in samples}
     assert len(found) == len(samples)
     return found
@@ -63,10 +67,10 @@ def drifting(number: int, **figures: Any) -> Observation:
 
 LOSSES = {"hinge_loss": 0.4, "violation_rate": 0.3, "accuracy": 0.9}
 STATISTICS = [
-    {"name": "ks", "pressure": 0.5},
-    {"name": "class_loss", "of": "secret", "pressure": 0.2},
-    {"name": "class_loss", "of": "other secret", "pressure": 1.5},
-    {"name": "of a newer release", "pressure": 0.1},
+    statistic("ks", 0.5),
+    statistic("class_loss", 0.2, of="secret"),
+    statistic("class_loss", 1.5, of="other secret"),
+    statistic("of a newer release", 0.1),
 ]
 
 
@@ -87,7 +91,7 @@ def test_the_newest_window_is_what_stands_now_and_its_end_is_a_metric_of_its_own
 def test_of_a_statistic_of_each_class_the_largest_is_shown_and_no_class_is_named() -> None:
     found = said(observation(2, figures={"statistics": STATISTICS}))
     pressures = {k[2]: v for k, v in found.items() if k[0] == "drift_pressure_ratio"}
-    assert pressures == {"ks": 0.5, "class_loss": 1.5, "other": 0.1}
+    assert pressures == pytest.approx({"ks": 0.5, "class_loss": 1.5, "other": 0.1})
     assert "secret" not in str(found)
 
 
@@ -214,12 +218,13 @@ def test_whatever_texts_the_ledger_holds_no_metric_has_more_series_than_the_docs
         proposal(f"l{n}", kind=kind) for n, (kind, _) in enumerate(proposed)
     ]
     asked_at = {(f"l{n}", step): day(9) for n, (_, step) in enumerate(proposed)}
-    statistics = [{"name": name, "pressure": pressure} for name, pressure in measured]
+    statistics = [statistic(name, pressure) for name, pressure in measured]
     found = said(
         observation(2, figures={"statistics": statistics, **LOSSES}),
         proposals=proposals,
         decisions=decisions,
         asked_at=asked_at,
+        time_is_up={one.proposal: day(20) for one in proposals},
     )
     counts = Counter(f"gatelatch_{key[0]}" for key in found)
     assert all(count <= MOST[name] for name, count in counts.items())

@@ -32,7 +32,9 @@ def test_what_was_never_measured_has_no_empty_chart() -> None:
 
 def test_no_name_of_a_class_ends_the_script_that_holds_the_data() -> None:
     evil = "</script><!--&"
-    window = seen(0, figures={"classes": {evil: {"error_rate": 0.5}}})
+    names = ("share", "share_reference", "hinge_loss", "error_rate", "error_rate_reference")
+    of_class = dict.fromkeys(names, 0.5)
+    window = seen(0, figures={"classes": {evil: of_class}})
     text = str(as_script([window], plots([window]), [("verdict", verdicts_of([window]))], []))
     assert "<" not in text
     titles = [p["title"] for p in json.loads(text)["plots"]]

@@ -9,20 +9,20 @@ from typer.testing import CliRunner
 
 from tasks.__main__ import app
 from tasks.ledger.ledger import Ledger
-from tests.ledger.test_ledger import promote
+from tests.support.forging import version
 from tests.support.prometheus import promtool_says
 from tests.views.test_exposition import models as models
 
 
-def write(path: Path) -> tuple[int, str]:
-    done = CliRunner().invoke(app, ["metrics", "--textfile", str(path)])
+def write(path: Path, *options: str) -> tuple[int, str]:
+    done = CliRunner().invoke(app, ["metrics", "--textfile", str(path), *options])
     return done.exit_code, done.output
 
 
 def test_the_file_holds_what_stands_now_and_nothing_is_left_beside_it(
     ledger: Ledger, models: Path, tmp_path: Path
 ) -> None:
-    promote(ledger, 1, None, since=1)
+    version(ledger, 1)
     folder = tmp_path / "node"
     folder.mkdir()
     for _ in range(2):
@@ -32,6 +32,27 @@ def test_the_file_holds_what_stands_now_and_nothing_is_left_beside_it(
     assert 'gatelatch_champion_version{model="churn"} 1.0' in page
     assert "process_" not in page
     assert promtool_says(page) == ""
+
+
+@pytest.mark.parametrize(("options", "state"), [((), "intact"), (("--check-every", "0"), "unseen")])
+def test_the_chains_are_looked_at_before_it_is_written_unless_nobody_shall(
+    ledger: Ledger, models: Path, tmp_path: Path, options: tuple[str, ...], state: str
+) -> None:
+    version(ledger, 1)
+    assert write(tmp_path / "gatelatch.prom", *options) == (0, "")
+    page = (tmp_path / "gatelatch.prom").read_text()
+    assert f'gatelatch_chain_state{{model="churn",state="{state}"}} 1.0' in page
+
+
+def test_aliases_are_refused_where_nobody_says_where_mlflow_is(
+    ledger: Ledger, models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    code, told = write(tmp_path / "gatelatch.prom", "--aliases")
+    assert (code, "MLFLOW_TRACKING_URI" in told) == (1, True)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    code, told = write(tmp_path / "gatelatch.prom", "--aliases", "--check-every", "0")
+    assert (code, "--check-every 0" in told) == (1, True)
 
 
 def test_a_ledger_that_is_not_read_ends_with_an_error_and_a_file_that_says_so(

@@ -1,0 +1,1 @@
+"""What Prometheus, Alertmanager and Grafana load, beside what writes the boards."""

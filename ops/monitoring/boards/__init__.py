@@ -1,0 +1,1 @@
+"""Three boards for Grafana as code; the JSON beside them is what `python -m` of this writes."""
