@@ -1,7 +1,8 @@
 """The DAG `gatelatch.notices`: tells people what waits for them and what happened.
 
-It runs every five minutes, and at once after a task that may have something to tell. No other run
-waits for it, and nothing that fails here fails there. It is there if a spec has `notify`.
+It looks at all models every five minutes, and at one of them at once after a task that may have
+something to tell. No other run waits for it, and nothing that fails here fails there. It is there
+if a spec has `notify`.
 """
 
 from __future__ import annotations
@@ -9,7 +10,13 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from airflow.sdk import DAG, AssetOrTimeSchedule, CronTriggerTimetable, task
+from airflow.sdk import (
+    DAG,
+    AssetOrTimeSchedule,
+    CronTriggerTimetable,
+    get_current_context,
+    task,
+)
 from airflow.sdk.configuration import conf
 from airflow.sdk.exceptions import AirflowSkipException
 
@@ -29,7 +36,9 @@ def make() -> DAG:
 
         found = channels.channels_of_file() or _of_connection()
         airflow = conf.get("api", "base_url", fallback="") or "http://localhost:8080"
-        looked = sender.send_due(load_all()[0], found, datetime.now(UTC), airflow)
+        named = _models_that_started_this()
+        specs = [spec for spec in load_all()[0] if not named or spec.model in named]
+        looked = sender.send_due(specs, found, datetime.now(UTC), airflow)
         if looked.failed:
             # Not a failure: the next run tries again, and `gatelatch_notices_pending` counts it.
             raise AirflowSkipException("; ".join(looked.failed))
@@ -48,6 +57,14 @@ def make() -> DAG:
     ) as dag:
         tell()
     return dag
+
+
+def _models_that_started_this() -> set[str]:
+    """Return the models whose tasks started this run; none if it is to look at all of them."""
+    events = get_current_context()["triggering_asset_events"]
+    dags = [event.source_dag_id for of_asset in events.values() for event in of_asset]
+    # Of an event from elsewhere nobody knows what it is about.
+    return set() if None in dags else {str(dag).partition(".")[2] for dag in dags}
 
 
 def _of_connection() -> Channels:
