@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from time import monotonic
 
+from tasks.errors import GatelatchError
 from tasks.ledger import status
 from tasks.ledger.ledger import Ledger
 from tasks.ledger.records import Delivery, Notice
@@ -40,7 +41,7 @@ class Message:
 
     @property
     def text(self) -> tuple[str, str]:
-        """Return title and body."""
+        """Return title and body: the most urgent first, and among equals the one that asks."""
         events = sorted((one.event for one in self.owed), key=_first)
         told = [(e.subject, e.more(), f"{self.airflow}{e.link}") for e in events]
         return message_of(told, self.severity)
@@ -142,7 +143,9 @@ def send_due(
                     broken.add(message.channel)
                     failed(f"{spec.model}: channel {message.channel} was not told: {sent.why}")
         except Exception as error:  # one model never costs another its messages
-            failed(f"{spec.model}: nobody is told: {type(error).__name__}: {error}")
+            # The text of another's error may hold a row.
+            said = str(error) if isinstance(error, GatelatchError) else type(error).__name__
+            failed(f"{spec.model}: nobody is told: {said}")
     return looked
 
 
@@ -182,6 +185,7 @@ class _Sent:
 
 def _tell(ledger: Ledger, message: Message, address: str) -> _Sent | None:
     """Claim, send and record a message; None if other processes have claimed all of it."""
+    title, body = message.text  # before the claims: what cannot be written is not claimed
     mine: list[Owed] = []
     for one in message.owed:
         claimed = ledger.claim(
@@ -199,9 +203,10 @@ def _tell(ledger: Ledger, message: Message, address: str) -> _Sent | None:
             mine.append(one)
     if not mine:
         return None
-    claimed_of = replace(message, owed=tuple(mine))
-    title, body = claimed_of.text
-    why = send_message(address, title, body, claimed_of.severity)
+    if len(mine) < len(message.owed):
+        message = replace(message, owed=tuple(mine))
+        title, body = message.text
+    why = send_message(address, title, body, message.severity)
     for one in mine:
         ledger.deliver(
             Delivery(
