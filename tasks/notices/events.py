@@ -60,10 +60,13 @@ class NoticeEvent:
 
 
 def is_quiet(facts: ModelFacts, now: datetime) -> bool:
-    """Return whether no backfill seems to run: no window of the past was recorded just now."""
+    """Return whether no backfill seems to run: no window of the past was recorded just now.
+
+    Where windows always come late, there is quiet in between, however short they are.
+    """
     past = (at for o in facts.status.observations if (at := _past_at(facts, o)))
     newest = max(past, default=None)
-    return newest is None or now - newest >= QUIET
+    return newest is None or now - newest >= min(QUIET, facts.status.spec.window.every / 2)
 
 
 def _past_at(facts: ModelFacts, seen: Observation) -> datetime | None:

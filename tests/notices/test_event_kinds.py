@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from tasks.notices.event_kinds import EVENT_KINDS, events_of
 from tasks.notices.events import QUIET, ModelFacts, NoticeEvent, event_key, is_quiet
 from tests.ledger.test_ledger import decision, proposal
-from tests.support.facts import LATE, facts, moved
+from tests.support.facts import LATE, facts, moved, spec_told
 from tests.support.stood import at, seen
 
 NOW = at(40)
@@ -149,6 +149,15 @@ def test_a_window_that_was_recorded_when_the_next_was_due_is_of_the_past() -> No
         assert event.past is past
         assert is_quiet(known, when) is not past
         assert is_quiet(known, when + QUIET)
+
+
+def test_short_windows_that_always_come_late_are_told_between_two_of_them() -> None:
+    short = spec_told(window={"every": "4m", "start": "2026-01-01"})
+    late = at(2) + timedelta(minutes=10)
+    known = facts([1.5, 1.5], spec=short, recorded={0: late - timedelta(minutes=4), 1: late})
+    assert all(known.is_past(o) for o in known.status.observations)
+    assert not is_quiet(known, late + timedelta(seconds=119))
+    assert is_quiet(known, late + timedelta(minutes=2))
 
 
 def test_a_long_name_makes_a_key_that_the_ledger_can_hold_and_no_other_has() -> None:
