@@ -15,7 +15,7 @@ from typing import TypeAlias
 
 from tasks.bounds import shifted
 from tasks.drift.episode import breach_of
-from tasks.drift.latch import LatchHistory
+from tasks.drift.latch import LatchHistory, State
 from tasks.ledger.budget import Budget, burning_since
 from tasks.ledger.records import POLICY, Decision, Observation, Promotion, Proposal, Question
 from tasks.ledger.status import Status
@@ -65,15 +65,15 @@ def _of_latch(
         if not at:
             continue
         opening = windows[-1]
-        opens = history.now.episode == episode and history.now.state == "open"
+        state = history.now.state if history.now.episode == episode else "closed"
         yield NoticeEvent(
             key=event_key("episode", episode),
             severity="ticket",
             since=max(at),
             subject=f"{facts.model}: {what} (version {opening.version})",
             link=f"{MARGINS}/{facts.model}",
-            more=partial(_of_episode, known, opening, why, opens),
-            goes_on=opens,
+            more=partial(_of_episode, known, opening, why, state),
+            goes_on=state == "open",
             past=facts.is_past(opening),
         )
 
@@ -91,11 +91,11 @@ def _opened(known: Status, history: LatchHistory) -> Iterator[tuple[str, list[Ob
 
 
 def _of_episode(
-    known: Status, opening: Observation, why: Callable[[Observation], str], opens: bool
+    known: Status, opening: Observation, why: Callable[[Observation], str], state: State
 ) -> list[str]:
     lines = [_of_window(opening, why(opening))]
-    if not opens:
-        return [*lines, "It is over by now."]
+    if state != "open":
+        return [*lines, "It is over by now." if state == "closed" else "The latch rests by now."]
     if known.silence:
         return [*lines, f"Nobody is asked: {known.silence}."]
     if known.patience:
