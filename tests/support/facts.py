@@ -51,8 +51,6 @@ def facts(
     decisions: Sequence[Decision] = (),
     promotions: Sequence[Promotion] = (),
     asked: Mapping[str, datetime] | None = None,
-    decided_at: datetime = FIRST,
-    promoted_at: datetime = FIRST,
     attempts: Sequence[Attempt] = (),
 ) -> ModelFacts:
     """Return a model with a window for each pressure; `recorded` has the times of some of them.
@@ -77,8 +75,8 @@ def facts(
                 for o in observations
             },
             asked={(name, "retrain"): moment for name, moment in (asked or {}).items()},
-            decided={(d.proposal, d.step): decided_at for d in decisions},
-            promoted={1: FIRST, **{p.number: promoted_at for p in promotions}},
+            decided={(d.proposal, d.step): FIRST for d in decisions},
+            promoted=dict.fromkeys((1, *(p.number for p in promotions)), FIRST),
             questions=tuple(question(name) for name in asked or {}),
             attempts=tuple(attempts),
         ),
