@@ -9,7 +9,7 @@ from tasks.audit.heads import Head
 from tasks.ledger import chain, seals
 from tasks.ledger.chain import LedgerRefused, Trail
 from tasks.ledger.reader import LedgerReader
-from tasks.registry import registry
+from tasks.registry import tagged_heads
 
 # What a window costs must not grow with the past: of these the links are read, and no row.
 MANY = frozenset({"observations"})
@@ -66,7 +66,7 @@ def in_registry(model: str) -> tuple[list[Head], dict[tuple[int, int], str], set
         If MLflow does not answer.
     """
 
-    there, versions = registry.kept_heads(model)
+    there, versions = tagged_heads.kept_heads(model)
     return (
         [
             heads.from_text(model, text, f"in MLflow with version {version}")

@@ -15,11 +15,11 @@ from tasks.ledger.records import Decision, Promotion
 from tasks.promotion import shadow_wait
 from tasks.promotion.decisions import approved, decision_on, evidence_of
 from tasks.promotion.proposals import NotApproved, candidate_of
-from tasks.registry import registry
+from tasks.registry import model_aliases, tagged_heads
 from tasks.spec.model import ModelSpec
 
 if TYPE_CHECKING:
-    from tasks.registry.registry import Alias
+    from tasks.registry.model_aliases import Alias
 
 _LOG = logging.getLogger(__name__)
 _ROUNDS = 50  # each ends a promotion of somebody else; to stop in between would leave a stale alias
@@ -96,7 +96,7 @@ def settle(spec: ModelSpec, ledger: Ledger) -> None:
 def _keep_heads(model: str, ledger: Ledger) -> None:
 
     there = heads.of_promotions(model, ledger)
-    missing = registry.keep_heads(model, there)
+    missing = tagged_heads.keep_heads(model, there)
     if back := [number for number in missing if number != max(there)]:
         _LOG.warning(
             "%s: the heads of promotions %s were not in MLflow: they are back", model, back
@@ -114,7 +114,7 @@ def follow(spec: ModelSpec, ledger: Ledger) -> None:
     for _ in range(_ROUNDS):
         known = status.read(spec, ledger)
         keep = partial(_keep_heads, spec.model, ledger)
-        behind = registry.point(spec.model, aliases(known), _promoted(known), keep)
+        behind = model_aliases.point(spec.model, aliases(known), _promoted(known), keep)
         for alias in behind:
             if warning := _by_hand(known, alias):
                 _LOG.warning(warning)

@@ -1,6 +1,6 @@
-"""MLflow as a model registry: register a candidate, load a version, point the aliases.
+"""MLflow as a model registry: register a candidate, load a version.
 
-Only this file and `tracking.py` know MLflow. It is not trusted: the files of a version are held
+MLflow is not trusted: the files of a version are held
 against their signature and against the ledger's digest of them before anything is loaded.
 """
 
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -20,14 +20,13 @@ from tasks import formats, scratch
 from tasks.classifier import skops_file
 from tasks.registry import model_card
 from tasks.registry.lineage import Lineage
-from tasks.registry.tracking import ModelRefused, asking, connect, persist, read_model, ui, unless
+from tasks.registry.tracking import ModelRefused, asking, connect, read_model, ui, unless
 from tasks.signing import artifact, signatures
 from tasks.spec.model import ModelSpec
 
 if TYPE_CHECKING:
-    from mlflow import MlflowClient
+    pass
 
-_HEAD = "gatelatch.ledger_head."  # and the number of the promotion
 _WAY_OUT = (
     "restore its files from a backup, go back to another version (DAG rollback.{model}), or retrain"
 )
@@ -129,13 +128,14 @@ def _create_version(model: str, run_id: str, place: str, tags: Mapping[str, str]
         client.create_registered_model(model)
     source = f"{client.get_run(run_id).info.artifact_uri}/{place}"
     made = client.create_model_version(
-        model, source, run_id, tags=_named(tags), description=card, await_creation_for=0
+        model, source, run_id, tags=tags_of(tags), description=card, await_creation_for=0
     )
     return int(made.version)
 
 
-def _named(tags: Mapping[str, str]) -> dict[str, str]:
-    return {f"gatelatch.{name}": value for name, value in tags.items()}
+def tags_of(said: Mapping[str, str]) -> dict[str, str]:
+    """Return what is said of a version as the names and values of its tags."""
+    return {f"gatelatch.{name}": value for name, value in said.items()}
 
 
 def _signature(spec: ModelSpec) -> Any:
@@ -210,104 +210,6 @@ def _verified(model: str, version: int, artifact_digest: str) -> Iterator[Path]:
             yield folder
         except (signatures.SignatureRefused, artifact.WrongFiles, ModelRefused) as error:
             raise ModelRefused(f"{named} is refused: {error}; {way_out}") from None
-
-
-@dataclass(frozen=True)
-class Alias:
-    """An alias that was not where the ledger has it: `found` → `wanted`; None means no version.
-
-    `moved` is False if the wanted version is not in MLflow any more.
-    """
-
-    name: str
-    found: int | None
-    wanted: int | None
-    moved: bool
-
-
-def point(
-    model: str,
-    wanted: Mapping[str, int | None],
-    promoted: Mapping[str, str] | None = None,
-    keep: Callable[[], object] | None = None,
-) -> list[Alias]:
-    """Put MLflow's aliases where they are wanted; one request if they are there already.
-
-    Returns those that were not. What is said of a promotion becomes tags of the champion, and the
-    ledger's heads are kept (`keep`), before the alias moves: whoever finishes after a crash does
-    all of it.
-    """
-    with asking(f"the aliases of {model} cannot be followed") as client:
-        aliases: Mapping[str, Any] = {}
-        with unless("RESOURCE_DOES_NOT_EXIST"):  # nothing is registered yet
-            aliases = client.get_registered_model(model).aliases
-        there = {name: int(version) for name, version in aliases.items()}
-        champion = wanted.get("champion")
-        moves = champion is not None and there.get("champion") != champion
-        if moves and keep is not None:
-            keep()
-        if promoted and moves:
-            with unless("RESOURCE_DOES_NOT_EXIST"):
-                for key, value in _named(promoted).items():
-                    persist(client.set_model_version_tag, model, str(champion), key, value)
-        return [
-            Alias(name, there.get(name), version, _move(client, model, name, version))
-            for name, version in wanted.items()
-            if there.get(name) != version
-        ]
-
-
-def alias_at(model: str, name: str) -> int | None:
-    """Return the version that an alias stands at; None if there is no such alias, or no model."""
-    with asking(f"the alias {name} of {model} cannot be looked at") as client:
-        with unless("RESOURCE_DOES_NOT_EXIST"):
-            version = client.get_registered_model(model).aliases.get(name)
-            return None if version is None else int(version)
-        return None
-
-
-def _move(client: MlflowClient, model: str, name: str, version: int | None) -> bool:
-    if version is None:
-        client.delete_registered_model_alias(model, name)
-        return True
-    with unless("RESOURCE_DOES_NOT_EXIST"):
-        persist(client.set_registered_model_alias, model, name, str(version))
-        return True
-    # No alias is better than one on another version than people think.
-    with unless("RESOURCE_DOES_NOT_EXIST"):
-        client.delete_registered_model_alias(model, name)
-    return False
-
-
-def keep_heads(model: str, heads: Mapping[int, tuple[int, str]]) -> list[int]:
-    """Keep the ledger's head at each promotion with the version that it made champion.
-
-    A head that is there stays, so the ledger's owner alone cannot rewrite the ledger unseen.
-    Returns the numbers of the promotions whose head was missing.
-    """
-    with asking(f"the heads of {model} cannot be kept") as client:
-        found = client.search_model_versions(f"name = '{model}'")
-        tags = {int(version.version): version.tags for version in found}
-        missing = []
-        for number, (version, head) in heads.items():
-            key = f"{_HEAD}{number}"
-            if key not in tags.get(version, {key: "deleted"}):
-                missing.append(number)
-                with unless("RESOURCE_DOES_NOT_EXIST"):  # deleted, just now
-                    persist(client.set_model_version_tag, model, str(version), key, head)
-        return missing
-
-
-def kept_heads(model: str) -> tuple[dict[tuple[int, int], str], set[int]]:
-    """Return each head that is kept, by promotion and version, and the versions that are there."""
-    with asking(f"the heads kept for {model} cannot be read") as client:
-        found = client.search_model_versions(f"name = '{model}'")
-        return {
-            (int(key.removeprefix(_HEAD)), int(version.version)): head
-            for version in found
-            for key, head in version.tags.items()
-            if key.startswith(_HEAD) and key.removeprefix(_HEAD).isdecimal()
-        }, {int(version.version) for version in found}
 
 
 def version_url(model: str, version: int) -> str:

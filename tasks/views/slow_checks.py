@@ -123,10 +123,10 @@ class SlowChecks:
         return "intact"
 
     def _alias(self, reader: LedgerReader, model: str) -> AliasState:
-        from tasks.registry import registry
+        from tasks.registry import model_aliases
 
         try:
-            alias = registry.alias_at(model, "champion")
+            alias = model_aliases.alias_at(model, "champion")
             promotions = reader.promotions(model)
         except Exception as error:
             self._said.say("aliases", f"MLflow's aliases cannot be looked at: {_told(error)}")

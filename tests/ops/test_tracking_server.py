@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from ops.doors import Door, door
-from tasks.registry import registry, tracking
+from tasks.registry import model_aliases, tagged_heads, tracking
 from tests.support.attack import CREATE, EVIL, SECRET, Server, knock, routes, run_in, stands_still
 from tests.support.served import by_compose, made_up
 
@@ -123,10 +123,10 @@ def test_a_client_with_the_password_keeps_files_and_reads_them_back(
         source = f"{client.get_run(run).info.artifact_uri}/work"
         client.create_registered_model("kept")
         client.create_model_version("kept", source, run)
-        registry.point("kept", {"champion": 1})
+        model_aliases.point("kept", {"champion": 1})
         assert client.get_model_version_by_alias("kept", "champion").version == "1"
-    assert registry.keep_heads("kept", {1: (1, "head")}) == [1]
-    assert registry.kept_heads("kept") == ({(1, 1): "head"}, {1})
+    assert tagged_heads.keep_heads("kept", {1: (1, "head")}) == [1]
+    assert tagged_heads.kept_heads("kept") == ({(1, 1): "head"}, {1})
     assert (server.root / source.removeprefix("mlflow-artifacts:/") / "plain.txt").exists()
     with server.client("reader" if server.reader else "") as reader:
         page = "/model-versions/get-artifact?name=kept&version=1&path=plain.txt"

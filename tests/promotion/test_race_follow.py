@@ -22,7 +22,7 @@ from tasks.ledger import chain, seals
 from tasks.ledger.conflicts import Conflict
 from tasks.ledger.ledger import Ledger
 from tasks.promotion import decisions, promotion
-from tasks.registry import registry, tracking
+from tasks.registry import tagged_heads, tracking
 from tests.conftest import mlflow_in_postgres
 from tests.support.flow import MODEL, answer, day, enter, land, promote, propose, read, register
 
@@ -138,7 +138,7 @@ def test_the_aliases_end_at_the_ledgers_champion_after_every_round(
         assert all(told in said for said in refused if said is not None)
     superseded = [d for d in known.decisions if d.answer == "superseded"]
     assert len(superseded) == RACES * (PROCESSES - 1)
-    there, versions = registry.kept_heads("churn")
+    there, versions = tagged_heads.kept_heads("churn")
     assert len(there) == len(known.promotions)
     ledger = Ledger.open()
     trail = ledger.trail("churn")

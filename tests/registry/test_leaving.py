@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from tasks.classifier import scoring, skops_file
-from tasks.registry import registry
+from tasks.registry import model_aliases
 from tasks.spec.model import ModelSpec
 from tests.support.candidates import MIXED, calibrated, registered
 
@@ -39,7 +39,7 @@ def test_the_champions_file_is_fetched_and_scores_without_us(
     own = spec(features=MIXED, calibration={"method": method})
     model, frame = calibrated(own)
     _, made = registered(own, model)
-    registry.point(own.model, {"champion": made.version})
+    model_aliases.point(own.model, {"champion": made.version})
     run(
         stores,
         *("-m", "mlflow", "artifacts", "download"),

@@ -11,8 +11,8 @@ import mlflow
 import pytest
 
 from tasks.classifier import calibration, scoring
-from tasks.registry import registry, tracking
-from tasks.registry.registry import Alias
+from tasks.registry import model_aliases, registry, tracking
+from tasks.registry.model_aliases import Alias
 from tasks.registry.tracking import RegistryRefused
 from tasks.spec.model import ModelSpec
 from tests.support.candidates import (
@@ -137,19 +137,21 @@ def aliases(model: str) -> dict[str, int]:
 
 def test_aliases_are_put_where_they_are_wanted(plain: tuple[ModelSpec, Any], tracked: Path) -> None:
     model = plain[0].model
-    assert registry.point(model, {"champion": None}) == []
+    assert model_aliases.point(model, {"champion": None}) == []
     for proposal in ("p1", "p2"):
         registered(*plain, proposal=proposal)
     wanted: dict[str, int | None] = {"champion": 2, "previous": 1, "challenger": None}
-    assert registry.point(model, wanted) == [
+    assert model_aliases.point(model, wanted) == [
         Alias("champion", None, 2, True),
         Alias("previous", None, 1, True),
     ]
-    assert registry.point(model, wanted) == []
+    assert model_aliases.point(model, wanted) == []
     assert aliases(model) == {"champion": 2, "previous": 1}
-    assert registry.point(model, {**wanted, "previous": None}) == [Alias("previous", 1, None, True)]
+    assert model_aliases.point(model, {**wanted, "previous": None}) == [
+        Alias("previous", 1, None, True)
+    ]
     tracking.connect().delete_model_version(model, "2")
-    assert registry.point(model, {"champion": 2}) == [Alias("champion", None, 2, False)]
+    assert model_aliases.point(model, {"champion": 2}) == [Alias("champion", None, 2, False)]
 
 
 def test_aliases_that_are_set_for_the_first_time_by_several_are_set(
@@ -158,5 +160,5 @@ def test_aliases_that_are_set_for_the_first_time_by_several_are_set(
     model = plain[0].model
     registered(*plain)
     with ThreadPoolExecutor(4) as pool:
-        list(pool.map(lambda _: registry.point(model, {"champion": 1}), "1234"))
+        list(pool.map(lambda _: model_aliases.point(model, {"champion": 1}), "1234"))
     assert aliases(model) == {"champion": 1}

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from tasks.audit import heads
 from tasks.ledger.ledger import Ledger
-from tasks.registry import registry, tracking
+from tasks.registry import model_aliases, tracking
 from tasks.views import slow_checks
 from tasks.views.exposition import Exposition
 from tasks.views.slow_checks import SlowChecks
@@ -190,7 +190,7 @@ def test_the_alias_is_the_ledgers_or_another_or_cannot_be_seen(
     client.create_registered_model("churn")
     for _ in (1, 2):
         client.create_model_version("churn", str(here))
-    registry.point("churn", {"champion": 1})
+    model_aliases.point("churn", {"champion": 1})
     found = after_a_look(exposition, checks)
     assert (found[ALIAS.format("same")], found[CHAIN.format("intact")]) == (1, 1)
 
@@ -212,6 +212,6 @@ def test_mlflow_is_asked_by_nobody_who_was_not_told_to(
 ) -> None:
     version(ledger, 1)
     asked: list[str] = []
-    monkeypatch.setattr(registry, "alias_at", lambda model, name: asked.append(model))
+    monkeypatch.setattr(model_aliases, "alias_at", lambda model, name: asked.append(model))
     assert after_a_look(exposition, checks)[ALIAS.format("unseen")] == 1
     assert not asked
