@@ -29,6 +29,11 @@ DEFAULTS = {
 }
 
 
+# Seconds. A sensor in mode `reschedule` waits in no process and uses up no retry.
+FOR_EVER = timedelta(days=3650).total_seconds()
+LOOK_FOR_THAW = 60.0  # from one look to the next, whether a freeze still holds a promotion
+
+
 def each_model(make: Callable[[ModelSpec], DAG]) -> dict[str, DAG]:
     """Return `make(spec)` for each usable spec in the models folder, by DAG id."""
     made, _ = made_of(make, load_all()[0])
@@ -87,11 +92,11 @@ def window_of(spec: ModelSpec, context: Context) -> Window:
 
 
 @contextmanager
-def skipped(error: type[Exception]) -> Iterator[None]:
+def skipped(*errors: type[Exception]) -> Iterator[None]:
     """Skip the task, and the tasks after it, if there is nothing left to do."""
     try:
         yield
-    except error as said:
+    except errors as said:
         raise AirflowSkipException(str(said)) from None
 
 

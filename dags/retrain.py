@@ -14,20 +14,27 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from dags.ask import ask
 from dags.assets import champion_of, tell_of, to_tell
-from dags.each_model import DEFAULTS, by_monitor, each_model, linked, run_link, skipped
+from dags.each_model import (
+    DEFAULTS,
+    FOR_EVER,
+    LOOK_FOR_THAW,
+    by_monitor,
+    each_model,
+    linked,
+    run_link,
+    skipped,
+)
 from dags.end import end, with_end
 from tasks import bounds
 from tasks.spec.model import ModelSpec
 from tasks.spec.part import format_duration
-
-# Event time decides: insufficient windows end a shadow.
-_FOR_EVER = timedelta(days=3650).total_seconds()
 
 
 def make(spec: ModelSpec) -> DAG:
     @task(task_id="propose", outlets=to_tell(spec))
     def propose() -> dict[str, Any]:
         from tasks.flows import asking, ready
+        from tasks.ledger.freezes import Frozen
         from tasks.promotion import proposals
         from tasks.promotion.proposal_reason import ProposalReason
 
@@ -35,7 +42,9 @@ def make(spec: ModelSpec) -> DAG:
         run, params = context["dag_run"], context["params"]
         until = params["until"]
         reason = ProposalReason(why=params["reason"], backfill=params["backfill"] or None)
-        with skipped(proposals.NotDue):
+        due = by_monitor(spec, context)
+        # The monitor asks again after the thaw; a person is told by a run that fails.
+        with skipped(proposals.NotDue, *([Frozen] if due else [])):
             proposal = proposals.propose(
                 spec,
                 run.run_id,
@@ -47,7 +56,7 @@ def make(spec: ModelSpec) -> DAG:
                 ),
                 until=bounds.moment(until, "until") if until else None,
                 now=datetime.now(UTC),
-                by_monitor=by_monitor(spec, context),
+                by_monitor=due,
             )
             rows = ready.count(spec, proposal)
         return asking.to_retrain(spec, proposal, run_link(context), rows)
@@ -101,10 +110,11 @@ def make(spec: ModelSpec) -> DAG:
             return registered
         return {**registered, **asking.to_promote(spec, proposal, run_link(context))}
 
+    # For ever: event time decides, insufficient windows end a shadow.
     @task.sensor(
         mode="reschedule",
         poke_interval=_poke_interval(spec),
-        timeout=_FOR_EVER,
+        timeout=FOR_EVER,
         outlets=to_tell(spec),
     )
     def shadow() -> PokeReturnValue:
@@ -122,20 +132,31 @@ def make(spec: ModelSpec) -> DAG:
         brief = asking.to_promote(spec, proposal, run_link(context), outcome)
         return PokeReturnValue(is_done=True, xcom_value=brief)
 
-    @task(outlets=[champion_of(spec.model), *to_tell(spec)])
-    def promote() -> dict[str, Any]:
+    @task.sensor(
+        mode="reschedule",
+        poke_interval=LOOK_FOR_THAW,
+        timeout=FOR_EVER,
+        outlets=[champion_of(spec.model), *to_tell(spec)],
+    )
+    def promote() -> PokeReturnValue:
+        from tasks.ledger.freezes import Frozen
         from tasks.promotion import promotion
         from tasks.registry import registry
 
         context = get_current_context()
-        done = promotion.promote(spec, context["dag_run"].run_id)
+        try:
+            done = promotion.promote(spec, context["dag_run"].run_id)
+        except Frozen as said:
+            print(f"{said}. This task then goes on by itself")
+            return PokeReturnValue(is_done=False)
         tell_of(context, done)
         print(f"version {done.version} is champion for windows from {done.effective_from} on")
-        return {
+        told = {
             "version": done.version,
             "effective_from": done.effective_from.isoformat(),
             "registered_version": registry.version_url(spec.model, done.version),
         }
+        return PokeReturnValue(is_done=True, xcom_value=told)
 
     def approved(step: str, brief: Any) -> Any:
         """Ask a person about a brief where the spec says so, and go on if it was approved."""

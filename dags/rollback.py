@@ -9,12 +9,21 @@ from __future__ import annotations
 
 from typing import Any
 
-from airflow.sdk import DAG, Param, get_current_context, task
+from airflow.sdk import DAG, Param, PokeReturnValue, get_current_context, task
 from airflow.sdk.exceptions import AirflowSkipException
 
 from dags.ask import ask
 from dags.assets import champion_of, tell_of, to_tell
-from dags.each_model import DEFAULTS, by_monitor, each_model, linked, run_link, skipped
+from dags.each_model import (
+    DEFAULTS,
+    FOR_EVER,
+    LOOK_FOR_THAW,
+    by_monitor,
+    each_model,
+    linked,
+    run_link,
+    skipped,
+)
 from dags.end import end, with_end
 from tasks import bounds
 from tasks.spec.model import ModelSpec
@@ -24,11 +33,12 @@ def make(spec: ModelSpec) -> DAG:
     @task(outlets=to_tell(spec))
     def verify() -> dict[str, Any]:
         from tasks.flows import rollback
+        from tasks.ledger.freezes import Frozen
         from tasks.promotion import proposals
 
         context = get_current_context()
         run, params = context["dag_run"], context["params"]
-        with skipped(proposals.NotDue):
+        with skipped(proposals.NotDue, Frozen):  # no freeze stops one by hand
             if by_monitor(spec, context):
                 proposal = rollback.propose_rollback(spec, run.run_id)
             else:
@@ -41,9 +51,15 @@ def make(spec: ModelSpec) -> DAG:
                 )
         return rollback.ask_to_roll_back(spec, proposal, run_link(context))
 
-    @task(outlets=[champion_of(spec.model), *to_tell(spec)])
-    def promote_back() -> dict[str, Any]:
+    @task.sensor(
+        mode="reschedule",
+        poke_interval=LOOK_FOR_THAW,
+        timeout=FOR_EVER,
+        outlets=[champion_of(spec.model), *to_tell(spec)],
+    )
+    def promote_back() -> PokeReturnValue:
         from tasks.flows import rollback
+        from tasks.ledger.freezes import Frozen
         from tasks.promotion import decisions
         from tasks.registry import registry
 
@@ -53,13 +69,18 @@ def make(spec: ModelSpec) -> DAG:
         decision = decisions.decide(spec, run, rollback.ROLLBACK_STEP, None)
         if decision.answer != "approved":
             raise AirflowSkipException(f"{decision.answer} by {decision.by}. {decision.comment}")
-        done = rollback.promote_back(spec, run)
+        try:
+            done = rollback.promote_back(spec, run)
+        except Frozen as said:
+            print(f"{said}. This task then goes on by itself")
+            return PokeReturnValue(is_done=False)
         tell_of(context, done)
         print(f"version {done.version} is champion for windows from {done.effective_from} on")
-        return {
+        told = {
             "version": done.version,
             "registered_version": registry.version_url(spec.model, done.version),
         }
+        return PokeReturnValue(is_done=True, xcom_value=told)
 
     with DAG(
         f"rollback.{spec.model}",

@@ -11,6 +11,7 @@ from tasks import __version__
 from tasks.cli.audit_command import audit
 from tasks.cli.check_command import check
 from tasks.cli.console import err
+from tasks.cli.freeze_command import freeze, thaw
 from tasks.cli.init_command import init
 from tasks.cli.metrics_command import metrics
 from tasks.cli.notify_command import notify
@@ -51,6 +52,8 @@ for command in (
     check,
     status,
     withdraw,
+    freeze,
+    thaw,
     audit,
     replay,
     rollback,

@@ -57,6 +57,8 @@ LISTED = {
     "drift/test_limits::test_two_samples_exceed_the_noise_of_ks_no_more_often_than_its_tail": LONG,
     "data/test_proofs": LONG,
     "ledger/test_race": PROCESS,
+    "ledger/test_freezes::test_whatever_is_written_at_once_nothing_stands_behind_a_freeze_that_it_stops": PROCESS,  # noqa: E501
+    "ledger/test_freezes::test_in_any_order_what_is_refused_is_what_a_freeze_stops_and_the_audit_finds_no_fault": LONG,  # noqa: E501
     "promotion/test_race_follow": MLFLOW,
     "registry/test_leaving": MLFLOW,
     "registry/test_registry": MLFLOW,

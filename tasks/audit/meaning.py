@@ -1,7 +1,8 @@
 """Whether the ledger's rows make sense in the order of writing: no yes without its question. Pure.
 
 Everything that makes a champion is looked at: proposals, questions, answers, candidates with their
-gates, promotions. What merely ends a proposal may stand anywhere, for it can never approve.
+gates, promotions, and the freezes that forbid it. What merely ends a proposal may stand anywhere,
+for it can never approve.
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tasks.ledger.chain import Row, Trail, named
-from tasks.ledger.records import ENDS, POLICY, PROPOSER
+from tasks.ledger.freezes import asked_by_hand
+from tasks.ledger.records import ENDS, POLICY
 
 # Of each kind of proposal the steps that can be approved.
 _APPROVED = {
@@ -32,6 +34,7 @@ class _Past:
     candidates: dict[str, Row] = field(default_factory=dict)
     promotions: list[Row] = field(default_factory=list)
     revisions: dict[Any, int] = field(default_factory=dict)
+    freezes: list[Row] = field(default_factory=list)
 
     @property
     def champion(self) -> int | None:
@@ -40,6 +43,10 @@ class _Past:
     @property
     def versions(self) -> dict[int, Row]:
         return {row["version"]: row for row in self.candidates.values()}
+
+    @property
+    def frozen(self) -> Row | None:
+        return self.freezes[-1] if self.freezes and self.freezes[-1]["state"] == "frozen" else None
 
     def answer(self, proposal: str, step: str) -> str | None:
         row = self.decisions.get((proposal, step))
@@ -79,6 +86,8 @@ def _remember(past: _Past, table: str, row: Row) -> None:
             past.candidates[row["proposal"]] = row
         case "promotions":
             past.promotions.append(row)
+        case "freezes":
+            past.freezes.append(row)
         case "observations":
             past.revisions[_window(row)] = row["revision"] + 1
 
@@ -99,7 +108,21 @@ def _observation(past: _Past, row: Row) -> str | None:
 def _proposal(past: _Past, row: Row) -> str | None:
     if row["proposal"] in past.proposals:
         return f"{row['proposal']} was proposed before"
-    return None
+    return _stopped(past, row)
+
+
+def _stopped(past: _Past, asked: Row) -> str | None:
+    """Return why a freeze stops what a proposal asks for; None if none does."""
+    if past.frozen is None or asked_by_hand(asked["kind"], asked["proposer"]):
+        return None
+    return f"{past.frozen['by']} had frozen the model, and nobody had thawed it"
+
+
+def _freeze(past: _Past, row: Row) -> str | None:
+    if row["number"] != len(past.freezes) + 1:
+        return f"it is number {row['number']}, and {len(past.freezes) + 1} is next"
+    turn = "thawed" if past.frozen else "frozen"
+    return None if row["state"] == turn else f"the model was {row['state']} before"
 
 
 def _question(past: _Past, row: Row) -> str | None:
@@ -126,7 +149,8 @@ def _decision(past: _Past, row: Row) -> str | None:
         return None
     if step not in _APPROVED.get(asked["kind"], ()):
         return f"a {asked['kind']} has no step {step} to approve"
-    if step == "rollback" and row["by"] == asked["proposer"] != PROPOSER:
+    by_hand = asked_by_hand(asked["kind"], asked["proposer"])
+    if step == "rollback" and by_hand and row["by"] == asked["proposer"]:
         return None  # by hand: who asks for it decides it
     questions = [q for q in past.questions if (q["proposal"], q["step"]) == (proposal, step)]
     if not questions:
@@ -180,6 +204,8 @@ def _promotion(past: _Past, row: Row) -> str | None:
         return f"it is number {row['number']}, and {len(past.promotions) + 1} is next"
     if proposal in {p["proposal"] for p in past.promotions}:
         return f"{proposal} was promoted before"
+    if why := _stopped(past, asked):
+        return why
     if not row["expected"] == past.champion == asked["champion"]:
         return f"the champion before it was version {past.champion}, not {row['expected']}"
     refused = [s for (p, s), d in past.decisions.items() if p == proposal and _ends(d)]
@@ -229,4 +255,5 @@ _CHECKS: Mapping[str, Callable[[_Past, Row], str | None]] = {
     "decisions": _decision,
     "candidates": _candidate,
     "promotions": _promotion,
+    "freezes": _freeze,
 }

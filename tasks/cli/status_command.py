@@ -25,6 +25,7 @@ def status(
     from tasks.ledger import status as state
     from tasks.ledger.budget import error_budget_of
     from tasks.ledger.ledger import Ledger
+    from tasks.ledger.status_json import status_json
     from tasks.notices.events import ModelFacts
     from tasks.notices.untold import untold
 
@@ -36,6 +37,6 @@ def status(
         spent = error_budget_of(known)
         told = {} if spent is None else {"error_budget": spent.to_json()}
         channels = {name: asdict(one) for name, one in missed.items()}
-        print(json.dumps({**state.as_json(known), **told, "channels": channels}, indent=2))
+        print(json.dumps({**status_json(known), **told, "channels": channels}, indent=2))
     else:
         status_tables.show_status(known, windows, missed=missed, wide=wide)

@@ -9,9 +9,10 @@ from rich.console import Console
 from rich.markup import escape
 
 from tasks.cli.console import STYLES, Column, Fitted, out, short_time, tabulate
-from tasks.ledger import status as state
 from tasks.ledger.budget import error_budget_of
+from tasks.ledger.freezes import freeze_told, way_out
 from tasks.ledger.status import Status
+from tasks.ledger.status_json import status_json
 from tasks.notices.untold import Untold, missed_by, who_is_told
 
 
@@ -27,7 +28,7 @@ def show_status(
 
     `missed` says what each channel was not told.
     """
-    told = state.as_json(status)
+    told = status_json(status)
     model = status.spec.model
     champion = "none yet" if status.champion is None else f"version {status.champion}"
     latch = status.history.now
@@ -35,7 +36,12 @@ def show_status(
     out.print(f"[bold]{model}[/]  champion: {champion}  latch: [bold]{latch.state}[/]{rest}")
     if latch.episode:
         out.print(f"episode: {latch.episode}")
-    if status.silence:
+    if status.frozen:
+        held = status.due_when_thawed
+        back = f" Held back: {held}." if held else ""
+        out.print(f"[bold red]frozen:[/] {escape(freeze_told(status.frozen))}.{back}")
+        out.print(f"{escape(way_out(status.frozen))}.")
+    elif status.silence:
         out.print(f"[bold red]nobody is asked:[/] {escape(status.silence)}")
     elif status.patience:
         out.print(f"nobody is asked yet: {escape(status.patience)}")

@@ -18,6 +18,7 @@ from tasks.flows.next_action import NextAction, RunToStart
 from tasks.flows.observe import constants_of, observation, reigns_at
 from tasks.flows.window_steps import Measured, Validated
 from tasks.ledger import remembered, status
+from tasks.ledger.freezes import freeze_told, way_out
 from tasks.ledger.ledger import Ledger
 from tasks.ledger.records import Observation, champion_at
 from tasks.ledger.status import Status
@@ -130,11 +131,16 @@ def action(spec: ModelSpec, span: str = "") -> NextAction | None:
     """Return which run to start, or why none is; None if nothing asks for one.
 
     A rollback goes before a retrain: it takes seconds, and what is retrained would be measured
-    against a champion that is on its way out. With the `span` of a backfill, see `due_after`.
+    against a champion that is on its way out. While a freeze holds the model, nothing is started,
+    and that is no failure. With the `span` of a backfill, see `due_after`.
     """
     # Read once: a window that another run records meanwhile asks for neither, or is seen by both.
     known = status.read(spec, Ledger.open())
     worse = None if span else rollback.rollback_due(known)
+    if known.frozen:
+        due = worse.proposal if worse and not worse.silence else known.due_when_thawed
+        held = f". Held back: {due}" if due else ""
+        return NextAction(waits=f"{freeze_told(known.frozen)}{held}. {way_out(known.frozen)}")
     if worse is not None and not worse.silence:
         back = {"reason": worse.reason}
         return NextAction(run=RunToStart(flow="rollback", proposal=worse.proposal, conf=back))

@@ -8,6 +8,7 @@ from tasks.audit.verified_model import model_of
 from tasks.drift.episode import Numbered
 from tasks.errors import Final
 from tasks.ledger import evidence, status
+from tasks.ledger.freezes import require_thawed
 from tasks.ledger.ledger import Ledger
 from tasks.ledger.records import PROPOSER, Decision, Observation, Promotion, Proposal
 from tasks.ledger.status import Status
@@ -80,12 +81,15 @@ def propose_rollback(spec: ModelSpec, proposal: str) -> Proposal:
     ------
     NotDue
         If no rollback of this name is due any more.
+    tasks.ledger.freezes.Frozen
+        If the model is frozen.
     tasks.registry.tracking.RegistryRefused
         If the target's model cannot be loaded safely.
     """
     ledger = Ledger.open()
     if earlier := _named(spec, ledger, proposal):
         return earlier
+    require_thawed(ledger.freezes(spec.model))
     found = rollback_due(status.read(spec, ledger))
     asked = Numbered.parse(proposal)
     if found is None or found.silence or asked is None or found.episode != asked.episode:
@@ -117,7 +121,7 @@ def by_hand(
     reason: str,
     expected: int | None = None,
 ) -> Proposal:
-    """Append a rollback that a person asks for, and with it their decision, once.
+    """Append a rollback that a person asks for, and with it their decision, once; frozen or not.
 
     Parameters
     ----------
@@ -210,10 +214,13 @@ def promote_back(spec: ModelSpec, proposal: str) -> Promotion:
         If nobody approved exactly this rollback.
     tasks.ledger.ledger.Conflict
         If the champion is no longer the one that it was asked for.
+    tasks.ledger.freezes.Frozen
+        If the model is frozen, and the monitor proposed it.
     tasks.ledger.chain.LedgerRefused
         If the ledger is not as it was recorded by who might.
     """
     ledger = Ledger.open()
+    proposals.require_not_held(ledger, proposals.still_stands(ledger, spec, proposal))
     verification.require(ledger, spec.model, whole=True)
     known = status.read(spec, ledger)
     asked = decisions.approved(spec, ledger, proposal, ROLLBACK_STEP)

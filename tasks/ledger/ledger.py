@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 
 from tasks import formats
-from tasks.ledger import conflicts, migrations, sealing, stored, triggers
+from tasks.ledger import conflicts, freezes, migrations, sealing, stored, triggers
 from tasks.ledger import engine as database
 from tasks.ledger.conflicts import Conflict
 from tasks.ledger.reader import LedgerReader
@@ -24,6 +24,7 @@ from tasks.ledger.records import (
     Decision,
     Delivery,
     Freeze,
+    FreezeState,
     Notice,
     Observation,
     Promotion,
@@ -100,8 +101,20 @@ class Ledger(LedgerReader):
         return Observation(**row)
 
     def propose(self, proposal: Proposal) -> Proposal:
-        """Append a proposal, once; a second call returns the first one's row unchanged."""
-        return self._once(PROPOSALS, proposal, ("proposal",), compare=False)
+        """Append a proposal, once; a second call returns the first one's row unchanged.
+
+        Raises
+        ------
+        tasks.ledger.freezes.Frozen
+            If the model is frozen, and it is no rollback that a person asks for.
+        """
+        return self._once(
+            PROPOSALS,
+            proposal,
+            ("proposal",),
+            compare=False,
+            allowed=lambda link: freezes.require_may_propose(link, proposal),
+        )
 
     def ask(self, question: Question) -> Question:
         """Append whom a step is put to on which evidence, once."""
@@ -154,6 +167,8 @@ class Ledger(LedgerReader):
         Conflict
             If another version is champion by now: says which and who promoted it; if the proposal
             was refused or withdrawn meanwhile.
+        tasks.ledger.freezes.Frozen
+            If the model is frozen, and it is no rollback that a person asked for.
         """
         past = self.promotions(model)
         mine = [p for p in past if p.proposal == proposal]
@@ -175,12 +190,13 @@ class Ledger(LedgerReader):
             by=by,
             reason=reason,
         )
+
+        def allowed(link: sa.Connection) -> None:
+            conflicts.require_standing(link, row)
+            freezes.require_may_promote(link, row)
+
         try:
-            self._insert(
-                PROMOTIONS,
-                stored.row_of(row),
-                lambda link: conflicts.require_standing(link, row),
-            )
+            self._insert(PROMOTIONS, stored.row_of(row), allowed)
         except sa.exc.IntegrityError:
             # Somebody took this number: the comparison above now fails and says who.
             return self.promote(
@@ -199,15 +215,24 @@ class Ledger(LedgerReader):
         self._insert(ADOPTIONS, stored.row_of(adoption))
         return adoption
 
-    def freeze(self, freeze: Freeze) -> Freeze:
-        """Append that a person stopped a model or let it go on, once under its number.
-
-        Raises
-        ------
-        Conflict
-            If somebody else took this number.
-        """
-        return self._once(FREEZES, freeze, ("number",))
+    def freeze(self, model: str, state: FreezeState, *, by: str, reason: str) -> Freeze | None:
+        """Append that a person stopped a model or let it go on; None if it is so already."""
+        past = self.freezes(model)
+        if state == (past[-1].state if past else "thawed"):
+            return None
+        row = Freeze(
+            model=model,
+            number=len(past) + 1,
+            state=state,
+            by=by,
+            reason=reason,
+            recorded_at=datetime.now(UTC),
+        )
+        try:
+            self._insert(FREEZES, stored.row_of(row))
+        except sa.exc.IntegrityError:
+            return self.freeze(model, state, by=by, reason=reason)  # somebody else was first
+        return row
 
     def claim(self, notice: Notice) -> bool:
         """Append the claim to tell a channel of an event; False if another process has it."""
@@ -252,7 +277,7 @@ class Ledger(LedgerReader):
             triggers.alone(link, row["model"])
             if allowed is not None:
                 allowed(link)
-            sealing.append(link, table, {**row, "recorded_at": datetime.now(UTC)})
+            sealing.append(link, table, {"recorded_at": datetime.now(UTC), **row})
 
 
 @cache

@@ -48,6 +48,7 @@ class ModelRows:
     decisions: list[Decision]
     candidates: list[Candidate]
     promotions: list[Promotion]
+    freezes: list[Freeze]
 
 
 class LedgerReader:
@@ -216,4 +217,5 @@ def rows_of(link: sa.Connection, model: str, seen: Iterable[Observation]) -> Mod
         decisions=stored.of_model(link, DECISIONS, model, Decision),
         candidates=stored.of_model(link, CANDIDATES, model, Candidate),
         promotions=promotions,
+        freezes=stored.of_model(link, FREEZES, model, Freeze),
     )

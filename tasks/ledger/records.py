@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from tasks.spec.part import SpecError
 from tasks.spec.windows import Window
@@ -18,6 +18,7 @@ ENDED = ("ended", "invalid")  # nobody refused: its run died, or what was answer
 ENDS = REFUSALS + ENDED
 PROPOSER = "gatelatch"  # who proposes for an episode
 POLICY = "policy"  # who approves where the spec says `automatic`
+FreezeState: TypeAlias = Literal["frozen", "thawed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,13 +170,17 @@ class Promotion:
 
 @dataclass(frozen=True, kw_only=True)
 class Freeze:
-    """The `number`-th time that a person stopped a model (`frozen`) or let it go on (`thawed`)."""
+    """The `number`-th time that a person stopped a model (`frozen`) or let it go on (`thawed`).
+
+    `recorded_at` is the wall clock: what a person stops is no matter of event time.
+    """
 
     model: str
     number: int
-    state: Literal["frozen", "thawed"]
+    state: FreezeState
     by: str
     reason: str
+    recorded_at: datetime
 
 
 @dataclass(frozen=True, kw_only=True)

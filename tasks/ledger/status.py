@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import takewhile
-from typing import Any, cast
+from typing import cast
 
-from tasks import formats
 from tasks.drift import patience
 from tasks.drift.advice import ADVICE_WINDOWS, SeenWindow, advise
 from tasks.drift.catalogue import SHAPES
@@ -16,11 +16,20 @@ from tasks.drift.latch import Latch, LatchHistory, Pause, Reading, fold, windows
 from tasks.drift.patience import Fresh
 from tasks.drift.verdict import Verdict
 from tasks.ledger import remembered
+from tasks.ledger.freezes import freeze_in_force
 from tasks.ledger.reader import LedgerReader, ModelRows
 from tasks.ledger.records import ENDED as ENDED
 from tasks.ledger.records import ENDS as ENDS
 from tasks.ledger.records import REFUSALS as REFUSALS
-from tasks.ledger.records import Candidate, Decision, Observation, Promotion, Proposal, candidate_at
+from tasks.ledger.records import (
+    Candidate,
+    Decision,
+    Freeze,
+    Observation,
+    Promotion,
+    Proposal,
+    candidate_at,
+)
 from tasks.ledger.remembered import Reign
 from tasks.spec.model import ModelSpec
 from tasks.spec.windows import window_at
@@ -42,6 +51,7 @@ class Status:
     """A model's observations under its champions, its proposals, and what they fold to.
 
     `history` is the latch of the drift, `calibration` that of the calibrated probabilities.
+    `freezes` are those of people, thaws included.
     """
 
     spec: ModelSpec
@@ -52,6 +62,12 @@ class Status:
     promotions: list[Promotion]
     history: LatchHistory
     calibration: LatchHistory
+    freezes: Sequence[Freeze] = ()
+
+    @property
+    def frozen(self) -> Freeze | None:
+        """Return the freeze that holds the model; None if none does."""
+        return freeze_in_force(self.freezes)
 
     @property
     def champion(self) -> int | None:
@@ -80,9 +96,7 @@ class Status:
     @property
     def live(self) -> list[Proposal]:
         """Return the proposals that still wait for a person or a step."""
-        promoted = {p.proposal for p in self.promotions}
-        ended = {d.proposal for d in self.decisions if d.answer in ENDS}
-        return [p for p in self.proposals if p.proposal not in promoted | ended]
+        return live_of(self.proposals, self.decisions, self.promotions)
 
     @property
     def latch(self) -> Latch:
@@ -99,8 +113,14 @@ class Status:
         """Return the proposal that an open episode waits for: its name and the next number.
 
         None while the latch is closed or rests, while the episode is asked about, while it is too
-        soon to ask again, or too early to ask: see `silence` and `patience`.
+        soon to ask again, or too early to ask: see `silence` and `patience`; and while a freeze
+        holds the model.
         """
+        return None if self.frozen else self.due_when_thawed
+
+    @property
+    def due_when_thawed(self) -> str | None:
+        """Return what `due` is, or would be if no freeze held the model."""
         turn = self._turn
         early = turn is None or turn.silence or self.patience
         if turn is None or early or self.latch.episode is None:
@@ -200,6 +220,15 @@ class Status:
         return window.start if window.start == newest else window.end
 
 
+def live_of(
+    proposals: Iterable[Proposal], decisions: Iterable[Decision], promotions: Iterable[Promotion]
+) -> list[Proposal]:
+    """Return the proposals that are neither promoted nor ended, oldest first."""
+    promoted = {p.proposal for p in promotions}
+    ended = {d.proposal for d in decisions if d.answer in ENDS}
+    return [p for p in proposals if p.proposal not in promoted | ended]
+
+
 def read(spec: ModelSpec, ledger: LedgerReader) -> Status:
     """Return the status of a model as the ledger has it now."""
     return folded(spec, ledger.rows(spec.model))
@@ -235,6 +264,7 @@ def folded(spec: ModelSpec, rows: ModelRows) -> Status:
         # Who refuses a rollback, or to recalibrate, says nothing about a retrain.
         fold(spec.model, readings, pauses("retrain"), spec.latch),
         fold(spec.model, held, pauses("retrain", "recalibrate"), spec.latch, "recalibrate"),
+        rows.freezes,
     )
 
 
@@ -260,68 +290,3 @@ def _number(proposal: str, episode: str) -> int:
 
 def _flow(proposal: Proposal) -> str:
     return "rollback" if proposal.kind == "rollback" else "retrain"
-
-
-def as_json(status: Status) -> dict[str, Any]:
-    """Return the status as JSON-ready values; times in ISO 8601, UTC."""
-    now = status.history.now
-    rests = now.rests_until
-    return {
-        "model": status.spec.model,
-        "champion": status.champion,
-        "latch": {
-            "state": now.state,
-            "episode": now.episode,
-            "rests_until": rests.isoformat() if rests else None,
-        },
-        "due": status.due,
-        "nobody_asked": status.silence,
-        "waits": status.patience,
-        "given_up": status.given_up,
-        "advice": status.advice,
-        "calibration": {
-            "state": status.calibration.now.state,
-            "episode": status.calibration.now.episode,
-        },
-        "windows": [
-            {
-                "start": o.window_start.isoformat(),
-                "end": o.window_end.isoformat(),
-                "version": o.version,
-                "verdict": o.verdict,
-                "reason": o.reason,
-                "pressure": o.pressure,
-                "latch": latch.state,
-                "episode": latch.episode,
-                **{n: v for n, v in o.figures.items() if n not in (formats.KEY, formats.CODE)},
-            }
-            for o, (_, latch) in zip(status.observations, status.history.steps, strict=True)
-        ],
-        "proposals": [
-            {
-                "proposal": p.proposal,
-                "kind": p.kind,
-                "reason": p.reason,
-                "episode": p.episode,
-                "proposer": p.proposer,
-                "live": p in status.live,
-                "decisions": [
-                    {"step": d.step, "answer": d.answer, "by": d.by, "comment": d.comment}
-                    for d in status.decisions
-                    if d.proposal == p.proposal
-                ],
-            }
-            for p in status.proposals
-        ],
-        "promotions": [
-            {
-                "number": p.number,
-                "version": p.version,
-                "expected": p.expected,
-                "effective_from": p.effective_from.isoformat(),
-                "by": p.by,
-                "reason": p.reason,
-            }
-            for p in status.promotions
-        ],
-    }

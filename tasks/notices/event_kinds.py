@@ -6,25 +6,23 @@ function in `EVENT_KINDS`, with its line in docs/messages.md.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
 from functools import partial
 from itertools import groupby
 from typing import TypeAlias
 
-from tasks.bounds import shifted
 from tasks.drift.episode import breach_of
 from tasks.drift.latch import LatchHistory, State
 from tasks.ledger.budget import Budget, burning_since
-from tasks.ledger.records import POLICY, Decision, Observation, Promotion, Proposal, Question
+from tasks.ledger.freezes import way_out
+from tasks.ledger.records import Decision, Freeze, Observation, Promotion
 from tasks.ledger.status import Status
 from tasks.notices.events import ModelFacts, NoticeEvent, event_key
-from tasks.notices.wording import answer_link, first_lines, moment_told
+from tasks.notices.question_events import question_events
+from tasks.notices.wording import moment_told
 from tasks.reports.brief_links import MARGINS
 from tasks.spec.notify_options import Severity
-
-_TENTH = 0.9  # of the time for an answer is gone when a tenth of it is left
 
 EventKind: TypeAlias = Callable[[ModelFacts, datetime], Iterable[NoticeEvent]]
 
@@ -103,73 +101,6 @@ def _of_episode(
     return lines
 
 
-def _questions(facts: ModelFacts, now: datetime) -> Iterator[NoticeEvent]:
-    known = facts.status
-    decided = {(d.proposal, d.step) for d in known.decisions}
-    live = {p.proposal: p for p in known.live}
-    asked = {(q.proposal, q.step): q for q in facts.recorded.questions}  # the newest evidence
-    for at, question in asked.items():
-        proposal, since = live.get(question.proposal), facts.recorded.asked.get(at)
-        people = [name for _, name in question.asked if name != POLICY]
-        if proposal is None or since is None or not people or at in decided:
-            continue
-        timeout = known.spec.approval.timeout
-        until = shifted(since, timeout)
-        if now < until:
-            stage = _stage(proposal, question, now - since, timeout)
-            yield NoticeEvent(
-                key=event_key(stage.key, question.proposal, question.step),
-                severity=stage.severity,
-                since=max(since, shifted(since, timeout * stage.share)),
-                subject=f"{facts.model}: {stage.subject}",
-                link=answer_link(proposal),
-                more=partial(_of_question, known, proposal, question.step, people, until),
-                asks=True,
-                goes_on=True,
-            )
-
-
-@dataclass(frozen=True)
-class _Stage:
-    """How far the time for an answer has gone: by which share, and how that is told."""
-
-    key: str
-    share: float
-    severity: Severity
-    subject: str
-
-
-def _stage(proposal: Proposal, question: Question, gone: timedelta, of: timedelta) -> _Stage:
-    what = _asked_about(proposal, question.step)
-    if gone >= of * _TENTH:
-        return _Stage("last_tenth", _TENTH, "page", f"{what}, and time is nearly over")
-    if gone >= of / 2:
-        return _Stage("half_time", 0.5, "ticket", f"{what} still, half of the time is over")
-    return _Stage("waiting", 0.0, "ticket", what)
-
-
-def _asked_about(proposal: Proposal, step: str) -> str:
-    if proposal.kind == "rollback":
-        return f"you are asked to roll back to version {proposal.target}"
-    if step == "promote":
-        return "you are asked to promote a candidate"
-    if proposal.kind == "recalibrate":
-        return "you are asked to recalibrate"
-    return (
-        "you are asked to retrain"
-        if proposal.champion
-        else "you are asked to train the first champion"
-    )
-
-
-def _of_question(
-    known: Status, proposal: Proposal, step: str, people: Sequence[str], until: datetime
-) -> list[str]:
-    shown = ", ".join(people)
-    asked = f"Who may answer: {shown}. Until {moment_told(until)}; then it counts as no answer."
-    return [*first_lines(known, proposal, step), asked]
-
-
 def _promotions(facts: ModelFacts, _: datetime) -> Iterator[NoticeEvent]:
     kinds = {p.proposal: p.kind for p in facts.status.proposals}
     for promotion in facts.status.promotions:
@@ -229,6 +160,25 @@ def _end_told(decision: Decision) -> tuple[Severity, str] | None:
     return None
 
 
+def _freezes(facts: ModelFacts, _: datetime) -> Iterator[NoticeEvent]:
+    for freeze in facts.status.freezes:
+        stopped = freeze.state == "frozen"
+        yield NoticeEvent(
+            key=event_key("freeze", str(freeze.number)),
+            severity="ticket" if stopped else "info",
+            since=freeze.recorded_at,
+            subject=f"{facts.model}: {'frozen' if stopped else 'let go on'}",
+            link=f"{MARGINS}/{facts.model}",
+            more=partial(_of_freeze, freeze),
+            goes_on=freeze == facts.status.frozen,
+        )
+
+
+def _of_freeze(freeze: Freeze) -> list[str]:
+    said = f"By {freeze.by}: {freeze.reason}"
+    return [said, f"{way_out(freeze)}."] if freeze.state == "frozen" else [said]
+
+
 def _insufficient(facts: ModelFacts, _: datetime) -> Iterator[NoticeEvent]:
     seen = facts.status.observations
     for silent, group in groupby(seen, key=lambda o: o.verdict == "insufficient"):
@@ -284,9 +234,10 @@ def _of_budget(budget: Budget) -> list[str]:
 
 EVENT_KINDS: tuple[EventKind, ...] = (
     _episodes,
-    _questions,
+    question_events,
     _promotions,
     _ends,
+    _freezes,
     _insufficient,
     _budget,
 )

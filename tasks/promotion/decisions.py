@@ -11,6 +11,7 @@ from typing import Any
 from tasks.audit import heads, verification
 from tasks.ledger import evidence, status
 from tasks.ledger.conflicts import Conflict
+from tasks.ledger.freezes import freeze_told
 from tasks.ledger.ledger import Ledger
 from tasks.ledger.records import Decision, Proposal
 from tasks.promotion import answers, questions
@@ -60,7 +61,8 @@ def decide(
 
     The first decision on a step stands: whoever comes later, with whatever answer, gets that one.
     It is recorded with the evidence as the ledger has it, which is what the brief showed. Once the
-    proposal has ended, that end is returned and nothing is recorded.
+    proposal has ended, that end is returned and nothing is recorded. That nobody answered while the
+    model was frozen is no refusal: the proposal ends, and the latch does not rest.
 
     Parameters
     ----------
@@ -83,6 +85,8 @@ def decide(
     if answer == "approved":
         why = questions.unasked(spec, ledger, proposal, step, shown, by)
         answer, comment = ("invalid", why) if why else (answer, comment)
+    elif answer == "no_answer" and known.frozen:
+        answer, comment = "ended", f"{comment} in time; {freeze_told(known.frozen)}"
     decision = Decision(
         model=spec.model,
         proposal=proposal,

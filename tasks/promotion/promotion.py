@@ -14,7 +14,12 @@ from tasks.ledger.ledger import Ledger
 from tasks.ledger.records import Decision, Promotion
 from tasks.promotion import shadow_wait
 from tasks.promotion.decisions import approved, decision_on, evidence_of
-from tasks.promotion.proposals import NotApproved, candidate_of
+from tasks.promotion.proposals import (
+    NotApproved,
+    candidate_of,
+    require_not_held,
+    still_stands,
+)
 from tasks.registry import model_aliases, tagged_heads
 from tasks.spec.model import ModelSpec
 
@@ -36,10 +41,13 @@ def promote(spec: ModelSpec, proposal: str) -> Promotion:
         If the registered files are not those that were approved.
     Conflict
         If another version became champion meanwhile; recorded, nothing is changed.
+    tasks.ledger.freezes.Frozen
+        If the model is frozen; nothing is recorded, and another call after the thaw promotes.
     tasks.ledger.chain.LedgerRefused
         If the ledger is not as it was recorded by who might.
     """
     ledger = Ledger.open()
+    require_not_held(ledger, still_stands(ledger, spec, proposal))  # before what takes long
     verification.require(ledger, spec.model, whole=True)
     known = status.read(spec, ledger)
     asked = approved(spec, ledger, proposal, "promote")

@@ -11,6 +11,7 @@ from tasks.drift.episode import Numbered, breach_of
 from tasks.drift.latch import LatchKind
 from tasks.errors import Final
 from tasks.ledger import status
+from tasks.ledger.freezes import asked_by_hand, require_thawed
 from tasks.ledger.ledger import Ledger
 from tasks.ledger.records import PROPOSER, Candidate, Decision, Proposal
 from tasks.promotion import answers
@@ -55,6 +56,8 @@ def propose(
         If nothing can be asked under this name or about these rows.
     NotDue
         If the monitor asked for it, and the ledger does not wait for it any more.
+    tasks.ledger.freezes.Frozen
+        If the model is frozen.
     tasks.bounds.OutOfBounds
         If such rows cannot be, or the ledger cannot hold a name or reason.
     """
@@ -65,6 +68,7 @@ def propose(
     known = status.read(spec, ledger)
     if earlier := next((p for p in known.proposals if p.proposal == proposal), None):
         return earlier
+    require_thawed(ledger.freezes(spec.model))  # the ledger asks again as it writes
     episode = None
     if by_monitor:
         episode = _waits_for(known, proposal, action)
@@ -214,6 +218,12 @@ def still_stands(ledger: Ledger, spec: ModelSpec, proposal: str, again: str = ""
             "and propose again"
         )
     return asked
+
+
+def require_not_held(ledger: Ledger, asked: Proposal) -> None:
+    """Raise Frozen if a freeze holds what a proposal asks for."""
+    if not asked_by_hand(asked.kind, asked.proposer):
+        require_thawed(ledger.freezes(asked.model))
 
 
 def proposal_named(ledger: Ledger, spec: ModelSpec, proposal: str) -> Proposal:

@@ -18,16 +18,18 @@ def time_is_up(
 ) -> datetime | None:
     """Return from when on a live proposal is ended, whatever its run does (wall clock).
 
-    None while its candidate waits for windows in the shadow, however long these take.
+    None while its candidate waits for windows in the shadow, however long these take, and while a
+    freeze holds the model. What a freeze held has all its time from the thaw on.
 
     Parameters
     ----------
     touched
         When the newest row about it was recorded.
     """
-    if _in_shadow(known, ledger, proposal):
+    if known.frozen or _in_shadow(known, ledger, proposal):
         return None
-    return shifted(touched, known.spec.approval.timeout + SLACK)
+    since = max([touched, *(freeze.recorded_at for freeze in known.freezes)])
+    return shifted(since, known.spec.approval.timeout + SLACK)
 
 
 def _in_shadow(known: Status, ledger: LedgerReader, proposal: Proposal) -> bool:

@@ -1,10 +1,11 @@
-"""What ends a brief: links, and what a refusal comes to; where pages of the store are served."""
+"""What briefs share: how they begin and end; where pages of the store are served."""
 
 from __future__ import annotations
 
 import hashlib
 import re
 
+from tasks.ledger.freezes import freeze_told
 from tasks.ledger.records import Observation, Proposal
 from tasks.ledger.status import Status
 from tasks.registry import registry
@@ -56,6 +57,16 @@ def if_refused(spec: ModelSpec, then: str) -> str:
     """Return what becomes of a question that is rejected, or that nobody answers in time."""
     timeout = format_duration(spec.approval.timeout)
     return f"**If you reject, or nobody answers within {timeout}:** {then}"
+
+
+def if_frozen(known: Status) -> list[str]:
+    """Return what a brief begins with while a freeze holds the model; nothing if none does."""
+    if known.frozen is None:
+        return []
+    return [
+        f"**{as_text(freeze_told(known.frozen))}.** An answer counts, and what it allows is done "
+        "after the thaw. If nobody answers in time while the model is frozen, that is no refusal."
+    ]
 
 
 def address_of(report: str) -> str:

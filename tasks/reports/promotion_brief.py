@@ -37,6 +37,7 @@ def promotion(
     metrics = CandidateMetrics.from_json(candidate.metrics)
     gates = [GateResult.from_json(gate) for gate in candidate.gates]
     parts = [
+        *brief_links.if_frozen(known),
         f"**No gate of version {candidate.version} failed** ({_verdicts(gates)}) on the newest "
         f"{metrics.judged_rows} rows, which neither its fit nor its calibration saw."
         + (" There is no champion yet to compare it with." if asked.champion is None else ""),

@@ -11,7 +11,7 @@ from tasks.ledger.status import Status
 from tasks.promotion.counted_rows import CountedRows
 from tasks.promotion.proposal_reason import ProposalReason
 from tasks.reports import recalibration_brief
-from tasks.reports.brief_links import if_refused, links, seen_windows
+from tasks.reports.brief_links import if_frozen, if_refused, links, seen_windows
 from tasks.reports.drift_evidence import SHOWN_CLASSES, days_of, evidence_of_drift, shown_windows
 from tasks.reports.markdown import as_text, bullets, table
 from tasks.spec.model import ModelSpec
@@ -26,7 +26,8 @@ def retrain(
     if proposal.kind == "recalibrate":
         seen = seen_windows(known, proposal)
         subject, parts = recalibration_brief.what_failed(spec, proposal, seen)
-        return subject, "\n\n".join([*parts, *_rows(rows), links(known, proposal, run_link)])
+        parts = [*if_frozen(known), *parts, *_rows(rows), links(known, proposal, run_link)]
+        return subject, "\n\n".join(parts)
     if proposal.champion is None:
         subject = f"{spec.model}: train the first champion?"
         parts = [f"**`{spec.model}` has no champion yet.** Monitoring starts with the first one."]
@@ -37,7 +38,7 @@ def retrain(
         if proposal.episode:
             subject = f"{spec.model}: the margins drifted, retrain version {proposal.champion}?"
     parts += [_proposed(spec, proposal), *_rows(rows)]
-    return subject, "\n\n".join([*parts, links(known, proposal, run_link)])
+    return subject, "\n\n".join([*if_frozen(known), *parts, links(known, proposal, run_link)])
 
 
 def _what_drifted(known: Status, proposal: Proposal) -> str:

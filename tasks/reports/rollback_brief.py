@@ -8,7 +8,7 @@ from tasks.ledger.records import Observation, Proposal
 from tasks.ledger.status import Status
 from tasks.promotion.canary import served
 from tasks.promotion.paired import pairs
-from tasks.reports.brief_links import if_refused, links
+from tasks.reports.brief_links import if_frozen, if_refused, links
 from tasks.reports.markdown import as_text, versions_table
 
 _SHOWN = 12  # windows of an earlier champion that was only measured beside
@@ -34,6 +34,7 @@ def ask_for_rollback(
     again = "if it is still worse" if serves else f"if version {proposal.target} is better then"
     since = known.effective_from(known.promotions[-1].effective_from)
     parts = [
+        *if_frozen(known),
         *(_served(spec.model, proposal) if serves else _returned(known, proposal)),
         versions_table(shown if serves else shown[-_SHOWN:]),
         f"**If you approve:** version {proposal.target} is champion for windows from "

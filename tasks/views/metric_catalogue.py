@@ -127,6 +127,19 @@ OF_MODELS = (
         says="Whom a model belongs to, as its spec says",
     ),
     MetricFamily(
+        name="gatelatch_frozen",
+        type="gauge",
+        labels=_MODEL,
+        says="1 if a person froze the model, so that nothing is proposed or promoted, else 0",
+    ),
+    MetricFamily(
+        name="gatelatch_frozen_since_timestamp_seconds",
+        type="gauge",
+        unit="seconds",
+        labels=_MODEL,
+        says="When the model was frozen, in Unix time; absent if it is not",
+    ),
+    MetricFamily(
         name="gatelatch_champion_version",
         type="gauge",
         labels=_MODEL,

@@ -73,6 +73,11 @@ def model_samples(seen: SeenModel) -> list[MetricSample]:
 
 def _identity(seen: SeenModel) -> Iterator[MetricSample]:
     yield MetricSample("gatelatch_model_info", (seen.status.spec.owner.name,), 1)
+    freeze = seen.status.frozen
+    yield MetricSample("gatelatch_frozen", (), float(freeze is not None))
+    if freeze is not None:
+        since = freeze.recorded_at.timestamp()
+        yield MetricSample("gatelatch_frozen_since_timestamp_seconds", (), since)
     if seen.status.champion is not None:
         yield MetricSample("gatelatch_champion_version", (), seen.status.champion)
 

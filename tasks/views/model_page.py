@@ -11,8 +11,9 @@ from tasks.ledger.status import Status
 from tasks.notices.untold import who_is_told
 from tasks.views import timeline
 from tasks.views.addresses import brief, window_name
+from tasks.views.attention import WORDS, attention
 from tasks.views.plots import Plot, as_script, plots
-from tasks.views.standing import WORDS, Standing, attention, late
+from tasks.views.standing import Standing, late
 from tasks.views.strip import strip
 from tasks.views.templating import fill_page
 

@@ -10,16 +10,8 @@ from urllib.parse import urlencode
 
 from markupsafe import Markup
 
-from tasks.views.standing import (
-    ORDER,
-    WORDS,
-    Attention,
-    Late,
-    Standing,
-    attention,
-    late,
-    worst_first,
-)
+from tasks.views.attention import ORDER, WORDS, Attention, attention, states, worst_first
+from tasks.views.standing import Late, Standing, late
 from tasks.views.strip import strip
 from tasks.views.templating import fill_page
 
@@ -72,7 +64,7 @@ def overview(
     found = [one for one in worst_first(standings, now) if _matches(one, asked, now)]
     pages = max(1, -(-len(found) // PAGE_MODELS))
     page = min(max(asked.page, 1), pages)
-    counts = Counter(attention(one, now) for one in standings)
+    counts = Counter(state for one in standings for state in states(one, now))
     return fill_page(
         "overview.html",
         base=base,
@@ -93,7 +85,7 @@ def _matches(one: Standing, asked: Asked, now: datetime) -> bool:
     return (
         asked.text.lower() in one.model.lower()
         and asked.owner in ("", one.owner)
-        and asked.state in ("", attention(one, now))
+        and asked.state in ("", *states(one, now))
     )
 
 

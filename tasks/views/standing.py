@@ -12,7 +12,7 @@ from tasks.bounds import shifted
 from tasks.drift.catalogue import called
 from tasks.drift.latch import State
 from tasks.ledger.budget import Budget, error_budget_of
-from tasks.ledger.records import Observation, Proposal, Question
+from tasks.ledger.records import Freeze, Observation, Proposal, Question
 from tasks.ledger.status import Status
 from tasks.spec.model import ModelSpec
 from tasks.spec.window_options import WindowGrid
@@ -52,7 +52,8 @@ class Standing:
     `pressure` is that of the newest window with a verdict, `leads` the statistic that is farthest
     in it. `loss` is the hinge loss of the newest labelled window under the champion, `accepted`
     that of its reference. `unseen` says in sentences what nobody can see, `budget` how much of the
-    error budget is spent, where the spec has one.
+    error budget is spent, where the spec has one. `frozen` is the freeze that holds the model, and
+    `held` the proposal that it holds back.
     """
 
     model: str
@@ -76,6 +77,8 @@ class Standing:
     silence: str | None = None
     unseen: tuple[str, ...] = ()
     budget: Budget | None = None
+    frozen: Freeze | None = None
+    held: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,9 +125,11 @@ def standing(
         loss_of=labelled.window_start if labelled else None,
         accepted=_accepted(labelled) if labelled else None,
         waits=tuple(waiting(known, questions, touched)),
-        silence=known.silence or known.patience,
+        silence=None if known.frozen else known.silence or known.patience,
         unseen=tuple(_unseen(known)),
         budget=error_budget_of(known),
+        frozen=known.frozen,
+        held=known.due_when_thawed if known.frozen else None,
     )
 
 
@@ -163,6 +168,7 @@ def waiting(
 ) -> Iterable[Waiting]:
     """Yield the live proposals with the step that each is at."""
     asked = {(q.proposal, q.step) for q in questions}
+    asked -= {(d.proposal, d.step) for d in known.decisions}  # what a freeze holds is answered
     for proposal in known.live:
         step = _step(known, proposal)
         yield Waiting(
@@ -228,56 +234,3 @@ def late(standing: Standing, now: datetime) -> Late | None:
         return None
     windows = max(1, round((newest.end - known_until) / grid.every))
     return Late(since=shifted(newest.end, grid.grace), windows=windows)
-
-
-Attention: TypeAlias = Literal[
-    "unreadable",
-    "drifting",
-    "asked",
-    "overdue",
-    "unseen",
-    "breach",
-    "untrained",
-    "resting",
-    "steady",
-]
-# From the worst to the best: what needs a person first.
-ORDER: tuple[Attention, ...] = (
-    *("unreadable", "drifting", "asked", "overdue", "unseen", "breach"),
-    *("untrained", "resting", "steady"),
-)
-WORDS: Mapping[Attention, str] = {
-    "unreadable": "cannot be read",
-    "drifting": "drifting",
-    "asked": "waits for an answer",
-    "overdue": "overdue",
-    "unseen": "not seen",
-    "breach": "one breach",
-    "untrained": "no champion",
-    "resting": "resting",
-    "steady": "steady",
-}
-
-
-def attention(standing: Standing, now: datetime) -> Attention:
-    """Return what a model needs first."""
-    needs: tuple[tuple[Attention, bool], ...] = (
-        ("unreadable", standing.problem is not None),
-        ("drifting", standing.latch == "open"),
-        ("asked", any(w.asked for w in standing.waits)),
-        ("overdue", late(standing, now) is not None),
-        ("untrained", standing.champion is None),
-        ("unseen", standing.verdict in ("insufficient", None)),
-        ("breach", standing.verdict == "drifting"),
-        ("resting", standing.latch == "resting"),
-    )
-    return next((need for need, is_so in needs if is_so), "steady")
-
-
-def worst_first(standings: Iterable[Standing], now: datetime) -> list[Standing]:
-    """Return them by what they need, then by pressure, then by name."""
-
-    def key(one: Standing) -> tuple[int, float, str]:
-        return ORDER.index(attention(one, now)), -(one.pressure or 0.0), one.model
-
-    return sorted(standings, key=key)

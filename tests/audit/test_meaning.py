@@ -11,6 +11,7 @@ from dataclasses import replace
 import pytest
 
 from tasks.audit import meaning
+from tasks.ledger.chain import Trail
 from tasks.ledger.ledger import Ledger
 from tasks.ledger.records import Question
 from tests.ledger.test_ledger import decision, observation, proposal, registered
@@ -185,3 +186,51 @@ def test_policy_approves_where_the_question_says_that_it_may(ledger: Ledger) -> 
     )
     ledger.decide(decision(by="policy"))
     assert fault(ledger) is None
+
+
+# --- what was written while a model was frozen: the ledger refuses it, its owner does not
+
+
+def behind_a_freeze(ledger: Ledger, *moved: int) -> Trail:
+    """Return the trail as if a freeze had been written before those of its rows."""
+    rows = forging.written(ledger.trail("churn"))
+    ledger.freeze("churn", "frozen", by="ada", reason="holidays")
+    freeze = forging.written(ledger.trail("churn"))[-1]
+    kept = [row for n, row in enumerate(rows) if n not in moved]
+    return forging.relinked([*kept, freeze, *(rows[n] for n in moved)], {})
+
+
+def test_a_proposal_while_the_model_was_frozen_is_found(ledger: Ledger) -> None:
+    proposed(ledger)
+    found = str(meaning.meaning_fault(behind_a_freeze(ledger, 0)))
+    assert "proposals (link 2) cannot be: ada had frozen the model, and nobody had thawed" in found
+
+
+def test_a_promotion_while_the_model_was_frozen_is_found_whenever_it_was_approved(
+    ledger: Ledger,
+) -> None:
+    version(ledger, 1)
+    last = len(ledger.trail("churn").links) - 1
+    found = str(meaning.meaning_fault(behind_a_freeze(ledger, last)))
+    assert "promotions" in found
+    assert "ada had frozen the model" in found
+
+
+def test_a_rollback_by_hand_while_the_model_was_frozen_is_none(ledger: Ledger) -> None:
+    version(ledger, 1)
+    version(ledger, 2)
+    before = len(ledger.trail("churn").links)
+    ledger.propose(rollback())
+    ledger.decide(decision(proposal="back", step="rollback", by="otto"))
+    move(ledger, "back", 1, 2, "otto")
+    assert meaning.meaning_fault(behind_a_freeze(ledger, before, before + 1, before + 2)) is None
+
+
+def test_two_freezes_without_a_thaw_between_or_a_number_left_out_are_found(ledger: Ledger) -> None:
+    ledger.freeze("churn", "frozen", by="ada", reason="holidays")
+    ledger.freeze("churn", "thawed", by="ada", reason="back")
+    (kind, first), (_, second) = forging.written(ledger.trail("churn"))
+    twice = forging.relinked([(kind, first), (kind, {**second, "state": "frozen"})], {})
+    assert "the model was frozen before" in str(meaning.meaning_fault(twice))
+    gap = forging.relinked([(kind, first), (kind, {**second, "number": 3})], {})
+    assert "it is number 3, and 2 is next" in str(meaning.meaning_fault(gap))

@@ -186,6 +186,7 @@ def running(tmp_path_factory: pytest.TempPathFactory, webhook: Sink) -> Iterator
             "mortal",
             "looked_at",
             "told",
+            "held",
             "shadowed",
             "unsure",
             *CANARIES,

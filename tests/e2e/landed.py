@@ -80,6 +80,7 @@ def write_specs(models: Path, home: Path) -> None:
     )
     write_spec(models, home, "looked_at", approval="human")
     write_spec(models, home, "told", approval="human", notify={"owners": "info"})
+    write_spec(models, home, "held", approval="automatic")
     write_spec(models, home, "shadowed", approval="automatic", shadow={"windows": 2})
     write_spec(
         models,

@@ -15,6 +15,7 @@ from tasks.flows import asking, ending, monitor, ready, retrain
 from tasks.ledger import status
 from tasks.ledger.ledger import Ledger
 from tasks.ledger.records import Decision
+from tasks.ledger.status_json import status_json
 from tasks.promotion import decisions, proposals
 from tasks.promotion.proposals import NotApproved, NotDue
 from tasks.promotion.time_left import time_is_up
@@ -300,11 +301,11 @@ def test_rows_of_the_future_are_refused_with_the_newest_there_can_be(at: At) -> 
 
 def test_status_says_who_is_asked_next_or_why_nobody_is(at: At) -> None:
     at("drifted")
-    assert status.as_json(read())["due"] == FIRST
+    assert status_json(read())["due"] == FIRST
     propose()
     assert (read().due, read().silence) == (None, None)
     ending.end(MODEL, FIRST, "retrain.churn", "train: no rows")
-    told = status.as_json(read())
+    told = status_json(read())
     assert told["due"] is None
     assert told["nobody_asked"].endswith(
         "(train: no rows); it is asked again after the next window"

@@ -23,6 +23,7 @@ from tasks.flows.measure import measure
 from tasks.ledger import status
 from tasks.ledger.ledger import Ledger
 from tasks.ledger.records import Observation
+from tasks.ledger.status_json import status_json
 from tasks.promotion import decisions, proposals
 from tasks.spec.model import ModelSpec
 from tasks.spec.policy_options import Drift
@@ -162,7 +163,7 @@ def run(number: int, spec: ModelSpec = LATE) -> list[Observation]:
 
 def told(spec: ModelSpec = LATE) -> list[dict[str, Any]]:
     """Return what the status says of each window, which knows no revision."""
-    return list(status.as_json(status.read(spec, Ledger.open()))["windows"])
+    return list(status_json(status.read(spec, Ledger.open()))["windows"])
 
 
 def test_a_window_is_measured_at_once_and_again_when_its_labels_are_there(at: At) -> None:

@@ -22,6 +22,7 @@ from tasks.ledger.ledger import Ledger
 from tasks.ledger.reader import LedgerReader
 from tasks.ledger.records import Observation
 from tasks.ledger.status import Status
+from tasks.ledger.status_json import status_json
 from tasks.ledger.tables import CHAIN, META, OBSERVATIONS
 from tasks.spec.model import ModelSpec
 from tests.conftest import CHURN
@@ -90,6 +91,7 @@ actions = st.lists(
         st.tuples(st.just("promote"), st.integers(1, 20), st.just("")),
         st.tuples(st.just("propose"), st.integers(1, 3), st.just("")),
         st.tuples(st.just("decide"), st.integers(1, 3), st.just("")),
+        st.tuples(st.just("freeze"), st.just(0), st.sampled_from(["frozen", "thawed"])),
         st.tuples(st.just("look"), st.just(0), st.just("")),
     ),
     max_size=25,
@@ -108,6 +110,12 @@ def test_whenever_one_looks_the_follower_says_what_a_fresh_read_says(
         if kind == "observe":
             verdict = "drifting" if data == "b" else "steady"
             ledger.observe(observation(number, data_digest=data, verdict=verdict, pressure=1.5))
+        elif kind == "freeze":
+            ledger.freeze(
+                "churn", "frozen" if data == "frozen" else "thawed", by="ada", reason="why"
+            )
+        elif kind in ("promote", "propose") and status.read(SPEC, ledger).frozen:
+            pass
         elif kind == "promote":
             count = len(ledger.promotions("churn"))
             promote(ledger, count + 1, count or None, since=number)
@@ -118,7 +126,7 @@ def test_whenever_one_looks_the_follower_says_what_a_fresh_read_says(
         else:
             now, fresh = follower.status(SPEC), status.read(SPEC, ledger)
             assert now == fresh
-            assert status.as_json(now) == status.as_json(fresh)
+            assert status_json(now) == status_json(fresh)
     ledger.close()
 
 

@@ -20,6 +20,7 @@ from tasks.ledger import status
 from tasks.ledger.chain import LedgerRefused
 from tasks.ledger.ledger import Ledger
 from tasks.ledger.records import Decision, Observation, Proposal
+from tasks.ledger.status_json import status_json
 from tasks.promotion import canary, decisions, proposals, shadow
 from tasks.spec.model import ModelSpec
 from tasks.spec.windows import Window
@@ -151,7 +152,7 @@ def test_whatever_is_recorded_can_be_folded_shown_and_acted_on(
     ledger = Ledger.open()
     _record(ledger, spec.model, seen, asked, answered, promoted)
     known = status.read(spec, ledger)
-    json.dumps(status.as_json(known))
+    json.dumps(status_json(known))
     assert known.due is None or str(known.latch.episode) in known.due
     for moment in (datetime.min, datetime(2026, 1, 5), datetime.max):
         known.effective_from(moment.replace(tzinfo=UTC))
@@ -190,7 +191,7 @@ def _answer(spec: ModelSpec, known: status.Status) -> None:
         for proposal in status.read(spec, Ledger.open()).live:
             if proposal.proposal:
                 proposals.withdraw(spec, proposal.proposal, "ada", "never mind")
-    json.dumps(status.as_json(status.read(spec, Ledger.open())))
+    json.dumps(status_json(status.read(spec, Ledger.open())))
 
 
 @pytest.mark.parametrize("until", ["9999-12-28", "0001-01-01"])
@@ -237,7 +238,7 @@ def test_a_proposal_at_the_calendars_end_bricks_no_model(
     assert decisions.decide(spec, "odd", "retrain", rejected).answer == "rejected"
     known = status.read(spec, ledger)
     assert [p.proposal for p in known.live] == []
-    json.dumps(status.as_json(known))
+    json.dumps(status_json(known))
     monitor.action(spec)
     assert known.effective_from(_day(4)) >= _day(4)
 

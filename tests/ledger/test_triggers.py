@@ -14,7 +14,7 @@ from tasks.audit import heads
 from tasks.audit.heads import Head
 from tasks.ledger.chain import chain_fault, link
 from tasks.ledger.ledger import Ledger
-from tasks.ledger.records import Adoption, Delivery, Freeze, Notice, Question
+from tasks.ledger.records import Adoption, Delivery, Notice, Question
 from tasks.ledger.tables import META
 from tests.ledger.test_ledger import decision, observation, promote, proposal, registered
 
@@ -47,7 +47,7 @@ def written(ledger: Ledger) -> Ledger:
             lost=[],
         )
     )
-    ledger.freeze(Freeze(model="third", number=1, state="frozen", by="ada", reason="holidays"))
+    ledger.freeze("third", "frozen", by="ada", reason="holidays")
     told: dict[str, Any] = {
         "model": "third",
         "event": "promotion/1",

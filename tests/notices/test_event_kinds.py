@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from tasks.notices.event_kinds import EVENT_KINDS, events_of
 from tasks.notices.events import QUIET, ModelFacts, NoticeEvent, event_key, is_quiet
 from tests.ledger.test_ledger import decision, proposal
-from tests.support.facts import LATE, facts, moved, spec_told
+from tests.support.facts import LATE, facts, freeze, moved, spec_told
 from tests.support.stood import at, seen
 
 NOW = at(40)
@@ -77,6 +77,21 @@ def test_nobody_is_told_of_a_question_that_is_answered_or_whose_time_is_over() -
     yes = facts(**asked, decisions=[decision(proposal="next")])
     assert told(yes, at(30)) == {}
     assert told(facts(**asked), at(33)) == {}
+
+
+def test_a_freeze_is_told_and_while_it_holds_nobody_is_reminded() -> None:
+    asked: dict[str, Any] = {"proposals": [proposal("next")], "asked": {"next": at(30)}}
+    late = at(30) + timedelta(days=2, hours=22)
+    assert "last_tenth/next/retrain" in told(facts(**asked), late)
+    stop, go_on = (freeze(number, state) for number, state in ((1, "frozen"), (2, "thawed")))
+    frozen = told(facts(**asked, freezes=[stop]), late)
+    assert frozen.keys() == {"freeze/1", "waiting/next/retrain"}
+    assert (frozen["freeze/1"].severity, frozen["freeze/1"].goes_on) == ("ticket", True)
+    assert frozen["freeze/1"].more()[0] == "By ada: the source is repaired"
+    assert "python -m tasks thaw churn" in frozen["freeze/1"].more()[1]
+    thawed = told(facts(**asked, freezes=[stop, go_on]), late)
+    assert thawed.keys() == {"freeze/1", "freeze/2", "last_tenth/next/retrain"}
+    assert (thawed["freeze/2"].severity, thawed["freeze/1"].goes_on) == ("info", False)
 
 
 @pytest.mark.parametrize(
@@ -170,9 +185,9 @@ def test_every_kind_of_event_is_in_the_docs() -> None:
     known = Path("docs/messages.md").read_text()
     for key in ("episode", "waiting", "half_time", "last_tenth", "promotion", "decision"):
         assert f"| `{key}/" in known
-    for key in ("insufficient", "burning"):
+    for key in ("insufficient", "burning", "freeze"):
         assert f"| `{key}/" in known
-    assert len(EVENT_KINDS) == 6  # one more is one more line there
+    assert len(EVENT_KINDS) == 7  # one more is one more line there
 
 
 @given(PRESSURES, st.randoms())

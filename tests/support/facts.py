@@ -8,7 +8,7 @@ from typing import Any
 
 from tasks.ledger.reader import ModelRows
 from tasks.ledger.recorded import Attempt, Recorded
-from tasks.ledger.records import Decision, Observation, Promotion, Proposal, Question
+from tasks.ledger.records import Decision, Freeze, Observation, Promotion, Proposal, Question
 from tasks.ledger.status import folded
 from tasks.notices.events import ModelFacts
 from tasks.spec.model import ModelSpec
@@ -41,6 +41,17 @@ def moved(number: int, version: int, proposal: str) -> Promotion:
     )
 
 
+def freeze(number: int, state: Any) -> Freeze:
+    return Freeze(
+        model="churn",
+        number=number,
+        state=state,
+        by="ada",
+        reason="the source is repaired",
+        recorded_at=at(31 + number),
+    )
+
+
 def facts(
     pressures: Sequence[float | None] = (),
     *,
@@ -50,6 +61,7 @@ def facts(
     proposals: Sequence[Proposal] = (),
     decisions: Sequence[Decision] = (),
     promotions: Sequence[Promotion] = (),
+    freezes: Sequence[Freeze] = (),
     asked: Mapping[str, datetime] | None = None,
     attempts: Sequence[Attempt] = (),
 ) -> ModelFacts:
@@ -66,6 +78,7 @@ def facts(
         decisions=list(decisions),
         candidates=[],
         promotions=[first, *promotions],
+        freezes=list(freezes),
     )
     return ModelFacts(
         status=folded(spec or spec_told(), rows),

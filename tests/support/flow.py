@@ -18,6 +18,7 @@ from tasks.flows.measure import measure
 from tasks.ledger import status
 from tasks.ledger.ledger import Ledger
 from tasks.ledger.records import Observation, Promotion
+from tasks.ledger.status_json import status_json
 from tasks.promotion import decisions, promotion, proposals
 from tasks.registry import registry, tracking
 from tasks.spec.model import ModelSpec
@@ -123,7 +124,7 @@ def read() -> status.Status:
 
 
 def told() -> dict[str, Any]:
-    return status.as_json(read())
+    return status_json(read())
 
 
 def alias() -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -11,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tasks.ledger.reader import ModelRows
-from tasks.ledger.records import Decision, Observation, Promotion, Proposal
+from tasks.ledger.records import Decision, Freeze, Observation, Promotion, Proposal
 from tasks.ledger.status import folded
 from tasks.spec.model import ModelSpec
 from tasks.views.metric_catalogue import OF_MODELS
@@ -51,6 +52,7 @@ def said(
         "decisions": [],
         "candidates": [],
         "promotions": [promotion()],
+        "freezes": [],
     }
     status = folded(spec, ModelRows(**rows | parts))
     samples = model_samples(
@@ -229,3 +231,15 @@ def test_whatever_texts_the_ledger_holds_no_metric_has_more_series_than_the_docs
     counts = Counter(f"gatelatch_{key[0]}" for key in found)
     assert all(count <= MOST[name] for name, count in counts.items())
     assert all(len(key) - 1 == LABELS[f"gatelatch_{key[0]}"] for key in found)
+
+
+def test_a_frozen_model_is_1_with_the_moment_and_a_thawed_one_is_0() -> None:
+    freeze = Freeze(
+        model="churn", number=1, state="frozen", by="ada", reason="why", recorded_at=day(20)
+    )
+    frozen = said(freezes=[freeze])
+    since = ("frozen_since_timestamp_seconds",)
+    assert (frozen["frozen",], frozen[since]) == (1, day(20).timestamp())
+    thawed = said(freezes=[freeze, replace(freeze, number=2, state="thawed")])
+    assert thawed["frozen",] == 0
+    assert since not in thawed

@@ -74,3 +74,14 @@ def test_ten_thousand_windows_come_in_parts_that_meet() -> None:
     assert before.seen[-1].window_end == newest.seen[0].window_start
     assert before.later == SHOWN_WINDOWS
     assert part_of(many, at(1)).before is None
+
+
+def test_a_frozen_model_says_so_first_and_how_it_goes_on(spec: MakeSpec, ledger: Ledger) -> None:
+    status = known(spec(), ledger, seen(0))
+    assert "Frozen by" not in _page(status)
+    ledger.freeze("churn", "frozen", by="ada", reason="<b>holidays")
+    page = _page(known(spec(), ledger, champion=False))
+    assert "<b>Frozen by ada since 20" in page
+    assert "&lt;b&gt;holidays" in page
+    assert "<code>python -m tasks thaw churn" in page
+    assert page.index("Frozen by") < page.index("Champion")

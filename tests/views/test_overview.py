@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import UTC, datetime
 
+from tasks.ledger.records import Freeze
 from tasks.views.overview import PAGE_MODELS, Asked, overview
 from tasks.views.standing import Standing
 
@@ -58,3 +60,19 @@ def test_while_models_are_unread_the_page_says_so_and_loads_itself_again() -> No
     assert "1 of 8 models are read" in page
     assert 'http-equiv="refresh"' in page
     assert 'http-equiv="refresh"' not in _page([_calm("churn")])
+
+
+def test_all_frozen_models_are_found_and_each_row_says_who_froze_it_and_why() -> None:
+    freeze = Freeze(
+        model="open", number=1, state="frozen", by="ada", reason="<holidays>", recorded_at=NOW
+    )
+    held = replace(_calm("held"), frozen=freeze)
+    opened = replace(held, model="open", latch="open", episode="e", held="e.1")
+    rows = [_calm("calm"), held, opened]
+    assert _models(_page(rows)) == ["open", "held", "calm"]
+    assert _models(_page(rows, state="frozen")) == ["open", "held"]
+    assert _models(_page(rows, state="drifting")) == ["open"]
+    page = _page([opened])
+    assert "by ada since 2026-02-01: &lt;holidays&gt;" in page
+    assert "held back: e.1" in page
+    assert "frozen" not in _page([_calm("calm")])

@@ -10,7 +10,8 @@ import pytest
 
 from tasks.ledger.ledger import Ledger
 from tasks.ledger.records import Observation
-from tasks.views.standing import Standing, VerdictRun, attention, late, standing, worst_first
+from tasks.views.attention import attention, states, worst_first
+from tasks.views.standing import Standing, VerdictRun, late, standing
 from tests.ledger.test_ledger import decision, proposal
 from tests.support import forging
 from tests.support.stood import MakeSpec, at, known, ledger_in, seen
@@ -121,3 +122,39 @@ def test_the_worst_comes_first_and_among_equals_the_higher_pressure() -> None:
     ]
     order = [one.model for one in worst_first(rows, at(0))]
     assert order == ["odd", "worse", "open", "new", "near", "calm"]
+
+
+# --- frozen
+
+
+def _frozen(ledger: Ledger) -> None:
+    ledger.freeze("churn", "frozen", by="ada", reason="holidays")
+
+
+def test_a_frozen_model_stands_where_what_is_wrong_with_it_stands_and_before_the_calm(
+    spec: MakeSpec, ledger: Ledger
+) -> None:
+    forging.version(ledger, 1)
+    _frozen(ledger)
+    calm = _stands(spec, ledger, seen(0), champion=False)
+    assert (attention(calm, at(1)), states(calm, at(1))) == ("frozen", {"frozen"})
+    rows = [Standing(model="calm", champion=1, verdict="steady"), Standing(model="new"), calm]
+    assert [one.model for one in worst_first(rows, at(1))] == ["churn", "new", "calm"]
+    drifts = _stands(spec, ledger, seen(1, 1.5), seen(2, 1.5), champion=False)
+    assert states(drifts, at(3)) == {"drifting", "frozen"}
+
+
+def test_what_is_approved_and_held_by_a_freeze_asks_nobody_any_more(
+    spec: MakeSpec, ledger: Ledger
+) -> None:
+    forging.version(ledger, 1)
+    ledger.propose(proposal("next"))
+    forging.ask(ledger, "next", "retrain")
+    ledger.decide(decision(proposal="next", step="retrain"))
+    forging.ask(ledger, "next", "promote")
+    (asked,) = _stands(spec, ledger, champion=False).waits
+    assert (asked.step, asked.asked) == ("promote", True)
+    ledger.decide(decision(proposal="next", step="promote"))
+    _frozen(ledger)
+    (held,) = _stands(spec, ledger, champion=False).waits
+    assert (held.step, held.asked) == ("promote", False)

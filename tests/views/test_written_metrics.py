@@ -14,7 +14,9 @@ from tasks.views.model_metrics import MetricSample
 from tasks.views.written_metrics import END_OF_PAGE, Collected, PageWriter, ShownModel, families_of
 from tests.conftest import CHURN
 
-NOTHING = ModelRows(observations=[], proposals=[], decisions=[], candidates=[], promotions=[])
+NOTHING = ModelRows(
+    observations=[], proposals=[], decisions=[], candidates=[], promotions=[], freezes=[]
+)
 STATUS = folded(ModelSpec.model_validate(CHURN), NOTHING)
 
 samples = st.lists(
