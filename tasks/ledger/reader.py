@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from tasks.ledger import engine as database
 from tasks.ledger import migrations, sealing, stored
 from tasks.ledger.chain import Link, Seal, Trail
-from tasks.ledger.recorded import Recorded, recorded_of
+from tasks.ledger.recorded import WhenRecorded, recorded_of
 from tasks.ledger.records import (
     Candidate,
     Decision,
@@ -159,7 +159,7 @@ class LedgerReader:
         """Return when a model was stopped and let go on, oldest first."""
         return self._of(FREEZES, model, Freeze)
 
-    def recorded(self, model: str) -> Recorded:
+    def recorded(self, model: str) -> WhenRecorded:
         """Return when a model's rows were written, and what was told of them, at one moment."""
         with self.at_one_moment() as link:
             return recorded_of(link, model)

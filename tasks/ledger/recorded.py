@@ -36,7 +36,7 @@ class Attempt:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Recorded:
+class WhenRecorded:
     """When what was first recorded, each by what names it, beside the questions and attempts.
 
     `windows` are by window and version, `asked` and `decided` by proposal and step, `promoted` by
@@ -57,7 +57,7 @@ class Recorded:
         return max((moment for one in times for moment in one.values()), default=None)
 
 
-def recorded_of(link: sa.Connection, model: str) -> Recorded:
+def recorded_of(link: sa.Connection, model: str) -> WhenRecorded:
     """Return what was recorded of a model, as a connection sees it."""
 
     def first(table: sa.Table, *names: str) -> list[Any]:
@@ -68,7 +68,7 @@ def recorded_of(link: sa.Connection, model: str) -> Recorded:
 
     windows = first(OBSERVATIONS, "window_start", "window_end", "version")
     steps = ("proposal", "step")
-    return Recorded(
+    return WhenRecorded(
         windows={(Window(start, end), version): at for start, end, version, at in windows},
         asked={(proposal, step): at for proposal, step, at in first(QUESTIONS, *steps)},
         decided={(proposal, step): at for proposal, step, at in first(DECISIONS, *steps)},

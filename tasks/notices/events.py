@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from tasks.bounds import shifted
-from tasks.ledger.recorded import Recorded
+from tasks.ledger.recorded import WhenRecorded
 from tasks.ledger.records import Observation
 from tasks.ledger.status import Status
 from tasks.spec.notify_options import Severity
@@ -22,7 +22,7 @@ class ModelFacts:
     """What is known of a model: what its rows fold to, and when they were recorded."""
 
     status: Status
-    recorded: Recorded
+    recorded: WhenRecorded
 
     @property
     def model(self) -> str:

@@ -16,7 +16,7 @@ from tasks.bounds import shifted
 from tasks.drift.episode import Episode
 from tasks.drift.latch import Latch
 from tasks.ledger.budget import error_budget_of
-from tasks.ledger.recorded import Recorded
+from tasks.ledger.recorded import WhenRecorded
 from tasks.ledger.records import Observation, Proposal, TwoCandidates
 from tasks.ledger.status import Status
 from tasks.notices.events import ModelFacts
@@ -52,7 +52,7 @@ class SeenModel:
     status: Status
     asked_at: Mapping[tuple[str, str], datetime]
     time_is_up: Mapping[str, datetime] = field(default_factory=dict)
-    recorded: Recorded | None = None
+    recorded: WhenRecorded | None = None
 
     @property
     def newest(self) -> Observation | None:

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from tasks.ledger.reader import ModelRows
-from tasks.ledger.recorded import Attempt, Recorded
+from tasks.ledger.recorded import Attempt, WhenRecorded
 from tasks.ledger.records import Decision, Freeze, Observation, Promotion, Proposal, Question
 from tasks.ledger.status import folded
 from tasks.notices.events import ModelFacts
@@ -82,7 +82,7 @@ def facts(
     )
     return ModelFacts(
         status=folded(spec or spec_told(), rows),
-        recorded=Recorded(
+        recorded=WhenRecorded(
             windows={
                 (o.window, o.version): when.get((o.window_start - at(0)).days, o.window_end + LATE)
                 for o in observations
