@@ -17,6 +17,7 @@ from tasks.cli.metrics_command import metrics
 from tasks.cli.notify_command import notify
 from tasks.cli.options_command import options
 from tasks.cli.replay_command import replay
+from tasks.cli.report_command import report
 from tasks.cli.reproduce_command import reproduce
 from tasks.cli.rollback_command import rollback
 from tasks.cli.status_command import status
@@ -55,6 +56,7 @@ for command in (
     freeze,
     thaw,
     audit,
+    report,
     replay,
     rollback,
     reproduce,

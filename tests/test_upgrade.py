@@ -61,6 +61,12 @@ def test_a_store_of_release_0_1_is_upgraded_and_goes_on(place: Path) -> None:
     (unchecked,) = json.loads(verified.stdout)["not_checked"]
     assert unchecked.startswith("whether rows after row 27 were cut off")
 
+    # Its report has the model cards of then.
+    told = run("report", "churn", "--from", "2026-01-01", "-o", str(place / "report.html"))
+    assert told.exit_code == 0, told.output
+    cards = (place / "report.html").read_text().count("Model card, of files whose signature")
+    assert cards == len(Ledger.open().candidates("churn"))
+
     # A window run again is the one of then; a new one is judged by the reference of then.
     before = trail()
     assert flow.watch(13).revision == 0

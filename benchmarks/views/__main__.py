@@ -23,6 +23,8 @@ from typing import TypeVar
 from benchmarks.views import fleet
 from tasks.ledger import status
 from tasks.ledger.ledger import Ledger
+from tasks.reports.report_page import Verified, covered, review_html
+from tasks.reports.report_period import period_of
 from tasks.views.board import Board
 from tasks.views.model_page import model_page
 from tasks.views.overview import Asked, overview
@@ -44,6 +46,7 @@ def main(models: int, windows: int, keep: str | None = None) -> None:
         print("| --- | ---: | ---: | ---: | ---: | ---: |")
         _overview(ledger, windows)
         _one(ledger, windows)
+        _report(ledger, windows)
         ledger._engine.dispose()
 
 
@@ -75,7 +78,8 @@ def _one(ledger: Ledger, windows: int) -> None:
     def page(board: Board) -> str:
         known = board.status(spec)
         asked = board.questions(spec)
-        return model_page(known, board.standing_of(known, asked), now, base="/gatelatch")
+        stands, times = board.standing_of(known, asked), board.recorded(known)
+        return model_page(known, stands, now, base="/gatelatch", times=times)
 
     boards = [Board(lambda: ledger) for _ in range(_TURNS)]
     first = [_timed(lambda board=board: page(board)) for board in boards]  # type: ignore[misc]
@@ -85,6 +89,22 @@ def _one(ledger: Ledger, windows: int) -> None:
     print(f"| (its status, as tasks read it) | {fold:.3f} | {read:.3f} | {fold / read:.2f} | | |")
     for name, took in (("one model, first", first), ("one model, again", again)):
         _print(f"{name}, {windows} windows", median(t for t, _ in took), read, took[0][1])
+
+
+def _report(ledger: Ledger, windows: int) -> None:
+    """Print what a report on all windows costs, without verification and model cards."""
+    spec = Board(lambda: ledger).specs().usable["model_003"]
+    now = fleet.START + windows * fleet.DAY
+    read = median(_timed(lambda: ledger.history(spec.model))[0] for _ in range(_TURNS))
+
+    def page() -> str:
+        rows, trail = ledger.rows_and_trail(spec.model)
+        known = status.folded(spec, rows)
+        about = covered(known, trail, period_of(known, fleet.START, None))
+        return review_html(about, Verified(problem="not looked at"), {}, now)
+
+    took = [_timed(page) for _ in range(_TURNS)]
+    _print(f"report on one model, {windows} windows", median(t for t, _ in took), read, took[0][1])
 
 
 def _timed(work: Callable[[], _Found]) -> tuple[float, _Found]:

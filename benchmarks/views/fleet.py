@@ -171,6 +171,11 @@ def _figures(rng: np.random.Generator, pressure: float | None) -> dict[str, Any]
             "accuracy": 0.9,
             "hinge_loss": loss,
             "violation_rate": 0.4,
+            "error_rate": 0.1,
+            "squared_hinge": 0.5,
+            "margin": 0.8,
+            "unsigned_margin": 1.1,
+            "loss_tail_ratio": 2.0,
             "effective_rows": 4900,
         },
         "classes": {

@@ -56,7 +56,13 @@ def static(name: str) -> Response:
 
 @router.get("/margins")
 def models(
-    request: Request, user: GetUserDep, q: str = "", owner: str = "", state: str = "", page: int = 1
+    request: Request,
+    user: GetUserDep,
+    q: str = "",
+    owner: str = "",
+    tag: str = "",
+    state: str = "",
+    page: int = 1,
 ) -> Response:
     """Return the page of all models that this person may read, the worst first."""
     base = _base(request)
@@ -67,7 +73,7 @@ def models(
     except Exception as error:
         return _unreadable("Margins", error, base)
     mistaken = [Standing(model=n, problem=p) for n, p in specs.mistaken.items() if n in mine]
-    asked = Asked(text=q[: bounds.NAME], owner=owner, state=state, page=page)
+    asked = Asked(text=q[: bounds.NAME], owner=owner, tag=tag, state=state, page=page)
     return _page(
         overview(
             [*seen.standings, *mistaken], asked, datetime.now(UTC), base=base, unread=seen.unread
@@ -99,6 +105,7 @@ def one(model: str, request: Request, user: GetUserDep, until: str = "") -> Resp
             standing,
             now,
             base=base,
+            times=_board.recorded(known),
             questions=questions,
             until=moment,
             mlflow=_version(model, known.champion),

@@ -11,13 +11,18 @@ import typer
 
 from tasks.cli.console import Model, Wide, find_or_fail
 
+_SHOWN = 30  # windows of the tables
+
 
 def status(
     model: Model,
     as_json: Annotated[bool, typer.Option("--json", help="print JSON instead of tables")] = False,
     windows: Annotated[
-        int, typer.Option(min=1, help="how many of the newest windows to show")
-    ] = 30,
+        int | None,
+        typer.Option(
+            min=1, help="how many of the newest windows to show; left out: 30, in JSON all"
+        ),
+    ] = None,
     wide: Wide = False,
 ) -> None:
     """Show a model's windows, latch, proposals and promotions."""
@@ -31,12 +36,15 @@ def status(
 
     ledger = Ledger.open()
     known = state.read(find_or_fail(model), ledger)
-    facts = ModelFacts(status=known, recorded=ledger.recorded(model))
+    facts = ModelFacts(status=known, recorded=ledger.when_recorded(model))
     missed = untold(facts, datetime.now(UTC))
     if as_json:
         spent = error_budget_of(known)
         told = {} if spent is None else {"error_budget": spent.to_json()}
+        shown = status_json(known)
+        if windows is not None:
+            shown["windows"] = shown["windows"][-windows:]
         channels = {name: asdict(one) for name, one in missed.items()}
-        print(json.dumps({**status_json(known), **told, "channels": channels}, indent=2))
+        print(json.dumps({**shown, **told, "channels": channels}, indent=2))
     else:
-        status_tables.show_status(known, windows, missed=missed, wide=wide)
+        status_tables.show_status(known, windows or _SHOWN, missed=missed, wide=wide)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice, takewhile
 from typing import Any
@@ -70,8 +70,10 @@ def error_budget_of(status: Status) -> Budget | None:
     spec, slo = status.spec, status.spec.slo
     if slo is None or not status.observations:
         return None if slo is None else Budget(slo=slo, now=None)
-    windows = slo.windows(spec.window.every)
-    return Budget(slo=slo, now=_spent(status, slo, looked_at(windows))[-1])
+    windows, version = slo.windows(spec.window.every), status.observations[-1].version
+    mine = takewhile(lambda o: o.version == version, reversed(status.observations))
+    newest = [*islice(mine, looked_at(windows))][::-1]
+    return Budget(slo=slo, now=_spent(status, slo, newest)[-1])
 
 
 def burning_since(status: Status) -> tuple[Observation, Budget] | None:
@@ -82,24 +84,39 @@ def burning_since(status: Status) -> tuple[Observation, Budget] | None:
     budget = error_budget_of(status)
     if budget is None or budget.now is None or not budget.now.pages:
         return None
-    series = _spent(status, budget.slo, len(status.observations))
+    version = status.observations[-1].version
+    mine = [*takewhile(lambda o: o.version == version, reversed(status.observations))][::-1]
+    series = _spent(status, budget.slo, mine)
     burning = sum(1 for _ in takewhile(lambda one: one.pages, reversed(series)))
-    return status.observations[-burning], budget
+    return mine[-burning], budget
 
 
-def _spent(status: Status, slo: Slo, most: int) -> list[BudgetSpent]:
-    """Return the budget after each of the newest version's windows, `most` of them."""
-    spec, version = status.spec, status.observations[-1].version
-    mine = takewhile(lambda o: o.version == version, reversed(status.observations))
-    newest = [*islice(mine, most)][::-1]
-    reference = _reference(spec, slo, status, version)
-    seen = [
+def budgets_between(status: Status, first: int, last: int) -> list[Budget]:
+    """Return the error budget after each of the observations `first` to `last`, counted from 0.
+
+    Each is that of the version that was champion then. There are none where the spec has none.
+    """
+    slo = status.spec.slo
+    if slo is None or first > last:
+        return []
+    before = max(first - looked_at(slo.windows(status.spec.window.every)), 0)
+    told = _spent(status, slo, status.observations[before : last + 1])
+    return [Budget(slo=slo, now=now) for now in told[first - before :]]
+
+
+def _spent(status: Status, slo: Slo, seen: Sequence[Observation]) -> list[BudgetSpent]:
+    spec = status.spec
+    references = {v: _reference(spec, slo, status, v) for v in {o.version for o in seen}}
+    metrics = (
         MetricSeen(
-            window=o.window, version=version, value=_metric(spec, slo, o), reference=reference
+            window=o.window,
+            version=o.version,
+            value=_metric(spec, slo, o),
+            reference=references[o.version],
         )
-        for o in newest
-    ]
-    return spent(slo, slo.windows(spec.window.every), seen)
+        for o in seen
+    )
+    return spent(slo, slo.windows(spec.window.every), metrics)
 
 
 def _metric(spec: ModelSpec, slo: Slo, observation: Observation) -> float | None:

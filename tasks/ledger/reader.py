@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from tasks.ledger import engine as database
 from tasks.ledger import migrations, sealing, stored
 from tasks.ledger.chain import Link, Seal, Trail
-from tasks.ledger.recorded import WhenRecorded, recorded_of
+from tasks.ledger.recorded import RecordedTimes
 from tasks.ledger.records import (
     Candidate,
     Decision,
@@ -34,6 +34,7 @@ from tasks.ledger.tables import (
     PROPOSALS,
     QUESTIONS,
 )
+from tasks.ledger.when_recorded import WhenRecorded, when_recorded_of
 from tasks.spec.windows import Window
 
 _Row = TypeVar("_Row")
@@ -88,6 +89,12 @@ class LedgerReader:
         """Return what the state of a model is folded from, all as it is at one moment."""
         with self.at_one_moment() as link:
             return rows_of(link, model, stored.observations(link, model).values())
+
+    def rows_and_trail(self, model: str) -> tuple[ModelRows, Trail]:
+        """Return what `rows` and `trail` do, both as they are at one moment."""
+        with self.at_one_moment() as link:
+            rows = rows_of(link, model, stored.observations(link, model).values())
+            return rows, sealing.trail(link, model, frozenset())
 
     def observation(self, model: str, version: int, window: Window) -> Observation | None:
         """Return the newest revision of one window under one version."""
@@ -159,10 +166,10 @@ class LedgerReader:
         """Return when a model was stopped and let go on, oldest first."""
         return self._of(FREEZES, model, Freeze)
 
-    def recorded(self, model: str) -> WhenRecorded:
+    def when_recorded(self, model: str) -> WhenRecorded:
         """Return when a model's rows were written, and what was told of them, at one moment."""
         with self.at_one_moment() as link:
-            return recorded_of(link, model)
+            return when_recorded_of(link, model)
 
     def touched(self, model: str) -> dict[str, datetime]:
         """Return when the newest row about each proposal was recorded (wall clock)."""
@@ -184,6 +191,14 @@ class LedgerReader:
         with self._engine.connect() as link:
             rows = link.execute(query.group_by(c.proposal, c.step)).all()
         return {(proposal, step): asked for proposal, step, asked in rows}
+
+    def recorded(self, model: str) -> RecordedTimes:
+        """Return when each observation of a model was recorded."""
+        c = OBSERVATIONS.c
+        key = (c.version, c.window_start, c.window_end, c.revision)
+        with self._engine.connect() as link:
+            rows = link.execute(sa.select(*key, c.recorded_at).where(c.model == model)).all()
+        return RecordedTimes({(version, *rest): at for version, *rest, at in rows})
 
     def head(self, model: str) -> tuple[Link, Seal | None] | None:
         """Return the newest link and the signature on it; None for a model without rows."""

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import takewhile
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from tasks.drift import patience
 from tasks.drift.advice import ADVICE_WINDOWS, SeenWindow, advise
@@ -33,6 +33,9 @@ from tasks.ledger.records import (
 from tasks.ledger.remembered import Reign
 from tasks.spec.model import ModelSpec
 from tasks.spec.windows import window_at
+
+if TYPE_CHECKING:
+    from tasks.ledger.figures import WindowFigures
 
 
 @dataclass(frozen=True)
@@ -141,9 +144,10 @@ class Status:
             return None
         began = self.changes(episode, until)
         fresh = [
-            Fresh(o.window, cast(Verdict, o.verdict), o.numbers.labels or {}, _shows(o))
+            Fresh(o.window, cast(Verdict, o.verdict), numbers.labels or {}, _shows(numbers))
             for o in self.observations
             if o.window_start >= min(began, default=until)
+            for numbers in (o.numbers,)  # which is read from the ledger's JSON each time
         ]
         return patience.wait(self.spec, fresh, named.since)
 
@@ -279,8 +283,8 @@ def _seen(observation: Observation) -> SeenWindow:
     )
 
 
-def _shows(observation: Observation) -> bool:
-    return any(s.pressure > 1 for s in observation.numbers.statistics if s.name in SHAPES)
+def _shows(numbers: WindowFigures) -> bool:
+    return any(s.pressure > 1 for s in numbers.statistics if s.name in SHAPES)
 
 
 def _number(proposal: str, episode: str) -> int:

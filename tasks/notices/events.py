@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from tasks.bounds import shifted
-from tasks.ledger.recorded import WhenRecorded
 from tasks.ledger.records import Observation
 from tasks.ledger.status import Status
+from tasks.ledger.when_recorded import WhenRecorded
 from tasks.spec.notify_options import Severity
 
 QUIET = timedelta(minutes=10)  # without a window of the past: then a backfill is taken to be over

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
-from tasks.ledger.recorded import Attempt
+from tasks.ledger.when_recorded import Attempt
 from tasks.notices.event_kinds import events_of
 from tasks.notices.events import ModelFacts, NoticeEvent, is_quiet
 from tasks.spec.notify_options import Severity, reaches

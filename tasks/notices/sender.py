@@ -89,7 +89,7 @@ def due_messages(facts: ModelFacts, now: datetime, airflow: str, again: bool) ->
 
 def read_facts(spec: ModelSpec, ledger: Ledger) -> ModelFacts:
     """Return what the ledger has of a model now."""
-    return ModelFacts(status=status.read(spec, ledger), recorded=ledger.recorded(spec.model))
+    return ModelFacts(status=status.read(spec, ledger), recorded=ledger.when_recorded(spec.model))
 
 
 def send_due(

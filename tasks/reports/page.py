@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from tasks import __version__
+from tasks.reports.as_read import FILTERS
 
 
 def render(template: str, **values: Any) -> str:
@@ -22,4 +23,5 @@ def render(template: str, **values: Any) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters.update(FILTERS)
     return environment.get_template(template).render(**values, gatelatch=__version__)

@@ -27,6 +27,7 @@ ADDED: Mapping[str, Any] = {
     "slo.budget": 0.1,
     "slo.window": 12,
     "notify": {},
+    "tags": [],
 }
 # No part of the form: who is told changes nothing that was approved, made or observed. So a channel
 # may be set up while a question waits.

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from typing import Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from tasks.spec import form
 from tasks.spec.approval_options import Approval, Owner
 from tasks.spec.gate_options import Gates
 from tasks.spec.notify_options import Notify
-from tasks.spec.part import Name, SpecPart
+from tasks.spec.part import Name, SpecPart, Tag
 from tasks.spec.policy_options import Drift, LatchPolicy, Shadow, Slo
 from tasks.spec.rule_options import Expectation, Validation
 from tasks.spec.source_options import Features, LabelColumn, Source
 from tasks.spec.training_options import Calibration, Training
 from tasks.spec.window_options import WindowGrid
+
+_TAGS = 10  # of a model
 
 
 class ModelSpec(SpecPart):
@@ -44,6 +47,18 @@ class ModelSpec(SpecPart):
         description="who is told: names of channels, each with the least severity that it wants "
         "to hear (info, ticket, page), such as `{owners: info, on_call: page}`; empty: nobody",
     )
+    tags: tuple[Tag, ...] = Field(
+        default=(),
+        max_length=_TAGS,
+        description="short words that the margin view can filter by, such as `eu` or `tier:1`",
+    )
+
+    @field_validator("tags")
+    @classmethod
+    def _each_once(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if twice := [tag for tag, count in Counter(value).items() if count > 1]:
+            raise ValueError(f"{twice[0]!r} is there twice; write it once")
+        return value
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

@@ -17,6 +17,7 @@ from tasks import bounds
 from tasks.errors import Final
 
 _BACK = 10_000  # windows that the latch looks back on at the most
+_TAG = 40  # characters: many stand in one cell
 
 
 class SpecError(Final, ValueError):
@@ -80,6 +81,7 @@ Length = Annotated[timedelta, BeforeValidator(_lasting), _duration]  # a duratio
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=bounds.NAME)]
 Text = Annotated[str, Field(min_length=1, max_length=bounds.TEXT), _printable]
 Path = Annotated[str, Field(min_length=1, max_length=bounds.PATH), _printable]
+Tag = Annotated[str, Field(min_length=1, max_length=_TAG), _printable]
 Share = Annotated[float, Field(gt=0, lt=1)]
 Rate = Annotated[float, Field(ge=0, le=1)]
 NotNegative = Annotated[float, Field(ge=0, le=1e12)]

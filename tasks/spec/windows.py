@@ -14,6 +14,7 @@ from tasks.spec.part import format_duration
 from tasks.spec.window_options import WindowGrid
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_LONGEST_RUN = timedelta(hours=1)  # of the monitor
 
 
 @dataclass(frozen=True, order=True)
@@ -85,6 +86,19 @@ def latest_complete(grid: WindowGrid, now: datetime) -> Window:
         moment = min(moment, grid.end)
     current = window_at(grid, moment)
     return window_at(grid, shifted(current.start, -timedelta(microseconds=1)))
+
+
+def measured_by(grid: WindowGrid, window: Window) -> datetime:
+    """Return by when a window is due to be measured, on the wall clock.
+
+    Its run has a quarter of a window after the grace, and an hour at the most.
+    """
+    return shifted(window.end, grid.grace + run_time(grid))
+
+
+def run_time(grid: WindowGrid) -> timedelta:
+    """Return how long a run of the monitor may take: a quarter of a window, an hour at the most."""
+    return min(_LONGEST_RUN, grid.every / 4)
 
 
 def labels_awaited_until(spec: ModelSpec, window: Window) -> datetime:

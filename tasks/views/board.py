@@ -24,6 +24,7 @@ from tasks.drift.summary_json import summary_from_json
 from tasks.errors import GatelatchError
 from tasks.ledger.follower import Follower
 from tasks.ledger.reader import LedgerReader
+from tasks.ledger.recorded import RecordedTimes
 from tasks.ledger.records import Observation, Question
 from tasks.ledger.status import Status
 from tasks.notices.events import ModelFacts
@@ -67,6 +68,7 @@ class Board:
         self._specs: dict[Path, tuple[tuple[int, int], ModelSpec | str]] = {}
         self._tried: set[str] = set()  # models of which all was read once, if it could be
         self._standings: dict[str, tuple[Status, Standing]] = {}
+        self._recorded: tuple[Status, RecordedTimes] | None = None
         self._written: tuple[Status, list[Observation]] | None = None
 
     def specs(self) -> Specs:
@@ -121,7 +123,9 @@ class Board:
 
     def _standing(self, spec: ModelSpec, known: Status | GatelatchError) -> Standing:
         if isinstance(known, GatelatchError):  # such as a row of a newer release
-            return Standing(model=spec.model, owner=spec.owner.name, problem=str(known))
+            return Standing(
+                model=spec.model, owner=spec.owner.name, tags=spec.tags, problem=str(known)
+            )
         kept = self._standings.get(spec.model)
         # The follower returns the same status until there is something new.
         if kept is None or kept[0] is not known:
@@ -150,12 +154,19 @@ class Board:
         """Return sentences on what channels were not told of a model."""
         if not known.spec.notify:
             return []
-        recorded = self._ledger()[0].recorded(known.spec.model)
+        recorded = self._ledger()[0].when_recorded(known.spec.model)
         return missed_by(untold(ModelFacts(status=known, recorded=recorded), now))
 
     def remembers(self, model: str) -> bool:
         """Return whether the ledger has a row about a model, be there a spec or not."""
         return self._ledger()[0].head(model) is not None
+
+    def recorded(self, known: Status) -> RecordedTimes:
+        """Return when the windows of a model were recorded."""
+        kept = self._recorded
+        if kept is None or kept[0] is not known:
+            kept = self._recorded = known, self._ledger()[0].recorded(known.spec.model)
+        return kept[1]
 
     def written(self, known: Status) -> list[Observation]:
         """Return every observation ever written of a model: each version and each revision."""

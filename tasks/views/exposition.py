@@ -137,7 +137,7 @@ class LedgerMetrics(Collector):
                 until = time_is_up(status, reader, proposal, touched[proposal.proposal])
                 if until is not None:
                     ends[proposal.proposal] = until
-        recorded = reader.recorded(model) if status.spec.notify else None
+        recorded = reader.when_recorded(model) if status.spec.notify else None
         asked_at = reader.asked_at(model)
         return SeenModel(status=status, asked_at=asked_at, time_is_up=ends, recorded=recorded)
 

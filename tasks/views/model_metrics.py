@@ -16,9 +16,9 @@ from tasks.bounds import shifted
 from tasks.drift.episode import Episode
 from tasks.drift.latch import Latch
 from tasks.ledger.budget import error_budget_of
-from tasks.ledger.recorded import WhenRecorded
 from tasks.ledger.records import Observation, Proposal, TwoCandidates
 from tasks.ledger.status import Status
+from tasks.ledger.when_recorded import WhenRecorded
 from tasks.notices.events import ModelFacts
 from tasks.notices.untold import untold
 from tasks.spec.model import ModelSpec

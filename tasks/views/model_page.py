@@ -6,15 +6,18 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from tasks.ledger.recorded import RecordedTimes
 from tasks.ledger.records import Observation, Question
 from tasks.ledger.status import Status
 from tasks.notices.untold import who_is_told
-from tasks.views import timeline
+from tasks.reports import timeline
+from tasks.reports.plots import Plot, plots
+from tasks.reports.strip import strip
 from tasks.views.addresses import brief, window_name
 from tasks.views.attention import WORDS, attention
-from tasks.views.plots import Plot, as_script, plots
+from tasks.views.chart_script import as_script
+from tasks.views.chart_table import chart_table
 from tasks.views.standing import Standing, late
-from tasks.views.strip import strip
 from tasks.views.templating import fill_page
 
 SHOWN_WINDOWS = 1000  # of a page: more make a page that browsers and people cannot handle
@@ -50,6 +53,7 @@ def model_page(
     now: datetime,
     *,
     base: str,
+    times: RecordedTimes,
     questions: Iterable[Question] = (),
     until: datetime | None = None,
     mlflow: str | None = None,
@@ -59,6 +63,8 @@ def model_page(
 
     Parameters
     ----------
+    times
+        When the windows were recorded.
     questions
         What was asked about the model: each question had a brief.
     until
@@ -75,7 +81,8 @@ def model_page(
     inside = [
         e for e in happened if first is not None and last is not None and first <= e.at <= last
     ]
-    drawn = plots(part.seen)
+    drawn = plots(part.seen, times)
+    groups = _groups(drawn)
     lanes = [
         ("verdict", timeline.verdicts_of(part.seen)),
         ("latch", timeline.latch_of(known.history)),
@@ -84,7 +91,7 @@ def model_page(
     if any(latch.state != "closed" for _, latch in known.calibration.steps):
         lanes.insert(2, ("calibration", timeline.latch_of(known.calibration)))
     if revised := timeline.revised_of(part.seen):
-        lanes.append(("measured again", revised))
+        lanes.append(("revised", revised))
     need = attention(standing, now)
     return fill_page(
         "model.html",
@@ -97,8 +104,10 @@ def model_page(
         strip=strip(standing.runs, wide=True),
         part=part,
         newest=part.seen[-1] if part.seen else None,
+        times=times,
         events=happened[::-1],
-        groups=_groups(drawn),
+        groups=groups,
+        tables={name: chart_table(name, of, part.seen) for name, of in groups.items()},
         script=as_script(part.seen, drawn, lanes, inside),
         given_up=known.given_up,
         mlflow=mlflow,

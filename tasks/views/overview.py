@@ -10,9 +10,9 @@ from urllib.parse import urlencode
 
 from markupsafe import Markup
 
+from tasks.reports.strip import strip
 from tasks.views.attention import ORDER, WORDS, Attention, attention, states, worst_first
 from tasks.views.standing import Late, Standing, late
-from tasks.views.strip import strip
 from tasks.views.templating import fill_page
 
 PAGE_MODELS = 50  # of a page
@@ -21,16 +21,23 @@ NEWEST = 180  # windows of a strip
 
 @dataclass(frozen=True, kw_only=True)
 class Asked:
-    """What a visitor wants to see: models whose name has `text` in it, of an owner, in a state."""
+    """What a visitor wants to see: models with `text` in the name, of an owner, with a tag …"""
 
     text: str = ""
     owner: str = ""
+    tag: str = ""
     state: str = ""
     page: int = 1
 
     def query(self, page: int) -> str:
         """Return the part of the address that asks for another page of the same."""
-        given = {"q": self.text, "owner": self.owner, "state": self.state, "page": page}
+        given = {
+            "q": self.text,
+            "owner": self.owner,
+            "tag": self.tag,
+            "state": self.state,
+            "page": page,
+        }
         return "?" + urlencode({name: value for name, value in given.items() if value})
 
 
@@ -74,6 +81,7 @@ def overview(
         total=len(standings),
         pages=pages,
         owners=sorted({one.owner for one in standings if one.owner}),
+        tags=sorted({tag for one in standings for tag in one.tags}),
         counts=[(state, WORDS[state], counts[state]) for state in ORDER if counts[state]],
         unread=unread,
         mistakes=mistakes,
@@ -85,6 +93,7 @@ def _matches(one: Standing, asked: Asked, now: datetime) -> bool:
     return (
         asked.text.lower() in one.model.lower()
         and asked.owner in ("", one.owner)
+        and asked.tag in ("", *one.tags)
         and asked.state in ("", *states(one, now))
     )
 

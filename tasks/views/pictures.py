@@ -2,64 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 from tasks.arrays import Floats
 from tasks.drift.grid import Bins
 from tasks.drift.reliability_table import TABLE_BINS
 from tasks.drift.summary import Distribution
+from tasks.reports.plane import Plane
 
-_WIDTH, _HEIGHT = 460, 240
-_LEFT, _RIGHT, _TOP, _BOTTOM = 60, 10, 10, 42
 _BARS = 48  # of a histogram
 _TAIL = 0.005  # of the rows that may lie beyond what is drawn, on each side
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Plane:
-    """Figures → pixels, with grid lines and the names of both axes."""
-
-    across: tuple[float, float]
-    up: tuple[float, float]
-
-    def x(self, value: float) -> float:
-        low, high = self.across
-        return _LEFT + (value - low) / (high - low) * (_WIDTH - _LEFT - _RIGHT)
-
-    def y(self, value: float) -> float:
-        low, high = self.up
-        return _HEIGHT - _BOTTOM - (value - low) / (high - low) * (_HEIGHT - _TOP - _BOTTOM)
-
-    def points(self, pairs: Iterable[tuple[float, float]]) -> str:
-        return " ".join(f"{self.x(a):.1f},{self.y(b):.1f}" for a, b in pairs)
-
-    def axes(self, x_name: str, y_name: str) -> str:
-        parts = []
-        for value in _ticks(*self.up):
-            at = self.y(value)
-            parts.append(
-                f'<line class="grid" x1="{_LEFT}" x2="{_WIDTH - _RIGHT}" y1="{at:.1f}" '
-                f'y2="{at:.1f}"/><text x="{_LEFT - 5}" y="{at + 4:.1f}" text-anchor="end">'
-                f"{value:g}</text>"
-            )
-        for value in _ticks(*self.across):
-            parts.append(
-                f'<text x="{self.x(value):.1f}" y="{_HEIGHT - _BOTTOM + 15}" '
-                f'text-anchor="middle">{value:g}</text>'
-            )
-        middle = (_LEFT + _WIDTH - _RIGHT) / 2
-        aside = (_HEIGHT - _BOTTOM) / 2
-        parts.append(
-            f'<text x="{middle}" y="{_HEIGHT - 5}" text-anchor="middle">{x_name}</text>'
-            f'<text x="11" y="{aside}" text-anchor="middle" transform="rotate(-90 11 {aside})">'
-            f"{y_name}</text>"
-        )
-        return "".join(parts)
 
 
 def histogram(bins: Bins, window: Distribution, reference: Distribution, name: str) -> Markup:
@@ -76,8 +32,8 @@ def histogram(bins: Bins, window: Distribution, reference: Distribution, name: s
     edges = np.linspace(low, high, _BARS + 1)
     shares = [(kind, _shares(p, edges)) for kind, p in (("reference", theirs), ("window", ours))]
     most = max(float(s.max(initial=0.0)) for _, s in shares)
-    plane = _Plane(across=(low, high), up=(0.0, most * 1.08 or 1.0))
-    parts = [plane.axes(str(escape(name)), "share of rows")]
+    plane = Plane(across=(low, high), up=(0.0, most * 1.08 or 1.0))
+    parts = [plane.axes(name, "share of rows")]
     for kind, share in shares:
         steps = [(float(edges[0]), 0.0)]
         for place, value in enumerate(share.tolist()):
@@ -86,12 +42,8 @@ def histogram(bins: Bins, window: Distribution, reference: Distribution, name: s
         parts.append(f'<polyline class="area {kind}" points="{plane.points(steps)}"/>')
     for value, said in ((0.0, "the border"), (1.0, "margin 1")):
         if low <= value <= high:
-            at = plane.x(value)
-            parts.append(
-                f'<line class="mark" x1="{at:.1f}" x2="{at:.1f}" y1="{_TOP}" '
-                f'y2="{_HEIGHT - _BOTTOM}"><title>{said}</title></line>'
-            )
-    return _svg(f"Histogram of {escape(name)}: window and reference", parts)
+            parts.append(plane.upright(value, said))
+    return plane.svg(f"Histogram of {name}: window and reference", parts)
 
 
 def _points(bins: Bins, of: Distribution) -> tuple[Floats, Floats]:
@@ -127,7 +79,7 @@ def reliability_picture(table: Mapping[str, Any]) -> Markup:
     ]
     if not pairs:
         return Markup("")
-    plane = _Plane(across=(0.0, 1.0), up=(0.0, 1.0))
+    plane = Plane(across=(0.0, 1.0), up=(0.0, 1.0))
     parts = [
         plane.axes("probability that was said", "share that happened"),
         f'<polyline class="mark" points="{plane.points([(0, 0), (1, 1)])}"/>',
@@ -138,7 +90,9 @@ def reliability_picture(table: Mapping[str, Any]) -> Markup:
             f'<circle class="bar" cx="{plane.x(said):.1f}" cy="{plane.y(happened):.1f}" r="3">'
             f"<title>{rows:g} rows: said {said:.3f}, happened {happened:.3f}</title></circle>"
         )
-    return _svg(f"Reliability in {TABLE_BINS} bins: on the diagonal what was said happened", parts)
+    return plane.svg(
+        f"Reliability in {TABLE_BINS} bins: on the diagonal what was said happened", parts
+    )
 
 
 def bar(value: float, most: float) -> Markup:
@@ -150,20 +104,4 @@ def bar(value: float, most: float) -> Markup:
         '<line class="mark" x1="50" x2="50" y1="0" y2="12"/>'
         f'<rect class="{name}" x="{left:.1f}" y="3" width="{max(abs(share), 0.5):.1f}" height="6"/>'
         "</svg>"
-    )
-
-
-def _ticks(low: float, high: float) -> list[float]:
-    """Return about five round figures from low to high."""
-    rough = (high - low) / 5
-    size = 10 ** np.floor(np.log10(rough))
-    step = next(size * m for m in (1, 2, 5, 10) if size * m >= rough)
-    first, last = np.ceil(low / step), np.floor(high / step)
-    return [round(float(k * step), 10) + 0.0 for k in np.arange(first, last + 1)]
-
-
-def _svg(title: str, parts: list[str]) -> Markup:
-    return Markup(
-        f'<svg class="chart" viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{title}">'
-        f"{''.join(parts)}</svg>"
     )

@@ -2,33 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import takewhile
-from typing import Literal, TypeAlias
 
 from tasks.bounds import shifted
-from tasks.drift.catalogue import called
 from tasks.drift.latch import State
 from tasks.ledger.budget import Budget, error_budget_of
 from tasks.ledger.records import Freeze, Observation, Proposal, Question
 from tasks.ledger.status import Status
-from tasks.spec.model import ModelSpec
+from tasks.reports.statistic_rows import leading
+from tasks.reports.strip import VerdictRun, runs_of
 from tasks.spec.window_options import WindowGrid
-from tasks.spec.windows import latest_complete
+from tasks.spec.windows import latest_complete, run_time
 
-ShownVerdict: TypeAlias = Literal["steady", "drifting", "insufficient", "missing"]
 LOOKED = 60  # newest windows that are searched for labels: each is read for it
-_SLACK = timedelta(hours=1)  # that a run of the monitor may take, of a long window
-
-
-@dataclass(frozen=True, kw_only=True)
-class VerdictRun:
-    """Windows in a row of one verdict; `missing` are those of the grid that nobody measured."""
-
-    verdict: ShownVerdict
-    windows: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +47,7 @@ class Standing:
 
     model: str
     owner: str = ""
+    tags: tuple[str, ...] = ()
     grid: WindowGrid | None = None
     problem: str | None = None
     champion: int | None = None
@@ -110,6 +100,7 @@ def standing(
     return Standing(
         model=spec.model,
         owner=spec.owner.name,
+        tags=spec.tags,
         grid=spec.window,
         champion=known.champion,
         since=promotion.effective_from if promotion else None,
@@ -131,36 +122,6 @@ def standing(
         frozen=known.frozen,
         held=known.due_when_thawed if known.frozen else None,
     )
-
-
-def runs_of(spec: ModelSpec, seen: Sequence[Observation]) -> tuple[VerdictRun, ...]:
-    """Return verdicts as runs of equal ones, with the windows that are missing in between."""
-    found: list[VerdictRun] = []
-
-    def add(verdict: ShownVerdict, windows: int) -> None:
-        if found and found[-1].verdict == verdict:
-            windows += found.pop().windows
-        found.append(VerdictRun(verdict=verdict, windows=windows))
-
-    before: datetime | None = None
-    for one in seen:
-        # Half a window of slack: those of a clock change differ by an hour.
-        if before is not None and one.window_start - before > spec.window.every / 2:
-            add("missing", max(1, round((one.window_start - before) / spec.window.every)))
-        add(_shown(one.verdict), 1)
-        before = one.window_end
-    return tuple(found)
-
-
-def _shown(verdict: str) -> ShownVerdict:
-    known: tuple[ShownVerdict, ...] = ("steady", "drifting")
-    return next((v for v in known if v == verdict), "insufficient")
-
-
-def leading(seen: Observation) -> str:
-    """Return the title of the statistic that is farthest above or nearest to its limit."""
-    able = [s for s in seen.numbers.statistics if not s.blind]
-    return called(max(able, key=lambda s: s.pressure)) if able else ""
 
 
 def waiting(
@@ -226,7 +187,7 @@ def late(standing: Standing, now: datetime) -> Late | None:
     grid = standing.grid
     if grid is None or standing.since is None:
         return None
-    moment = shifted(now, -min(_SLACK, grid.every / 4))
+    moment = shifted(now, -run_time(grid))
     endless = grid.model_copy(update={"end": None})
     newest = latest_complete(endless, moment)
     known_until = max(standing.since, standing.until or standing.since)

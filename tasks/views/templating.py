@@ -1,8 +1,7 @@
-"""The frame of every page: a template of `templates/`, filled in; figures as people read them."""
+"""The frame of every page: a template of `templates/`, filled in."""
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from tasks import __version__
+from tasks.reports.as_read import FILTERS
 
 _HERE = Path(__file__).parent
 STATIC = _HERE / "static"
@@ -25,7 +25,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.globals["gatelatch"] = __version__
-    environment.filters.update(figure=rounded, count=counted, day=day, minute=minute, ago=ago)
+    environment.filters.update(FILTERS)
     return environment
 
 
@@ -38,48 +38,3 @@ def fill_page(template: str, *, base: str, **values: Any) -> str:
         The path at which the pages are served, such as `/gatelatch`.
     """
     return _environment().get_template(template).render(base=base, **values)
-
-
-def rounded(value: float | None, digits: int = 3) -> str:
-    """Return a figure as people read it; a dash where there is none."""
-    return "–" if value is None else f"{value:.{digits}f}"
-
-
-def counted(value: int | None) -> str:
-    """Return a count as people read it; a dash where there is none."""
-    return "–" if value is None else f"{value:,}"
-
-
-def day(moment: datetime | None) -> str:
-    """Return a moment's day, in UTC; a dash where there is none."""
-    return "–" if moment is None else f"{moment:%Y-%m-%d}"
-
-
-def minute(moment: datetime | None) -> str:
-    """Return a moment to the minute, in UTC; its midnight is left out."""
-    if moment is None:
-        return "–"
-    midnight = (moment.hour, moment.minute) == (0, 0)
-    return f"{moment:%Y-%m-%d}" if midnight else f"{moment:%Y-%m-%d %H:%M}"
-
-
-def ago(span: timedelta) -> str:
-    """Return a span in its largest unit: `3 days`, `1 hour`.
-
-    Examples
-    --------
-    >>> ago(timedelta(days=3, hours=4)), ago(timedelta(minutes=61)), ago(timedelta(0))
-    ('3 days', '1 hour', 'less than a minute')
-    """
-    for unit, length in _UNITS:
-        if (number := span // length) >= 1:
-            return f"{number:,} {unit}{'' if number == 1 else 's'}"
-    return "less than a minute"
-
-
-_UNITS = (
-    ("year", timedelta(days=365.25)),
-    ("day", timedelta(days=1)),
-    ("hour", timedelta(hours=1)),
-    ("minute", timedelta(minutes=1)),
-)

@@ -7,13 +7,12 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from tasks.drift.catalogue import called, unit
 from tasks.drift.reference import Reference
-from tasks.drift.statistic import Statistic
 from tasks.drift.summary import Summary
 from tasks.ledger.figures import WindowFigures
 from tasks.ledger.records import Observation
 from tasks.ledger.status import Status
+from tasks.reports.statistic_rows import StatisticRow, statistic_row
 from tasks.views import pictures
 from tasks.views.addresses import window_name
 from tasks.views.templating import fill_page
@@ -35,20 +34,6 @@ class Material:
     missing: str | None = None
     runs: tuple[str, ...] = ()
     mlflow: str | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class StatisticRow:
-    """One statistic of a window, as a row of a table."""
-
-    title: str
-    unit: str
-    value: float | None
-    limit: float | None
-    effect: float | None
-    noise: float | None
-    pressure: float | None
-    blind: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,7 +100,7 @@ def panel(material: Material) -> Panel:
     return Panel(
         seen=seen,
         numbers=numbers,
-        rows=[_row(s) for s in (*numbers.statistics, *(held.statistics if held else ()))],
+        rows=[statistic_row(s) for s in (*numbers.statistics, *(held.statistics if held else ()))],
         histograms=_histograms(material),
         reliability=pictures.reliability_picture(held.table) if held and held.table else Markup(""),
         moved=[(name, value, pictures.bar(value, most)) for name, value in moved],
@@ -138,19 +123,6 @@ def _histograms(material: Material) -> list[Markup]:
         )
     scores = pictures.histogram(summary.grid.scores, summary.scores, accepted.scores, "score f(x)")
     return [*found, scores]
-
-
-def _row(statistic: Statistic) -> StatisticRow:
-    return StatisticRow(
-        title=called(statistic),
-        unit=unit(statistic.name).strip(),
-        value=statistic.value,
-        limit=statistic.limit,
-        effect=statistic.effect,
-        noise=statistic.noise,
-        pressure=statistic.pressure,
-        blind=statistic.blind,
-    )
 
 
 def _near(

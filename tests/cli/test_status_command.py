@@ -28,6 +28,15 @@ def test_status_as_json_can_be_read_by_a_machine(told: Ledger) -> None:
     assert [p["live"] for p in state["proposals"]] == [True]
 
 
+def test_status_as_json_has_all_windows_or_as_many_of_the_newest_as_asked_for(
+    told: Ledger,
+) -> None:
+    for asked, starts in ((None, [1, 2, 3]), ("2", [2, 3]), ("9", [1, 2, 3])):
+        words = [] if asked is None else ["--windows", asked]
+        state = json.loads(run("status", "churn", "--json", *words).stdout)
+        assert [w["start"] for w in state["windows"]] == [day(n).isoformat() for n in starts]
+
+
 def test_status_says_what_to_do_if_nothing_can_be_said_of_window_after_window(told: Ledger) -> None:
     assert json.loads(run("status", "churn", "--json").stdout)["advice"] is None
     for number in range(4, 11):

@@ -66,7 +66,7 @@ def test_that_the_budget_burns_is_one_event_however_long_it_lasts(at: At) -> Non
     ledger = Ledger.open()
 
     def burning() -> list[tuple[str, str]]:
-        facts = ModelFacts(status=known(), recorded=ledger.recorded("churn"))
+        facts = ModelFacts(status=known(), recorded=ledger.when_recorded("churn"))
         events = events_of(facts, day(20))
         return [(e.key, e.severity) for e in events if "budget" in e.subject]
 
@@ -96,7 +96,8 @@ def test_the_margin_view_shows_the_error_budget(at: At) -> None:
     told = error_budget_of(known())
     assert told is not None
     stands = standing(known(), [], {})
-    page = model_page(known(), stands, day(20), base="/gatelatch")
+    times = Ledger.open().recorded("churn")
+    page = model_page(known(), stands, day(20), base="/gatelatch", times=times)
     assert "<dt>Error budget</dt>" in page
     assert told.sentence[1:] in html.unescape(page)
     models = overview([stands], Asked(), day(20), base="/gatelatch")

@@ -94,4 +94,4 @@ def test_no_row_reaches_a_message(at: At) -> None:
     assert "you are asked to retrain" in text
     for secret in (MARKER, str(OUTLIER), str(STRANGE)):
         assert secret not in text
-    assert Ledger.open().recorded("churn").attempts
+    assert Ledger.open().when_recorded("churn").attempts

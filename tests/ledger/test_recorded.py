@@ -1,61 +1,34 @@
-"""When rows were first recorded, and what was told: read back on SQLite and PostgreSQL."""
+"""When a window and its labels were recorded, as the ledger has it."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from tasks.ledger.ledger import Ledger
-from tasks.ledger.records import Delivery, Notice
-from tests.ledger.test_ledger import day, decision, observation, promote, proposal, registered
-from tests.support import forging
+from tasks.ledger.recorded import RecordedTimes
+from tests.ledger.test_ledger import observation
+from tests.support.stood import seen
 
-CLAIM = Notice(
-    model="churn", event="e", channel="owners", attempt=1, severity="info", message="said"
-)
-END = Delivery(
-    model="churn",
-    event="e",
-    channel="owners",
-    attempt=1,
-    outcome="failed",
-    detail="it answered 500",
-)
+HOUR = timedelta(hours=1)
 
 
-def test_what_is_recorded_is_known_by_its_first_moment(ledger: Ledger) -> None:
-    began = datetime.now(UTC)
-    ledger.observe(observation(9))
-    first = ledger.recorded("churn").windows
-    ledger.observe(observation(9, data_digest="later labels"))
-    ledger.propose(proposal())
-    forging.ask(ledger, "p1", "retrain")
-    ledger.decide(decision())
-    ledger.add_candidate(registered())
-    promote(ledger, 1, None)
-    found, ended = ledger.recorded("churn"), datetime.now(UTC)
-    assert found.windows == first
-    assert [(window.start, version) for window, version in first] == [(day(9), 1)]
-    assert found.asked.keys() == found.decided.keys() == {("p1", "retrain")}
-    assert [q.asked for q in found.questions] == [forging.ASKED]
-    for moment in (*first.values(), found.asked["p1", "retrain"], found.promoted[1]):
-        assert began <= moment <= ended
-    assert found.newest == found.promoted[1]
+def test_the_ledger_tells_of_each_word_when_it_was_recorded(ledger: Ledger) -> None:
+    began = datetime.now(UTC) - timedelta(seconds=1)
+    ledger.observe(observation(1))
+    ledger.observe(observation(1, data_digest="new"))
+    ledger.observe(observation(2, model="other"))
+    first, again = ledger.history("churn")
+    times = ledger.recorded("churn")
+    assert len(times.found) == 2
+    assert times.first(again) == times.of(first)
+    moments = [times.of(first), times.of(again)]
+    assert all(m is not None and began < m < datetime.now(UTC) for m in moments)
 
 
-def test_a_claim_is_one_process_and_its_end_is_found_with_it(ledger: Ledger) -> None:
-    assert ledger.claim(CLAIM)
-    assert not ledger.claim(replace(CLAIM, severity="page", message="by another"))
-    (claimed,) = ledger.recorded("churn").attempts
-    assert (claimed.event, claimed.channel, claimed.attempt) == ("e", "owners", 1)
-    assert (claimed.outcome, claimed.ended_at) == (None, None)
-    ledger.deliver(END)
-    ledger.deliver(replace(END, outcome="told"))  # how it ended is said once
-    assert ledger.claim(replace(CLAIM, attempt=2))
-    ended, open_ = ledger.recorded("churn").attempts
-    assert (ended.outcome, ended.detail) == ("failed", "it answered 500")
-    assert ended.ended_at is not None
-    assert ended.ended_at >= ended.claimed_at
-    assert (open_.attempt, open_.outcome) == (2, None)
-    assert ledger.recorded("other").attempts == ()
-    assert forging.fault(ledger) is None
+def test_a_window_came_with_its_first_word_and_its_labels_with_the_one_that_stands() -> None:
+    words = [(seen(0, figures={"labelled": 0}), HOUR), (seen(0, revision=1), 9 * HOUR)]
+    times = RecordedTimes.of_words((o, o.window_end + after) for o, after in words)
+    first, again = (o for o, _ in words)
+    assert (times.lag(first), times.label_lag(first)) == (HOUR, None)
+    assert (times.lag(again), times.label_lag(again)) == (HOUR, 9 * HOUR)
+    assert times.lag(seen(5)) is None

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.ledger.recorded import Attempt
+from tasks.ledger.when_recorded import Attempt
 from tasks.notices.event_kinds import events_of
 from tasks.notices.events import QUIET, ModelFacts
 from tasks.notices.owed import MOST_ATTEMPTS, UNSURE, WAITS, Owed, owed, subscription

@@ -150,7 +150,7 @@ def test_what_failed_is_tried_again_after_longer_and_longer_waits_and_then_given
         assert asked.look(datetime.now(UTC) + wait).failed == [failed]
     later = datetime.now(UTC) + timedelta(days=9)
     assert asked.look(later).failed == []
-    made = [one for one in asked.ledger.recorded("churn").attempts if one.attempt]
+    made = [one for one in asked.ledger.when_recorded("churn").attempts if one.attempt]
     assert [one.attempt for one in made] == list(range(1, MOST_ATTEMPTS + 1))
     webhook.answer = 200
     assert asked.look(later).told == []

@@ -15,7 +15,7 @@ from tests.support.sink import Sink
 def test_what_a_channel_was_not_told_is_counted_until_it_is(asked: Asked, webhook: Sink) -> None:
     def counted() -> dict[tuple[str, ...], float]:
         known = status.read(asked.spec, asked.ledger)
-        recorded = asked.ledger.recorded("churn")
+        recorded = asked.ledger.when_recorded("churn")
         samples = model_samples(SeenModel(status=known, asked_at={}, recorded=recorded))
         return {(s.metric, *s.labels): s.value for s in samples if "_notices_" in s.metric}
 

@@ -19,7 +19,7 @@ ALL = "/gatelatch/margins"
 MODELS = ("churn", "fraud", "odd")  # the spec of the last has a mistake
 WINDOWS = [f"{ALL}/churn/20260109T0000", f"{ALL}/churn/20260109T0000?beside=20260110T0000.v1.0"]
 GET = [
-    *(ALL, f"{ALL}?q=churn&owner=&state=&page=1", *(f"{ALL}/{name}" for name in MODELS)),
+    *(ALL, f"{ALL}?q=churn&owner=&tag=&state=&page=1", *(f"{ALL}/{name}" for name in MODELS)),
     *("/gatelatch/static/page.css", "/gatelatch/static/charts.js"),
 ]
 STRANGE = [

@@ -164,6 +164,7 @@ MISTAKES: dict[str, tuple[dict[str, object], list[str]]] = {
         {"gates.slices": {"over": [{"column": "x", "edges": [2, 1]}]}},
         ["gates.slices.over.0: `edges` rise, each once"],
     ),
+    "tag": ({"tags": ["eu", "eu"]}, ["tags: ['eu', 'eu']: 'eu' is there twice; write it once"]),
     "name": ({"model": "other"}, ["model: 'other': differs from the file's name", "rename the"]),
 }
 

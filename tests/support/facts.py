@@ -7,9 +7,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from tasks.ledger.reader import ModelRows
-from tasks.ledger.recorded import Attempt, WhenRecorded
 from tasks.ledger.records import Decision, Freeze, Observation, Promotion, Proposal, Question
 from tasks.ledger.status import folded
+from tasks.ledger.when_recorded import Attempt, WhenRecorded
 from tasks.notices.events import ModelFacts
 from tasks.spec.model import ModelSpec
 from tests.conftest import CHURN

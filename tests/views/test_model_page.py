@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import html
 import json
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tasks.ledger.ledger import Ledger
+from tasks.ledger.recorded import RecordedTimes
 from tasks.ledger.status import Status
 from tasks.views.model_page import SHOWN_WINDOWS, model_page, part_of
 from tasks.views.standing import standing
 from tests.support.stood import MakeSpec, at, known, ledger_in, seen
+
+HOUR = timedelta(hours=1)
 
 
 @pytest.fixture
@@ -25,7 +30,11 @@ def ledger(tmp_path: Path) -> Iterator[Ledger]:
 
 
 def _page(status: Status, **parts: Any) -> str:
-    return model_page(status, standing(status, [], {}), at(9), base="/gatelatch", **parts)
+    words = [(o, o.window_end + HOUR) for o in status.observations]
+    times = RecordedTimes.of_words(words)
+    return model_page(
+        status, standing(status, [], {}), at(9), base="/gatelatch", times=times, **parts
+    )
 
 
 def _data(page: str) -> dict[str, Any]:
@@ -58,7 +67,9 @@ def test_every_chart_has_a_name_a_place_and_a_table(spec: MakeSpec, ledger: Ledg
     names = [p["name"] for p in _data(page)["plots"]]
     assert names
     assert re.findall(r'data-plot="([^"]+)"', page) == names
-    assert re.findall(r'data-table="([^"]+)"', page) == names
+    titles = [p["title"] for p in _data(page)["plots"]]
+    heads = [html.unescape(h) for h in re.findall(r'<th scope="col">([^<]+)', page)]
+    assert all(any(head.startswith(title) for head in heads) for title in titles)
     assert len(re.findall(r"<figure aria-label=", page)) == len(names) + 1
 
 
@@ -74,6 +85,31 @@ def test_ten_thousand_windows_come_in_parts_that_meet() -> None:
     assert before.seen[-1].window_end == newest.seen[0].window_start
     assert before.later == SHOWN_WINDOWS
     assert part_of(many, at(1)).before is None
+
+
+def test_the_figures_of_the_charts_stand_in_the_page_without_a_script(
+    spec: MakeSpec, ledger: Ledger
+) -> None:
+    evil = "<b>\"'"
+    names = ("share", "share_reference", "hinge_loss", "error_rate", "error_rate_reference")
+    classes = {evil: dict.fromkeys(names, 0.5)}
+    many = [seen(0, 0.25, figures={"classes": classes}), seen(1, None)]
+    page = re.sub(r"<script.*?</script>", "", _page(known(spec(), ledger, *many)), flags=re.DOTALL)
+    assert '<tr><th scope="row">2026-01-09<td>0.25<td>1' in page
+    assert '<tr><th scope="row">2026-01-10<td>–<td>1' in page
+    assert evil not in page
+    assert page.count("as a table</summary>") == page.count('<table class="plain">') >= 3
+
+
+def test_it_says_how_long_after_their_end_windows_and_labels_came(
+    spec: MakeSpec, ledger: Ledger
+) -> None:
+    page = _page(known(spec(), ledger, seen(0), seen(1, figures={"labelled": 0})))
+    lag = next(p for p in _data(page)["plots"] if p["name"] == "lag")
+    assert lag["unit"] == "hours"
+    assert [line["values"] for line in lag["lines"]] == [[1.0, 1.0], [1.0, None]]
+    assert "recorded 1 hour after</small>" in page
+    assert page.count('<td class="n">1 hour</td>') == 2
 
 
 def test_a_frozen_model_says_so_first_and_how_it_goes_on(spec: MakeSpec, ledger: Ledger) -> None:

@@ -36,6 +36,17 @@ def test_models_are_found_by_name_by_owner_and_by_state() -> None:
     assert "No model matches" in nothing
 
 
+def test_models_are_found_by_a_tag_and_each_tag_leads_there() -> None:
+    rows = [replace(_calm("churn"), tags=("eu", "tier 1")), replace(_calm("fraud"), tags=("eu",))]
+    page = _page([*rows, _calm("bare")])
+    assert 'href="?tag=tier%201">tier 1</a>' in page
+    assert "<option>tier 1</option>" in page
+    assert _models(_page(rows, tag="eu")) == ["churn", "fraud"]
+    assert _models(_page(rows, tag="tier 1")) == ["churn"]
+    assert _models(_page(rows, tag="<script>")) == []
+    assert 'name="tag"' not in _page([_calm("bare")])
+
+
 def test_a_page_holds_so_many_models_and_the_next_one_keeps_the_question() -> None:
     rows = [_calm(f"m{i:03}") for i in range(2 * PAGE_MODELS + 1)]
     first, last = _page(rows, owner="team"), _page(rows, owner="team", page=99)

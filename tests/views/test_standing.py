@@ -10,8 +10,9 @@ import pytest
 
 from tasks.ledger.ledger import Ledger
 from tasks.ledger.records import Observation
+from tasks.reports.strip import VerdictRun
 from tasks.views.attention import attention, states, worst_first
-from tasks.views.standing import Standing, VerdictRun, late, standing
+from tasks.views.standing import Standing, late, standing
 from tests.ledger.test_ledger import decision, proposal
 from tests.support import forging
 from tests.support.stood import MakeSpec, at, known, ledger_in, seen

@@ -1,8 +1,6 @@
-"""Figures as people read them; and nothing that anybody wrote becomes part of a page's own code."""
+"""Nothing that anybody wrote becomes part of a page's own code."""
 
 from __future__ import annotations
-
-from datetime import UTC, datetime, timedelta
 
 import pytest
 from jinja2 import UndefinedError
@@ -33,18 +31,3 @@ def test_no_page_has_a_script_or_style_of_its_own() -> None:
             assert "src=" in script.split(">")[0] or "application/json" in script.split(">")[0]
         assert "http://" not in text
         assert "https://" not in text
-
-
-@pytest.mark.parametrize(
-    ("value", "told"),
-    [(None, "–"), (0.12345, "0.123"), (float("inf"), "inf")],
-)
-def test_a_figure_that_is_not_known_is_a_dash(value: float | None, told: str) -> None:
-    assert templating.rounded(value) == told
-
-
-def test_midnight_is_left_out_and_other_hours_are_not() -> None:
-    midnight = datetime(2026, 1, 5, tzinfo=UTC)
-    assert templating.minute(midnight) == "2026-01-05"
-    assert templating.minute(midnight + timedelta(hours=7)) == "2026-01-05 07:00"
-    assert templating.minute(None) == templating.day(None) == templating.counted(None) == "–"

@@ -21,6 +21,12 @@
     };
   }
 
+  // A line breaks where nobody measured a window, as it does where nothing can be said of one.
+  const missed = (i) => i > 0 && data.starts[i] - data.ends[i - 1] > (data.ends[i - 1] - data.starts[i - 1]) / 2;
+  const places = data.starts.flatMap((_, i) => (missed(i) ? [-1, i] : [i]));
+  const times = places.map((i, place) => (i < 0 ? data.ends[places[place - 1]] : data.starts[i]));
+  const broken = (values) => places.map((i) => (i < 0 ? null : values[i]));
+
   const utc = (seconds) => uPlot.tzDate(new Date(seconds * 1000), "Etc/UTC");
   const minute = (seconds) => new Date(seconds * 1000).toISOString().slice(0, 16).replace("T", " ").replace(" 00:00", "");
 
@@ -137,7 +143,7 @@
       ],
       hooks: { drawClear: [behind], draw: [(u) => marks(u, false)], setSelect: [zoomed] },
     };
-    return new uPlot(options, [data.starts, ...plot.lines.map((line) => line.values)], element);
+    return new uPlot(options, [times, ...plot.lines.map((line) => broken(line.values))], element);
   }
 
   // Heights tell states apart, the colour only helps.
@@ -208,26 +214,10 @@
     drawn.set(element, makers.get(element)(element));
   }
 
+  // With a script the table is text until somebody opens it: of years it has 50 000 elements.
   function table(details) {
-    const plot = data.plots.find((p) => p.name === details.dataset.table);
-    const box = document.createElement("div");
-    box.className = "scroll";
-    box.tabIndex = 0;
-    const made = box.appendChild(document.createElement("table"));
-    const row = (parent, cells, kind) => {
-      const line = parent.appendChild(document.createElement("tr"));
-      cells.forEach((cell, i) => {
-        const one = line.appendChild(document.createElement(kind));
-        one.textContent = cell === null ? "–" : cell;
-        one.className = i ? "n" : "";
-      });
-    };
-    row(made.createTHead(), ["window from", ...plot.lines.map((l) => l.label)], "th");
-    const body = made.createTBody();
-    for (let i = data.starts.length - 1; i >= 0; i--) {
-      row(body, [minute(data.starts[i]), ...plot.lines.map((l) => l.values[i])], "td");
-    }
-    details.append(box);
+    const held = details.querySelector("noscript");
+    held.outerHTML = held.textContent;
   }
 
   function start() {

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal, TypeAlias
 
 from markupsafe import Markup
 
-from tasks.views.standing import ShownVerdict, VerdictRun
+from tasks.ledger.records import Observation
+from tasks.spec.model import ModelSpec
 
+ShownVerdict: TypeAlias = Literal["steady", "drifting", "insufficient", "missing"]
 CELLS = 180  # of a strip: a finer one is not seen on a screen
 _HEIGHT = 24
 # Height and place tell verdicts apart, the colour only helps; a gap is drawn as a gap.
@@ -18,6 +23,38 @@ _BARS: dict[ShownVerdict, tuple[int, int]] = {
     "insufficient": (20, 4),
 }
 _WORST: tuple[ShownVerdict, ...] = ("missing", "steady", "insufficient", "drifting")
+
+
+@dataclass(frozen=True, kw_only=True)
+class VerdictRun:
+    """Windows in a row of one verdict; `missing` are those of the grid that nobody measured."""
+
+    verdict: ShownVerdict
+    windows: int
+
+
+def runs_of(spec: ModelSpec, seen: Sequence[Observation]) -> tuple[VerdictRun, ...]:
+    """Return verdicts as runs of equal ones, with the windows that are missing in between."""
+    found: list[VerdictRun] = []
+
+    def add(verdict: ShownVerdict, windows: int) -> None:
+        if found and found[-1].verdict == verdict:
+            windows += found.pop().windows
+        found.append(VerdictRun(verdict=verdict, windows=windows))
+
+    before: datetime | None = None
+    for one in seen:
+        # Half a window of slack: those of a clock change differ by an hour.
+        if before is not None and one.window_start - before > spec.window.every / 2:
+            add("missing", max(1, round((one.window_start - before) / spec.window.every)))
+        add(_shown(one.verdict), 1)
+        before = one.window_end
+    return tuple(found)
+
+
+def _shown(verdict: str) -> ShownVerdict:
+    known: tuple[ShownVerdict, ...] = ("steady", "drifting")
+    return next((v for v in known if v == verdict), "insufficient")
 
 
 def strip(runs: Sequence[VerdictRun], newest: int | None = None, *, wide: bool = False) -> Markup:

@@ -1,11 +1,8 @@
-"""The lines of the charts: broken where nothing can be said, and safe within a page."""
+"""The lines of the charts: broken where nothing can be said."""
 
 from __future__ import annotations
 
-import json
-
-from tasks.views.plots import as_script, plots
-from tasks.views.timeline import verdicts_of
+from tasks.reports.plots import plots
 from tests.support.stood import seen, statistic
 
 
@@ -28,17 +25,6 @@ def test_each_statistic_of_each_class_has_a_chart_with_its_limit() -> None:
 def test_what_was_never_measured_has_no_empty_chart() -> None:
     names = {p.name for p in plots([seen(0, figures={"labelled": None})])}
     assert not names & {"brier", "labelled", "calibration_pressure"}
-
-
-def test_no_name_of_a_class_ends_the_script_that_holds_the_data() -> None:
-    evil = "</script><!--&"
-    names = ("share", "share_reference", "hinge_loss", "error_rate", "error_rate_reference")
-    of_class = dict.fromkeys(names, 0.5)
-    window = seen(0, figures={"classes": {evil: of_class}})
-    text = str(as_script([window], plots([window]), [("verdict", verdicts_of([window]))], []))
-    assert "<" not in text
-    titles = [p["title"] for p in json.loads(text)["plots"]]
-    assert f"error rate of class {evil}" in titles
 
 
 def test_what_is_no_number_is_a_gap() -> None:

@@ -8,8 +8,7 @@ from xml.etree import ElementTree
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks.views.standing import VerdictRun
-from tasks.views.strip import CELLS, strip, told
+from tasks.reports.strip import CELLS, VerdictRun, strip, told
 
 runs = st.lists(
     st.builds(

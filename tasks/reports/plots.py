@@ -1,23 +1,21 @@
-"""The charts of one model: which lines each has, by window in event time, ready for JSON. Pure."""
+"""The charts of one model: which lines each has, by window in event time. Pure."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import timedelta
 from math import isfinite
-from typing import Any, Literal, TypeAlias
-
-from markupsafe import Markup
+from typing import Literal, TypeAlias
 
 from tasks.drift.catalogue import unit, words
 from tasks.ledger.figures import WindowFigures
+from tasks.ledger.recorded import RecordedTimes
 from tasks.ledger.records import Observation
-from tasks.views.timeline import Happening, Stretch
 
 Style: TypeAlias = Literal["value", "limit", "other"]
 _DIGITS = 4  # that a chart can show
+_DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,10 +38,11 @@ class Plot:
     lines: list[Line]
 
 
-def plots(seen: Sequence[Observation]) -> list[Plot]:
+def plots(seen: Sequence[Observation], times: RecordedTimes | None = None) -> list[Plot]:
     """Return the charts of a model's windows: those that have a value at all.
 
-    What nothing can be said of has no value, so that a line breaks there.
+    What nothing can be said of has no value, so that a line breaks there. Without `times` there is
+    no chart of how late windows and labels came.
     """
     numbers = [o.numbers for o in seen]
     found = [
@@ -53,6 +52,7 @@ def plots(seen: Sequence[Observation]) -> list[Plot]:
         *_classes(numbers),
         *_calibration(numbers),
         *_rows(numbers),
+        *([] if times is None else [_lags(seen, times)]),
     ]
     return [p for p in found if any(v is not None for line in p.lines for v in line.values)]
 
@@ -213,6 +213,23 @@ def _rows(numbers: Sequence[WindowFigures]) -> Iterable[Plot]:
     )
 
 
+def _lags(seen: Sequence[Observation], times: RecordedTimes) -> Plot:
+    windows, labels = [times.lag(o) for o in seen], [times.label_lag(o) for o in seen]
+    longest = max((lag for lag in (*windows, *labels) if lag is not None), default=_DAY)
+    unit, length = ("hours", _DAY / 24) if longest < 3 * _DAY else ("days", _DAY)
+
+    def told(lags: Iterable[timedelta | None]) -> list[float | None]:
+        return [None if lag is None else lag / length for lag in lags]
+
+    return Plot(
+        name="lag",
+        title="recorded after the end of the window",
+        group="Data",
+        unit=unit,
+        lines=[_line("the window", told(windows)), _line("its labels", told(labels), "other")],
+    )
+
+
 def _line(label: str, values: Iterable[float | None], style: Style = "value") -> Line:
     return Line(label=label, style=style, values=[_short(v) for v in values])
 
@@ -221,38 +238,3 @@ def _short(value: float | None) -> float | None:
     if value is None or not isfinite(value):
         return None
     return float(f"{value:.{_DIGITS}g}")
-
-
-def as_script(
-    seen: Sequence[Observation],
-    drawn: Sequence[Plot],
-    lanes: Sequence[tuple[str, Sequence[Stretch]]],
-    marks: Iterable[Happening],
-) -> Markup:
-    """Return all that the script draws as the content of a JSON `<script>` element.
-
-    Times are seconds since 1970, UTC.
-    """
-    told: dict[str, Any] = {
-        "starts": [_seconds(o.window_start) for o in seen],
-        "ends": [_seconds(o.window_end) for o in seen],
-        "plots": [asdict(plot) for plot in drawn],
-        "lanes": [
-            {
-                "name": name,
-                "stretches": [[_seconds(s.since), _seconds(s.until), s.state] for s in of],
-            }
-            for name, of in lanes
-        ],
-        "marks": [
-            {"at": _seconds(e.at), "letter": e.letter, "everywhere": e.changes_measure}
-            for e in marks
-        ],
-    }
-    # `</script>` and `<!--` end or change a script element, whatever JSON says.
-    text = json.dumps(told, separators=(",", ":"))
-    return Markup(text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"))
-
-
-def _seconds(moment: datetime) -> int:
-    return int(moment.timestamp())
