@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from tasks.flows import late_labels, monitor, rollback
 from tasks.ledger import status
 from tasks.ledger.chain import LedgerRefused
+from tasks.ledger.conflicts import Conflict
 from tasks.ledger.ledger import Ledger
 from tasks.ledger.records import Decision, Observation, Proposal
 from tasks.ledger.status_json import status_json
@@ -184,7 +185,8 @@ def _record(
 
 def _answer(spec: ModelSpec, known: status.Status) -> None:
     """Answer and withdraw what is live: that, too, must stay possible, or be refused."""
-    with suppress(LedgerRefused):  # of rows that cannot be, such as a move that nobody proposed
+    # Of rows that cannot be, such as a move that nobody proposed, or a withdrawal that approves.
+    with suppress(LedgerRefused, Conflict):
         for proposal in known.live:
             if proposal.kind != "rollback":
                 decisions.decide(spec, proposal.proposal, "retrain", None)
