@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from tasks.ledger import status
 from tasks.views.board import Board
@@ -41,7 +42,8 @@ def test_the_margin_view_says_who_is_told_and_what_was_not_told(
         board = Board(lambda: asked.ledger)
         known, now = board.status(asked.spec), datetime.now(UTC)
         stands = board.standing_of(known, [])
-        return model_page(known, stands, now, base="/gatelatch", missed=board.missed(known, now))
+        said: dict[str, Any] = {"times": board.recorded(known), "missed": board.missed(known, now)}
+        return model_page(known, stands, now, base="/gatelatch", **said)
 
     assert "<dt>Told</dt><dd>owners (everything)</dd>" in page()
     webhook.answer = 500
