@@ -14,6 +14,7 @@ from tasks.cli.console import err
 from tasks.cli.freeze_command import freeze, thaw
 from tasks.cli.init_command import init
 from tasks.cli.metrics_command import metrics
+from tasks.cli.notify_command import notify
 from tasks.cli.options_command import options
 from tasks.cli.replay_command import replay
 from tasks.cli.report_command import report
@@ -60,6 +61,7 @@ for command in (
     rollback,
     reproduce,
     metrics,
+    notify,
     init,
     options,
 ):
