@@ -1,4 +1,4 @@
-"""What Airflow calls assets: each model's champion, and the landing of its rows.
+"""What Airflow calls assets: each model's champion, the landing of its rows, and what happened.
 
 A DAG that scores is scheduled on the champion: `schedule=[champion_of("churn")]`, or by its name.
 """
@@ -9,6 +9,14 @@ from airflow.sdk import Asset, Context
 from airflow.sdk.definitions.asset import AssetRef
 
 from tasks.ledger.records import Promotion
+from tasks.spec.model import ModelSpec
+
+HAPPENED = Asset("gatelatch.happened", "gatelatch://happened", group="gatelatch")
+
+
+def to_tell(spec: ModelSpec) -> list[Asset]:
+    """Return the outlets of a task after which there may be something to tell: see `notices`."""
+    return [HAPPENED] if spec.notify else []
 
 
 def champion_of(model: str) -> Asset:

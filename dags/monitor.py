@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import DAG, AssetOrTimeSchedule, Context, Param, get_current_context, task
 from window_timetable import WindowTimetable
 
-from dags.assets import landing_of
+from dags.assets import landing_of, to_tell
 from dags.each_model import DEFAULTS, each_model, linked, window_of
 from dags.start import Start
 from tasks import bounds
@@ -81,9 +81,10 @@ def make(spec: ModelSpec) -> DAG:
         context["ti"].xcom_push("verdict", {"verdict": seen.verdict, "reason": seen.reason})
         return None if spec.label.late else _action(spec, context)
 
-    judging = task(judge) if spec.label.late else task.short_circuit(judge)
+    kind = task if spec.label.late else task.short_circuit
+    judging = kind(outlets=to_tell(spec))(judge)
 
-    @task.short_circuit
+    @task.short_circuit(outlets=to_tell(spec))
     def relabel() -> dict[str, Any] | None:
         from tasks.flows import late_labels
 

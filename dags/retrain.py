@@ -13,7 +13,7 @@ from airflow.sdk import DAG, Param, PokeReturnValue, get_current_context, task
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from dags.ask import ask
-from dags.assets import champion_of, tell_of
+from dags.assets import champion_of, tell_of, to_tell
 from dags.each_model import (
     DEFAULTS,
     FOR_EVER,
@@ -31,7 +31,7 @@ from tasks.spec.part import format_duration
 
 
 def make(spec: ModelSpec) -> DAG:
-    @task(task_id="propose")
+    @task(task_id="propose", outlets=to_tell(spec))
     def propose() -> dict[str, Any]:
         from tasks.flows import asking, ready
         from tasks.ledger.freezes import Frozen
@@ -61,7 +61,7 @@ def make(spec: ModelSpec) -> DAG:
             rows = ready.count(spec, proposal)
         return asking.to_retrain(spec, proposal, run_link(context), rows)
 
-    @task.short_circuit
+    @task.short_circuit(outlets=to_tell(spec))
     def decide(step: str) -> bool:
         from tasks.promotion import decisions
 
@@ -87,7 +87,7 @@ def make(spec: ModelSpec) -> DAG:
 
         return retrain.calibrate(spec, get_current_context()["dag_run"].run_id, candidate_run)
 
-    @task.short_circuit
+    @task.short_circuit(outlets=to_tell(spec))
     def gate(candidate_run: str) -> dict[str, Any] | None:
         from tasks.flows import retrain
 
@@ -99,7 +99,7 @@ def make(spec: ModelSpec) -> DAG:
         print(f"all of it, with pictures: {judged['gate_page']}")
         return judged if judged["passed"] else None
 
-    @task
+    @task(outlets=to_tell(spec))
     def register(candidate_run: str) -> dict[str, Any]:
         from tasks.flows import asking, retrain
 
@@ -111,7 +111,12 @@ def make(spec: ModelSpec) -> DAG:
         return {**registered, **asking.to_promote(spec, proposal, run_link(context))}
 
     # For ever: event time decides, insufficient windows end a shadow.
-    @task.sensor(mode="reschedule", poke_interval=_poke_interval(spec), timeout=FOR_EVER)
+    @task.sensor(
+        mode="reschedule",
+        poke_interval=_poke_interval(spec),
+        timeout=FOR_EVER,
+        outlets=to_tell(spec),
+    )
     def shadow() -> PokeReturnValue:
         from tasks.flows import asking
         from tasks.promotion import shadow_wait
@@ -131,7 +136,7 @@ def make(spec: ModelSpec) -> DAG:
         mode="reschedule",
         poke_interval=LOOK_FOR_THAW,
         timeout=FOR_EVER,
-        outlets=[champion_of(spec.model)],
+        outlets=[champion_of(spec.model), *to_tell(spec)],
     )
     def promote() -> PokeReturnValue:
         from tasks.ledger.freezes import Frozen

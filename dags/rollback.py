@@ -13,7 +13,7 @@ from airflow.sdk import DAG, Param, PokeReturnValue, get_current_context, task
 from airflow.sdk.exceptions import AirflowSkipException
 
 from dags.ask import ask
-from dags.assets import champion_of, tell_of
+from dags.assets import champion_of, tell_of, to_tell
 from dags.each_model import (
     DEFAULTS,
     FOR_EVER,
@@ -30,7 +30,7 @@ from tasks.spec.model import ModelSpec
 
 
 def make(spec: ModelSpec) -> DAG:
-    @task
+    @task(outlets=to_tell(spec))
     def verify() -> dict[str, Any]:
         from tasks.flows import rollback
         from tasks.ledger.freezes import Frozen
@@ -55,7 +55,7 @@ def make(spec: ModelSpec) -> DAG:
         mode="reschedule",
         poke_interval=LOOK_FOR_THAW,
         timeout=FOR_EVER,
-        outlets=[champion_of(spec.model)],
+        outlets=[champion_of(spec.model), *to_tell(spec)],
     )
     def promote_back() -> PokeReturnValue:
         from tasks.flows import rollback

@@ -15,6 +15,7 @@ from tasks.cli.doctor_command import doctor
 from tasks.cli.freeze_command import freeze, thaw
 from tasks.cli.init_command import init
 from tasks.cli.metrics_command import metrics
+from tasks.cli.notify_command import notify
 from tasks.cli.options_command import options
 from tasks.cli.replay_command import replay
 from tasks.cli.report_command import report
@@ -62,6 +63,7 @@ for command in (
     reproduce,
     metrics,
     doctor,
+    notify,
     init,
     options,
 ):

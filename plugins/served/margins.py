@@ -99,15 +99,17 @@ def one(model: str, request: Request, user: GetUserDep, until: str = "") -> Resp
         known = _board.status(specs.usable[model])
         questions = _board.questions(known.spec)
         standing = _board.standing_of(known, questions)
+        now = datetime.now(UTC)
         page = model_page(
             known,
             standing,
-            datetime.now(UTC),
+            now,
             base=base,
             times=_board.recorded(known),
             questions=questions,
             until=moment,
             mlflow=_version(model, known.champion),
+            missed=_board.missed(known, now),
         )
     except bounds.OutOfBounds as error:
         return _page(problem_page(model, str(error), base=base), HTTPStatus.BAD_REQUEST)

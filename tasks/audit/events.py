@@ -134,12 +134,14 @@ def _freeze(link: Link, row: Row) -> Event:
 
 def _notice(link: Link, row: Row) -> Event:
     within = f", within {row['within']}" if row["within"] else ""
-    what = f"{row['event']}: {row['channel']} is told{within}, attempt {row['attempt']}"
+    what = f"{row['event']}: {row['channel']} is to be told{within}, attempt {row['attempt']}"
+    if not row["attempt"]:  # no message: since when a channel hears of the model
+        what = f"{row['channel']} hears of this model, at least {row['severity']}"
     return _at(link, row, None, what, by="gatelatch", why=row["message"])
 
 
 def _delivery(link: Link, row: Row) -> Event:
-    what = f"{row['event']}: telling {row['channel']}, attempt {row['attempt']}, {row['outcome']}"
+    what = f"{row['event']}: attempt {row['attempt']} to tell {row['channel']}: {row['outcome']}"
     return _at(link, row, None, what, by="gatelatch", why=row["detail"])
 
 

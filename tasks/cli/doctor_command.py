@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from tasks.cli.console import Wide, err, fail, out
-from tasks.doctor.examination import SECONDS, examine
+from tasks.doctor.examination import LONGEST_LOOK, examine
 from tasks.spec import spec_files
 
 
@@ -23,7 +23,7 @@ def doctor(
     as_json: Annotated[bool, typer.Option("--json", help="print JSON instead of a table")] = False,
     seconds: Annotated[
         float, typer.Option(min=1, help="for each check; one that takes longer is left")
-    ] = SECONDS,
+    ] = LONGEST_LOOK,
     checks: Annotated[
         bool, typer.Option("--checks", help="print the table of all checks and end")
     ] = False,

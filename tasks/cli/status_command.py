@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
+from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
@@ -29,14 +31,20 @@ def status(
     from tasks.ledger.budget import error_budget_of
     from tasks.ledger.ledger import Ledger
     from tasks.ledger.status_json import status_json
+    from tasks.notices.events import ModelFacts
+    from tasks.notices.untold import untold
 
-    known = state.read(find_or_fail(model), Ledger.open())
+    ledger = Ledger.open()
+    known = state.read(find_or_fail(model), ledger)
+    facts = ModelFacts(status=known, recorded=ledger.when_recorded(model))
+    missed = untold(facts, datetime.now(UTC))
     if as_json:
         spent = error_budget_of(known)
         told = {} if spent is None else {"error_budget": spent.to_json()}
         shown = status_json(known)
         if windows is not None:
             shown["windows"] = shown["windows"][-windows:]
-        print(json.dumps({**shown, **told}, indent=2))
+        channels = {name: asdict(one) for name, one in missed.items()}
+        print(json.dumps({**shown, **told, "channels": channels}, indent=2))
     else:
-        status_tables.show_status(known, windows or _SHOWN, wide=wide)
+        status_tables.show_status(known, windows or _SHOWN, missed=missed, wide=wide)

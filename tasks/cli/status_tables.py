@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from rich.console import Console
@@ -12,10 +13,21 @@ from tasks.ledger.budget import error_budget_of
 from tasks.ledger.freezes import freeze_told, way_out
 from tasks.ledger.status import Status
 from tasks.ledger.status_json import status_json
+from tasks.notices.untold import Untold, missed_by, who_is_told
 
 
-def show_status(status: Status, newest: int, *, wide: bool = False, out: Console = out) -> None:
-    """Print a status, with its newest windows, its proposals and promotions as tables."""
+def show_status(
+    status: Status,
+    newest: int,
+    *,
+    missed: Mapping[str, Untold] | None = None,
+    wide: bool = False,
+    out: Console = out,
+) -> None:
+    """Print a status, with its newest windows, its proposals and promotions as tables.
+
+    `missed` says what each channel was not told.
+    """
     told = status_json(status)
     model = status.spec.model
     champion = "none yet" if status.champion is None else f"version {status.champion}"
@@ -44,6 +56,9 @@ def show_status(status: Status, newest: int, *, wide: bool = False, out: Console
         out.print(f"calibration: [bold]{probabilities.state}[/]  episode: {probabilities.episode}")
     if (spent := error_budget_of(status)) is not None:
         out.print(escape(spent.sentence), highlight=False)
+    out.print(f"told: {who_is_told(status.spec)}", markup=False)
+    for sentence in missed_by(missed or {}):
+        out.print(f"[bold red]not told:[/] {escape(sentence)}")
     if told["windows"]:
         why = "" if wide else "  why: farthest above its limit, + how many more"
         out.print(f"\n[bold]windows[/]{why}")

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from tasks.doctor import (
     airflow_check,
+    channel_check,
     clock_check,
     disk_check,
     key_check,
@@ -45,6 +46,12 @@ CHECKUPS: Sequence[Checkup] = (
         name="keys",
         looks_at="keys: there, closed to others, and the signing one among the trusted",
         look=_around(key_check.look_at_keys),
+    ),
+    Checkup(
+        name="channels",
+        looks_at="channels of messages: known here, and their addresses closed to others",
+        look=channel_check.look_at_channels,
+        needs=("specs",),
     ),
     Checkup(
         name="ledger",

@@ -10,7 +10,7 @@ from tasks.doctor.finding import Finding, Health, secrets_of, without_secrets
 from tasks.doctor.patient import Patient
 from tasks.errors import GatelatchError
 
-SECONDS = 60.0  # for one check; of which to import MLflow on a busy machine may take half
+LONGEST_LOOK = 60.0  # seconds; on a busy machine the import of MLflow may take half
 _RANK: Sequence[Health] = ("well", "unseen", "warning", "ill")
 
 
@@ -53,7 +53,7 @@ class Examined:
 def examine(
     checkups: Sequence[Checkup],
     patient: Patient,
-    seconds: float = SECONDS,
+    seconds: float = LONGEST_LOOK,
     begin: Callable[[str], object] = lambda name: None,
 ) -> Iterator[Examined]:
     """Yield what each check finds, in order; `begin` is told of each before it looks."""

@@ -76,6 +76,21 @@ def error_budget_of(status: Status) -> Budget | None:
     return Budget(slo=slo, now=_spent(status, slo, newest)[-1])
 
 
+def burning_since(status: Status) -> tuple[Observation, Budget] | None:
+    """Return the window since which the error budget burns, and where it stands; else None.
+
+    Only where it burns are the figures of more windows read than `error_budget_of` reads.
+    """
+    budget = error_budget_of(status)
+    if budget is None or budget.now is None or not budget.now.pages:
+        return None
+    version = status.observations[-1].version
+    mine = [*takewhile(lambda o: o.version == version, reversed(status.observations))][::-1]
+    series = _spent(status, budget.slo, mine)
+    burning = sum(1 for _ in takewhile(lambda one: one.pages, reversed(series)))
+    return mine[-burning], budget
+
+
 def budgets_between(status: Status, first: int, last: int) -> list[Budget]:
     """Return the error budget after each of the observations `first` to `last`, counted from 0.
 

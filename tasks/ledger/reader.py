@@ -17,10 +17,8 @@ from tasks.ledger.recorded import RecordedTimes
 from tasks.ledger.records import (
     Candidate,
     Decision,
-    Delivery,
     Freeze,
     NoSuchVersion,
-    Notice,
     Observation,
     Promotion,
     Proposal,
@@ -30,14 +28,13 @@ from tasks.ledger.records import (
 from tasks.ledger.tables import (
     CANDIDATES,
     DECISIONS,
-    DELIVERIES,
     FREEZES,
-    NOTICES,
     OBSERVATIONS,
     PROMOTIONS,
     PROPOSALS,
     QUESTIONS,
 )
+from tasks.ledger.when_recorded import WhenRecorded, when_recorded_of
 from tasks.spec.windows import Window
 
 _Row = TypeVar("_Row")
@@ -169,13 +166,10 @@ class LedgerReader:
         """Return when a model was stopped and let go on, oldest first."""
         return self._of(FREEZES, model, Freeze)
 
-    def notices(self, model: str) -> list[Notice]:
-        """Return the claims to tell somebody about a model, oldest first."""
-        return self._of(NOTICES, model, Notice)
-
-    def deliveries(self, model: str) -> list[Delivery]:
-        """Return how those attempts ended, oldest first."""
-        return self._of(DELIVERIES, model, Delivery)
+    def when_recorded(self, model: str) -> WhenRecorded:
+        """Return when a model's rows were written, and what was told of them, at one moment."""
+        with self.at_one_moment() as link:
+            return when_recorded_of(link, model)
 
     def touched(self, model: str) -> dict[str, datetime]:
         """Return when the newest row about each proposal was recorded (wall clock)."""

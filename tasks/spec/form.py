@@ -4,7 +4,7 @@ An option of release 0.1 is part of the form whatever its value. A later option 
 where its value is not the default that it came with. So a spec that does not use a new option keeps
 its digest, and with it what was approved, made and observed under the digest stays comparable. A
 default that changes after its release is then part of the form, and the digest changes: never
-silently.
+silently. Who is told is no part of it.
 """
 
 from __future__ import annotations
@@ -26,8 +26,12 @@ ADDED: Mapping[str, Any] = {
     "slo.metric": "hinge_loss",
     "slo.budget": 0.1,
     "slo.window": 12,
+    "notify": {},
     "tags": [],
 }
+# No part of the form: who is told changes nothing that was approved, made or observed. So a channel
+# may be set up while a question waits.
+NOT_COVERED = frozenset({"notify"})
 
 _EFFECTS = "ks wasserstein margin_density hinge_loss violation_rate class_loss class_recall"
 _GATES = (
@@ -79,7 +83,8 @@ def canonical(spec: BaseModel) -> dict[str, Any]:
 def _leave_out(part: BaseModel, content: dict[str, Any], path: str) -> None:
     for name, option in type(part).model_fields.items():
         value, here = getattr(part, name), f"{path}.{name}".lstrip(".")
-        if here not in FIRST_OPTIONS and _as_it_came(here, option, value, content[name]):
+        came = here not in FIRST_OPTIONS and _as_it_came(here, option, value, content[name])
+        if came or here in NOT_COVERED:
             del content[name]
             continue
         for inner, its_content in _parts(value, content[name]):

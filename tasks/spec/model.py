@@ -12,6 +12,7 @@ from pydantic import Field, field_validator, model_validator
 from tasks.spec import form
 from tasks.spec.approval_options import Approval, Owner
 from tasks.spec.gate_options import Gates
+from tasks.spec.notify_options import Notify
 from tasks.spec.part import Name, SpecPart, Tag
 from tasks.spec.policy_options import Drift, LatchPolicy, Shadow, Slo
 from tasks.spec.rule_options import Expectation, Validation
@@ -41,6 +42,11 @@ class ModelSpec(SpecPart):
     shadow: Shadow = Shadow()
     approval: Approval = Approval()
     slo: Slo | None = Field(default=None, description="an error budget; left out: none")
+    notify: Notify = Field(
+        default={},
+        description="who is told: names of channels, each with the least severity that it wants "
+        "to hear (info, ticket, page), such as `{owners: info, on_call: page}`; empty: nobody",
+    )
     tags: tuple[Tag, ...] = Field(
         default=(),
         max_length=_TAGS,

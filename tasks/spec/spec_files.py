@@ -219,4 +219,4 @@ def _shown_default(field: Any) -> str:
     default = field.default
     if isinstance(default, timedelta):
         return format_duration(default)
-    return "–" if default in (None, ()) else str(default)
+    return "–" if default in (None, (), {}) else str(default)

@@ -10,6 +10,7 @@ import os
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from threading import Lock
 from time import monotonic
@@ -26,6 +27,8 @@ from tasks.ledger.reader import LedgerReader
 from tasks.ledger.recorded import RecordedTimes
 from tasks.ledger.records import Observation, Question
 from tasks.ledger.status import Status
+from tasks.notices.events import ModelFacts
+from tasks.notices.untold import missed_by, untold
 from tasks.spec import spec_files
 from tasks.spec.model import ModelSpec
 from tasks.spec.part import SpecError
@@ -146,6 +149,13 @@ class Board:
     def standing_of(self, known: Status, questions: list[Question]) -> Standing:
         """Return where a model stands."""
         return standing(known, questions, self._ledger()[0].touched(known.spec.model))
+
+    def missed(self, known: Status, now: datetime) -> list[str]:
+        """Return sentences on what channels were not told of a model."""
+        if not known.spec.notify:
+            return []
+        recorded = self._ledger()[0].when_recorded(known.spec.model)
+        return missed_by(untold(ModelFacts(status=known, recorded=recorded), now))
 
     def remembers(self, model: str) -> bool:
         """Return whether the ledger has a row about a model, be there a spec or not."""

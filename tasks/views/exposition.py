@@ -137,8 +137,9 @@ class LedgerMetrics(Collector):
                 until = time_is_up(status, reader, proposal, touched[proposal.proposal])
                 if until is not None:
                     ends[proposal.proposal] = until
+        recorded = reader.when_recorded(model) if status.spec.notify else None
         asked_at = reader.asked_at(model)
-        return SeenModel(status=status, asked_at=asked_at, time_is_up=ends)
+        return SeenModel(status=status, asked_at=asked_at, time_is_up=ends, recorded=recorded)
 
     def close(self) -> None:
         """Let go of the ledger; the next look opens it again."""

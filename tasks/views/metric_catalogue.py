@@ -12,6 +12,7 @@ from typing import Literal, NamedTuple
 
 from tasks.drift.catalogue import KINDS
 from tasks.ledger.records import ENDS
+from tasks.spec.notify_options import MOST_CHANNELS
 
 MetricType = Literal["gauge", "counter", "info"]
 MetricUnit = Literal["", "seconds", "ratio", "rows", "windows", "loss"]
@@ -297,6 +298,20 @@ OF_MODELS = (
         most=len(LATCHES),
         says="The most openings that a healthy model has in 19 of 20 years, if it has as many as "
         "are allowed on average",
+    ),
+    MetricFamily(
+        name="gatelatch_notices_pending",
+        type="gauge",
+        labels=("model", "channel"),
+        most=MOST_CHANNELS,
+        says="Events that a channel was not told of yet, or not with success",
+    ),
+    MetricFamily(
+        name="gatelatch_notices_failed",
+        type="gauge",
+        labels=("model", "channel"),
+        most=MOST_CHANNELS,
+        says="Events that a channel will not be told of, since all attempts failed",
     ),
     MetricFamily(
         name="gatelatch_promotions_total",

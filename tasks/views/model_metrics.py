@@ -18,6 +18,9 @@ from tasks.drift.latch import Latch
 from tasks.ledger.budget import error_budget_of
 from tasks.ledger.records import Observation, Proposal, TwoCandidates
 from tasks.ledger.status import Status
+from tasks.ledger.when_recorded import WhenRecorded
+from tasks.notices.events import ModelFacts
+from tasks.notices.untold import untold
 from tasks.spec.model import ModelSpec
 from tasks.spec.windows import window_at
 from tasks.views.metric_catalogue import (
@@ -43,12 +46,13 @@ class SeenModel:
     """A model as it stands.
 
     `asked_at` says when each step of each proposal was first asked, `time_is_up` from when on the
-    monitor ends a proposal.
+    monitor ends a proposal. `recorded` is there if somebody is told of the model.
     """
 
     status: Status
     asked_at: Mapping[tuple[str, str], datetime]
     time_is_up: Mapping[str, datetime] = field(default_factory=dict)
+    recorded: WhenRecorded | None = None
 
     @property
     def newest(self) -> Observation | None:
@@ -251,6 +255,16 @@ def _error_budget(seen: SeenModel) -> Iterator[MetricSample]:
     yield MetricSample("gatelatch_slo_unseen_windows", (version,), now.unseen)
 
 
+def _notices(seen: SeenModel) -> Iterator[MetricSample]:
+    recorded = seen.recorded
+    if recorded is None:
+        return
+    found = untold(ModelFacts(status=seen.status, recorded=recorded))
+    for channel, one in found.items():
+        yield MetricSample("gatelatch_notices_pending", (channel,), one.pending)
+        yield MetricSample("gatelatch_notices_failed", (channel,), one.failed)
+
+
 def _counters(seen: SeenModel) -> Iterator[MetricSample]:
     yield MetricSample("gatelatch_promotions_total", (), len(seen.status.promotions))
     counts = Counter(
@@ -269,6 +283,7 @@ PARTS: tuple[Callable[[SeenModel], Iterable[MetricSample]], ...] = (
     _latches,
     _proposals,
     _error_budget,
+    _notices,
     _counters,
     lambda seen: alarm_samples(seen.status),
     lambda seen: end_samples(seen.status, seen.time_is_up),

@@ -9,6 +9,7 @@ from datetime import datetime
 from tasks.ledger.recorded import RecordedTimes
 from tasks.ledger.records import Observation, Question
 from tasks.ledger.status import Status
+from tasks.notices.untold import who_is_told
 from tasks.reports import timeline
 from tasks.reports.plots import Plot, plots
 from tasks.reports.strip import strip
@@ -56,6 +57,7 @@ def model_page(
     questions: Iterable[Question] = (),
     until: datetime | None = None,
     mlflow: str | None = None,
+    missed: Iterable[str] = (),
 ) -> str:
     """Return the page.
 
@@ -69,6 +71,8 @@ def model_page(
         Where the newest shown window ends; None: all the way.
     mlflow
         The address of the champion in MLflow's UI.
+    missed
+        Sentences on what channels were not told.
     """
     part = part_of(known.observations, until)
     shown = [o.window_start for o in part.seen]
@@ -107,6 +111,8 @@ def model_page(
         script=as_script(part.seen, drawn, lanes, inside),
         given_up=known.given_up,
         mlflow=mlflow,
+        told=who_is_told(known.spec),
+        missed=missed,
         briefs={(q.proposal, q.step): brief(q.model, q.proposal, q.step) for q in questions},
         window_name=window_name,
         now=now,

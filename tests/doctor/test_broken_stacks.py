@@ -102,7 +102,7 @@ def test_of_a_healthy_stack_there_is_nothing_to_say(stack: Stack) -> None:
     assert [f["check"] for f in found] == [one.name for one in CHECKUPS]
     shown = run("doctor", "churn")
     assert shown.exit_code == 0
-    assert "21 checks: 0 ill, 0 warnings, 2 unseen" in shown.stdout
+    assert f"{len(CHECKUPS)} checks: 0 ill, 0 warnings, 2 unseen" in shown.stdout
     assert run("doctor", "chrun").exit_code == 2
 
 
@@ -142,6 +142,13 @@ def own_key(stack: Stack) -> Path:
 
 def world_readable_key(stack: Stack) -> None:
     own_key(stack).chmod(0o644)
+
+
+def open_channels(stack: Stack) -> None:
+    file = stack.folder / "channels.yaml"
+    file.write_text('team: "json://localhost/hunter2"')
+    file.chmod(0o644)
+    stack.set("GATELATCH_CHANNELS", file)
 
 
 def lost_key(stack: Stack) -> None:
@@ -244,6 +251,17 @@ BROKEN: dict[str, tuple[Break, str, str, str, str]] = {
     ),
     "a signing key that nobody trusts": (
         untrusted_key, "keys", "ill", "trusted by nobody", "in GATELATCH_VERIFY_KEY too",
+    ),
+    "channels without an address": (
+        lambda stack: stack.write_spec(notify={"team": "page"}),
+        "channels", "warning", "team are told nothing here", "notify --test",
+    ),
+    "addresses that everybody may read": (
+        open_channels, "channels", "ill", "open to every user", "chmod 640",
+    ),
+    "a lost file of channels": (
+        put("GATELATCH_CHANNELS", "HERE/none.yaml"),
+        "channels", "ill", "none.yaml (GATELATCH_CHANNELS) cannot be read", "put the file back",
     ),
     "no ledger": (
         put("GATELATCH_LEDGER", "sqlite:///HERE/none/ledger.db"),

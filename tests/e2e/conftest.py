@@ -25,6 +25,7 @@ from tasks.registry import registry, tracking
 from tasks.spec.model import ModelSpec
 from tasks.spec.spec_files import load_spec
 from tests.support.flow import answer
+from tests.support.sink import Sink, sink
 
 from .browser import page as page
 from .landed import ACCEPTED, ASKING, CANARIES, LANDING, ORDERS, PLAYED, land, write_specs
@@ -32,12 +33,13 @@ from .landed import ACCEPTED, ASKING, CANARIES, LANDING, ORDERS, PLAYED, land, w
 
 @dataclass(frozen=True)
 class Running:
-    """The stack, and clients of it as the operator and as the approver."""
+    """The stack, clients of it as the operator and as the approver, and where messages go."""
 
     home: Path
     settings: stack.Settings
     operator: Airflow
     approver: Airflow
+    webhook: Sink
 
     @property
     def ledger(self) -> Ledger:
@@ -152,9 +154,18 @@ class Running:
 
 
 @pytest.fixture(scope="session")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+def webhook() -> Iterator[Sink]:
+    """Return where the messages about the models of these tests go."""
+    with sink() as here:
+        yield here
+
+
+@pytest.fixture(scope="session")
+def running(tmp_path_factory: pytest.TempPathFactory, webhook: Sink) -> Iterator[Running]:
     """Start Airflow and MLflow with the models of these tests; stop them at the end."""
     home = tmp_path_factory.mktemp("stack")
+    channels = home / "channels.yaml"
+    channels.write_text(f'owners: "{webhook.url}"\n')
     models = home / "models"
     models.mkdir()
     land(home / "landing")
@@ -162,7 +173,9 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     write_specs(models, home)
     settings = stack.settings_of(home, models)
     try:
-        stack.start(home, settings)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("GATELATCH_CHANNELS", str(channels))
+            stack.start(home, settings)
         clients = [
             Airflow(settings.airflow_url, user, settings.passwords[user])
             for user in (stack.OPERATOR, stack.APPROVER)
@@ -172,6 +185,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
             *ASKING,
             "mortal",
             "looked_at",
+            "told",
             "held",
             "shadowed",
             "unsure",
@@ -180,7 +194,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
             *PLAYED,
         )
         clients[0].wait_for_dags([f"retrain.{name}" for name in names])
-        yield Running(home, settings, *clients)
+        yield Running(home, settings, *clients, webhook)
         for client in clients:
             client.close()
     finally:

@@ -79,6 +79,7 @@ def write_specs(models: Path, home: Path) -> None:
         source={**source_in(home), "path": f"{home}/mortal/date={{date}}/*.parquet"},
     )
     write_spec(models, home, "looked_at", approval="human")
+    write_spec(models, home, "told", approval="human", notify={"owners": "info"})
     write_spec(models, home, "held", approval="automatic")
     write_spec(models, home, "shadowed", approval="automatic", shadow={"windows": 2})
     write_spec(

@@ -13,6 +13,8 @@ import pytest
 from tasks.ledger import status
 from tasks.ledger.budget import error_budget_of
 from tasks.ledger.ledger import Ledger
+from tasks.notices.event_kinds import events_of
+from tasks.notices.events import ModelFacts
 from tasks.spec.model import ModelSpec
 from tasks.views.model_metrics import SeenModel, model_samples
 from tasks.views.model_page import model_page
@@ -57,6 +59,24 @@ def test_metrics_say_how_fast_the_error_budget_burns(at: At) -> None:
         ("gatelatch_slo_unseen_windows", "1"): 0,
     }
     assert told.now.pages
+
+
+def test_that_the_budget_burns_is_one_event_however_long_it_lasts(at: At) -> None:
+    at("drifted")
+    ledger = Ledger.open()
+
+    def burning() -> list[tuple[str, str]]:
+        facts = ModelFacts(status=known(), recorded=ledger.when_recorded("churn"))
+        events = events_of(facts, day(20))
+        return [(e.key, e.severity) for e in events if "budget" in e.subject]
+
+    (first,) = burning()
+    assert first == ("burning/v1/20260109T0000", "page")
+    for number in (11, 12):
+        land(number)
+        watch(number)
+        assert burning() == [first]
+    assert len(known().observations) > 5
 
 
 def test_without_labels_there_is_no_budget_and_no_series_of_it(at: At) -> None:

@@ -145,7 +145,9 @@ def test_a_diagnosis_that_a_runbook_names_is_one_that_a_window_can_have() -> Non
 
 @of_each_alert
 def test_only_what_is_late_or_absent_is_waited_for(rule: dict[str, Any]) -> None:
-    late = rule["alert"].endswith(("WindowOverdue", "Blind", "AliasDiffers", "ProposalStuck"))
+    late = rule["alert"].endswith(
+        ("WindowOverdue", "Blind", "AliasDiffers", "ProposalStuck", "NoticesStuck")
+    )
     assert rule.get("for") == ("15m" if late else None)
 
 

@@ -371,6 +371,21 @@ def test_the_api_server_signs_answers_with_a_key_of_its_own_and_trusts_the_worke
     assert {name: signer.role for name, signer in seals.trusted().items()} == roles
 
 
+def test_the_addresses_of_channels_are_seen_by_the_workers_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from tasks.notices.channels import channels_of_file
+
+    (file,) = (secret["file"] for secret in PROJECT["secrets"].values())
+    monkeypatch.setenv("GATELATCH_CHANNELS", str(ROOT / file))
+    assert channels_of_file() == {}  # the example names none
+    told = {name for name, key, _ in ENVIRONMENT if key == "GATELATCH_CHANNELS"}
+    assert told == {name for name, service in SERVICES.items() if "secrets" in service}
+    assert told == {"worker"}
+    assert SERVICES["worker"]["environment"]["GATELATCH_CHANNELS"] == "/run/secrets/channels"
+    assert list(PROJECT["secrets"]) == SERVICES["worker"]["secrets"] == ["channels"]
+
+
 def test_the_image_holds_no_secret() -> None:
     for words in instructions("ENV") + instructions("ARG"):
         assert not any(SECRET.search(word.split("=")[0]) for word in words), words

@@ -1,0 +1,1 @@
+"""Who is told of what: the events of a model, the messages about them, and the channels."""
