@@ -11,6 +11,7 @@ from tasks import __version__
 from tasks.cli.audit_command import audit
 from tasks.cli.check_command import check
 from tasks.cli.console import err
+from tasks.cli.doctor_command import doctor
 from tasks.cli.freeze_command import freeze, thaw
 from tasks.cli.init_command import init
 from tasks.cli.metrics_command import metrics
@@ -61,6 +62,7 @@ for command in (
     rollback,
     reproduce,
     metrics,
+    doctor,
     notify,
     init,
     options,

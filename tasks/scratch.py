@@ -46,12 +46,17 @@ def folder() -> Iterator[str]:
 
 
 def _sweep() -> None:
-    """Remove the folders of this user that nobody works in: whoever did was killed."""
+    for old in abandoned_folders():
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def abandoned_folders() -> Iterator[Path]:
+    """Yield the folders of this user that nobody works in: whoever did was killed."""
     with suppress(OSError):
         for old in Path(tempfile.gettempdir()).glob(f"{_NAME}*/"):
             with suppress(OSError):
                 if not old.is_symlink() and old.stat().st_uid == os.getuid() and _idle(old):
-                    shutil.rmtree(old, ignore_errors=True)
+                    yield old
 
 
 def _idle(old: Path) -> bool:

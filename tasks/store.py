@@ -75,6 +75,32 @@ def read_bytes(path: str) -> bytes:
         return bytes(file.read())
 
 
+def probe() -> None:
+    """Write a file beside what is kept, and remove it. Raises Unusable if that fails."""
+    with writing(f"{url('')} (GATELATCH_STORE)", Exception):
+        fs, root = fsspec.core.url_to_fs(url(""))
+        # Named as what a killed process leaves, so that nobody keeps it if this one is killed.
+        partial = f"{root.rstrip('/')}/{_partial()}"
+        fs.pipe_file(partial, b"")
+        fs.rm_file(partial)
+
+
+def half_written() -> Iterator[str]:
+    """Yield the files that a killed process left half-written, anywhere in the store."""
+    fs, root = fsspec.core.url_to_fs(url(""))
+    for folder, _, names in fs.walk(root):
+        yield from (f"{folder}/{name}" for name in names if _left(name))
+
+
+def _partial() -> str:
+    return f"{int(time())}-{uuid4().hex[:8]}.partial"
+
+
+def _left(name: str) -> bool:
+    found = _PARTIAL.search(name)
+    return found is not None and time() - int(found[1]) > _OLD
+
+
 def _write(path: str, content: IO[bytes]) -> None:
     target = url(path)
     # Drivers of remote stores have error classes of their own.
@@ -83,7 +109,7 @@ def _write(path: str, content: IO[bytes]) -> None:
         folder = PurePosixPath(name).parent
         fs.makedirs(str(folder), exist_ok=True)
         _sweep(fs, str(folder))
-        partial = f"{folder}/{int(time())}-{uuid4().hex[:8]}.partial"
+        partial = f"{folder}/{_partial()}"
         try:
             with fs.open(partial, "wb") as file:
                 shutil.copyfileobj(content, file)
@@ -104,7 +130,6 @@ def _rename(fs: Any, partial: str, name: str) -> None:
 def _sweep(fs: Any, folder: str) -> None:
     """Remove what a `kill -9` left half-written in a folder."""
     for there in fs.ls(folder, detail=False):
-        found = _PARTIAL.search(str(there))
-        if found and time() - int(found[1]) > _OLD:
+        if _left(str(there)):
             with suppress(Exception):  # another process was faster
                 fs.rm_file(str(there))

@@ -31,6 +31,16 @@ def bars(console: Console) -> Iterator[Stage]:
 
 
 @contextmanager
+def said_while(console: Console) -> Iterator[Callable[[str], None]]:
+    """Yield what says in one line of a terminal what is being done; elsewhere nothing is said."""
+    if not console.is_terminal:
+        yield lambda text: None
+        return
+    with console.status("") as shown:
+        yield lambda text: shown.update(text)
+
+
+@contextmanager
 def unconverged() -> Iterator[list[warnings.WarningMessage]]:
     """Collect warnings of fits that did not converge; pass all others on."""
     from sklearn.exceptions import ConvergenceWarning

@@ -28,7 +28,7 @@ def address() -> str:
 def engine_of(url: str) -> sa.Engine:
     """Return the engine of a ledger, which may not be there yet."""
     engine = sa.create_engine(url)
-    _name_refusals(engine)
+    _name_refusals(engine, engine.url)
     if engine.dialect.name == "sqlite":
         sa.event.listen(engine, "connect", _patient)
         _notice_another_file(engine)
@@ -42,15 +42,16 @@ def engine_to_read(url: str) -> sa.Engine:
     made = sa.make_url(url)
     if made.get_dialect().name != "sqlite":
         engine = sa.create_engine(_soon(made), pool_pre_ping=True)
-        _name_refusals(engine)
+        _name_refusals(engine, made)
         return engine.execution_options(postgresql_readonly=True)
+    named = made
     if made.database and not made.database.startswith("file:"):
         file = f"file:{quote(os.path.abspath(made.database))}"
         made = made.set(database=file).update_query_dict({"mode": "ro", "uri": "true"})
     # No connection outlives what is read on it, so that the file can be replaced at any time: as
     # long as somebody has it open, SQLite keeps what was written last in a file beside it.
     engine = sa.create_engine(made, poolclass=sa.NullPool)
-    _name_refusals(engine)
+    _name_refusals(engine, named)
     sa.event.listen(engine, "connect", _wait_for_locks_soon)
     return engine
 
@@ -78,8 +79,8 @@ def begin_snapshot(link: sa.Connection) -> None:
         link.execution_options(isolation_level="REPEATABLE READ")
 
 
-def _name_refusals(engine: sa.Engine) -> None:
-    place = f"the ledger {engine.url.render_as_string()} (GATELATCH_LEDGER)"
+def _name_refusals(engine: sa.Engine, named: sa.URL) -> None:
+    place = f"the ledger {named.render_as_string()} (GATELATCH_LEDGER)"
     sa.event.listen(engine, "handle_error", partial(disk.refused, place))
 
 

@@ -34,7 +34,24 @@ begin select raise(abort, '{_REFUSAL}: {{table}} has this row already'); end
 
 def protected(link: sa.Connection, tables: sa.MetaData) -> bool:
     """Return whether every table has its triggers."""
-    return _ddl(tables, link.dialect).keys() <= _found(link)
+    return not missing_triggers(link, tables)
+
+
+def missing_triggers(link: sa.Connection, tables: sa.MetaData) -> list[str]:
+    """Return the names of the triggers that are not there."""
+    return sorted(_ddl(tables, link.dialect).keys() - _found(link))
+
+
+def disabled_triggers(link: sa.Connection, tables: sa.MetaData) -> list[str]:
+    """Return the names of those that are there and switched off, which PostgreSQL's owner can."""
+    if link.dialect.name == "sqlite":
+        return []
+    query = (
+        "select t.tgname from pg_trigger t join pg_class c on c.oid = t.tgrelid "
+        "where c.relnamespace = current_schema()::regnamespace and t.tgenabled in ('D', 'R')"
+    )
+    off = set(link.execute(sa.text(query)).scalars())
+    return sorted(_ddl(tables, link.dialect).keys() & off)
 
 
 def protect(link: sa.Connection, tables: sa.MetaData) -> None:

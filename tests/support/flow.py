@@ -24,21 +24,20 @@ from tasks.registry import registry, tracking
 from tasks.spec.model import ModelSpec
 from tasks.spec.windows import Window
 
-MODEL = ModelSpec.model_validate(
-    {
-        "model": "churn",
-        "owner": {"name": "team", "approvers": ["ada", "grace"]},
-        "source": {"path": "data/{date}.parquet", "time": "time", "key": "id"},
-        "window": {"every": "1d", "start": "2026-01-01", "min_rows": 50},
-        "features": {"numeric": ["x", "z"]},
-        "label": {"column": "y", "classes": [0, 1]},
-        "expectations": [
-            {"type": "expect_column_values_to_be_between", "column": "x", "max_value": 100}
-        ],
-        "latch": {"open": {"breaches": 2, "of": 3}, "wait": 2, "rest": "2d"},
-        "training": {"window": "2d"},
-    }
-)
+SPEC: dict[str, Any] = {
+    "model": "churn",
+    "owner": {"name": "team", "approvers": ["ada", "grace"]},
+    "source": {"path": "data/{date}.parquet", "time": "time", "key": "id"},
+    "window": {"every": "1d", "start": "2026-01-01", "min_rows": 50},
+    "features": {"numeric": ["x", "z"]},
+    "label": {"column": "y", "classes": [0, 1]},
+    "expectations": [
+        {"type": "expect_column_values_to_be_between", "column": "x", "max_value": 100}
+    ],
+    "latch": {"open": {"breaches": 2, "of": 3}, "wait": 2, "rest": "2d"},
+    "training": {"window": "2d"},
+}
+MODEL = ModelSpec.model_validate(SPEC)
 STAGES = ("bootstrapped", "drifted", "registered", "promoted")
 EPISODE = "churn.v1.20260109T0000"  # labels turn round on the 9th
 FIRST = f"{EPISODE}.1"

@@ -1,0 +1,1 @@
+"""What an operator would search for an hour, found by looking, each with its remedy."""

@@ -1,0 +1,141 @@
+"""Models whose state shows that something stands still: read, proposals, reference, windows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from datetime import datetime, timedelta
+from itertools import islice
+
+from tasks.doctor.finding import Finding
+from tasks.doctor.patient import Patient
+from tasks.drift.reference import reference_from_json
+from tasks.errors import Final, GatelatchError
+from tasks.ledger.status import Status
+from tasks.promotion.time_left import time_is_up
+from tasks.views.model_metrics import windows_due
+from tasks.views.trust_metrics import next_run
+
+LATE = timedelta(minutes=15)  # as the alerts have it: a run takes its time
+
+
+def look_at_specs(patient: Patient) -> Iterator[Finding]:
+    """Yield which specs cannot be read."""
+    specs, mistakes = patient.read_specs
+    for mistake in mistakes:
+        yield Finding(
+            state="ill",
+            finding=mistake,
+            remedy="mend the file; `python -m tasks check FILE` says whether it is good",
+        )
+    if not specs:
+        yield Finding(
+            state="ill",
+            finding="there is no model spec that can be used",
+            remedy="let GATELATCH_MODELS name the folder of specs that the scheduler has",
+            bars=True,
+        )
+
+
+def look_at_models(patient: Patient) -> Iterator[Finding]:
+    """Yield which models' state cannot be folded."""
+    for model, known in patient.folded.items():
+        if isinstance(known, GatelatchError):
+            yield Finding(
+                state="ill",
+                finding=str(known),
+                remedy=f"see `python -m tasks audit {model} --verify`; install the release that "
+                "wrote the row, or restore the ledger",
+                model=model,
+            )
+
+
+def look_at_proposals(patient: Patient) -> Iterator[Finding]:
+    """Yield which live proposals nobody can bring to an end any more."""
+    for known in patient.standing():
+        touched = patient.reader.touched(known.spec.model) if known.live else {}
+        ends: dict[str, datetime] = {}
+        for proposal in known.live:
+            with suppress(Final):  # as of two candidates of a version: others say so
+                until = time_is_up(known, patient.reader, proposal, touched[proposal.proposal])
+                if until is not None:
+                    ends[proposal.proposal] = until
+        yield from proposal_findings(known, ends, patient.clock())
+
+
+def proposal_findings(
+    known: Status, ends: Mapping[str, datetime], now: datetime
+) -> Iterator[Finding]:
+    """Yield which live proposals are dead. Pure.
+
+    Parameters
+    ----------
+    ends
+        By proposal, from when on the monitor's next run ends it.
+    """
+    spec = known.spec
+    for proposal in known.live:
+        name, end = proposal.proposal, ends.get(proposal.proposal)
+        withdraw = f"`python -m tasks withdraw {spec.model} {name} --reason … --by …`"
+        if end is not None and now > next_run(spec, end) + LATE:
+            yield Finding(
+                state="ill",
+                finding=f"the proposal {name} is dead since {end:%Y-%m-%d}: its time is up, and "
+                "no run of the monitor has ended it",
+                remedy=f"let monitor.{spec.model} run (is it paused?), or run {withdraw}",
+                model=spec.model,
+            )
+        elif proposal.spec_digest != spec.digest:
+            yield Finding(
+                state="warning",
+                finding=f"the proposal {name} was made on another spec, so nothing comes of it",
+                remedy=f"let the next run of monitor.{spec.model} end it, or run {withdraw}",
+                model=spec.model,
+            )
+
+
+def look_at_references(patient: Patient) -> Iterator[Finding]:
+    """Yield which champions have nothing that windows could be compared with."""
+    for known in patient.standing():
+        yield from reference_findings(known)
+
+
+def reference_findings(known: Status) -> Iterator[Finding]:
+    """Yield what is wrong with the champion's reference. Pure."""
+    model, version = known.spec.model, known.champion
+    if version is None:
+        return
+    retrain = f"go back with `python -m tasks rollback {model}`, or trigger retrain.{model}"
+    try:
+        candidate = known.candidate(version)
+        if candidate is not None:
+            reference_from_json(candidate.reference, f"the reference of version {version}")
+            return
+        told = f"the ledger has no candidate of version {version}, so the champion has no reference"
+    except GatelatchError as error:
+        told = str(error)
+    except (KeyError, TypeError, ValueError, AttributeError):
+        told = f"the reference of version {version} in the ledger cannot be read"
+    yield Finding(state="ill", finding=told, remedy=retrain, model=model)
+
+
+def look_at_windows(patient: Patient) -> Iterator[Finding]:
+    """Yield which models' windows are overdue."""
+    for known in patient.standing():
+        yield from window_findings(known, patient.clock())
+
+
+def window_findings(known: Status, now: datetime) -> Iterator[Finding]:
+    """Yield whether windows are overdue. Pure."""
+    due = list(islice(windows_due(known), 2))
+    late = [moment for moment in due if now > moment + LATE]
+    if late:
+        model = known.spec.model
+        what = "a window is" if len(late) == 1 else "two windows or more are"
+        yield Finding(
+            state="warning" if len(late) == 1 else "ill",
+            finding=f"{what} overdue: the first was due on {late[0]:%Y-%m-%d %H:%M} UTC",
+            remedy=f"look at the newest run of monitor.{model} in Airflow: it is paused, failed, "
+            "or no scheduler runs",
+            model=model,
+        )
