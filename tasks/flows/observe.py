@@ -35,6 +35,7 @@ def observation(spec: ModelSpec, window: Window, measured: Measured, ledger: Led
         rows=checked.rows,
         accepted=checked.accepted,
         quarantined=checked.quarantined,
+        reasons=checked.reasons or None,
         warnings=measured.warnings,
         scored_by=checked.scored_by,
         report=measured.validated.report,

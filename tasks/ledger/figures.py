@@ -22,13 +22,15 @@ from tasks.drift.statistic import Statistic
 class WindowFigures:
     """The figures of one window under one version; None is what was not measured.
 
-    `accepted` rows are those of this version. `labels` counts labelled rows by class; `report` is
-    the address of the page in the store. See `Explanation` for what explains a change.
+    `accepted` rows are those of this version. `reasons` are the rules that the `quarantined` ones
+    broke, with how many rows each; a row may break several. `labels` counts labelled rows by class;
+    `report` is the address of the page in the store. See `Explanation` for what explains a change.
     """
 
     rows: int | None = None
     accepted: int = 0
     quarantined: int | None = None
+    reasons: Mapping[str, int] | None = None
     warnings: tuple[str, ...] | None = None
     scored_by: ScoredBy | None = None
     labelled: int | None = None

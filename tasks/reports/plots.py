@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -12,6 +13,8 @@ from tasks.drift.catalogue import unit, words
 from tasks.ledger.figures import WindowFigures
 from tasks.ledger.recorded import RecordedTimes
 from tasks.ledger.records import Observation
+
+_SHOWN_REASONS = 6
 
 Style: TypeAlias = Literal["value", "limit", "other"]
 _DIGITS = 4  # that a chart can show
@@ -183,6 +186,24 @@ def _calibration(numbers: Sequence[WindowFigures]) -> Iterable[Plot]:
     )
 
 
+def _reasons(numbers: Sequence[WindowFigures]) -> Iterable[Plot]:
+    """Yield how many rows broke each rule, of the rules that put most rows aside."""
+    found: Counter[str] = Counter()
+    for one in numbers:
+        found.update(one.reasons or {})
+    for reason, _ in found.most_common(_SHOWN_REASONS):
+        rows = [
+            None if n.quarantined is None else (n.reasons or {}).get(reason, 0) for n in numbers
+        ]
+        yield Plot(
+            name=f"quarantined-{reason}",
+            title=f"quarantined by {reason}",
+            group="Data",
+            unit="rows",
+            lines=[_line("rows", rows)],
+        )
+
+
 def _rows(numbers: Sequence[WindowFigures]) -> Iterable[Plot]:
     counts: tuple[tuple[str, str, Callable[[WindowFigures], int | None]], ...] = (
         ("accepted", "rows accepted", lambda n: n.accepted),
@@ -196,6 +217,7 @@ def _rows(numbers: Sequence[WindowFigures]) -> Iterable[Plot]:
             unit="rows",
             lines=[_line("rows", [of(n) for n in numbers])],
         )
+    yield from _reasons(numbers)
     yield Plot(
         name="labelled",
         title="labelled share of the accepted rows",

@@ -44,12 +44,14 @@ class Checked(WindowOutcome):
     def to_json(self) -> dict[str, Any]:
         """Return it ready for JSON, without the single checks."""
         scored = {} if self.scored_by is None else {"scored_by": self.scored_by.to_json()}
+        reasons = {"reasons": dict(self.reasons)} if self.reasons else {}
         return {
             "format": CHECKED_FORMAT,
             "problem": self.problem,
             "rows": self.rows,
             "accepted": self.accepted,
             "quarantined": self.quarantined,
+            **reasons,
             **scored,
             "warnings": list(self.warnings),
             "data_digest": self.data_digest,
@@ -76,6 +78,7 @@ class Checked(WindowOutcome):
             quarantined=raw["quarantined"],
             checks=(),
             warnings=tuple(raw["warnings"]),
+            reasons=raw.get("reasons", {}),
             data_digest=raw["data_digest"],
             seen_digest=raw.get("seen_digest", raw["data_digest"]),
             quarantine=tuple(raw["quarantine"]),
@@ -124,6 +127,7 @@ def check_rows(spec: ModelSpec, window: Window, constants: Mapping[str, float]) 
         quarantined=outcome.quarantined,
         checks=outcome.checks,
         warnings=(*outcome.warnings, *outside.told),
+        reasons=outcome.reasons,
         data_digest=str(digest),
         seen_digest=digest.beside(outside.told),
         quarantine=kept,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +35,7 @@ class WindowOutcome:
     """What a window's checks found; `problem` says why it cannot be measured, None if it can.
 
     A broken table ends the stream at once: `rows` is then what was read so far, `accepted` 0.
+    `reasons` are the rules that put rows aside, with how many each; a row may break several.
     """
 
     rows: int
@@ -42,6 +44,7 @@ class WindowOutcome:
     checks: tuple[Check, ...]
     problem: str | None
     warnings: tuple[str, ...]
+    reasons: Mapping[str, int] = field(default_factory=dict)
 
 
 def judge_window(
@@ -215,7 +218,15 @@ class WindowCheck:
             checks=tuple(checks),
             problem=next(stops, None),
             warnings=tuple(warnings),
+            reasons={} if self.broken else self._reasons(),
         )
+
+    def _reasons(self) -> dict[str, int]:
+        found: Counter[str] = Counter()
+        for rule, tally in self._tallies.items():
+            if rule.mostly == 1 and tally.failed:
+                found[str(rule)] += tally.failed
+        return dict(found.most_common())
 
 
 def _where(values: pa.ChunkedArray, mask: Mask) -> pa.ChunkedArray:

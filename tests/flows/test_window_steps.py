@@ -29,6 +29,7 @@ CHECKED = Checked(
     seen_digest="s",
     quarantine=("quarantine/x/d-0.parquet",),
     scored_by=ScoredBy(versions={1: 6, 2: 3}, others=0, none=1),
+    reasons={"expect_column_values_to_not_be_null on column 'x'": 1},
 )
 OTHER = Validated(version=2, rows_of=2, logged=True, checked=CHECKED, report="r")
 VALIDATED = replace(OTHER, version=1, rows_of=None, remark="1 row names none", beside=(OTHER,))

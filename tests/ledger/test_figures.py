@@ -23,6 +23,7 @@ LABELLED = WindowFigures(
     rows=300,
     accepted=299,
     quarantined=1,
+    reasons={"expect_column_values_to_be_unique on column 'id'": 1},
     warnings=("a class is new",),
     scored_by=ScoredBy(versions={1: 200, 2: 100}, others=0, none=0),
     labelled=10,

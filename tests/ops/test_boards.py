@@ -19,6 +19,7 @@ from typer.testing import CliRunner
 from ops.monitoring.boards import __main__ as command
 from ops.monitoring.boards.board import COLUMNS, Board, Panel, Section, placed
 from ops.monitoring.boards.grafana import board_json
+from tasks.ledger.ledger import Ledger
 from tasks.spec.model import ModelSpec
 from tasks.views.metric_catalogue import EVERY
 from tests.ops.test_alerts import METRIC, RULES, RUNBOOKS
@@ -39,7 +40,8 @@ PANELS = [
     if panel["type"] != "row"
 ]
 LOOKED = "gatelatch_checks_end_timestamp_seconds"
-SPEC = ModelSpec.model_validate({**MODEL.model_dump(mode="json"), "slo": {"window": 8}})
+PARTS = {"slo": {"window": 8}, "notify": {"desk": "info"}}
+SPEC = ModelSpec.model_validate({**MODEL.model_dump(mode="json"), **PARTS})
 
 
 # --- the files
@@ -234,6 +236,7 @@ def test_every_query_finds_data_on_a_ledger_that_drifts_and_asks(
     at("drifted")
     models_folder(tmp_path / "models", SPEC, monkeypatch)
     propose(spec=SPEC)
+    Ledger.open().freeze("churn", "frozen", by="ada", reason="holidays")
     with watching(tmp_path, "--check-every", "1", "--aliases") as one:
         awaited(lambda: one.asked("query", query=LOOKED)["result"], "chain and alias")
         awaited(lambda: one.alerts("GatelatchBudgetBurning"), "the alerts")

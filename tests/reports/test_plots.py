@@ -22,6 +22,16 @@ def test_each_statistic_of_each_class_has_a_chart_with_its_limit() -> None:
     assert all(line.values == [1.0] or line.values == [0.1] for line in limits)
 
 
+def test_rows_in_quarantine_have_a_chart_for_each_rule_that_they_broke() -> None:
+    windows = [
+        seen(0, figures={"quarantined": 3, "reasons": {"no x": 2, "no key": 1}}),
+        seen(1, figures={"quarantined": 0, "reasons": None}),
+        seen(2, figures={"quarantined": None, "reasons": None}),
+    ]
+    drawn = {p.title: p.lines[0].values for p in plots(windows) if "quarantined by" in p.title}
+    assert drawn == {"quarantined by no x": [2, 0, None], "quarantined by no key": [1, 0, None]}
+
+
 def test_what_was_never_measured_has_no_empty_chart() -> None:
     names = {p.name for p in plots([seen(0, figures={"labelled": None})])}
     assert not names & {"brier", "labelled", "calibration_pressure"}

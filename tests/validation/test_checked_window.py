@@ -166,6 +166,8 @@ def test_too_many_quarantined_rows_stop_the_window_and_name_the_main_reason() ->
     assert verdict.quarantined == len(bad) == 12
     assert verdict.problem is not None
     assert f"{NOT_NULL} on column 'price'" in verdict.problem
+    assert verdict.reasons.pop(f"{NOT_NULL} on column 'price'") == 11
+    assert list(verdict.reasons.values()) == [1]  # the infinite demand
     assert run(rows(price=[np.nan] * 10 + [1.0] * 90))[0].problem is None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,10 @@ def test_a_measured_window_shows_its_margins_its_features_and_its_probabilities(
     assert "/dags/monitor.churn/runs/scheduled__1" in page
     assert "/g/reports/churn/" in page
     assert f'value="{first.window.name}.v1.0"' in page
+    dirty = replace(last, figures={**last.figures, "reasons": {"no <x>": 3}})
+    aside = window_page(status, [material(status, dirty)], [], base="/g")
+    assert '<th scope="row" class="name">no &lt;x&gt;</th><td class="n">3</td>' in aside
+    assert "Quarantined by reason" not in page
     both = window_page(status, [material(status, o) for o in (first, last)], [], base="/g")
     assert both.count("<section") == 2
     shutil.rmtree("store/summaries")

@@ -216,6 +216,36 @@ _PEOPLE = Section(
             ),
             runbook="gatelatchproposalstuck",
         ),
+        Panel(
+            kind="table",
+            title="Messages that were not told",
+            empty="no spec has notify: nobody is told",
+            says="Events that a channel was not told of yet, and those that it will not be told "
+            "of, since all attempts failed.",
+            queries=tuple(
+                Query(
+                    expr=f"max by (model, channel) (gatelatch_notices_{what})",
+                    name=what,
+                )
+                for what in ("pending", "failed")
+            ),
+            runbook="gatelatchnoticesstuck",
+        ),
+        Panel(
+            kind="table",
+            title="Frozen models",
+            empty="no model is frozen",
+            says="For how long a person has held a model: its windows are measured, and nothing is "
+            "proposed or promoted.",
+            queries=(
+                Query(
+                    expr="time() - max by (model) (gatelatch_frozen_since_timestamp_seconds)",
+                    name="frozen for",
+                    unit="s",
+                ),
+            ),
+            runbook="gatelatchfrozen",
+        ),
     ),
 )
 
