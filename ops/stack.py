@@ -243,6 +243,9 @@ def _healthy(settings: Settings) -> bool:
     try:
         health = httpx.get(f"{settings.airflow_url}/api/v2/monitor/health", timeout=5).json()
         mlflow = httpx.get(f"{settings.mlflow_url}/health", timeout=5)
+        # The first request of a task makes the server build what answers it. For these seconds it
+        # answers nobody, and on SQLite a transaction that is open then keeps all others waiting.
+        httpx.get(f"{settings.airflow_url}/execution/health", timeout=60)
     except (httpx.HTTPError, ValueError):
         return False
     parts = ("metadatabase", "scheduler", "dag_processor")

@@ -194,6 +194,11 @@ def running(tmp_path_factory: pytest.TempPathFactory, webhook: Sink) -> Iterator
             *PLAYED,
         )
         clients[0].wait_for_dags([f"retrain.{name}" for name in names])
+        # While the first task of all starts, Airflow on SQLite may answer nobody for seconds.
+        clients[0].until(
+            lambda: [r for r in clients[0].runs("gatelatch.notices") if r["end_date"]],
+            "the first look at what is due",
+        )
         yield Running(home, settings, *clients, webhook)
         for client in clients:
             client.close()
