@@ -19,7 +19,8 @@ class Airflow:
 
     def __init__(self, url: str, user: str, password: str) -> None:
         self._login = {"username": user, "password": password}
-        self._http = httpx.Client(base_url=url, timeout=30)
+        # Longer than a transaction of Airflow's waits for another one on SQLite: see `stack`.
+        self._http = httpx.Client(base_url=url, timeout=90)
 
     def close(self) -> None:
         """Close the connections."""
