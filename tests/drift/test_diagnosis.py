@@ -189,12 +189,12 @@ def test_the_explanation_adds_up_and_names_the_feature_that_moved(
     assert moved.total == pytest.approx(mean, abs=1e-9)
     assert sum(moved.features.values()) + moved.rest == pytest.approx(mean, abs=1e-9)
     assert next(iter(moved.features)) == "price"
-    assert told.features[0]["feature"] == "price"
-    assert told.features[0]["shift"] == pytest.approx(1, abs=0.1)
+    assert told.features[0].feature == "price"
+    assert told.features[0].shift == pytest.approx(1, abs=0.1)
     assert len(told.features) <= SHOWN
     assert told.classes is not None
     yes = told.classes["yes"]
-    assert (yes["share"] or 0) > (yes["share_reference"] or 1)
+    assert yes.share > yes.share_reference
     assert told.expected is None
 
 
@@ -207,9 +207,9 @@ def test_without_labels_the_loss_is_estimated_from_the_probabilities(
     assert told.expected is not None
     f = rows(99) @ WEIGHTS - 3.2
     p = 1 / (1 + np.exp(-2 * f))
-    assert told.expected["accuracy"] == pytest.approx(np.where(f > 0, p, 1 - p).mean(), abs=0.01)
+    assert told.expected.accuracy == pytest.approx(np.where(f > 0, p, 1 - p).mean(), abs=0.01)
     loss = p * np.maximum(0, 1 - f) + (1 - p) * np.maximum(0, 1 + f)
-    assert told.expected["hinge_loss"] == pytest.approx(loss.mean(), abs=0.02)
+    assert told.expected.hinge_loss == pytest.approx(loss.mean(), abs=0.02)
     assert told.losses is None
     more = replace(reference, sigmoid=None)
     assert explain(window, more, said, None).expected is None

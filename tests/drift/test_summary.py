@@ -84,7 +84,7 @@ def test_rows_without_a_weight_leave_the_losses_and_stay_in_the_distributions() 
     weighted = of(decision, label, weight=np.array([0.0, 2.0, 2.0]))
     assert (weighted.rows, weighted.labelled, weighted.margins.moments.n) == (3, 3, 3)
     assert weighted.losses.effective_rows == 2
-    assert weighted.losses.details == of(decision[1:], label[1:]).losses.details
+    assert weighted.losses.means == of(decision[1:], label[1:]).losses.means
 
 
 def test_more_than_two_classes_are_summarised_by_their_leads() -> None:
