@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 import random
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
 
+from tasks.drift.loss_sums import MeanLosses
+from tasks.drift.statistic import Statistic
 from tasks.ledger import chain
 from tasks.ledger.chain import Link
 from tasks.ledger.ledger import Ledger
@@ -131,7 +133,7 @@ def _figures(rng: random.Random) -> Row:
         "labels": {"0": 495, "1": 495},
         "statistics": [_statistic(rng, one) for one in STATISTICS],
         "features": [
-            {"name": f"feature_{n}", **{k: rng.random() for k in ("change", "mean", "before")}}
+            {"feature": f"feature_{n}", "shift": rng.random(), "spread": rng.random()}
             for n in range(20)
         ],
         "moved": {
@@ -139,7 +141,7 @@ def _figures(rng: random.Random) -> Row:
             "features": {f"feature_{n}": rng.random() for n in range(5)},
             "rest": 0.0,
         },
-        "losses": {k: rng.random() for k in ("hinge_loss", "squared_hinge", "effective_rows")},
+        "losses": {f.name: rng.random() for f in fields(MeanLosses)},
         "accuracy": rng.random(),
         "hinge_loss": rng.random(),
         "violation_rate": rng.random(),
@@ -155,6 +157,5 @@ def _figures(rng: random.Random) -> Row:
     }
 
 
-def _statistic(rng: random.Random, of: str) -> Row:
-    known = ("value", "change", "effect", "noise", "limit", "pressure")
-    return {"name": of, **{k: rng.random() for k in known}, "blind": False}
+def _statistic(rng: random.Random, name: str) -> Row:
+    return Statistic(name, rng.random(), 0.1, 0.1 * rng.random(), reference=rng.random()).to_json()
