@@ -58,6 +58,7 @@ def status_of(spec: ModelSpec, verdicts: str, promoted_at: Iterable[int] = ()) -
             decisions=[],
             candidates=[],
             promotions=promotions,
+            freezes=[],
         ),
     )
 

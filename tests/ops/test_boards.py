@@ -236,11 +236,11 @@ def test_every_query_finds_data_on_a_ledger_that_drifts_and_asks(
     at("drifted")
     models_folder(tmp_path / "models", SPEC, monkeypatch)
     propose(spec=SPEC)
-    Ledger.open().freeze("churn", "frozen", by="ada", reason="holidays")
+    frozen = ("gatelatch-on-call", "Frozen models")
     with watching(tmp_path, "--check-every", "1", "--aliases") as one:
         awaited(lambda: one.asked("query", query=LOOKED)["result"], "chain and alias")
         awaited(lambda: one.alerts("GatelatchBudgetBurning"), "the alerts")
-        assert unanswered(one) == set()
+        assert unanswered(one) == {frozen}
         for board in BOARDS.values():
             for panel in board["panels"]:
                 links = json.dumps(panel.get("fieldConfig", {}).get("defaults", {}).get("links"))
@@ -254,6 +254,8 @@ def test_every_query_finds_data_on_a_ledger_that_drifts_and_asks(
             assert found["value"][1] == "1"
         names = one.asked("label/model/values", **{"match[]": "gatelatch_model_up"})
         assert names == ["churn"]
+        Ledger.open().freeze("churn", "frozen", by="ada", reason="holidays")
+        awaited(lambda: frozen not in unanswered(one), "the freeze")
 
 
 def test_where_all_is_calm_only_those_panels_are_empty_that_say_what_that_means(

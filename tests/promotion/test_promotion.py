@@ -11,7 +11,7 @@ import pytest
 from tasks.flows import rollback
 from tasks.ledger.ledger import Ledger
 from tasks.promotion import promotion, proposals
-from tasks.registry import registry, tracking
+from tasks.registry import model_aliases, registry, tracking
 from tasks.registry.tracking import RegistryRefused
 from tests.support.flow import FIRST, MODEL, At, beginning, promote, watch
 
@@ -64,7 +64,7 @@ def test_a_crash_between_ledger_and_alias_is_finished_by(
 
     at("registered")
     with monkeypatch.context() as patch:
-        patch.setattr(registry, "point", killed)
+        patch.setattr(model_aliases, "point", killed)
         with pytest.raises(KeyboardInterrupt):
             promote(FIRST)
     assert aliases() == {"champion": 1, "challenger": 2}

@@ -238,6 +238,7 @@ _PEOPLE = Section(
             says="For how long a person has held a model: its windows are measured, and nothing is "
             "proposed or promoted.",
             queries=(
+                Query(expr="max by (model) (gatelatch_frozen == 1)", name="frozen"),
                 Query(
                     expr="time() - max by (model) (gatelatch_frozen_since_timestamp_seconds)",
                     name="frozen for",
