@@ -8,11 +8,11 @@ import numpy as np
 
 from tasks.arrays import Ints
 from tasks.rehearsal.rule_incidents import abrupt_turn
-from tasks.rehearsal.scene import Incident, NotApplicable, Scene, without_rows
+from tasks.rehearsal.scene import Incident, NotApplicable, Scene
 
 NOISE = 0.2  # share of the labels
 LATE = 4  # windows
-KEPT = 0.25  # of the rows of the most frequent class
+REPLACED = 0.5  # of the rows of the most frequent class
 
 
 def label_noise(scene: Scene) -> Incident:
@@ -46,12 +46,29 @@ def labels_broken(scene: Scene) -> Incident:
 
 
 def prior_shift(scene: Scene) -> Incident:
-    """Return rows of which three quarters of the most frequent class are gone: others are more."""
-    label, since = scene.history.label, scene.since
-    most = _most_frequent(label[scene.before])
-    gone = np.zeros(len(label), dtype=bool)
-    gone[since] = (label[since] == most) & (scene.rng().random(len(label[since])) > KEPT)
-    return Incident(without_rows(scene.history, gone), label[~gone])
+    """Return rows of which half of the most frequent class are replaced by rows of the others.
+
+    They are drawn from the same window: the rule, and what a class looks like, stay as they are.
+    """
+    history, rng = scene.history, scene.rng()
+    most = _most_frequent(history.label[scene.before])
+    taken = np.arange(len(history.label))
+    for index in range(scene.onset, len(history.windows)):
+        rows = taken[history.rows(index)]
+        label = history.label[rows]
+        others, mine = rows[(label >= 0) & (label != most)], rows[label == most]
+        if len(others):
+            gone = mine[rng.random(len(mine)) < REPLACED]
+            taken[gone] = rng.choice(others, len(gone))
+    label = history.label[taken]
+    changed = replace(
+        history,
+        frame=history.frame.iloc[taken].reset_index(drop=True),
+        label=label,
+        weight=None if history.weight is None else history.weight[taken],
+        columns={name: values[taken] for name, values in history.columns.items()},
+    )
+    return Incident(changed, label)
 
 
 def _most_frequent(label: Ints) -> int:

@@ -14,7 +14,7 @@ from tasks.rehearsal.rehearsed import BlindSpot, Line, Rehearsed, StretchShown, 
 from tasks.rehearsal.remedies import Remedy, remedies
 from tasks.rehearsal.scenarios import Scenario
 from tasks.rehearsal.scene import Incident, NotApplicable
-from tasks.rehearsal.stretches import QuietStretch, onsets, quiet_stretches
+from tasks.rehearsal.stretches import LOOKED_AT, QuietStretch, onsets, quiet_stretches
 from tasks.rehearsal.watched import Told, watch
 from tasks.replay.history import History
 from tasks.replay.trial import Stage
@@ -55,7 +55,7 @@ def rehearse_incidents(
         If there is no stretch to play on.
     """
     possible = onsets(spec, history, asked.span, asked.windows)
-    looked = stage("looking for quiet stretches", min(3 * asked.stretches, len(possible)))
+    looked = stage("looking for quiet stretches", min(LOOKED_AT * asked.stretches, len(possible)))
     found = quiet_stretches(
         spec,
         history,
@@ -95,7 +95,6 @@ def rehearse_incidents(
         windows=asked.windows,
         seed=asked.seed,
         looked_at=found.looked_at,
-        quiet=found.quiet,
         stretches=tuple(_shown(stretch) for stretch in stretches),
         lines=lines,
         blind=tuple(

@@ -127,7 +127,6 @@ class Rehearsed:
     windows: int
     seed: int
     looked_at: int
-    quiet: int
     stretches: tuple[StretchShown, ...]
     lines: tuple[Line, ...]
     blind: tuple[BlindSpot, ...] = ()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
+
 from tasks.arrays import Ints
 from tasks.classifier.cut import cut_rows
 from tasks.rehearsal.scene import Incident, Scene, without_rows
@@ -21,7 +23,8 @@ def outage(scene: Scene) -> Incident:
     length = window.end - window.start
     times, since = scene.history.times, window.start + LANDED * length
     gone = (times >= stamp(since)) & (times < stamp(window.start + 2 * length))
-    return Incident(without_rows(scene.history, gone), scene.history.label[~gone])
+    history = without_rows(scene.history, gone)
+    return Incident(history, np.full(len(history.label), -1))  # nobody decides rows that are gone
 
 
 def poisoned_slice(scene: Scene) -> Incident:

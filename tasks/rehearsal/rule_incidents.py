@@ -15,7 +15,7 @@ import numpy as np
 from tasks.arrays import Floats, Ints
 from tasks.classifier import scoring
 from tasks.classifier.linear import linear
-from tasks.rehearsal.scene import Incident, NotApplicable, Scene
+from tasks.rehearsal.scene import Incident, NotApplicable, Scene, ends_of
 
 DEGREES = 60.0
 BACK = 4  # windows after which a rule that recurs is as before, and again
@@ -55,9 +55,23 @@ def _scores(scene: Scene, rows: slice) -> tuple[Floats, Floats]:
     """Return S and the raw T of rows, each of shape (n, 1), or (n, k) of more than two classes."""
     decision, inputs = scoring.score(scene.champion.model, scene.history.frame.iloc[rows])
     weights = linear(scene.champion.model.estimator).weights
-    signs = scene.rng().choice([-1.0, 1.0], weights.shape[1])
-    other = np.asarray(inputs @ (weights * signs).T, dtype=np.float64)
+    other = np.asarray(inputs @ (weights * _signs(scene)).T, dtype=np.float64)
     return decision.reshape(len(decision), -1), other.reshape(len(decision), -1)
+
+
+def _signs(scene: Scene) -> Floats:
+    """Return a sign for each input; those of numbers take turns, the strongest first.
+
+    At random those few that count might all keep theirs, and T would be S.
+    """
+    f = linear(scene.champion.model.estimator)
+    signs: Floats = scene.rng().choice([-1.0, 1.0], f.weights.shape[1])
+    alone = {
+        n: at for n, at, end in zip(f.names, f.first, ends_of(f), strict=True) if end == at + 1
+    }
+    for turn, name in enumerate(name for name in scene.influence if name in alone):
+        signs[alone[name]] = -1.0 if turn % 2 else 1.0
+    return signs
 
 
 def _across(before: tuple[Floats, Floats], since: tuple[Floats, Floats]) -> Floats:

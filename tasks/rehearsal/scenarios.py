@@ -20,7 +20,7 @@ from tasks.rehearsal.scene import Incident, Scene
 
 # Beside the names of `diagnosis`, what else names a cause to people.
 DRIFT = "plain drift"  # an alarm, and no finding that speaks against drift
-MOVED = "moved"  # the feature that moved the margins most, or differs most, is one that was changed
+MOVED = "moved"  # what moved the margins most, or differs most, is a feature that was changed
 STOPPED = "stopped"  # validation stopped the window, and its reason names column or rows
 GATES = "gates"  # the gates refused the candidate
 ROLLBACK = "rollback"  # it is proposed to go back to the earlier champion
@@ -35,7 +35,7 @@ class Scenario:
     """An incident: its name, what happens in a sentence, and which causes count as right.
 
     `of_labels` says that it corrupts labels alone: no decision gets worse, but whoever learns from
-    the labels does. `harmless` that rows change, but no decision need get worse.
+    the labels does.
     """
 
     name: str
@@ -87,7 +87,12 @@ SCENARIOS: tuple[Scenario, ...] = (
         *("class_absent", "persistent_label_noise"),
         of_labels=True,
     ),
-    _of("prior", "of the most frequent class three rows in four are gone", prior_shift, DRIFT),
+    _of(
+        "prior",
+        "half of the most frequent class is replaced by rows of other classes",
+        prior_shift,
+        DRIFT,
+    ),
     _of("turn", "the rule turns by 60° at once", abrupt_turn, DRIFT),
     _of("turn_slow", "the rule turns evenly, by 60° in the last window", gradual_turn, DRIFT),
     _of(
@@ -96,7 +101,7 @@ SCENARIOS: tuple[Scenario, ...] = (
         recurring_turn,
         DRIFT,
     ),
-    _of("outage", "no row for a window and a half, in two windows", outage, STOPPED),
+    _of("outage", "the rows of a window end early, the next has none", outage, STOPPED),
     _of(
         "poisoned",
         "a candidate learns a fifth of its rows with labels turned round",

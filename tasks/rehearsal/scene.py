@@ -11,14 +11,13 @@ import numpy as np
 
 from tasks.arrays import Floats, Ints, Mask
 from tasks.classifier import scoring
-from tasks.classifier.linear import linear
+from tasks.classifier.linear import Linear, linear
 from tasks.errors import Final
 from tasks.replay.history import History
 from tasks.replay.trained_model import Trained
 from tasks.spec.model import ModelSpec
 
 _SAMPLE = 5_000  # rows that tell what a model weighs
-ONE_OF = "feature"  # a right diagnosis names a column that was changed
 
 
 class NotApplicable(Final):
@@ -82,9 +81,8 @@ class Scene:
         frame = self.history.frame.iloc[self.before].iloc[-_SAMPLE:]
         _, inputs = scoring.score(self.champion.model, frame)
         f = linear(self.champion.model.estimator)
-        ends = [*f.first[1:], f.weights.shape[1]]
         found = {}
-        for name, start, end in zip(f.names, f.first, ends, strict=True):
+        for name, start, end in zip(f.names, f.first, ends_of(f), strict=True):
             mine = np.zeros_like(f.weights)
             mine[:, start:end] = f.weights[:, start:end]
             found[name] = float(np.sqrt((inputs @ mine.T).var(axis=0).sum()))
@@ -118,6 +116,11 @@ class Scene:
         return Incident(
             replace(self.history, label=label), self.history.label if truth is None else truth
         )
+
+
+def ends_of(f: Linear) -> list[int]:
+    """Return where the inputs of each feature end."""
+    return [*f.first[1:], f.weights.shape[1]]
 
 
 def without_rows(history: History, gone: Mask) -> History:

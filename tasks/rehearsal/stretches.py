@@ -6,8 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-import numpy as np
-
 from tasks.classifier.training import TrainingError
 from tasks.errors import Final
 from tasks.rehearsal.scene import Incident, Scene, cut_out
@@ -17,7 +15,7 @@ from tasks.replay.trained_model import train_on_history
 from tasks.spec.model import ModelSpec
 from tasks.spec.part import format_duration
 
-LOOKED_AT = 3  # times as many stretches are looked at as are played
+LOOKED_AT = 6  # times as many stretches are looked at as are played, at the most
 
 
 class NoStretch(Final):
@@ -34,11 +32,10 @@ class QuietStretch:
 
 @dataclass(frozen=True)
 class Found:
-    """The stretches that are played, and of how many that were looked at how many were quiet."""
+    """The stretches that are played, and how many were looked at until these were found."""
 
     stretches: tuple[QuietStretch, ...]
     looked_at: int
-    quiet: int
 
 
 def onsets(spec: ModelSpec, history: History, span: timedelta, windows: int) -> range:
@@ -88,9 +85,11 @@ def quiet_stretches(
         If there is none.
     """
     possible = onsets(spec, history, span, windows)
-    places = np.linspace(possible[0], possible[-1], min(LOOKED_AT * count, len(possible)))
-    found, problem = [], ""
-    for first in np.unique(places.astype(int)).tolist():
+    places = _spread(possible, min(LOOKED_AT * count, len(possible)))
+    found: list[QuietStretch] = []
+    looked, problem = 0, ""
+    for first in places:
+        looked += 1
         try:
             scene = _scene(spec, history, first, span, windows, seed)
         except TrainingError as error:
@@ -102,14 +101,23 @@ def quiet_stretches(
             else:
                 problem = f"it alarms without any incident ({said.alarm})"
         advance()
+        if len(found) == count:
+            break
     if not found:
         raise NoStretch(
             f"none of {len(places)} stretches of the history can be rehearsed on; in the last one "
             f"{problem}. Play it with `python -m tasks replay`, repair the spec, or choose another "
             "part of the history with --from and --to"
         )
-    chosen = np.unique(np.linspace(0, len(found) - 1, min(count, len(found))).round().astype(int))
-    return Found(tuple(found[i] for i in chosen), len(places), len(found))
+    in_order = sorted(found, key=lambda s: s.scene.history.windows[0])
+    return Found(tuple(in_order), looked)
+
+
+def _spread(possible: range, count: int) -> list[int]:
+    """Return places all over a range, each far from those before it: van der Corput's sequence."""
+    turns = [sum((k >> bit & 1) / 2 ** (bit + 1) for bit in range(16)) for k in range(1, 8 * count)]
+    places = dict.fromkeys(possible[0] + int(t * len(possible)) for t in turns)
+    return list(places)[:count]
 
 
 def _scene(

@@ -11,6 +11,7 @@ from tasks.arrays import Floats, Ints
 from tasks.classifier import scoring
 from tasks.classifier.finite import wild
 from tasks.classifier.margins import error, margin
+from tasks.drift.diagnosis import Diagnosis
 from tasks.drift.error_budget import spent
 from tasks.drift.explanation import explain
 from tasks.rehearsal.scenarios import DRIFT, GATES, MOVED, ROLLBACK, STOPPED
@@ -33,7 +34,7 @@ class Told:
     `alarm` is what told them (`latch`: it opened; `insufficient`: two windows in a row; `budget`:
     it pages; `rollback`: it is proposed; `gates`: they refused the candidate), None if nothing did;
     `windows` and `rows` how many of the incident there were by then, None without an alarm.
-    `causes` are what named a cause by then, `right` whether one of these is right and none wrong.
+    `causes` are what named a cause by then, `right` whether one of these is right.
     `gates` says what became of the first candidate. `wrong` counts the decisions that were wrong,
     beyond those without the incident, until the alarm; `harm` is their share of the rows, until the
     end of the stretch. Both are None where rows have no decision.
@@ -181,18 +182,24 @@ def _causes(heard: JudgedWindow, incident: Incident) -> list[str]:
         return [STOPPED] if not names or any(f"'{n}'" in said.reason for n in names) else []
     summary = heard.champion.summary(heard.index, heard.labels_known)
     told = explain(summary, heard.champion.reference, said, heard.champion.hinge_gap)
-    found = [d.name for d in told.diagnoses]
+    found = [_cause(d, list(heard.champion.reference.summary.features)) for d in told.diagnoses]
     if said.verdict == "drifting":
         most = [*list(told.moved.features)[:1], *(shift.feature for shift in told.features[:1])]
-        found += [MOVED] if any(name in names for name in most) else []
+        found += [f"{MOVED} {name}" for name in dict.fromkeys(most) if name in names]
     return found
 
 
+def _cause(found: Diagnosis, features: list[str]) -> str:
+    """Return the name of a finding, and the feature where it is about one."""
+    about = [f for f in features if found.finding.startswith(f"{f} ")]
+    return " ".join([found.name, *about[:1]])
+
+
 def _right(right: frozenset[str], causes: tuple[str, ...], alarm: str | None) -> bool:
-    """Return whether a right cause was named, and no wrong one."""
+    """Return whether a right cause was named; of plain drift, whether there is no finding."""
     if DRIFT in right:
         return alarm is not None and not causes
-    return any(name in right for name in causes)
+    return any(name.partition(" ")[0] in right for name in causes)
 
 
 def _lost(scene: Scene, incident: Incident, ruling: Trained) -> Floats | None:
@@ -201,12 +208,12 @@ def _lost(scene: Scene, incident: Incident, ruling: Trained) -> Floats | None:
     after = _errors(ruling, incident.history, incident.truth, scene.onset)
     if before is None or after is None:
         return None
-    lost: Floats = (after - before) * np.diff(incident.history.edges[scene.onset :])
-    return lost
+    lost: Floats = np.nan_to_num(after - before)
+    return lost * np.diff(incident.history.edges[scene.onset :])
 
 
 def _errors(ruling: Trained, history: History, truth: Ints, onset: int) -> Floats | None:
-    """Return the share of wrong decisions in each window, 0 without a label; None if it has none.
+    """Return the share of wrong decisions in each window, NaN without a label; None if it has none.
 
     Production decides of all rows, whatever the monitor puts aside.
     """
@@ -223,5 +230,6 @@ def _errors(ruling: Trained, history: History, truth: Ints, onset: int) -> Float
     edges = history.edges[onset:] - history.edges[onset]
     sums = np.concatenate([[0.0], np.cumsum(wrong)])[edges]
     known = np.concatenate([[0], np.cumsum(label >= 0)])[edges]
-    shares: Floats = np.diff(sums) / np.maximum(np.diff(known), 1)
+    with np.errstate(invalid="ignore"):
+        shares: Floats = np.diff(sums) / np.diff(known)
     return shares
