@@ -79,7 +79,7 @@ def rehearse_incidents(
         for scenario in missed:
             incidents = made[scenario.name].incidents
             told = [
-                watch(other, stretches[i].scene, incidents[i], scenario.right)
+                watch(other, stretches[i].scene, incidents[i], scenario.right, weighed=False)
                 for i in made[scenario.name].line.missed
             ]
             closes = sum(t.alarm is not None for t in told)
@@ -133,7 +133,8 @@ def _made(
 def _alarms_alone(spec: ModelSpec, stretch: QuietStretch) -> bool:
     """Return whether a spec alarms in a stretch without any incident."""
     scene = replace(stretch.scene, onset=stretch.scene.first)
-    return watch(spec, scene, Incident(scene.history, scene.history.label)).alarm is not None
+    nothing = Incident(scene.history, scene.history.label)
+    return watch(spec, scene, nothing, weighed=False).alarm is not None
 
 
 def _shown(stretch: QuietStretch) -> StretchShown:

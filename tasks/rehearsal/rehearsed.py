@@ -10,7 +10,7 @@ from typing import Any
 
 from tasks.formats import KEY, Loaders, Raw, fill, load_stored
 from tasks.rehearsal.scenarios import DRIFT
-from tasks.rehearsal.watched import Told
+from tasks.rehearsal.watched import NOT_ASKED, Told
 
 REHEARSAL_FORMAT = 1
 _OLDER = "rehearse again"
@@ -80,12 +80,13 @@ class Line:
         return ", ".join(name for name, _ in named.most_common())
 
     @property
-    def gates(self) -> str:
-        """Return what became of the candidates, the most frequent first."""
-        counts = Counter(t.gates for t in self.told).most_common()
-        if len(counts) == 1:
+    def gates_told(self) -> str:
+        """Return what became of the candidates, in counts; the names of the gates are in `told`."""
+        asked = [t.gates.partition(":")[0] for t in self.told if t.gates != NOT_ASKED]
+        counts = Counter(asked).most_common()
+        if len(asked) == len(self.told) and len(counts) == 1:
             return counts[0][0]
-        return "; ".join(f"{n} × {what}" for what, n in counts)
+        return ", ".join(f"{n} {what}" for what, n in counts) or NOT_ASKED
 
 
 @dataclass(frozen=True)

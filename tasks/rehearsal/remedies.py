@@ -16,6 +16,7 @@ _EFFECTS = (
     *("hinge_loss", "violation_rate", "class_loss", "class_recall", "class_margin"),
 )
 _MORE_ALARMS = 4  # times as many false alarms a year
+_CALM = 8  # steady windows in a row that close the latch
 _ROOM = 0.5  # of a feature's range, on either side of it
 
 
@@ -40,6 +41,7 @@ def remedies(spec: ModelSpec, scenes: Sequence[Scene]) -> list[Remedy]:
         found.append(
             Remedy("latch.open={breaches: 1, of: 1}", {"latch.open": {"breaches": 1, "of": 1}})
         )
+    found.append(Remedy(f"latch.close.steady={_CALM}", {"latch.close.steady": _CALM}))
     if drift.confirm != "never":
         found.append(Remedy("drift.confirm=never", {"drift.confirm": "never"}))
     if spec.slo is None:
@@ -48,7 +50,7 @@ def remedies(spec: ModelSpec, scenes: Sequence[Scene]) -> list[Remedy]:
     if bounds:
         kept = [e.model_dump(exclude_defaults=True) for e in spec.expectations]
         found.append(
-            Remedy("expectations: a range for numbers", {"expectations": [*kept, *bounds]})
+            Remedy("expectations: a range for each number", {"expectations": [*kept, *bounds]})
         )
     return found
 

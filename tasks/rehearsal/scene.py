@@ -11,7 +11,9 @@ import numpy as np
 
 from tasks.arrays import Floats, Ints, Mask
 from tasks.classifier import scoring
+from tasks.classifier.finite import wild
 from tasks.classifier.linear import Linear, linear
+from tasks.classifier.margins import error, margin
 from tasks.errors import Final
 from tasks.replay.history import History
 from tasks.replay.trained_model import Trained
@@ -76,6 +78,11 @@ class Scene:
         return np.random.default_rng(self.seed)
 
     @cached_property
+    def errors(self) -> Floats | None:
+        """Return the share of the champion's wrong decisions in each window of no incident."""
+        return errors_of(self.champion, self.history, self.history.label, self.onset)
+
+    @cached_property
     def influence(self) -> dict[str, float]:
         """Return the standard deviation of what each feature adds to the scores, largest first."""
         frame = self.history.frame.iloc[self.before].iloc[-_SAMPLE:]
@@ -116,6 +123,29 @@ class Scene:
         return Incident(
             replace(self.history, label=label), self.history.label if truth is None else truth
         )
+
+
+def errors_of(ruling: Trained, history: History, truth: Ints, onset: int) -> Floats | None:
+    """Return the share of wrong decisions in each window, NaN without a label; None if it has none.
+
+    Production decides of all rows, whatever the monitor puts aside.
+    """
+    rows = slice(int(history.edges[onset]), int(history.edges[-1]))
+    try:
+        with np.errstate(over="ignore", invalid="ignore"):
+            decision = scoring.decision_values(ruling.model, history.frame.iloc[rows])
+    except (ValueError, TypeError, AttributeError):  # a feature that is missing has no score
+        return None
+    label = truth[rows]
+    if wild(decision).any():
+        return None
+    wrong = np.where(label >= 0, error(margin(decision, np.maximum(label, 0))), 0.0)
+    edges = history.edges[onset:] - history.edges[onset]
+    sums = np.concatenate([[0.0], np.cumsum(wrong)])[edges]
+    known = np.concatenate([[0], np.cumsum(label >= 0)])[edges]
+    with np.errstate(invalid="ignore"):
+        shares: Floats = np.diff(sums) / np.diff(known)
+    return shares
 
 
 def ends_of(f: Linear) -> list[int]:

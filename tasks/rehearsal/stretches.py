@@ -139,5 +139,5 @@ class _Alone:
 
 def _without_incident(scene: Scene) -> _Alone:
     nothing = Incident(scene.history, scene.history.label)
-    told = watch(scene.spec, replace(scene, onset=scene.first), nothing)
+    told = watch(scene.spec, replace(scene, onset=scene.first), nothing, weighed=False)
     return _Alone(told.alarm, None if told.alarm else frozenset(told.causes))

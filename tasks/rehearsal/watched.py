@@ -7,15 +7,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from tasks.arrays import Floats, Ints
-from tasks.classifier import scoring
-from tasks.classifier.finite import wild
-from tasks.classifier.margins import error, margin
+from tasks.arrays import Floats
 from tasks.drift.diagnosis import Diagnosis
 from tasks.drift.error_budget import spent
 from tasks.drift.explanation import explain
 from tasks.rehearsal.scenarios import DRIFT, GATES, MOVED, ROLLBACK, STOPPED
-from tasks.rehearsal.scene import Incident, Scene
+from tasks.rehearsal.scene import Incident, Scene, errors_of
 from tasks.rehearsal.validated import validated_again
 from tasks.replay.history import History
 from tasks.replay.play import windows_of
@@ -24,6 +21,7 @@ from tasks.replay.trained_model import Trained
 from tasks.spec.model import ModelSpec
 
 LATCH, SILENT, BUDGET = "latch", "insufficient", "budget"
+NOT_ASKED = "not asked"  # of gates
 HARM = 0.01  # more wrong decisions, as a share of the rows, are harm
 
 
@@ -61,7 +59,7 @@ class _Seen:
     alarm: str | None = None
     at: int = 0
     causes: dict[str, None] = field(default_factory=dict)
-    gates: str = "not asked"
+    gates: str = NOT_ASKED
 
 
 def watch(
@@ -70,6 +68,8 @@ def watch(
     incident: Incident,
     right: frozenset[str] = frozenset(),
     usual: Collection[str] = (),
+    *,
+    weighed: bool = True,
 ) -> Told:
     """Play an incident under a spec, and return what people were told.
 
@@ -81,6 +81,8 @@ def watch(
         Causes that count as right.
     usual
         Causes that are named without any incident: they tell nothing.
+    weighed
+        Whether wrong decisions are counted; if not, `wrong` and `harm` are None.
     """
     late = spec.label.delay + incident.delay
     spec = spec.model_copy(update={"label": spec.label.model_copy(update={"delay": late})})
@@ -101,7 +103,9 @@ def watch(
         _play(spec, scene, history, incident, by_hand, seen)
     last = scene.onset + scene.windows - 1 if seen.alarm is None else seen.at
     ruling = next(iter(by_hand.values()), scene.champion)
-    lost = _lost(scene, incident, ruling) if seen.alarm != GATES else np.zeros(scene.windows)
+    lost: Floats | None = np.zeros(scene.windows)
+    if seen.alarm != GATES:
+        lost = _lost(scene, incident, ruling) if weighed else None
     until = slice(0, last - scene.onset + 1)
     rows = np.diff(incident.history.edges[scene.onset :])
     causes = tuple(name for name in seen.causes if name not in usual)
@@ -204,32 +208,9 @@ def _right(right: frozenset[str], causes: tuple[str, ...], alarm: str | None) ->
 
 def _lost(scene: Scene, incident: Incident, ruling: Trained) -> Floats | None:
     """Return the wrong decisions of each window beyond those without the incident."""
-    before = _errors(scene.champion, scene.history, scene.history.label, scene.onset)
-    after = _errors(ruling, incident.history, incident.truth, scene.onset)
-    if before is None or after is None:
+    before = scene.errors
+    after = errors_of(ruling, incident.history, incident.truth, scene.onset)
+    if before is None or after is None:  # nobody can tell
         return None
     lost: Floats = np.nan_to_num(after - before)
     return lost * np.diff(incident.history.edges[scene.onset :])
-
-
-def _errors(ruling: Trained, history: History, truth: Ints, onset: int) -> Floats | None:
-    """Return the share of wrong decisions in each window, NaN without a label; None if it has none.
-
-    Production decides of all rows, whatever the monitor puts aside.
-    """
-    rows = slice(int(history.edges[onset]), int(history.edges[-1]))
-    try:
-        with np.errstate(over="ignore", invalid="ignore"):
-            decision = scoring.decision_values(ruling.model, history.frame.iloc[rows])
-    except (ValueError, TypeError, AttributeError):  # a feature that is missing has no score
-        return None
-    label = truth[rows]
-    if wild(decision).any():
-        return None
-    wrong = np.where(label >= 0, error(margin(decision, np.maximum(label, 0))), 0.0)
-    edges = history.edges[onset:] - history.edges[onset]
-    sums = np.concatenate([[0.0], np.cumsum(wrong)])[edges]
-    known = np.concatenate([[0], np.cumsum(label >= 0)])[edges]
-    with np.errstate(invalid="ignore"):
-        shares: Floats = np.diff(sums) / np.diff(known)
-    return shares

@@ -1,0 +1,84 @@
+"""What `python -m tasks rehearse` shows to people: each incident, and the blind spots."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rich.console import Console
+from rich.markup import escape
+
+from tasks.cli.console import Column, Fitted, tabulate
+from tasks.rehearsal.rehearsed import BlindSpot, Line, Rehearsed
+from tasks.reports.as_read import how_many
+
+
+def show_rehearsal(found: Rehearsed, out: Console, *, wide: bool = False) -> None:
+    """Print a rehearsal for people."""
+    each = how_many(found.windows, "window")
+    out.print(
+        f"[bold]{found.model}[/]  incidents of {each} of {found.every}, each in "
+        f"{how_many(len(found.stretches), 'stretch').replace('stretchs', 'stretches')}  "
+        f"spec {found.spec}"
+    )
+    begun = ", ".join(s.onset[:10] for s in found.stretches)
+    out.print(f"from {begun}; {found.looked_at} were looked at, until these were quiet")
+    out.print(_incidents(found, wide))
+    for line in found.lines:
+        if line.problem:
+            out.print(f"[yellow]{line.scenario} was not played:[/] {escape(line.problem)}")
+    if not any(line.missed for line in found.lines):
+        out.print("[green]No blind spot:[/] of each incident that does harm somebody is told.")
+        return
+    out.print("\n[bold]blind spots[/]  harm is done, and nobody is told")
+    sentences = {line.scenario: line for line in found.lines}
+    for spot in found.blind:
+        out.print(f"[red]{spot.scenario}[/]: {sentences[spot.scenario].sentence}", highlight=False)
+        for text in spot_told(spot, len(found.stretches)):
+            out.print(f"  {escape(text)}", highlight=False)
+
+
+def spot_told(spot: BlindSpot, stretches: int) -> Iterator[str]:
+    """Yield in lines where a blind spot is, and what closes it."""
+    yield f"missed in {spot.missed} of {stretches}"
+    if not spot.closed_by:
+        part = max((t.closes for t in spot.tried), default=0)
+        yield f"none of {len(spot.tried)} settings that were tried closes it" + (
+            f" everywhere; {part} of {spot.missed} at the most" if part else ""
+        )
+    for tried in spot.closed_by:
+        yield f"{tried.name} closes it; false alarms in {tried.false_alarms} of {stretches}"
+
+
+def _incidents(found: Rehearsed, wide: bool) -> Fitted:
+    columns = (
+        Column("incident", whole=True),
+        Column("alarmed", figures=True),
+        Column("by", whole=True),
+        Column("windows", figures=True),
+        Column("rows", figures=True),
+        Column("named", figures=True),
+        Column("as", only_wide=True),
+        Column("gates"),
+        Column("wrong", figures=True),
+    )
+    return tabulate(columns, [_cells(line) for line in found.lines if line.told], wide=wide)
+
+
+def _cells(line: Line) -> tuple[str, ...]:
+    count = len(line.told)
+    style = "red" if line.missed else "green" if len(line.alarmed) == count else "yellow"
+    return (
+        line.scenario,
+        f"[{style}]{len(line.alarmed)}/{count}[/]",
+        line.kinds or "–",
+        _figure(line.windows),
+        _figure(line.rows and round(line.rows)),
+        f"{sum(t.right for t in line.told)}/{count}",
+        escape(line.causes) or "–",
+        escape(line.gates_told),
+        "–" if line.wrong is None else f"{line.wrong:+,.0f}",
+    )
+
+
+def _figure(value: float | None) -> str:
+    return "–" if value is None else f"{value:,.1f}".removesuffix(".0")
