@@ -33,13 +33,14 @@ def show_rehearsal(found: Rehearsed, out: Console, *, wide: bool = False) -> Non
     sentences = {line.scenario: line for line in found.lines}
     for spot in found.blind:
         out.print(f"[red]{spot.scenario}[/]: {sentences[spot.scenario].sentence}", highlight=False)
-        for text in spot_told(spot, len(found.stretches)):
+        for text in spot_told(spot, sentences[spot.scenario], len(found.stretches)):
             out.print(f"  {escape(text)}", highlight=False)
 
 
-def spot_told(spot: BlindSpot, stretches: int) -> Iterator[str]:
+def spot_told(spot: BlindSpot, line: Line, stretches: int) -> Iterator[str]:
     """Yield in lines where a blind spot is, and what closes it."""
-    yield f"missed in {spot.missed} of {stretches}"
+    seen = f"; the records of its windows name {line.untold}" if line.untold else ""
+    yield f"missed in {spot.missed} of {stretches}{seen}"
     if not spot.closed_by:
         part = max((t.closes for t in spot.tried), default=0)
         yield f"none of {len(spot.tried)} settings that were tried closes it" + (

@@ -51,6 +51,13 @@ class Line:
         )
 
     @property
+    def untold(self) -> str:
+        """Return what named a right cause, in the windows' records alone, where nobody was told."""
+        names = [name for place in self.missed for name in self.told[place].causes]
+        right = [name for name in names if name.partition(" ")[0] in self.right]
+        return ", ".join(dict.fromkeys(right))
+
+    @property
     def windows(self) -> float | None:
         """Return the median of the windows until the alarm."""
         return median(t.windows or 0 for t in self.alarmed) if self.alarmed else None
