@@ -265,6 +265,7 @@ def _loaded(model: str, accepted: _Accepted, place: Path) -> FetchedModel:
         features=_features(lineage),
         classes=tuple(lineage.classes),
         calibrated=calibrated,
+        folder=place / accepted.folder,
     )
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -40,6 +41,8 @@ class FetchedModel:
         Names of the classes, as the spec has them; of two, the second is the positive one.
     promotion
         Number of the newest promotion that made it champion; None if none did.
+    folder
+        Where its verified files are, for what reads them itself.
     """
 
     model: str
@@ -49,6 +52,7 @@ class FetchedModel:
     features: Features
     classes: tuple[int | str, ...]
     calibrated: Any
+    folder: Path
 
     def decision_function(self, rows: ScoredRows) -> Floats:
         """Return decision values, shape (n,) of two classes, else (n, k).
@@ -98,13 +102,14 @@ class FetchedModel:
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError):
             wrong = ", ".join(f"{n} ({batch.column(n).type})" for n in self.features.columns)
             raise NotScored(self._refusal(wrong, "is not of the type of a feature")) from None
-        with np.errstate(over="ignore", invalid="ignore"):  # named below
-            decision = decision_values(self.calibrated, columns)
-        if wild(decision).any():
-            bad = [n for n in self.features.numeric if not np.isfinite(columns[n]).all()]
-            told = ", ".join(bad or self.features.numeric)
-            raise NotScored(self._refusal(told, "has values that are missing, infinite or huge"))
-        return decision
+        bad = [n for n in self.features.numeric if not _finite(columns[n])]
+        if not bad:
+            with np.errstate(over="ignore", invalid="ignore"):  # named below
+                decision = decision_values(self.calibrated, columns)
+            if not wild(decision).any():
+                return decision
+        told = ", ".join(bad or self.features.numeric)
+        raise NotScored(self._refusal(told, "has values that are missing, infinite or huge"))
 
     def _refusal(self, column: str, what: str) -> str:
         return (
@@ -112,6 +117,11 @@ class FetchedModel:
             f"it needs numbers in {list(self.features.numeric)} and texts in "
             f"{[*self.features.categorical, *self.features.text]}"
         )
+
+
+def _finite(column: Floats) -> bool:
+    """Return whether all are finite; two passes without a copy, as a column may be long."""
+    return not len(column) or bool(np.isfinite([column.min(), column.max()]).all())
 
 
 def _names(classes: Sequence[int | str]) -> Any:
