@@ -18,7 +18,7 @@ TURNS = 5
 STEPS = {
     "start Python": "pass",
     "import fetch": "from tasks.scoring.fetch import fetch",
-    "load a version": "from tasks.scoring.fetch import load; load({folder!r})",
+    "load a version": "from tasks.scoring.fetch import load_fetched; load_fetched({folder!r})",
     "fetch it again": "from tasks.scoring.fetch import fetch; fetch('churn', to={folder!r})",
 }
 

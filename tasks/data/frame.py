@@ -24,10 +24,10 @@ def feature_columns(spec: ModelSpec, batch: pa.RecordBatch) -> dict[str, NDArray
 
     What is there in that type is not copied.
     """
-    return columns_of(spec.features, batch)
+    return feature_columns_of(spec.features, batch)
 
 
-def columns_of(features: Features, batch: pa.RecordBatch) -> dict[str, NDArray[Any]]:
+def feature_columns_of(features: Features, batch: pa.RecordBatch) -> dict[str, NDArray[Any]]:
     """Return the columns of these features as `feature_columns` does."""
     import pyarrow as pa
 

@@ -94,7 +94,7 @@ def fetch(model: str, version: Wanted = "champion", *, to: str | Path) -> Fetche
     return found
 
 
-def load(folder: str | Path) -> FetchedModel:
+def load_fetched(folder: str | Path) -> FetchedModel:
     """Return the version that `fetch` put into a folder, verified again; MLflow is not asked.
 
     Raises

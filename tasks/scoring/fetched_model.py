@@ -16,7 +16,7 @@ from tasks.arrays import Floats
 from tasks.classifier import calibration
 from tasks.classifier.finite import wild
 from tasks.classifier.scoring import decision_values
-from tasks.data.frame import columns_of
+from tasks.data.frame import feature_columns_of
 from tasks.errors import Final
 from tasks.spec.source_options import Features
 
@@ -98,7 +98,7 @@ class FetchedModel:
             if batch.column(name).null_count:
                 raise NotScored(self._refusal(name, "has missing values"))
         try:
-            columns = columns_of(self.features, batch)
+            columns = feature_columns_of(self.features, batch)
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError):
             wrong = ", ".join(f"{n} ({batch.column(n).type})" for n in self.features.columns)
             raise NotScored(self._refusal(wrong, "is not of the type of a feature")) from None

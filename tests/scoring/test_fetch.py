@@ -22,7 +22,7 @@ from tasks.ledger.records import NoSuchVersion
 from tasks.registry import promotion_record, tagged_heads, tracking
 from tasks.registry.promotion_record import PromotionRecord, RecordRefused
 from tasks.registry.tracking import ModelRefused, RegistryRefused
-from tasks.scoring.fetch import FetchRefused, fetch, load
+from tasks.scoring.fetch import FetchRefused, fetch, load_fetched
 from tasks.signing import signatures
 from tests.support.flow import MODEL, At, rows
 
@@ -66,7 +66,7 @@ def test_the_champion_is_fetched_and_scores_as_the_monitor_does(
     assert (done.exit_code, done.stderr) == (0, "")
     held = "the ledger" if ledger else "its signed promotion record"
     assert done.stdout.startswith(f"churn version 2 is in champion, held against {held}: artifact")
-    found = load(TO)
+    found = load_fetched(TO)
     import pandas as pd
 
     frame = pd.DataFrame({"x": rows(12)["x"], "z": rows(12)["z"]})
@@ -97,7 +97,7 @@ def test_after_a_rollback_the_earlier_version_is_champion_again(
     without_ledger()
     found = fetch("churn", to=TO)
     assert (found.version, found.promotion) == (1, 3)
-    assert load(TO).version == 1
+    assert load_fetched(TO).version == 1
 
 
 def test_a_challenger_is_fetched_with_the_ledger_alone(at: At, without_ledger: Leave) -> None:
@@ -105,11 +105,11 @@ def test_a_challenger_is_fetched_with_the_ledger_alone(at: At, without_ledger: L
     assert "has no challenger" in run("--version", "challenger").stderr
     at("registered")
     assert fetch("churn", "challenger", to=TO).version == 2
-    assert load(TO).promotion is None
+    assert load_fetched(TO).promotion is None
     without_ledger()
     assert "was not promoted" in run("--version", "challenger").stderr
     with pytest.raises(FetchRefused, match="came without a promotion record"):
-        load(TO)
+        load_fetched(TO)
     with pytest.raises(FetchRefused, match="no promotion record of version 2 of churn"):
         fetch("churn", 2, to="other")
 
@@ -126,7 +126,7 @@ def test_what_does_not_exist_is_named_and_nothing_is_written(at: At, without_led
         fetch("absent", to=TO)
     assert not TO.exists()
     with pytest.raises(FetchRefused, match="holds no fetched model"):
-        load(TO)
+        load_fetched(TO)
 
 
 def test_files_that_were_changed_in_mlflow_are_refused(at: At, without_ledger: Leave) -> None:
@@ -222,7 +222,7 @@ def test_a_promotion_that_was_taken_away_in_mlflow_leaves_the_folder_where_it_wa
     tracking.connect().delete_model_version_tag("churn", "2", "gatelatch.promotion_record.2")
     with pytest.raises(FetchRefused, match=r"holds promotion 2 .* offers promotion 1"):
         fetch("churn", to=TO)
-    assert load(TO).version == 2
+    assert load_fetched(TO).version == 2
 
 
 @pytest.mark.parametrize("ledger", [True, False])
@@ -237,9 +237,9 @@ def test_a_fetched_folder_that_was_changed_is_not_loaded_and_fetched_anew(
     (path,) = TO.glob(f"v2-*/{name}")
     path.write_bytes(path.read_bytes() + b" ")
     with pytest.raises(FetchRefused, match=f"{name} was changed; fetch it again"):
-        load(TO)
+        load_fetched(TO)
     assert fetch("churn", to=TO).version == 2
-    assert load(TO).version == 2
+    assert load_fetched(TO).version == 2
 
 
 def test_a_pointer_to_another_signed_version_is_not_believed(at: At, without_ledger: Leave) -> None:
@@ -252,7 +252,7 @@ def test_a_pointer_to_another_signed_version_is_not_believed(at: At, without_led
     shutil.copytree(next(Path("second").glob("v2-*")), TO / next(Path("second").glob("v2-*")).name)
     lie = {**challenger, "promotion": 1, "record": pointer["record"]}
     (TO / "fetched.json").write_text(json.dumps(lie))
-    assert load(TO).version == 1
+    assert load_fetched(TO).version == 1
 
 
 def test_a_folder_of_another_model_or_without_sense_is_named(at: At) -> None:

@@ -150,8 +150,8 @@ def test_the_server_goes_on_with_what_it_has_where_mlflow_is_away(
     [
         ("import tasks.scoring.fetch", ["airflow", "mlflow", "pandas", "sklearn", "sqlalchemy"]),
         (
-            "import pyarrow as pa; from tasks.scoring.fetch import load; "
-            "load('champion').predict_proba(pa.table({'x': [0.5], 'z': [1.0]}))",
+            "import pyarrow as pa; from tasks.scoring.fetch import load_fetched; "
+            "load_fetched('champion').predict_proba(pa.table({'x': [0.5], 'z': [1.0]}))",
             ["airflow", "mlflow", "sqlalchemy", "duckdb", "great_expectations"],
         ),
         (
