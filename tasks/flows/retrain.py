@@ -55,7 +55,7 @@ def train(spec: ModelSpec, proposal: str) -> dict[str, Any]:
 
     ledger = Ledger.open()
     asked = approved(spec, ledger, proposal, "retrain")
-    checked = checked_rows.check_rows(spec, _interval(asked), {})
+    checked = checked_rows.check_rows(spec.unscored, _interval(asked), {})
     report = validation_page.publish(spec, _interval(asked), checked)
     if checked.problem:
         raise training.TrainingError(f"{spec.model} {_interval(asked)}: {checked.problem}")
@@ -293,7 +293,7 @@ def _training_rows(spec: ModelSpec, asked: Proposal, run_id: str) -> TrainingRow
 
 def _gather(spec: ModelSpec, asked: Proposal, checked: Checked) -> TrainingRows:
 
-    return gather(spec, checked_rows.accepted(spec, _interval(asked), checked))
+    return gather(spec, checked_rows.accepted(spec.unscored, _interval(asked), checked))
 
 
 def changes_of(spec: ModelSpec, ledger: Ledger, asked: Proposal) -> tuple[datetime, ...]:

@@ -28,6 +28,8 @@ ADDED: Mapping[str, Any] = {
     "slo.window": 12,
     "notify": {},
     "tags": [],
+    "scoring": None,
+    "scoring.on": ["window"],
 }
 # No part of the form: who is told changes nothing that was approved, made or observed. So a channel
 # may be set up while a question waits.
