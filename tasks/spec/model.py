@@ -109,7 +109,7 @@ class ModelSpec(SpecPart):
                 f"the scores would have two columns {twice[0]!r}; name source.margin or "
                 "source.version_column otherwise, or the source's column"
             )
-        for name in (self.source.margin, self.source.version_column):
+        for name in self.joined_scores:
             if name in (*self.features.columns, self.label.column, self.source.weight):
                 raise ValueError(
                     f"column {name!r} is what `scoring` writes, and has another use in the spec; "
