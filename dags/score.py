@@ -31,7 +31,7 @@ def make(spec: ModelSpec) -> DAG:
         context = get_current_context()
         window = window_of(spec, context)
         with skipped(NoChampion, NoRows):
-            found = score.score(spec, window, again=bool(context["params"]["again"]))
+            found = score.score_once(spec, window, again=bool(context["params"]["again"]))
         print(found.told(spec, window))
         return found.to_json()
 

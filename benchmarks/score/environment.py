@@ -19,11 +19,11 @@ STEPS = {
     "start Python": "pass",
     "import fetch": "from tasks.scoring.fetch import fetch",
     "load a version": "from tasks.scoring.fetch import load_fetched; load_fetched({folder!r})",
-    "fetch it again": "from tasks.scoring.fetch import fetch; fetch('churn', to={folder!r})",
+    "fetch it again": "from tasks.scoring.fetch import fetch; fetch({model!r}, to={folder!r})",
 }
 
 
-def table(folder: Path, environment: dict[str, str]) -> Iterator[str]:
+def table(folder: Path, model: str, environment: dict[str, str]) -> Iterator[str]:
     """Yield the rows of the table; `folder` is where a champion was fetched."""
     yield "| lock | packages | MB | " + " | ".join(f"{step}, s" for step in STEPS) + " |"
     yield "| --- " + "| ---: " * (len(STEPS) + 2) + "|"
@@ -32,9 +32,8 @@ def table(folder: Path, environment: dict[str, str]) -> Iterator[str]:
         python = _installed(lock, home)
         site = next(home.glob("lib/python3*/site-packages"))
         packages = len(list(site.glob("*.dist-info")))
-        seconds = [
-            _least(python, code.format(folder=str(folder)), environment) for code in STEPS.values()
-        ]
+        codes = [code.format(folder=str(folder), model=model) for code in STEPS.values()]
+        seconds = [_least(python, code, environment) for code in codes]
         told = " | ".join(f"{one:.2f}" for one in seconds)
         yield f"| `{lock}.txt` | {packages} | {_megabytes(site):,.0f} | {told} |"
 

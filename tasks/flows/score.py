@@ -26,7 +26,7 @@ class ScoredOtherwise(Final):
     """A window's scores are of other rows than those that are there now; names both."""
 
 
-def score(spec: ModelSpec, window: Window, *, again: bool = False) -> ScoredWindow:
+def score_once(spec: ModelSpec, window: Window, *, again: bool = False) -> ScoredWindow:
     """Score a window with its champion, once for each version and digest of its rows.
 
     Parameters

@@ -56,7 +56,7 @@ def observed(spec: ModelSpec, number: int) -> Observation:
 
 def test_what_is_written_is_what_the_champion_says_of_each_row(at: At) -> None:
     at("promoted")
-    found = score.score(WIRED, window(12))
+    found = score.score_once(WIRED, window(12))
     assert (found.written, found.manifest.rows, found.manifest.unfit) == (True, 300, {})
     assert (found.manifest.version, found.manifest.promotion) == (2, 2)
     there = table(12)
@@ -75,7 +75,7 @@ def test_what_is_written_is_what_the_champion_says_of_each_row(at: At) -> None:
 @pytest.mark.parametrize("number", [11, 12])
 def test_the_monitor_reads_them_and_judges_as_if_it_had_scored_itself(at: At, number: int) -> None:
     at("promoted")
-    score.score(WIRED, window(number))
+    score.score_once(WIRED, window(number))
     by_scores = observed(WIRED, number)
     at("promoted")
     by_itself = observed(MODEL, number)
@@ -96,9 +96,9 @@ def test_a_window_that_is_not_scored_yet_is_not_measured(at: At) -> None:
 
 def test_a_window_is_scored_once_for_each_version_and_digest(at: At) -> None:
     at("promoted")
-    first = score.score(WIRED, window(12))
+    first = score.score_once(WIRED, window(12))
     before = [(path, Path(path).stat().st_mtime_ns) for path in left()]
-    second = score.score(WIRED, window(12))
+    second = score.score_once(WIRED, window(12))
     assert (second.written, second.manifest) == (False, first.manifest)
     assert [(path, Path(path).stat().st_mtime_ns) for path in left()] == before
     assert "were scored before" in second.told(WIRED, window(12))
@@ -107,29 +107,29 @@ def test_a_window_is_scored_once_for_each_version_and_digest(at: At) -> None:
 def test_labels_that_come_later_are_no_reason_to_score_again(at: At) -> None:
     at("promoted")
     land(12, y=None)
-    score.score(WIRED, window(12))
+    score.score_once(WIRED, window(12))
     land(12)
-    assert not score.score(WIRED, window(12)).written
+    assert not score.score_once(WIRED, window(12)).written
 
 
 def test_other_rows_are_named_and_scored_only_on_request(at: At) -> None:
     at("promoted")
-    first = score.score(WIRED, window(12))
+    first = score.score_once(WIRED, window(12))
     content = Path(first.url.removeprefix("file://")).read_bytes()
     land(12, x=-rows(12)["x"])
     with pytest.raises(ScoredOtherwise, match=first.manifest.data_digest) as said:
-        score.score(WIRED, window(12))
+        score.score_once(WIRED, window(12))
     assert "with `again`" in str(said.value)
     assert Path(first.url.removeprefix("file://")).read_bytes() == content
-    assert score.score(WIRED, window(12), again=True).written
-    assert not score.score(WIRED, window(12)).written
+    assert score.score_once(WIRED, window(12), again=True).written
+    assert not score.score_once(WIRED, window(12)).written
     assert len(left()) == 1
 
 
 def test_before_the_first_champion_nothing_is_scored(at: At) -> None:
     at("promoted")
     with pytest.raises(NoChampion, match="so nothing is scored; train the first"):
-        score.score(WIRED, window(3))
+        score.score_once(WIRED, window(3))
     assert not Path("scores").exists()
 
 
@@ -137,7 +137,7 @@ def test_a_champion_that_changes_meanwhile_leaves_nothing_and_the_next_attempt_t
     at: At, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     at("registered")
-    assert score.score(WIRED, window(10)).manifest.version == 1
+    assert score.score_once(WIRED, window(10)).manifest.version == 1
     before, really = left(), score_window.need_finite
 
     def promoting(decision: Any) -> None:
@@ -147,20 +147,20 @@ def test_a_champion_that_changes_meanwhile_leaves_nothing_and_the_next_attempt_t
 
     monkeypatch.setattr(score_window, "need_finite", promoting)
     with pytest.raises(ChampionChanged, match=r"version 2 became champion .* while version 1"):
-        score.score(WIRED, window(11))
+        score.score_once(WIRED, window(11))
     assert left() == before
-    assert score.score(WIRED, window(11)).manifest.version == 2
+    assert score.score_once(WIRED, window(11)).manifest.version == 2
 
 
 def test_a_promotion_before_the_window_is_measured_has_it_scored_again_by_the_new_champion(
     at: At,
 ) -> None:
     at("registered")
-    assert score.score(WIRED, window(11)).manifest.version == 1
+    assert score.score_once(WIRED, window(11)).manifest.version == 1
     promote(FIRST)
     with pytest.raises(NotYetScored):
         monitor.validate(WIRED, window(11))
-    again = score.score(WIRED, window(11))
+    again = score.score_once(WIRED, window(11))
     assert (again.written, again.manifest.version) == (True, 2)
     assert len(left()) == 2  # what the earlier champion said stays
     assert observed(WIRED, 11).verdict != "insufficient"
@@ -185,7 +185,7 @@ def test_rows_that_cannot_be_scored_are_counted_by_reason_and_the_others_scored(
     for place in places:
         changed[place] = value
     land(12, **{column: changed})
-    found = score.score(WIRED, window(12))
+    found = score.score_once(WIRED, window(12))
     assert found.manifest.unfit == {why: len(places)}
     assert found.manifest.rows == table(12).num_rows == 300 - len(places)
     fit = [key for i, key in enumerate(rows(12)["id"]) if i not in places]
@@ -198,10 +198,10 @@ def test_a_missing_column_or_a_wrong_type_is_named_and_nothing_is_written(at: At
     at("promoted")
     land(12, z=None)
     with pytest.raises(SourceError, match="has no column 'z'; write it, then score again"):
-        score.score(WIRED, window(12))
+        score.score_once(WIRED, window(12))
     land(12, z=["secret"] * 300)
     with pytest.raises(SourceError, match=r"z \(string\)") as said:
-        score.score(WIRED, window(12))
+        score.score_once(WIRED, window(12))
     assert "secret" not in str(said.value)
     assert left() == []
 
@@ -211,7 +211,7 @@ def _no_manifest(path: Path) -> None:
 
 
 def _another_window(path: Path) -> None:
-    score.score(WIRED, window(11))
+    score.score_once(WIRED, window(11))
     path.write_bytes(next(Path("scores").glob("*0111T*/*/*.parquet")).read_bytes())
 
 
@@ -236,11 +236,11 @@ def test_a_file_that_no_worker_wrote_is_neither_taken_nor_replaced(
     at: At, change: Callable[[Path], None], error: type[Exception], why: str
 ) -> None:
     at("promoted")
-    path = Path(score.score(WIRED, window(12)).url.removeprefix("file://"))
+    path = Path(score.score_once(WIRED, window(12)).url.removeprefix("file://"))
     change(path)
     content = path.read_bytes()
     for read in (
-        lambda: score.score(WIRED, window(12), again=True),
+        lambda: score.score_once(WIRED, window(12), again=True),
         lambda: monitor.validate(WIRED, window(12)),
     ):
         with pytest.raises(error, match=why):
@@ -252,7 +252,7 @@ def test_a_place_that_cannot_be_written_is_named_and_nothing_is_left(at: At) -> 
     at("promoted")
     Path("scores").write_text("a file")
     with pytest.raises(Unusable, match=r"\(scoring.path\) cannot be written"):
-        score.score(WIRED, window(12))
+        score.score_once(WIRED, window(12))
     assert Path("scores").read_text() == "a file"
 
 
@@ -269,4 +269,4 @@ def test_a_candidate_is_trained_on_rows_that_nobody_scored(
 def test_a_spec_without_scoring_scores_nothing(at: At) -> None:
     at("promoted")
     with pytest.raises(ValueError, match="the spec has no `scoring`"):
-        score.score(MODEL, window(12))
+        score.score_once(MODEL, window(12))
