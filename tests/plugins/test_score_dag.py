@@ -10,9 +10,9 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from tests.scoring.test_score import SCORED
 from tests.support.flow import At, beginning, read
 from tests.support.in_airflow import RUN, python
+from tests.support.scored import SCORED
 
 SCHEDULES = """
 import json

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,26 +11,12 @@ import pyarrow as pa
 import pytest
 
 from tasks.classifier import scoring
-from tasks.scoring.fetched_model import FetchedModel, NotScored
+from tasks.scoring.fetched_model import NotScored
 from tasks.spec.model import ModelSpec
-from tests.support.candidates import MIXED, calibrated
+from tests.support.candidates import MIXED
+from tests.support.scored import fetched
 
 Spec = Callable[..., ModelSpec]
-
-
-def of(spec: ModelSpec, classes: int = 2) -> tuple[FetchedModel, Any, pd.DataFrame]:
-    model, frame = calibrated(spec, classes)
-    found = FetchedModel(
-        model="churn",
-        version=3,
-        promotion=1,
-        artifact_digest="da7a",
-        features=spec.features,
-        classes=spec.label.classes,
-        calibrated=model,
-        folder=Path("v3"),
-    )
-    return found, model, frame
 
 
 @pytest.mark.parametrize("method", ["sigmoid", "temperature", "beta"])
@@ -41,7 +26,7 @@ def test_frames_tables_and_batches_are_scored_alike_and_as_scikit_learn_does(
     spec: Spec, method: str, classes: Any, features: Any
 ) -> None:
     own = spec(features=features, label={"classes": classes}, calibration={"method": method})
-    found, model, frame = of(own, len(classes))
+    found, model, frame = fetched(own, len(classes))
     table = pa.Table.from_pandas(frame)
     decision = found.decision_function(frame)
     assert decision.tolist() == scoring.decision_values(model, frame).tolist()
@@ -54,7 +39,7 @@ def test_frames_tables_and_batches_are_scored_alike_and_as_scikit_learn_does(
 
 def test_no_rows_have_no_scores(spec: Spec) -> None:
     for classes, shape in (((0, 1), (0,)), ((0, 1, 2), (0, 3))):
-        found, _, frame = of(spec(label={"classes": classes}), len(classes))
+        found, _, frame = fetched(spec(label={"classes": classes}), len(classes))
         for rows in (frame[:0], pa.Table.from_pandas(frame[:0]), pa.table({"x": [], "z": []})):
             assert found.decision_function(rows).shape == shape
             assert found.predict_proba(rows).shape == (0, len(classes))
@@ -74,7 +59,7 @@ def test_no_rows_have_no_scores(spec: Spec) -> None:
 def test_rows_that_cannot_be_scored_are_named_by_column_and_not_quoted(
     spec: Spec, change: Callable[[pd.DataFrame], pd.DataFrame], why: str
 ) -> None:
-    found, _, frame = of(spec(features=MIXED))
+    found, _, frame = fetched(spec(features=MIXED))
     with pytest.raises(NotScored, match="churn version 3 cannot score these rows") as said:
         found.predict(change(frame))
     assert why in str(said.value)
@@ -83,7 +68,7 @@ def test_rows_that_cannot_be_scored_are_named_by_column_and_not_quoted(
 
 def test_a_category_may_be_of_any_type(spec: Spec) -> None:
     own = spec(features={"numeric": ["x"], "categorical": ["shop"]}, training={"rare_below": 1})
-    found, _, frame = of(own)
+    found, _, frame = fetched(own)
     for values in ([1, 2] * 120, [True, False] * 120, [1.0, 2.0] * 120):
         kinds = (pd.Series(values), pd.Series(values, dtype=object), pd.Series(values).astype(str))
         scores = [found.decision_function(frame.assign(shop=kind)).tolist() for kind in kinds]

@@ -13,8 +13,8 @@ import pytest
 
 from tasks.scoring.onnx_file import NotExported, write_onnx
 from tasks.spec.model import ModelSpec
-from tests.scoring.test_fetched_model import of
 from tests.support.candidates import MIXED
+from tests.support.scored import fetched
 
 Spec = Callable[..., ModelSpec]
 
@@ -31,7 +31,7 @@ def test_its_scores_agree_to_five_digits_on_a_million_rows(
     spec: Spec, tmp_path: Path, classes: int, cap: float | None
 ) -> None:
     labels = list(range(classes))
-    found, _, _ = of(spec(label={"classes": labels}, training={"cap": cap}), classes)
+    found, _, _ = fetched(spec(label={"classes": labels}, training={"cap": cap}), classes)
     write_onnx(found, tmp_path / "churn.onnx")
     rng = np.random.default_rng(0)
     wide = rng.normal(size=(1_000_000, 2)) * np.exp(rng.normal(size=(1_000_000, 1)) * 3)
@@ -46,7 +46,7 @@ def test_its_scores_agree_to_five_digits_on_a_million_rows(
 def test_it_names_the_version_and_the_order_of_the_features(spec: Spec, tmp_path: Path) -> None:
     import onnx
 
-    found, _, _ = of(spec())
+    found, _, _ = fetched(spec())
     write_onnx(found, tmp_path / "churn.onnx")
     model = onnx.load(tmp_path / "churn.onnx")
     onnx.checker.check_model(model, full_check=True)
@@ -57,7 +57,7 @@ def test_it_names_the_version_and_the_order_of_the_features(spec: Spec, tmp_path
 
 @pytest.mark.parametrize("cap", [10.0, None])
 def test_what_is_no_number_has_no_score(spec: Spec, tmp_path: Path, cap: float | None) -> None:
-    found, _, _ = of(spec(training={"cap": cap}))
+    found, _, _ = fetched(spec(training={"cap": cap}))
     write_onnx(found, tmp_path / "churn.onnx")
     bad = np.array([[np.inf, 0.0], [0.0, np.nan], [-np.inf, 1.0], [0.0, 1.0]])
     finite = np.isfinite(run(tmp_path / "churn.onnx", bad)["decision"]).ravel()
@@ -72,7 +72,7 @@ def test_probabilities_are_there_where_they_are_a_sigmoid(
     spec: Spec, tmp_path: Path, method: str, classes: int, there: bool
 ) -> None:
     own = spec(label={"classes": list(range(classes))}, calibration={"method": method})
-    found, _, frame = of(own, classes)
+    found, _, frame = fetched(own, classes)
     write_onnx(found, tmp_path / "churn.onnx")
     theirs = run(tmp_path / "churn.onnx", frame[["x", "z"]].to_numpy())
     assert ("probabilities" in theirs) == there
@@ -81,7 +81,7 @@ def test_probabilities_are_there_where_they_are_a_sigmoid(
 
 
 def test_texts_are_refused_and_no_file_is_left(spec: Spec, tmp_path: Path) -> None:
-    found, _, _ = of(spec(features=MIXED))
+    found, _, _ = fetched(spec(features=MIXED))
     with pytest.raises(NotExported, match="shop, note, title are not numbers"):
         write_onnx(found, tmp_path / "churn.onnx")
     assert not list(tmp_path.iterdir())

@@ -30,13 +30,9 @@ from tasks.scoring import score_window
 from tasks.scoring.score_window import ScoresRefused
 from tasks.spec.model import ModelSpec
 from tests.support import flow
-from tests.support.flow import FIRST, MODEL, SPEC, At, answer, land, promote, propose, rows, window
+from tests.support.flow import FIRST, MODEL, At, answer, land, promote, propose, rows, window
+from tests.support.scored import SCORED
 
-SCORED: dict[str, Any] = {
-    **SPEC,
-    "source": {**SPEC["source"], "margin": "f", "version_column": "model"},
-    "scoring": {"path": "scores"},
-}
 WIRED = ModelSpec.model_validate(SCORED)
 
 
