@@ -21,6 +21,7 @@ from tasks.disk import Unusable
 from tasks.drift.episode import breach_of
 from tasks.ledger import kept_memories, latches, remembered, sealing, status, stored
 from tasks.ledger.chain import Link
+from tasks.ledger.extended import reigned
 from tasks.ledger.latches import Memories
 from tasks.ledger.reader import LedgerReader, ModelRows, rows_of
 from tasks.ledger.records import Promotion, champion_at
@@ -42,7 +43,7 @@ _LOG = logging.getLogger(__name__)
 class KeptFold:
     """What the latches remember of all windows that start before `since`, as of a link.
 
-    `reigned` are number, version and `effective_from` of the promotions before that.
+    `reigned` are number, version and `effective_from` of the promotions up to that.
     """
 
     position: int
@@ -52,12 +53,17 @@ class KeptFold:
     memories: Memories
 
 
-def read_newest(spec: ModelSpec, ledger: LedgerReader) -> Status:
+def read_newest(spec: ModelSpec, ledger: LedgerReader, *, keep: bool = True) -> Status:
     """Return the status of a model for whoever acts on it; it may lack older windows.
 
     It has the newest 64 windows, those that wait for labels, those of an open episode and of what
     its retrain has to learn, and those since a promotion while earlier champions are measured
     beside it. All that does not list windows is as `status.read` has it.
+
+    Parameters
+    ----------
+    keep
+        Whether to keep what was folded, for which the workers' key is needed.
     """
     kept = load_fold(spec)
     with ledger.at_one_moment() as link:
@@ -70,7 +76,7 @@ def read_newest(spec: ModelSpec, ledger: LedgerReader) -> Status:
                 found = None
         if found is None:
             kept, found = None, status.read_on(spec, link)
-    if head is not None and (kept is None or head.position - kept.position > BEHIND):
+    if keep and head is not None and (kept is None or head.position - kept.position > BEHIND):
         _keep(spec, found, kept, head)
     return found
 
@@ -83,7 +89,7 @@ def _rows_since(link: sa.Connection, model: str, kept: KeptFold) -> ModelRows | 
     if links[-1].position != kept.position + len(links) - 1:
         return None  # a gap, which the audit names
     rows = rows_of(link, model, ())
-    if _reigned(rows.promotions, kept.since) != kept.reigned:
+    if reigned(rows.promotions, kept.since) != kept.reigned:
         return None
     if not _newer(link, links[1:], rows.promotions, kept.since):
         return None
@@ -110,12 +116,6 @@ def _newer(
         (ruled := champion_at(promotions, start)) is not None and ruled.version == version
         for version, start in written
         if start < since
-    )
-
-
-def _reigned(promotions: list[Promotion], since: datetime) -> tuple[tuple[int, int, datetime], ...]:
-    return tuple(
-        (p.number, p.version, p.effective_from) for p in promotions if p.effective_from < since
     )
 
 
@@ -155,7 +155,7 @@ def _keep(spec: ModelSpec, known: Status, kept: KeptFold | None, head: Link) -> 
         position=head.position,
         digest=head.digest,
         since=since,
-        reigned=_reigned(known.promotions, since),
+        reigned=reigned(known.promotions, since),
         memories=latches.latches_of(spec, rows, before).memories,
     )
     content = json.dumps(_to_json(spec, made))
