@@ -130,9 +130,10 @@ def at(
 def of_stage(stages: pytest.TempPathFactory, stage: str, name: str) -> None:
     """Put a piece of another moment in place."""
     there = Path(stages.getbasetemp() / "stages" / stage / name)
-    for left in Path().glob(f"{name}-*"):
+    for left in Path().glob(f"{name}*"):
         left.unlink()
-    shutil.copy(there, name)
+    for piece in there.parent.glob(f"{name}*"):  # what SQLite wrote last lies beside the file
+        shutil.copy(piece, piece.name)
     tracking.connect.cache_clear()
     registry.load_version.cache_clear()
 
@@ -142,9 +143,10 @@ def test_a_ledger_that_is_newer_than_mlflow_is_named(
 ) -> None:
     at("promoted")
     of_stage(tmp_path_factory, "bootstrapped", "mlflow.db")
-    audited, examined = run("audit", "churn", "--verify"), run("doctor")
-    print(audited.output, audited.stderr, examined.output)
-    assert audited.exit_code == 1
+    audited, examined = run("audit", "churn", "--verify"), run("doctor", "--wide").output
+    assert "version 2 is not in MLflow any more" in audited.output
+    assert "MLflow's alias champion is at version 1; the ledger's champion is version 2" in examined
+    assert "restore its files from a backup, go back to another version" in examined
 
 
 def test_a_ledger_that_is_older_than_mlflow_is_named(
@@ -152,6 +154,11 @@ def test_a_ledger_that_is_older_than_mlflow_is_named(
 ) -> None:
     at("promoted")
     of_stage(tmp_path_factory, "bootstrapped", "ledger.db")
-    audited, examined = run("audit", "churn", "--verify"), run("doctor")
-    print(audited.output, audited.stderr, examined.output)
+    audited, examined = run("audit", "churn", "--verify"), run("doctor", "--wide").output
     assert audited.exit_code == 1
+    assert "is not in the chain: rows up to it were removed" in audited.stderr
+    assert "the ledger of churn is refused" in examined
+    adopted = ("--adopt", "--by", "ada", "--reason", "the disk failed")
+    assert run("audit", "churn", *adopted).exit_code == 0
+    assert run("audit", "churn", "--verify").exit_code == 0
+    assert flow.watch(11).version == 1
