@@ -72,7 +72,7 @@ def read_newest(spec: ModelSpec, ledger: LedgerReader, *, keep: bool = True) -> 
         found = None
         if kept is not None and rows is not None:
             found = status.folded(spec, rows, kept.memories)
-            if (needed := _needed(found)) is None or needed < kept.since:
+            if (needed := needed_since(found)) is None or needed < kept.since:
                 found = None
         if found is None:
             kept, found = None, status.read_on(spec, link)
@@ -119,7 +119,7 @@ def _newer(
     )
 
 
-def _needed(known: Status) -> datetime | None:
+def needed_since(known: Status) -> datetime | None:
     """Return the start of the oldest window that whoever acts may look at; None without windows."""
     seen, until, spec = known.observations, known.observed_until, known.spec
     if until is None:
@@ -138,7 +138,7 @@ def _needed(known: Status) -> datetime | None:
 
 def _keep(spec: ModelSpec, known: Status, kept: KeptFold | None, head: Link) -> None:
     """Keep what the latches remember of the windows that nobody who acts looks at."""
-    since = _needed(known)
+    since = needed_since(known)
     early = [] if since is None else [o for o in known.observations if o.window_start < since]
     if since is None or any(o.window_end > since for o in early) or not (early or kept):
         return
