@@ -75,7 +75,7 @@ def read_bytes(path: str) -> bytes:
         return bytes(file.read())
 
 
-def listed(folder: str) -> list[str]:
+def files_below(folder: str) -> list[str]:
     """Return the paths in the store of all files below a folder; none if it is not there.
 
     Raises

@@ -39,7 +39,7 @@ def status(
     ledger, spec = Ledger.open(), find_or_fail(model)
     shown = windows if as_json else windows or _SHOWN
     # Budgets and messages look further back than the windows that are shown.
-    few = shown is not None and shown <= kept_fold.NEWEST and not (spec.slo or spec.notify)
+    few = shown is not None and shown <= kept_fold.NEWEST_READ and not (spec.slo or spec.notify)
     known = kept_fold.read_newest(spec, ledger, keep=False) if few else state.read(spec, ledger)
     missed: Mapping[str, Untold] = {}
     if spec.notify:

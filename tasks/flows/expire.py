@@ -20,7 +20,7 @@ from tasks.ledger.thinning import EXPIRED
 from tasks.spec.model import ModelSpec
 from tasks.spec.part import format_duration
 
-KINDS: tuple[ExpiryKind, ...] = get_args(ExpiryKind)
+_KINDS: tuple[ExpiryKind, ...] = get_args(ExpiryKind)
 _START = "%Y%m%dT%H%M"  # of a window, as `Window.name` has it
 
 
@@ -58,7 +58,7 @@ def expire(spec: ModelSpec, by: str, *, try_out: bool = False) -> list[Expired]:
     verification.require(ledger, spec.model, whole=True)
     known = status.read(spec, ledger)
     found = []
-    for kind in KINDS:
+    for kind in _KINDS:
         age, newest = getattr(spec.retention, kind), known.observed_until
         if age is None or newest is None:
             continue
@@ -127,7 +127,7 @@ def _files(
 def _kept(spec: ModelSpec, kind: ExpiryKind) -> Iterator[tuple[str, datetime]]:
     """Yield the model's files of a kind, each with the end of its window."""
     place = 2 if kind == "quarantine" else 3  # of the window's name: summaries lie by version
-    for path in store.listed(f"{kind}/{spec.model}"):
+    for path in store.files_below(f"{kind}/{spec.model}"):
         parts = path.split("/")
         if len(parts) <= place:
             continue

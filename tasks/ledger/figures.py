@@ -24,8 +24,8 @@ class WindowFigures:
 
     `accepted` rows are those of this version. `reasons` are the rules that the `quarantined` ones
     broke, with how many rows each; a row may break several. `labels` counts labelled rows by class;
-    `report` is the address of the page in the store; `expired` says which retention policy took away
-    what explained the window. See `Explanation` for what explains a change.
+    `report` is the address of the page in the store; `expired` says which retention policy
+    took away what explained the window. See `Explanation` for what explains a change.
     """
 
     rows: int | None = None

@@ -34,7 +34,7 @@ from tasks.spec.model import ModelSpec
 from tasks.spec.windows import labels_awaited_until
 
 FOLD_FORMAT = 1
-NEWEST = 64  # windows that are read at least
+NEWEST_READ = 64  # windows that are read at least
 BEHIND = 64  # links, after which what is kept is renewed
 _LOG = logging.getLogger(__name__)
 
@@ -124,7 +124,7 @@ def needed_since(known: Status) -> datetime | None:
     seen, until, spec = known.observations, known.observed_until, known.spec
     if until is None:
         return None
-    oldest = seen[-NEWEST:][0].window_start
+    oldest = seen[-NEWEST_READ:][0].window_start
     waiting = (o.window_start for o in seen if labels_awaited_until(spec, o.window) >= until)
     found = [oldest, next(waiting, oldest)]
     for episode in (known.history.now.episode, known.calibration.now.episode):

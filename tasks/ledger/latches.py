@@ -16,15 +16,15 @@ from tasks.ledger.reader import ModelRows
 from tasks.ledger.records import REFUSALS, Observation
 from tasks.spec.model import ModelSpec
 
-NOTHING = LatchMemory()
+_NO_MEMORY = LatchMemory()
 
 
 @dataclass(frozen=True)
 class Memories:
     """What both latches remember."""
 
-    drift: LatchMemory = NOTHING
-    calibration: LatchMemory = NOTHING
+    drift: LatchMemory = _NO_MEMORY
+    calibration: LatchMemory = _NO_MEMORY
 
     def go_before(self, rows: ModelRows) -> bool:
         """Return whether the folds of these rows, and of those before, may go on from here."""

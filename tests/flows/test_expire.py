@@ -46,7 +46,7 @@ def past(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ledger:
     monkeypatch.setenv("GATELATCH_LEDGER", f"sqlite:///{tmp_path / 'ledger.db'}")
     monkeypatch.setenv("GATELATCH_STORE", str(tmp_path / "store"))
     monkeypatch.setenv("GATELATCH_MODELS", str(tmp_path / "models"))
-    monkeypatch.setattr(kept_fold, "NEWEST", 8)
+    monkeypatch.setattr(kept_fold, "NEWEST_READ", 8)
     (tmp_path / "models").mkdir()
     (tmp_path / "models/churn.yaml").write_text(yaml.safe_dump({**CHURN, "retention": KEEPS}))
     ledger = Ledger.open()
@@ -72,14 +72,14 @@ def test_the_policy_is_carried_out_recorded_and_told(past: Ledger) -> None:
     assert tried.exit_code == 0, tried.output
     assert "20 windows' figures up to 2026-01-29 would be thinned" in tried.output
     assert past.trail("churn").head == past.trail("churn").links[-1].digest
-    assert len(store.listed("quarantine/churn")) == 40
+    assert len(store.files_below("quarantine/churn")) == 40
 
     done = run("expire", "--all", "--by", "ada")
     assert done.exit_code == 0, done.output
     assert "20 windows' figures up to 2026-01-29 thinned (retention.figures: 20d)" in done.output
     assert "30 files of quarantine up to 2026-02-08 removed" in done.output
-    assert len(store.listed("quarantine/churn")) == 10
-    assert len(store.listed("summaries/churn")) == 15
+    assert len(store.files_below("quarantine/churn")) == 10
+    assert len(store.files_below("summaries/churn")) == 15
     verification.require(past, "churn", whole=True)
     after = status.read(spec(), past)
     assert (after.history, after.due) == (before.history, before.due)

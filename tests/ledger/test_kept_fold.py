@@ -70,15 +70,15 @@ def told(known: Status) -> dict[str, Any]:
         "given_up": known.given_up,
         "until": known.observed_until,
         "rows": (known.proposals, known.decisions, known.promotions),
-        "newest": known.observations[-kept_fold.NEWEST :],
-        "steps": known.history.steps[-kept_fold.NEWEST :],
+        "newest": known.observations[-kept_fold.NEWEST_READ :],
+        "steps": known.history.steps[-kept_fold.NEWEST_READ :],
     }
 
 
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("GATELATCH_STORE", str(tmp_path / "store"))
-    monkeypatch.setattr(kept_fold, "NEWEST", 4)
+    monkeypatch.setattr(kept_fold, "NEWEST_READ", 4)
     monkeypatch.setattr(kept_fold, "BEHIND", 3)
 
 
@@ -161,7 +161,7 @@ def test_one_more_window_reads_only_the_newest(
     for number in range(40, 60):
         years.observe(window(number))
         kept_fold.read_newest(SPEC, years)
-    assert max(counts) <= kept_fold.NEWEST + 6 + kept_fold.BEHIND  # six wait for labels
+    assert max(counts) <= kept_fold.NEWEST_READ + 6 + kept_fold.BEHIND  # six wait for labels
     assert len(counts) == 20
 
 
