@@ -6,12 +6,13 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import cast, get_args
 
 from tasks import store
 from tasks.audit import heads, verification
 from tasks.bounds import shifted
-from tasks.ledger import status
+from tasks.ledger import expiring, status
 from tasks.ledger.kept_fold import needed_since
 from tasks.ledger.ledger import Ledger
 from tasks.ledger.records import ExpiryKind
@@ -101,7 +102,8 @@ def _figures(
         past = (o for o in ledger.history(spec.model) if o.window_end <= until)
         return sum(EXPIRED not in o.figures for o in past)
     count = 0
-    while made := ledger.expire_figures(spec.model, until=until, by=by, policy=policy):
+    thin = partial(expiring.thin, model=spec.model, until=until, by=by, policy=policy)
+    while made := ledger.expire(spec.model, thin):
         count += len(made.expired)
     return count
 
@@ -118,7 +120,9 @@ def _files(
     paths = [path for path, end in _kept(spec, kind) if end <= until]
     if paths and not try_out:
         # Recorded first: what a crash leaves behind is removed, and recorded again, by the next.
-        ledger.expire_files(spec.model, kind, paths=paths, until=until, by=by, policy=policy)
+        said = partial(expiring.record, model=spec.model, kind=kind, until=until, by=by)
+        gone = dict.fromkeys(paths, "")
+        ledger.expire(spec.model, lambda link: said(link, policy=policy, expired=gone))
         for path in paths:
             store.remove(path)
     return len(paths)

@@ -21,18 +21,22 @@ AT_ONCE = 500  # rows that one expiry names
 
 
 def thin(
-    link: sa.Connection, model: str, *, until: datetime, by: str, policy: str
+    link: sa.Connection, *, model: str, until: datetime, by: str, policy: str
 ) -> Expiry | None:
-    """Thin the oldest windows that are not; None if there is none."""
+    """Thin the figures of up to 500 windows that end by `until`, oldest first; None: none is left.
+
+    The expiry names each row with its digest as it then is. Its link stays as it was, so that the
+    chain holds. PostgreSQL lets only a role do so that may update `observations`.
+    """
     now, number = datetime.now(UTC), _next(link, model)
-    said = {"number": number, "on": f"{now:%Y-%m-%d}", "policy": policy}
+    told = {"number": number, "on": f"{now:%Y-%m-%d}", "policy": policy}
     rows: dict[int, dict[str, Any]] = {}
     c = OBSERVATIONS.c
     query = sa.select(OBSERVATIONS).where(c.model == model, c.window_end <= until)
     query = query.order_by(c.window_end, c.id).execution_options(yield_per=100)
     with link.execute(query) as found:
         for row in found.mappings():
-            if (figures := thinned(row["figures"], said)) is not None:
+            if (figures := thinned(row["figures"], told)) is not None:
                 rows[row["id"]] = {**row, "figures": figures}
             if len(rows) == AT_ONCE:
                 break
@@ -40,23 +44,25 @@ def thin(
         return None
     digests = {str(n): chain.thinned_digest(OBSERVATIONS.name, one) for n, one in rows.items()}
     # First what allows it, and then the change: the trigger looks.
-    made = expiry(link, model, "figures", until=until, by=by, policy=policy, expired=digests)
+    made = record(
+        link, model=model, kind="figures", until=until, by=by, policy=policy, expired=digests
+    )
     for row_id, one in rows.items():
         link.execute(sa.update(OBSERVATIONS).where(c.id == row_id).values(figures=one["figures"]))
     return made
 
 
-def expiry(
+def record(
     link: sa.Connection,
+    *,
     model: str,
     kind: ExpiryKind,
-    *,
     until: datetime,
     by: str,
     policy: str,
     expired: Mapping[str, str],
 ) -> Expiry:
-    """Append an expiry."""
+    """Append what goes; of files before they are removed."""
     made = Expiry(
         model=model,
         number=_next(link, model),

@@ -6,7 +6,7 @@ row is linked into its model's chain, and the link signed, in the transaction th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any, TypeVar
@@ -14,16 +14,7 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 
 from tasks import formats
-from tasks.ledger import (
-    conflicts,
-    expiring,
-    freezes,
-    migrations,
-    sealing,
-    stored,
-    thinning,
-    triggers,
-)
+from tasks.ledger import conflicts, freezes, migrations, sealing, stored, thinning, triggers
 from tasks.ledger import engine as database
 from tasks.ledger.conflicts import Conflict
 from tasks.ledger.reader import LedgerReader
@@ -32,8 +23,6 @@ from tasks.ledger.records import (
     Candidate,
     Decision,
     Delivery,
-    Expiry,
-    ExpiryKind,
     Freeze,
     FreezeState,
     Notice,
@@ -228,40 +217,11 @@ class Ledger(LedgerReader):
         self._insert(ADOPTIONS, stored.row_of(adoption))
         return adoption
 
-    def expire_figures(self, model: str, *, until: datetime, by: str, policy: str) -> Expiry | None:
-        """Thin the figures of up to 500 windows that end by `until`, oldest first, and say so.
-
-        The expiry names each row with its digest as it then is; its link stays as it was, so that
-        the chain holds. None if there is nothing left to thin. PostgreSQL lets only the role do so
-        that may update `observations`, which is the tables' owner.
-        """
+    def expire(self, model: str, take: Callable[[sa.Connection], _Row]) -> _Row:
+        """Take something away of a model and say so, in one transaction; see `expiring`."""
         with self._engine.begin() as link:
             triggers.alone(link, model)
-            return expiring.thin(link, model, until=until, by=by, policy=policy)
-
-    def expire_files(
-        self,
-        model: str,
-        kind: ExpiryKind,
-        *,
-        paths: Iterable[str],
-        until: datetime,
-        by: str,
-        policy: str,
-    ) -> Expiry:
-        """Append that files of the store are about to be removed by a policy."""
-        with self._engine.begin() as link:
-            triggers.alone(link, model)
-            row = expiring.expiry(
-                link,
-                model,
-                kind,
-                until=until,
-                by=by,
-                policy=policy,
-                expired=dict.fromkeys(paths, ""),
-            )
-            return row
+            return take(link)
 
     def freeze(self, model: str, state: FreezeState, *, by: str, reason: str) -> Freeze | None:
         """Append that a person stopped a model or let it go on; None if it is so already."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from tasks.audit.events import events
 from tasks.drift.statistic import Statistic
-from tasks.ledger import status
+from tasks.ledger import expiring, status
 from tasks.ledger.chain import LedgerRefused
 from tasks.ledger.ledger import Ledger
 from tasks.ledger.records import Expiry, Observation
@@ -47,7 +48,8 @@ def past(ledger: Ledger) -> Ledger:
 
 
 def expire(ledger: Ledger, until: int = 12) -> Expiry | None:
-    return ledger.expire_figures("churn", until=day(until), by="ada", policy=POLICY)
+    thin = partial(expiring.thin, model="churn", until=day(until), by="ada", policy=POLICY)
+    return ledger.expire("churn", thin)
 
 
 def test_what_is_thinned_is_recorded_and_the_ledger_still_verifies(past: Ledger) -> None:
