@@ -120,7 +120,7 @@ def _files(
     paths = [path for path, end in _kept(spec, kind) if end <= until]
     if paths and not try_out:
         # Recorded first: what a crash leaves behind is removed, and recorded again, by the next.
-        said = partial(expiring.record, model=spec.model, kind=kind, until=until, by=by)
+        said = partial(expiring.record_expiry, model=spec.model, kind=kind, until=until, by=by)
         gone = dict.fromkeys(paths, "")
         ledger.expire(spec.model, lambda link: said(link, policy=policy, expired=gone))
         for path in paths:

@@ -52,7 +52,7 @@ def thin(
     return made
 
 
-def record(
+def record_expiry(
     link: sa.Connection,
     *,
     model: str,

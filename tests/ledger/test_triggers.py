@@ -50,7 +50,9 @@ def written(ledger: Ledger) -> Ledger:
     )
     said: dict[str, Any] = {"model": "third", "kind": "summaries", "until": day(9), "by": "ada"}
     gone = {"summaries/third/v1/one.json": ""}
-    ledger.expire("third", lambda link: expiring.record(link, **said, policy="9d", expired=gone))
+    ledger.expire(
+        "third", lambda link: expiring.record_expiry(link, **said, policy="9d", expired=gone)
+    )
     ledger.freeze("third", "frozen", by="ada", reason="holidays")
     told: dict[str, Any] = {
         "model": "third",
