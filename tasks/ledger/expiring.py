@@ -44,7 +44,7 @@ def thin(
         return None
     digests = {str(n): chain.thinned_digest(OBSERVATIONS.name, one) for n, one in rows.items()}
     # First what allows it, and then the change: the trigger looks.
-    made = record(
+    made = record_expiry(
         link, model=model, kind="figures", until=until, by=by, policy=policy, expired=digests
     )
     for row_id, one in rows.items():
