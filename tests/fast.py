@@ -73,6 +73,7 @@ LISTED = {
     "spec/test_spec_fuzz": PROCESS,
     "test_store": PROCESS,
     "notices/test_sending": PROCESS,
+    "notices/test_head_told": MLFLOW,
     "notices/test_killed": PROCESS,
     "notices/test_untold": PROCESS,
     "cli/test_notify_command": PROCESS,
