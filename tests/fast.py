@@ -70,7 +70,8 @@ LISTED = {
     "gates/test_bootstrap::test_the_interval_holds_the_truth_about_as_often_as_promised": LONG,
     "gates/test_slices::test_many_slices_seldom_refuse_a_candidate_that_is_as_good_as_allowed": LONG,  # noqa: E501
     "spec/test_model::test_importing_spec_and_windows_stays_light": PROCESS,
-    "spec/test_spec_fuzz": PROCESS,
+    "spec/test_spec_mutated": PROCESS,
+    "spec/test_spec_nasty": PROCESS,
     "test_store": PROCESS,
     "notices/test_sending": PROCESS,
     "notices/test_head_told": MLFLOW,
