@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 import sqlalchemy as sa
 
-from tasks import disk
+from tasks import disk, formats
 from tasks.errors import Final
 
 PATIENCE = 30  # seconds, for another process's lock on SQLite
@@ -46,7 +46,7 @@ def _address() -> Iterator[None]:
 def engine_of(url: str) -> sa.Engine:
     """Return the engine of a ledger, which may not be there yet."""
     with _address():
-        engine = sa.create_engine(url)
+        engine = sa.create_engine(url, json_deserializer=formats.parsed)
     _name_refusals(engine, engine.url)
     if engine.dialect.name == "sqlite":
         sa.event.listen(engine, "connect", _patient)
@@ -62,7 +62,9 @@ def engine_to_read(url: str) -> sa.Engine:
         made = sa.make_url(url)
         remote = made.get_dialect().name != "sqlite"
         if remote:
-            engine = sa.create_engine(_soon(made), pool_pre_ping=True)
+            engine = sa.create_engine(
+                _soon(made), pool_pre_ping=True, json_deserializer=formats.parsed
+            )
     if remote:
         _name_refusals(engine, made)
         return engine.execution_options(postgresql_readonly=True)
@@ -72,7 +74,7 @@ def engine_to_read(url: str) -> sa.Engine:
         made = made.set(database=file).update_query_dict({"mode": "ro", "uri": "true"})
     # No connection outlives what is read on it, so that the file can be replaced at any time: as
     # long as somebody has it open, SQLite keeps what was written last in a file beside it.
-    engine = sa.create_engine(made, poolclass=sa.NullPool)
+    engine = sa.create_engine(made, poolclass=sa.NullPool, json_deserializer=formats.parsed)
     _name_refusals(engine, named)
     sa.event.listen(engine, "connect", _wait_for_locks_soon)
     return engine

@@ -25,7 +25,16 @@ from .conftest import Running
 from .landed import DAY, START
 
 # What the tests themselves wrote into the home, and what is there to keep a secret.
-LANDED = {"landing", "mortal", "traced", "data", "models", "channels.yaml"}
+LANDED = {
+    "landing",
+    "mortal",
+    "traced",
+    "data",
+    "models",
+    "channels.yaml",
+    "traced.html",
+    "traced.prom",
+}
 KEPT = {"settings.json", "passwords.json", "signing.pem"}
 
 
@@ -107,14 +116,14 @@ def test_a_row_is_nowhere_but_in_its_source_and_in_the_quarantine(played: Runnin
 def test_no_command_prints_a_row(played: Running) -> None:
     with played.inside(), pytest.MonkeyPatch.context() as patch:
         patch.setenv("GATELATCH_MODELS", str(played.home / "models"))
-        page = played.home / "store" / "traced.html"
+        page, metrics = played.home / "traced.html", played.home / "traced.prom"
         said = [
             *(run("status", "traced"), run("status", "traced", "--json")),
-            *(run("audit", "traced", "--json"), run("doctor"), run("metrics", "--once")),
-            run("report", "traced", "--output", str(page)),
+            *(run("audit", "traced", "--json"), run("doctor"), run("notify", "--dry-run")),
+            run("metrics", "--textfile", str(metrics)),
+            run("report", "traced", "--to-file", str(page)),
         ]
-    told = "\n".join(done.output for done in said) + page.read_text()
-    page.unlink()
+    told = "\n".join(done.output for done in said) + page.read_text() + metrics.read_text()
     assert "traced" in told
     for word in (traced.CANARY, str(traced.OUTLIER), str(traced.STRANGE)):
         assert word not in told.lower()

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import sqlalchemy as sa
 
-from tasks.drift.reference import reference_from_json
+from tasks.drift.reference import reference_from_json, reference_to_json
 from tasks.errors import GatelatchError
 from tasks.ledger import status
 from tasks.ledger.ledger import Ledger
@@ -16,6 +17,7 @@ from tasks.spec.model import ModelSpec
 from tests.conftest import CHURN
 from tests.fuzz.target import READ, Target, refused
 from tests.support import forging
+from tests.support.judged import reference_from
 from tests.support.stood import seen
 
 CELLS = {
@@ -37,6 +39,8 @@ def ledger_target(folder: Path) -> Target:
         ledger.observe(seen(number, 1.5))
     with forging.as_owner(ledger):
         pass
+    made = reference_from(np.random.default_rng(0).normal(size=400))
+    _overwrite(ledger, *CELLS[b"r"], json.dumps(reference_to_json(made)))
     honest = {cell: _cells(ledger, *place) for cell, place in CELLS.items()}
     before = dict(honest)
 
