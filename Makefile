@@ -64,12 +64,12 @@ fuzz: $(VENV)/.ready-dev ## what reads input of others, guided by coverage; OPTI
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --target .run/atheris "atheris>=3,<4"
 	@PYTHONPATH=.run/atheris $(ONE_THREAD) $(BIN)/python -m tests.fuzz $(OPTIONS)
 
-audit: ## hold the locked packages against PyPI's advisories; fails if one was not looked up
-	@uvx --from pip-audit==2.10.1 pip-audit --strict --disable-pip --require-hashes --progress-spinner off -r requirements.txt
+audit: $(VENV)/.ready ## hold the locked packages against PyPI's advisories; fails if one was not looked up
+	@$(BIN)/uvx --from pip-audit==2.10.1 pip-audit --strict --disable-pip --require-hashes --progress-spinner off -r requirements.txt
 
 sbom: $(VENV)/.ready ## write .run/sbom.cdx.json: a CycloneDX list of all that is installed, with licences
 	@mkdir -p .run
-	@uvx --from cyclonedx-bom==7.5.0 cyclonedx-py environment --pyproject pyproject.toml --output-reproducible --of JSON -o .run/sbom.cdx.json $(BIN)/python
+	@$(BIN)/uvx --from cyclonedx-bom==7.5.0 cyclonedx-py environment --pyproject pyproject.toml --output-reproducible --of JSON -o .run/sbom.cdx.json $(BIN)/python
 
 licences: $(VENV)/.ready ## print the licence of each package that running needs
 	@$(BIN)/python -m ops.licences

@@ -40,7 +40,7 @@ class Unparsed(str):
     """A text that was stored where JSON belongs, as it stands: its digest shows it was altered."""
 
 
-def parsed(text: str) -> Any:
+def stored_json(text: str) -> Any:
     """Return stored JSON; what is none is read as Unparsed, so that an audit can name its row."""
     try:
         return json.loads(text)

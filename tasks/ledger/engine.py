@@ -46,7 +46,7 @@ def _address() -> Iterator[None]:
 def engine_of(url: str) -> sa.Engine:
     """Return the engine of a ledger, which may not be there yet."""
     with _address():
-        engine = sa.create_engine(url, json_deserializer=formats.parsed)
+        engine = sa.create_engine(url, json_deserializer=formats.stored_json)
     _name_refusals(engine, engine.url)
     if engine.dialect.name == "sqlite":
         sa.event.listen(engine, "connect", _patient)
@@ -63,7 +63,7 @@ def engine_to_read(url: str) -> sa.Engine:
         remote = made.get_dialect().name != "sqlite"
         if remote:
             engine = sa.create_engine(
-                _soon(made), pool_pre_ping=True, json_deserializer=formats.parsed
+                _soon(made), pool_pre_ping=True, json_deserializer=formats.stored_json
             )
     if remote:
         _name_refusals(engine, made)
@@ -74,7 +74,7 @@ def engine_to_read(url: str) -> sa.Engine:
         made = made.set(database=file).update_query_dict({"mode": "ro", "uri": "true"})
     # No connection outlives what is read on it, so that the file can be replaced at any time: as
     # long as somebody has it open, SQLite keeps what was written last in a file beside it.
-    engine = sa.create_engine(made, poolclass=sa.NullPool, json_deserializer=formats.parsed)
+    engine = sa.create_engine(made, poolclass=sa.NullPool, json_deserializer=formats.stored_json)
     _name_refusals(engine, named)
     sa.event.listen(engine, "connect", _wait_for_locks_soon)
     return engine
