@@ -37,8 +37,10 @@ def licence_of(name: str) -> str:
     except metadata.PackageNotFoundError:
         return ELSEWHERE
     classified = [c for c in said.get_all("Classifier") or [] if c.startswith("License ::")]
-    told = said.get("License-Expression") or (
-        classified[0].rpartition(" :: ")[2] if classified else (said.get("License") or "")
+    told = (said["License-Expression"] if "License-Expression" in said else "") or (
+        classified[0].rpartition(" :: ")[2]
+        if classified
+        else (said["License"] if "License" in said else "")
     )
     first = (told.splitlines() or [""])[0].strip()[:60]
     return _SPDX.get(first, first) or UNSAID
