@@ -37,11 +37,9 @@ def licence_of(name: str) -> str:
     except metadata.PackageNotFoundError:
         return ELSEWHERE
     classified = [c for c in said.get_all("Classifier") or [] if c.startswith("License ::")]
-    told = (said["License-Expression"] if "License-Expression" in said else "") or (
-        classified[0].rpartition(" :: ")[2]
-        if classified
-        else (said["License"] if "License" in said else "")
-    )
+    told = (said.get_all("License-Expression") or [""])[0]
+    told = told or (classified[0].rpartition(" :: ")[2] if classified else "")
+    told = told or (said.get_all("License") or [""])[0]
     first = (told.splitlines() or [""])[0].strip()[:60]
     return _SPDX.get(first, first) or UNSAID
 
