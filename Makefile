@@ -8,7 +8,7 @@ ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 # `make up` goes on with the demo's stack; `make up MODELS=dir` runs your own beside it.
 HOME_DIR := .run/$(if $(MODELS),own,demo)
 
-.PHONY: help setup demo up down status backfill pictures test test-fast bench-speed bench-ledger bench-score bench-detection lint format lock clean
+.PHONY: fuzz audit sbom licences help setup demo up down status backfill pictures test test-fast bench-speed bench-ledger bench-score bench-detection lint format lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -62,6 +62,20 @@ bench-score: $(VENV)/.ready ## what scoring costs: its environment, and rows a s
 
 bench-detection: $(VENV)/.ready ## false alarms, delays and retrains against other detectors, in environments of their own
 	@$(BIN)/python -m benchmarks.detection $(OPTIONS)
+
+fuzz: $(VENV)/.ready-dev ## what reads input of others, guided by coverage; OPTIONS="--seconds 600 csv join"
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --target .run/atheris "atheris>=3,<4"
+	@PYTHONPATH=.run/atheris $(ONE_THREAD) $(BIN)/python -m tests.fuzz $(OPTIONS)
+
+audit: $(VENV)/.ready ## hold the locked packages against PyPI's advisories; fails if one was not looked up
+	@$(BIN)/uvx --from pip-audit==2.10.1 pip-audit --strict --disable-pip --require-hashes --progress-spinner off -r requirements.txt
+
+sbom: $(VENV)/.ready ## write .run/sbom.cdx.json: a CycloneDX list of all that is installed, with licences
+	@mkdir -p .run
+	@$(BIN)/uvx --from cyclonedx-bom==7.5.0 cyclonedx-py environment --pyproject pyproject.toml --output-reproducible --of JSON -o .run/sbom.cdx.json $(BIN)/python
+
+licences: $(VENV)/.ready ## print the licence of each package that running needs
+	@$(BIN)/python -m ops.licences
 
 lint: $(VENV)/.ready-dev ## ruff, mypy --strict, and that each room imports only rooms below it
 	@$(BIN)/ruff check .

@@ -12,6 +12,7 @@ from tasks.cli.audit_command import audit
 from tasks.cli.check_command import check
 from tasks.cli.console import err
 from tasks.cli.doctor_command import doctor
+from tasks.cli.expire_command import expire
 from tasks.cli.fetch_command import fetch
 from tasks.cli.freeze_command import freeze, thaw
 from tasks.cli.init_command import init
@@ -66,6 +67,7 @@ for command in (
     metrics,
     doctor,
     notify,
+    expire,
     init,
     options,
 ):

@@ -10,6 +10,7 @@ from tasks.data.window_rows import digest_of
 from tasks.flows import monitor
 from tasks.flows.measure import measure
 from tasks.flows.scored_windows import NotYetScored
+from tasks.ledger import kept_fold
 from tasks.ledger.ledger import Ledger
 from tasks.ledger.records import Observation
 from tasks.spec.model import ModelSpec
@@ -66,7 +67,7 @@ def measure_again(spec: ModelSpec, window: Window) -> list[Observation]:
     Their new observations, each of which now stands for its window.
     """
     measured_again = []
-    for seen in due_again(spec, Ledger.open().observations(spec.model), window):
+    for seen in due_again(spec, _newest(spec), window):
         if digest_of(spec, seen.window) == seen.data_digest:
             continue
         try:
@@ -79,6 +80,11 @@ def measure_again(spec: ModelSpec, window: Window) -> list[Observation]:
     return measured_again
 
 
+def _newest(spec: ModelSpec) -> list[Observation]:
+    """Return what stands for the windows that may wait for labels, and for others."""
+    return kept_fold.read_newest(spec, Ledger.open()).observations
+
+
 def overdue(spec: ModelSpec, window: Window) -> list[str]:
     """Return a sentence on each window that is due in this run and has no labelled row."""
     where = spec.label.source or spec.source
@@ -86,6 +92,6 @@ def overdue(spec: ModelSpec, window: Window) -> list[str]:
         f"{seen.window}: label.delay has passed, and {where} has no label for any of its rows; "
         "land the labels, or compare their keys (label.source.key) with those of the rows "
         "(source.key)"
-        for seen in due_again(spec, Ledger.open().observations(spec.model), window)
+        for seen in due_again(spec, _newest(spec), window)
         if seen.numbers.labelled == 0
     ]

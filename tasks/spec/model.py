@@ -15,6 +15,7 @@ from tasks.spec.gate_options import Gates
 from tasks.spec.notify_options import Notify
 from tasks.spec.part import Name, SpecPart, Tag
 from tasks.spec.policy_options import Drift, LatchPolicy, Shadow, Slo
+from tasks.spec.retention_options import Retention
 from tasks.spec.rule_options import Expectation, Validation
 from tasks.spec.scoring_options import Scoring
 from tasks.spec.source_options import Features, LabelColumn, Source
@@ -53,6 +54,7 @@ class ModelSpec(SpecPart):
         description="let the DAG `score.MODEL` score the rows of each window with its champion; "
         "left out: somebody else does",
     )
+    retention: Retention = Retention()
     tags: tuple[Tag, ...] = Field(
         default=(),
         max_length=_TAGS,
