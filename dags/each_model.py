@@ -42,9 +42,11 @@ FOR_EVER = timedelta(days=3650).total_seconds()
 LOOK_FOR_THAW = 60.0  # from one look to the next, whether a freeze still holds a promotion
 
 
-def each_model(make: Callable[[ModelSpec], DAG]) -> dict[str, DAG]:
-    """Return `make(spec)` for each usable spec in the models folder, by DAG id."""
-    made, _ = made_of(make, load_all()[0])
+def each_model(
+    make: Callable[[ModelSpec], DAG], wants: Callable[[ModelSpec], bool] = lambda _: True
+) -> dict[str, DAG]:
+    """Return `make(spec)` for each usable spec in the models folder that wants it, by DAG id."""
+    made, _ = made_of(make, filter(wants, load_all()[0]))
     return {dag.dag_id: dag for dag in made}
 
 

@@ -136,17 +136,39 @@ def _left(name: str) -> bool:
 
 def _write(path: str, content: IO[bytes]) -> None:
     target = url(path)
-    # Drivers of remote stores have error classes of their own.
-    with writing(f"{target} (GATELATCH_STORE)", Exception):
+    private = path.startswith(QUARANTINE)
+    with whole_at(target, f"{target} (GATELATCH_STORE)", private=private) as file:
+        shutil.copyfileobj(content, file)
+
+
+@contextmanager
+def whole_at(target: str, place: str, *, private: bool = False) -> Iterator[IO[bytes]]:
+    """Yield a file that takes its name, an fsspec URL, whole or not at all.
+
+    Parameters
+    ----------
+    place
+        How the file is called in errors.
+    private
+        Whether its owner and group alone may read it, where that can be said.
+
+    Raises
+    ------
+    tasks.disk.Unusable
+        If it cannot be written. Nothing of it is left behind then.
+    """
+    with writing(place, Exception):
         fs, name = fsspec.core.url_to_fs(target)
+    # Drivers of remote stores have error classes of their own.
+    with writing(place, OSError if "file" in fs.protocol else Exception):
         folder = PurePosixPath(name).parent
         fs.makedirs(str(folder), exist_ok=True)
         _sweep(fs, str(folder))
         partial = f"{folder}/{_partial()}"
         try:
             with fs.open(partial, "wb") as file:
-                shutil.copyfileobj(content, file)
-            if path.startswith(QUARANTINE) and "file" in fs.protocol:
+                yield file
+            if private and "file" in fs.protocol:
                 os.chmod(partial, os.stat(partial).st_mode & ~0o007)
             _rename(fs, partial, name)
         except BaseException:

@@ -91,6 +91,8 @@ LISTED = {
     "views/test_metrics_server": PROCESS,
     "views/test_slow_checks": MLFLOW,
     "views/test_textfile": PROCESS,
+    "scoring/test_recipes": PROCESS,
+    "scoring/test_onnx_file": LONG,
 }
 
 _files: Counter[str] = Counter()  # that were not even imported, by reason
