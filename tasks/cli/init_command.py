@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
-from tasks.cli.console import out
+from tasks.cli.console import err, out
+from tasks.errors import GatelatchError
 
 
 def init() -> None:
     """Create or upgrade the ledger's tables and check the stores; safe to repeat."""
     from tasks import store
     from tasks.ledger.ledger import Ledger
+    from tasks.promotion import promotion
     from tasks.registry import tracking
     from tasks.signing import keyring
+    from tasks.spec import spec_files
 
     Ledger.prepare()
     store.write("reports/.ready", "")
     tracking.prepare_store()
     keyring.create_keys()
+    if keyring.private_path().exists():  # promotions of a release that kept none in MLflow
+        ledger = Ledger.open()
+        for spec in spec_files.load_all()[0]:
+            try:
+                promotion.keep_promotions(spec.model, ledger)
+            except GatelatchError as error:  # of one model, and no reason to hold up the others
+                err.print(str(error), markup=False)
     out.print("ledger, store and registry are ready")
