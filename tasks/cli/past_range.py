@@ -14,7 +14,7 @@ from tasks.spec.model import ModelSpec
 from tasks.spec.part import SpecError
 
 
-def of_model(model: str | None, *only_with_data: object) -> dict[str, Any]:
+def written_spec(model: str | None, *only_with_data: object) -> dict[str, Any]:
     """Return what the spec of a model says; raise SpecError if it cannot be used."""
     if model is None:
         raise SpecError("name a model spec, or a file with --data, --time, --label and --window")
@@ -25,7 +25,7 @@ def of_model(model: str | None, *only_with_data: object) -> dict[str, Any]:
     return draft.find_written(model)
 
 
-def of_data(
+def drafted_spec(
     data: str,
     model: str | None,
     time: str | None,
@@ -44,7 +44,7 @@ def of_data(
     return draft.drafted(data, time, label, window, ignore, given)
 
 
-def span_of(spec: ModelSpec, first: str | None) -> timedelta:
+def first_span(spec: ModelSpec, first: str | None) -> timedelta:
     """Return how much event time trains a first champion: `--first`, or `training.window`."""
     if first is None:
         return spec.training.window

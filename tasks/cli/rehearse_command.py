@@ -12,7 +12,7 @@ import typer
 
 from tasks.cli import draft, progress
 from tasks.cli.console import Wide, err, fail, out
-from tasks.cli.past_range import of_data, of_model, range_of, span_of
+from tasks.cli.past_range import drafted_spec, first_span, range_of, written_spec
 from tasks.disk import whole, writing
 from tasks.errors import GatelatchError
 from tasks.spec import spec_files
@@ -22,7 +22,7 @@ from tasks.spec.part import SpecError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tasks.rehearsal.rehearse import Asked
+    from tasks.rehearsal.rehearse import Ordered
     from tasks.rehearsal.rehearsed import Rehearsed
     from tasks.replay.trial import Stage
 
@@ -105,10 +105,10 @@ def rehearse(
     try:
         _check_folders(as_json, html)
         if data is None:
-            raw = of_model(model, time, label, window, ignore, kinds)
+            raw = written_spec(model, time, label, window, ignore, kinds)
         else:
             given = dict(map(draft.taken, kinds or []))
-            raw, _ = of_data(data, model, time, label, window, ignore or [], given)
+            raw, _ = drafted_spec(data, model, time, label, window, ignore or [], given)
         settings = dict(draft.setting(text) for text in sets or [])
         raw = draft.changed(raw, settings)
         spec = spec_files.checked(raw, " ".join(["rehearse", *(f"--set {s}" for s in sets or [])]))
@@ -143,16 +143,16 @@ def _asked(
     seed: int,
     first: str | None,
     tries: list[str],
-) -> Asked:
-    from tasks.rehearsal.rehearse import Asked
+) -> Ordered:
+    from tasks.rehearsal.rehearse import Ordered
     from tasks.rehearsal.remedies import Remedy
     from tasks.rehearsal.scenarios import chosen_scenarios
 
     more = [Remedy(text, dict([draft.setting(text)])) for text in tries]
     for remedy in more:  # a mistake is told before anything is played
         _respec(raw, remedy.settings)
-    return Asked(
-        chosen_scenarios(names), windows, stretches, seed, span_of(spec, first), tuple(more)
+    return Ordered(
+        chosen_scenarios(names), windows, stretches, seed, first_span(spec, first), tuple(more)
     )
 
 
@@ -161,7 +161,7 @@ def _respec(raw: dict[str, Any], settings: Mapping[str, Any]) -> ModelSpec:
 
 
 def _rehearsed(
-    spec: ModelSpec, raw: dict[str, Any], history: Any, asked: Asked, stage: Stage
+    spec: ModelSpec, raw: dict[str, Any], history: Any, asked: Ordered, stage: Stage
 ) -> Rehearsed:
     from tasks.rehearsal.rehearse import rehearse_incidents
 

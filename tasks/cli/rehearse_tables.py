@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from tasks.cli.console import Column, Fitted, tabulate
-from tasks.rehearsal.rehearsed import BlindSpot, Line, Rehearsed
+from tasks.rehearsal.rehearsed import BlindSpot, Rehearsed, ScenarioLine
 from tasks.reports.as_read import how_many
 
 
@@ -37,7 +37,7 @@ def show_rehearsal(found: Rehearsed, out: Console, *, wide: bool = False) -> Non
             out.print(f"  {escape(text)}", highlight=False)
 
 
-def spot_told(spot: BlindSpot, line: Line, stretches: int) -> Iterator[str]:
+def spot_told(spot: BlindSpot, line: ScenarioLine, stretches: int) -> Iterator[str]:
     """Yield in lines where a blind spot is, and what closes it."""
     seen = f"; the records of its windows name {line.untold}" if line.untold else ""
     yield f"missed in {spot.missed} of {stretches}{seen}"
@@ -65,7 +65,7 @@ def _incidents(found: Rehearsed, wide: bool) -> Fitted:
     return tabulate(columns, [_cells(line) for line in found.lines if line.told], wide=wide)
 
 
-def _cells(line: Line) -> tuple[str, ...]:
+def _cells(line: ScenarioLine) -> tuple[str, ...]:
     count = len(line.told)
     style = "red" if line.missed else "green" if len(line.alarmed) == count else "yellow"
     return (

@@ -13,7 +13,7 @@ import typer
 from tasks import bounds
 from tasks.cli import draft, progress
 from tasks.cli.console import Wide, err, fail, out
-from tasks.cli.past_range import of_data, of_model, range_of, span_of
+from tasks.cli.past_range import drafted_spec, first_span, range_of, written_spec
 from tasks.data.guess import Guess
 from tasks.disk import whole, writing
 from tasks.errors import GatelatchError
@@ -107,11 +107,11 @@ def replay(
     try:
         _check_outputs(as_json, plot)
         if data is None:
-            raw = of_model(model, time, label, window, ignore, kinds)
+            raw = written_spec(model, time, label, window, ignore, kinds)
             guesses: list[Guess] = []
         else:
             given = dict(map(draft.taken, kinds or []))
-            raw, guesses = of_data(data, model, time, label, window, ignore or [], given)
+            raw, guesses = drafted_spec(data, model, time, label, window, ignore or [], given)
         settings = dict(draft.setting(text) for text in sets or [])
         raw = draft.changed(raw, settings)
         spec = spec_files.checked(
@@ -178,7 +178,7 @@ def _play(
         since, until = range_of(spec, wanted.since, wanted.until)
         return past_rows.load_history(spec, since, until, stage("reading and checking", None))
 
-    spec, span = wanted.spec, span_of(wanted.spec, wanted.first)
+    spec, span = wanted.spec, first_span(wanted.spec, wanted.first)
     past = read(spec)
     for line in past.remarks:
         err.print(line, markup=False)

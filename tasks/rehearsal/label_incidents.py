@@ -11,7 +11,7 @@ from tasks.rehearsal.rule_incidents import abrupt_turn
 from tasks.rehearsal.scene import Incident, NotApplicable, Scene
 
 NOISE = 0.2  # share of the labels
-LATE = 4  # windows
+_LATE = 4  # windows
 REPLACED = 0.5  # of the rows of the most frequent class
 
 
@@ -27,7 +27,7 @@ def label_noise(scene: Scene) -> Incident:
 def labels_late(scene: Scene) -> Incident:
     """Return labels that come four windows later, while the rule turns."""
     turned = abrupt_turn(scene)
-    return replace(turned, delay=LATE * scene.spec.window.every)
+    return replace(turned, delay=_LATE * scene.spec.window.every)
 
 
 def labels_gone(scene: Scene) -> Incident:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from tasks.classifier.training import TrainingError
-from tasks.rehearsal.rehearsed import BlindSpot, Line, Rehearsed, StretchShown, TriedSetting
+from tasks.rehearsal.rehearsed import BlindSpot, Rehearsed, ScenarioLine, StretchShown, TriedSetting
 from tasks.rehearsal.remedies import Remedy, remedies
 from tasks.rehearsal.scenarios import Scenario
 from tasks.rehearsal.scene import Incident, NotApplicable
@@ -25,7 +25,7 @@ Respec = Callable[[Mapping[str, Any]], ModelSpec]
 
 
 @dataclass(frozen=True)
-class Asked:
+class Ordered:
     """What is rehearsed: incidents, `windows` of each, in so many `stretches`, by a seed.
 
     `span` trains each champion; `more` are settings to try beside ours.
@@ -40,7 +40,7 @@ class Asked:
 
 
 def rehearse_incidents(
-    spec: ModelSpec, history: History, asked: Asked, respec: Respec, stage: Stage
+    spec: ModelSpec, history: History, asked: Ordered, respec: Respec, stage: Stage
 ) -> Rehearsed:
     """Play each incident in each quiet stretch, and try settings against what nobody was told of.
 
@@ -107,14 +107,16 @@ def rehearse_incidents(
 
 @dataclass(frozen=True)
 class _Made:
-    line: Line
+    line: ScenarioLine
     incidents: tuple[Incident, ...]
 
 
 def _made(
     scenario: Scenario, stretches: Sequence[QuietStretch], advance: Callable[..., None]
 ) -> _Made:
-    line = Line(scenario.name, scenario.sentence, scenario.of_labels, tuple(sorted(scenario.right)))
+    line = ScenarioLine(
+        scenario.name, scenario.sentence, scenario.of_labels, tuple(sorted(scenario.right))
+    )
     told: list[Told] = []
     incidents: list[Incident] = []
     for stretch in stretches:

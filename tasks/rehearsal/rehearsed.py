@@ -27,7 +27,7 @@ class StretchShown:
 
 
 @dataclass(frozen=True)
-class Line:
+class ScenarioLine:
     """A scenario and what was told in each stretch; `problem` says why it was not played."""
 
     scenario: str
@@ -136,7 +136,7 @@ class Rehearsed:
     seed: int
     looked_at: int
     stretches: tuple[StretchShown, ...]
-    lines: tuple[Line, ...]
+    lines: tuple[ScenarioLine, ...]
     blind: tuple[BlindSpot, ...] = ()
     tried: tuple[str, ...] = field(default=())
 
@@ -166,9 +166,9 @@ def _loaded(raw: Raw) -> Rehearsed:
     return fill(Rehearsed, {**raw, **parts})
 
 
-def _line(raw: Raw) -> Line:
+def _line(raw: Raw) -> ScenarioLine:
     told = [fill(Told, {**one, "causes": tuple(one["causes"])}) for one in raw["told"]]
-    return fill(Line, {**raw, "right": tuple(raw["right"]), "told": tuple(told)})
+    return fill(ScenarioLine, {**raw, "right": tuple(raw["right"]), "told": tuple(told)})
 
 
 def _blind(raw: Raw) -> BlindSpot:

@@ -22,7 +22,7 @@ from tasks.rehearsal.scene import Incident, Scene
 DRIFT = "plain drift"  # an alarm, and no finding that speaks against drift
 MOVED = "moved"  # what moved the margins most, or differs most, is a feature that was changed
 STOPPED = "stopped"  # validation stopped the window, and its reason names column or rows
-GATES = "gates"  # the gates refused the candidate
+BY_GATES = "gates"  # the gates refused the candidate
 ROLLBACK = "rollback"  # it is proposed to go back to the earlier champion
 
 
@@ -106,7 +106,7 @@ SCENARIOS: tuple[Scenario, ...] = (
         "poisoned",
         "a candidate learns a fifth of its rows with labels turned round",
         poisoned_slice,
-        *(GATES, ROLLBACK),
+        *(BY_GATES, ROLLBACK),
     ),
     _of(
         "bad_candidate",

@@ -11,7 +11,7 @@ from tasks.arrays import Floats
 from tasks.drift.diagnosis import Diagnosis
 from tasks.drift.error_budget import spent
 from tasks.drift.explanation import explain
-from tasks.rehearsal.scenarios import DRIFT, GATES, MOVED, ROLLBACK, STOPPED
+from tasks.rehearsal.scenarios import BY_GATES, DRIFT, MOVED, ROLLBACK, STOPPED
 from tasks.rehearsal.scene import Incident, Scene, errors_of
 from tasks.rehearsal.validated import validated_again
 from tasks.replay.history import History
@@ -98,13 +98,13 @@ def watch(
     if candidate is not None:
         seen.gates = f"refused: {refused}" if refused else "passed"
     if incident.asked is not None and refused:
-        seen.alarm, seen.at, seen.causes = GATES, scene.onset - 1, {GATES: None}
+        seen.alarm, seen.at, seen.causes = BY_GATES, scene.onset - 1, {BY_GATES: None}
     else:
         _play(spec, scene, history, incident, by_hand, seen)
     last = scene.onset + scene.windows - 1 if seen.alarm is None else seen.at
     ruling = next(iter(by_hand.values()), scene.champion)
     lost: Floats | None = np.zeros(scene.windows)
-    if seen.alarm != GATES:
+    if seen.alarm != BY_GATES:
         lost = _lost(scene, incident, ruling) if weighed else None
     until = slice(0, last - scene.onset + 1)
     rows = np.diff(incident.history.edges[scene.onset :])

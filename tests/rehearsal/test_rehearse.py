@@ -13,7 +13,7 @@ import pytest
 
 from tasks.cli import draft
 from tasks.formats import OtherFormat
-from tasks.rehearsal.rehearse import Asked, rehearse_incidents
+from tasks.rehearsal.rehearse import Ordered, rehearse_incidents
 from tasks.rehearsal.rehearsed import BlindSpot, Rehearsed, TriedSetting, load_rehearsal
 from tasks.rehearsal.scenarios import chosen_scenarios
 from tasks.rehearsal.scene import Incident, Scene
@@ -136,7 +136,7 @@ def rehearsed(names: list[str], **parts: Any) -> Rehearsed:
     def respec(settings: Mapping[str, Any]) -> ModelSpec:
         return spec_files.checked(draft.changed(raw, settings), "test")
 
-    asked = Asked(chosen_scenarios(names), 12, 2, 0, SPAN)
+    asked = Ordered(chosen_scenarios(names), 12, 2, 0, SPAN)
     return rehearse_incidents(respec({}), history, asked, respec, silent)
 
 
