@@ -77,7 +77,7 @@ def _cells(line: ScenarioLine) -> tuple[str, ...]:
         f"{sum(t.right for t in line.told)}/{count}",
         escape(line.causes) or "–",
         escape(line.gates_told),
-        "–" if line.wrong is None else f"{line.wrong:+,.0f}",
+        "–" if line.wrong is None else f"{line.wrong:+,.0f}" if line.wrong else "0",
     )
 
 
