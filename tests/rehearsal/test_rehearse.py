@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from tasks.cli import draft
+from tasks.drift.latch import fold
 from tasks.formats import OtherFormat
 from tasks.rehearsal.rehearse import Ordered, rehearse_incidents
 from tasks.rehearsal.rehearsed import BlindSpot, Rehearsed, TriedSetting, load_rehearsal
@@ -21,7 +22,8 @@ from tasks.rehearsal.stretches import NoStretch, quiet_stretches
 from tasks.rehearsal.validated import validated_again
 from tasks.rehearsal.watched import Told, watch
 from tasks.replay import past_rows
-from tasks.replay.play import play
+from tasks.replay.play import play, windows_of
+from tasks.replay.playing import Playing
 from tasks.spec import spec_files
 from tasks.spec.model import ModelSpec
 from tests.rehearsal.staged import FIRST, HOURLY, ONSET, SPAN, scene, silent
@@ -149,6 +151,29 @@ def test_labels_that_come_later_than_the_latch_closes_hide_a_turn_and_a_setting_
     assert spot.scenario == "labels_late"
     assert "latch.close.steady=8" in [t.name for t in spot.closed_by]
     assert {t.name for t in spot.tried} == set(found.tried)
+
+
+def test_windows_that_wait_for_labels_close_the_latch_that_late_labels_opened() -> None:
+    one = scene()
+    (late,) = chosen_scenarios(["labels_late"])
+    incident = late.make(one)
+    label = one.spec.label.model_copy(update={"delay": incident.delay})
+    spec = one.spec.model_copy(update={"label": label})
+    run = Playing(spec, incident.history, FIRST, SPAN, one.champion)
+    within = []
+    for _ in windows_of(run):
+        assert run.steps[-1].latch.state == "closed"
+        known = fold(spec.model, run.readings.values(), run.pauses, spec.latch)
+        within.append("open" in [latch.state for _, latch in known.steps])
+    assert within[-1]
+    patient = spec.latch.close.model_copy(update={"steady": 8})
+    opened = fold(
+        spec.model,
+        run.readings.values(),
+        run.pauses,
+        spec.latch.model_copy(update={"close": patient}),
+    )
+    assert opened.now.state == "open"
 
 
 def test_a_rehearsal_is_read_back_from_its_json_as_it_was() -> None:
