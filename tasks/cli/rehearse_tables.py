@@ -14,14 +14,13 @@ from tasks.reports.as_read import how_many
 
 def show_rehearsal(found: Rehearsed, out: Console, *, wide: bool = False) -> None:
     """Print a rehearsal for people."""
-    each = how_many(found.windows, "window")
+    count = len(found.stretches)
+    out.print(f"[bold]{found.model}[/]  spec {found.spec}")
     out.print(
-        f"[bold]{found.model}[/]  incidents of {each} of {found.every}, each in "
-        f"{how_many(len(found.stretches), 'stretch').replace('stretchs', 'stretches')}  "
-        f"spec {found.spec}"
+        f"incidents of {how_many(found.windows, 'window')} of {found.every} in {count} quiet "
+        f"{'stretch' if count == 1 else 'stretches'}; {found.looked_at} were looked at"
     )
-    begun = ", ".join(s.onset[:10] for s in found.stretches)
-    out.print(f"from {begun}; {found.looked_at} were looked at, until these were quiet")
+    out.print(f"they begin {', '.join(s.onset[:10] for s in found.stretches)}")
     out.print(_incidents(found, wide))
     for line in found.lines:
         if line.problem:

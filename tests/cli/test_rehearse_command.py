@@ -107,9 +107,10 @@ def test_the_docs_hold_what_the_command_prints_of_electricity(
     names = [w for n in ("dead", "labels_gone", "outage") for w in ("--scenario", n)]
     result = run("rehearse", "--data", data, *words, *names)
     assert result.exit_code == 0, result.stderr
-    first, second, *lines = result.stdout.splitlines()
+    first, second, third, *lines = result.stdout.splitlines()
+    assert max(map(len, result.stdout.splitlines())) <= 80
     told = [line for line in lines if re.match(r"(dead|labels_gone|outage) ", line)]
     assert len(told) == 3
     page = [line.split() for line in PAGE.splitlines()]
-    for line in (first, second, *told):
+    for line in (first, second, third, *told):
         assert line.split() in page
