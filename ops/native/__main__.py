@@ -27,13 +27,14 @@ from ops.native.images import ROOT, NotHere
 from ops.native.sandbox import Container
 from ops.native.supervisor import Supervised, Supervisor
 
-FILE = ROOT / "docker-compose.yaml"
 _PORTS = "GATELATCH_NATIVE_PORTS"  # from the process outside to the one inside
 _TOOLS = {"bwrap": "bubblewrap", "ip": "iproute2", "unshare": "util-linux", "nsenter": "util-linux"}
 
 out = Console(highlight=False, soft_wrap=True)
 app = typer.Typer(help=__doc__, no_args_is_help=True, pretty_exceptions_enable=False)
 Home = Annotated[Path, typer.Option(help="folder that holds volumes, logs and states")]
+File = Annotated[Path, typer.Option(help="compose file")]
+FILE = ROOT / "docker-compose.yaml"
 
 
 def missing_tools() -> list[str]:
@@ -41,9 +42,9 @@ def missing_tools() -> list[str]:
     return [f"{tool} ({package})" for tool, package in _TOOLS.items() if not shutil.which(tool)]
 
 
-def project() -> Project:
+def project(file: Path) -> Project:
     """Return the project, with its variables from the environment and from `.env`."""
-    return compose_file.read(FILE, {**_dot_env(ROOT / ".env"), **os.environ})
+    return compose_file.read(file, {**_dot_env(ROOT / ".env"), **os.environ})
 
 
 def _dot_env(file: Path) -> dict[str, str]:
@@ -64,11 +65,11 @@ def require_secrets(asked: Project) -> None:
 
 
 @app.command()
-def up(home: Home = Path(".run/team")) -> None:
+def up(home: Home = Path(".run/team"), file: File = FILE) -> None:
     """Start all services and keep them running until this process is told to stop."""
     home = home.resolve()
     try:
-        asked = project()
+        asked = project(file)
         require_secrets(asked)
         if lacking := missing_tools():
             raise ComposeError(f"not on this machine: {', '.join(lacking)}")
@@ -77,12 +78,13 @@ def up(home: Home = Path(".run/team")) -> None:
         out.print(f"[red]{error}[/]")
         raise typer.Exit(1) from None
     (home / "logs").mkdir(parents=True, exist_ok=True)
+    (home / "status.json").unlink(missing_ok=True)
     (home / "pid").write_text(str(os.getpid()))
     os.environ[_PORTS] = json.dumps(listening)
     os.chdir(ROOT)
     own = ("--user", "--map-root-user", "--net", "--mount", "--pid", "--fork", "--mount-proc")
     words = ["unshare", *own, "--kill-child", sys.executable, "-m", "ops.native", "inside"]
-    os.execvp(words[0], [*words, "--home", str(home)])
+    os.execvp(words[0], [*words, "--home", str(home), "--file", str(file.resolve())])
 
 
 def _listen(asked: Project) -> dict[str, int]:
@@ -100,9 +102,9 @@ def _listen(asked: Project) -> dict[str, int]:
 
 
 @app.command(hidden=True)
-def inside(home: Home) -> None:
+def inside(home: Home, file: File) -> None:
     """Run all services; called by `up` in namespaces of its own."""
-    asked, listening = project(), json.loads(os.environ.pop(_PORTS))
+    asked, listening = project(file), json.loads(os.environ.pop(_PORTS))
     network.create()
     services, skipped = _to_be_had(asked)
     containers = _containers(services)

@@ -105,11 +105,9 @@ class Supervised:
     def ask_to_end(self, now: float) -> None:
         """Send what Docker sends first, to the program alone."""
         self._end_check()
-        self.asked = now
+        self.asked, self.state = now, "stopping"
         if self.process is None:
-            self.state = "stopped"
             return
-        self.state = "stopping"
         with suppress(psutil.Error, IndexError):
             # bubblewrap, then the first process of the container, then the program.
             first = psutil.Process(self.process.pid).children()[0]
@@ -160,7 +158,8 @@ class Supervisor:
 
     def _stop(self) -> None:
         """End all containers, each when nothing that waits for it at a start runs any more."""
-        left = list(self._all)
+        # What runs no more keeps the state that says how it ended.
+        left = [one for one in self._all if one.process is not None]
         while left:
             now = time.monotonic()
             needed = {name for one in left for name in one.container.service.waits_for}
@@ -168,7 +167,6 @@ class Supervisor:
                 if one.container.service.name not in needed and one.state != "stopping":
                     one.ask_to_end(now)
             left = [one for one in left if one.state != "stopping" or not one.has_ended(now)]
-            left = [one for one in left if one.state != "stopped"]
             self._write()
             time.sleep(_TICK / 4)
 
