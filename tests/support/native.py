@@ -49,10 +49,10 @@ def up(
         process.wait()
 
 
-def says(home: Path, container: str, *words: str) -> str:
-    """Return what a program prints beside a container."""
+def says(home: Path, container: str, *words: str, code: int = 0) -> str:
+    """Return what a program prints beside a container, which ends with that code."""
     done = subprocess.run(
         native.beside(home, container, list(words)), capture_output=True, text=True
     )
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.returncode == code, done.stdout + done.stderr
     return done.stdout
