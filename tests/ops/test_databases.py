@@ -11,7 +11,7 @@ import yaml
 from ops.native import __main__ as native
 from ops.team import make_secrets
 from tests.support.compose import RAW
-from tests.support.native import says, up
+from tests.support.native import need_images, says, up
 
 # As release 0.1 left them: the superuser owned all but MLflow's tables, and everybody might look.
 OLD = """
@@ -50,6 +50,7 @@ def home(
 ) -> Iterator[Path]:
     """Return where PostgreSQL runs, with the databases made, twice."""
     home = tmp_path_factory.mktemp("databases")
+    need_images(native.project(native.FILE), but=set(RAW["services"]) - {"postgres"})
     make_secrets.make(home / "secrets")
     services = {name: dict(RAW["services"][name]) for name in ("postgres", "databases")}
     made = services["databases"]

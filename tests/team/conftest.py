@@ -21,9 +21,9 @@ from ops.rest import Airflow
 from ops.team import make_secrets
 from tests.e2e.browser import CHROMIUM
 from tests.e2e.landed import WINDOW, land
-from tests.support.native import says, up
+from tests.support.native import need_images, says, up
 
-START_SECONDS = 400  # of a machine on which other tests run, too
+START_SECONDS = 600  # of a machine on which other tests run, too
 PUBLISHED = ("AIRFLOW", "MLFLOW", "PROMETHEUS", "ALERTMANAGER", "GRAFANA")
 # What everybody needs who answers approvals, whichever models are theirs.
 PERSON = [
@@ -150,6 +150,7 @@ def _fab(admin: Airflow, what: str, body: dict[str, Any]) -> None:
 @pytest.fixture(scope="session")
 def team(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Team]:
     """Start all services with the people and models of these tests; end them afterwards."""
+    need_images(native.project(native.FILE), but=["grafana"])
     home = tmp_path_factory.mktemp("team")
     land(home / "data" / "landing")
     _write_models(home / "models")

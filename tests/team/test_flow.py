@@ -15,6 +15,8 @@ from tests.e2e.landed import ACCEPTED, DAY, SHIFT
 
 from .conftest import Team
 
+pytestmark = pytest.mark.timeout(1200)  # the first one starts all services
+
 RETRAIN, MONITOR = "retrain.churn", "monitor.churn"
 PROPOSAL = f"churn.v1.{SHIFT:%Y%m%dT%H%M}.1"
 

@@ -12,6 +12,8 @@ from tests.ledger.test_roles import UNDONE
 
 from .conftest import Team
 
+pytestmark = pytest.mark.timeout(1200)  # the first one starts all services
+
 CONNECT = """
 import psycopg, sys
 secret, role, *databases = sys.argv[1:]
