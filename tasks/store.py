@@ -75,6 +75,29 @@ def read_bytes(path: str) -> bytes:
         return bytes(file.read())
 
 
+def files_below(folder: str) -> list[str]:
+    """Return the paths in the store of all files below a folder; none if it is not there.
+
+    Raises
+    ------
+    tasks.disk.Unusable
+        If the store does not answer.
+    """
+    with writing(f"{url(folder)} (GATELATCH_STORE)", Exception):
+        fs, root = fsspec.core.url_to_fs(url(""))
+        there = fsspec.core.url_to_fs(url(folder))[1]
+        found = fs.find(there) if fs.exists(there) else []
+    return sorted(str(name)[len(root.rstrip("/")) + 1 :] for name in found)
+
+
+def remove(path: str) -> None:
+    """Remove a file; one that is gone already is no fault. Raises as `write` does."""
+    with writing(f"{url(path)} (GATELATCH_STORE)", Exception):
+        fs, name = fsspec.core.url_to_fs(url(path))
+        with suppress(FileNotFoundError):
+            fs.rm_file(name)
+
+
 def probe() -> None:
     """Write a file beside what is kept, and remove it. Raises Unusable if that fails."""
     with writing(f"{url('')} (GATELATCH_STORE)", Exception):

@@ -35,6 +35,8 @@ LISTED = {
     "ledger/test_migrations": PROCESS,
     "data/test_times::test_rows_of_all_windows_and_those_outside_add_up_to_the_rows_landed": LONG,
     "test_upgrade": MLFLOW,
+    "test_backup": MLFLOW,
+    "ledger/test_kept_fold::test_after_every_row_it_says_what_a_fold_of_all_windows_says": LONG,
     "doctor/test_broken_stacks": MLFLOW,
     "doctor/test_servers": PROCESS,
     "flows": MLFLOW,

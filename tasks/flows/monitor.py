@@ -17,7 +17,7 @@ from tasks.flows.measure import measure
 from tasks.flows.next_action import NextAction, RunToStart
 from tasks.flows.observe import constants_of, observation, reigns_at
 from tasks.flows.window_steps import Measured, Validated
-from tasks.ledger import remembered, status
+from tasks.ledger import kept_fold, remembered, status
 from tasks.ledger.freezes import freeze_told, way_out
 from tasks.ledger.ledger import Ledger
 from tasks.ledger.records import Observation, champion_at
@@ -96,7 +96,9 @@ def _beside(
 ) -> set[int]:
     earlier = remembered.beside(spec, reigns_at(spec, ledger, window.start), window.start)
     shadowed = (
-        shadow.watched(status.read(spec, ledger), window) if spec.shadow.windows else frozenset()
+        shadow.watched(kept_fold.read_newest(spec, ledger), window)
+        if spec.shadow.windows
+        else frozenset()
     )
     return {*(served or ()), *earlier, *shadowed}
 
@@ -124,7 +126,7 @@ def judge(spec: ModelSpec, window: Window, measured: Measured) -> Observation:
 
 def advice(spec: ModelSpec) -> str | None:
     """Return what to change if window after window says nothing; see `advice.advise`."""
-    return status.read(spec, Ledger.open()).advice
+    return kept_fold.read_newest(spec, Ledger.open()).advice
 
 
 def action(spec: ModelSpec, span: str = "") -> NextAction | None:
@@ -135,7 +137,8 @@ def action(spec: ModelSpec, span: str = "") -> NextAction | None:
     and that is no failure. With the `span` of a backfill, see `due_after`.
     """
     # Read once: a window that another run records meanwhile asks for neither, or is seen by both.
-    known = status.read(spec, Ledger.open())
+    ledger = Ledger.open()
+    known = status.read(spec, ledger) if span else kept_fold.read_newest(spec, ledger)
     worse = None if span else rollback.rollback_due(known)
     if known.frozen:
         due = worse.proposal if worse and not worse.silence else known.due_when_thawed

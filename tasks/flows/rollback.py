@@ -34,8 +34,11 @@ def rollback_due(known: Status) -> canary.Worse | None:
     one again.
     """
 
+    # Nobody goes back on what was before the newest promotion.
+    since = known.promotions[-1].effective_from if known.promotions else None
+
     def seen(version: int) -> list[Observation]:
-        return Ledger.open().observations_of(known.spec.model, version)
+        return Ledger.open().observations_of(known.spec.model, version, since)
 
     serving = (
         canary.canary_due(known, seen) if known.spec.source.version_column is not None else None

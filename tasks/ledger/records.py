@@ -212,6 +212,27 @@ class Delivery:
     detail: str
 
 
+ExpiryKind: TypeAlias = Literal["figures", "quarantine", "summaries"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Expiry:
+    """The `number`-th time that something of a model was thinned or removed by a policy.
+
+    Of windows that end at `until` or before (event time). `expired` holds of figures, by row id of
+    the observation, the digest of the thinned row; of files their paths in the store, each with
+    nothing.
+    """
+
+    model: str
+    number: int
+    kind: ExpiryKind
+    until: datetime
+    by: str
+    policy: str
+    expired: Mapping[str, str]
+
+
 def champion_at(promotions: list[Promotion], moment: datetime) -> Promotion | None:
     """Return the promotion in whose period the moment lies; None before the first."""
     past = [p for p in promotions if p.effective_from <= moment]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from tasks.audit import heads, verification
 from tasks.audit.verified_model import model_of
-from tasks.ledger import evidence, status
+from tasks.ledger import evidence, kept_fold, status
 from tasks.ledger.conflicts import Conflict
 from tasks.ledger.ledger import Ledger
 from tasks.ledger.records import Decision, Promotion
@@ -120,7 +120,7 @@ def follow(spec: ModelSpec, ledger: Ledger) -> None:
 
     # The ledger may move on while the aliases are moved: look again until both agree.
     for _ in range(_ROUNDS):
-        known = status.read(spec, ledger)
+        known = kept_fold.read_newest(spec, ledger)
         keep = partial(_keep_heads, spec.model, ledger)
         behind = model_aliases.point(spec.model, aliases(known), _promoted(known), keep)
         for alias in behind:

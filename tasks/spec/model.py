@@ -15,6 +15,7 @@ from tasks.spec.gate_options import Gates
 from tasks.spec.notify_options import Notify
 from tasks.spec.part import Name, SpecPart, Tag
 from tasks.spec.policy_options import Drift, LatchPolicy, Shadow, Slo
+from tasks.spec.retention_options import Retention
 from tasks.spec.rule_options import Expectation, Validation
 from tasks.spec.source_options import Features, LabelColumn, Source
 from tasks.spec.training_options import Calibration, Training
@@ -47,6 +48,7 @@ class ModelSpec(SpecPart):
         description="who is told: names of channels, each with the least severity that it wants "
         "to hear (info, ticket, page), such as `{owners: info, on_call: page}`; empty: nobody",
     )
+    retention: Retention = Retention()
     tags: tuple[Tag, ...] = Field(
         default=(),
         max_length=_TAGS,
