@@ -13,6 +13,7 @@ from tasks.cli.check_command import check
 from tasks.cli.console import err
 from tasks.cli.doctor_command import doctor
 from tasks.cli.expire_command import expire
+from tasks.cli.fetch_command import fetch
 from tasks.cli.freeze_command import freeze, thaw
 from tasks.cli.init_command import init
 from tasks.cli.metrics_command import metrics
@@ -58,6 +59,7 @@ for command in (
     freeze,
     thaw,
     audit,
+    fetch,
     report,
     replay,
     rollback,

@@ -16,6 +16,7 @@ from tasks.flows import plan, rollback
 from tasks.flows.measure import measure
 from tasks.flows.next_action import NextAction, RunToStart
 from tasks.flows.observe import constants_of, observation, reigns_at
+from tasks.flows.scored_windows import require_scores
 from tasks.flows.window_steps import Measured, Validated
 from tasks.ledger import kept_fold, remembered, status
 from tasks.ledger.freezes import freeze_told, way_out
@@ -45,6 +46,8 @@ def validate(spec: ModelSpec, window: Window, *, version: int | None = None) -> 
     ------
     NoChampion
         If no `version` is given, and the window had no champion.
+    tasks.flows.scored_windows.NotYetScored
+        If the window is measured by the scores that `scoring` writes, and these are not there yet.
     """
     ledger = Ledger.open()
     period = champion_at(ledger.promotions(spec.model), window.start)
@@ -55,6 +58,8 @@ def validate(spec: ModelSpec, window: Window, *, version: int | None = None) -> 
             f"{spec.model} had no champion for {window}; train the first one: trigger "
             f"retrain.{spec.model} with reason 'bootstrap', then run this window again"
         )
+    if version is None and period is not None:
+        require_scores(spec, window, period)
     constants = constants_of(spec, ledger, own)
     checked = check_rows(spec, window, constants)
     known = {c.version for c in ledger.candidates(spec.model)}

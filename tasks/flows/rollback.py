@@ -204,8 +204,8 @@ def ask_to_roll_back(spec: ModelSpec, proposal: Proposal, run_link: str) -> dict
         for version in (proposal.champion, proposal.target)
     )
     text = rollback_brief.ask_for_rollback(status.read(spec, ledger), proposal, new, old, run_link)
-    shown = questions.ask(spec, ledger, proposal.proposal, ROLLBACK_STEP).evidence
-    return brief_page.publish_brief(spec.model, proposal.proposal, KIND, text, shown)
+    question = questions.ask(spec, ledger, proposal.proposal, ROLLBACK_STEP)
+    return brief_page.publish_brief(ledger, question, KIND, text)
 
 
 def promote_back(spec: ModelSpec, proposal: str) -> Promotion:

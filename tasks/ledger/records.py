@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
+from tasks.formats import undamaged
 from tasks.spec.part import SpecError
 from tasks.spec.windows import Window
 
@@ -65,7 +66,8 @@ class Observation:
         """Return the figures: counts, losses, statistics with their limits, what explains them."""
         from tasks.ledger.figures import WindowFigures  # arrays, which no DAG needs to be parsed
 
-        return WindowFigures.from_json(self.figures)
+        with undamaged(f"figures of the window {self.window} of {self.model}"):
+            return WindowFigures.from_json(self.figures)
 
     @property
     def held(self) -> Held | None:

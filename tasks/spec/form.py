@@ -28,6 +28,8 @@ ADDED: Mapping[str, Any] = {
     "slo.window": 12,
     "notify": {},
     "tags": [],
+    "scoring": None,
+    "scoring.on": ["window"],
     "retention": {"figures": None, "quarantine": None, "summaries": None},
     "retention.figures": None,
     "retention.quarantine": None,
