@@ -1,4 +1,4 @@
-FROM python:3.11-slim
+FROM python:3.11-slim@sha256:9c900dea9e8fb7e16277c179b555cc72d29a352dbc33cff48ad5a0412fd5bfc7
 
 ENV PYTHONUNBUFFERED=1 \
     PYTHONPATH=/opt/gatelatch:/opt/gatelatch/ops/airflow \
@@ -23,7 +23,7 @@ COPY ops/ ops/
 RUN python -m compileall -q dags plugins tasks ops \
     && useradd --system --uid 1000 --home-dir /opt/airflow gatelatch \
     && mkdir -p /opt/airflow/logs /var/lib/gatelatch/store /var/lib/gatelatch/keys \
-        /var/lib/gatelatch/answers /var/lib/gatelatch/mlflow/artifacts \
+        /var/lib/gatelatch/answers /var/lib/gatelatch/trusted /var/lib/gatelatch/mlflow/artifacts \
         /var/lib/gatelatch/mlflow/tmp \
     && chown -R gatelatch:gatelatch /opt/airflow /var/lib/gatelatch
 

@@ -8,7 +8,7 @@ ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 # `make up` goes on with the demo's stack; `make up MODELS=dir` runs your own beside it.
 HOME_DIR := .run/$(if $(MODELS),own,demo)
 
-.PHONY: fuzz audit sbom licences help setup demo up down status backfill pictures test test-fast bench-speed bench-ledger bench-score bench-detection lint format lock clean
+.PHONY: fuzz audit sbom licences help setup demo up down status backfill secrets team pictures test test-fast bench-speed bench-ledger bench-score bench-detection lint format lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -40,6 +40,12 @@ status: $(VENV)/.ready ## where a model stands: MODEL=name, and MODELS=dir for y
 
 backfill: $(VENV)/.ready ## MODEL=name FROM=date TO=date: observe its windows; PROPOSE=yes asks at its end; OPTIONS="--run-backwards …"
 	@$(BIN)/python -m ops.backfill --home $(HOME_DIR) $(if $(filter yes,$(PROPOSE)),--propose) $(MODEL) $(FROM) $(TO) $(OPTIONS)
+
+secrets: ## make the secrets of the team set-up that are missing
+	@$(PYTHON) -m ops.team.make_secrets
+
+team: $(VENV)/.ready secrets ## the services of docker-compose.yaml without a Docker engine
+	@$(BIN)/python -m ops.native up
 
 pictures: $(VENV)/.ready ## draw the terminal of the README anew, after `make demo`
 	@$(BIN)/python -m ops.pictures

@@ -3,7 +3,7 @@
 Writing needs a password, artifacts stay below one root, and the process may touch one folder:
 docs/decisions/017-mlflow-behind-doors.md. Settings come from the environment:
 MLFLOW_BACKEND_STORE_URI, GATELATCH_MLFLOW_PASSWORD, and GATELATCH_MLFLOW_READER_PASSWORD, without
-which reading needs no login.
+which reading needs no login. `_FILE` behind the name of a password names a file that holds it.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import typer
 from sqlalchemy import make_url
 
 from ops import confined, places
+from tasks.secret_files import SecretMissing, secret_of
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
@@ -43,8 +44,8 @@ def serve(
     folder = folder.resolve()
     root = artifacts or str(folder / "artifacts")
     database = _setting("MLFLOW_BACKEND_STORE_URI")
-    writer = _setting("GATELATCH_MLFLOW_PASSWORD")
-    reader = os.environ.get("GATELATCH_MLFLOW_READER_PASSWORD") or None
+    writer = _password("GATELATCH_MLFLOW_PASSWORD") or _setting("GATELATCH_MLFLOW_PASSWORD")
+    reader = _password("GATELATCH_MLFLOW_READER_PASSWORD")
     # Only what runs from here on is confined, threads too: so before anything heavy is imported.
     tempfile.tempdir = os.environ["TMPDIR"] = _folder(folder / "tmp")
     os.environ["HOME"] = str(folder)
@@ -70,6 +71,13 @@ def _setting(name: str) -> str:
     if not (value := os.environ.get(name)):
         raise typer.BadParameter(f"the environment has no {name}")
     return value
+
+
+def _password(name: str) -> str | None:
+    try:
+        return secret_of(f"{name}_FILE") or os.environ.get(name) or None
+    except SecretMissing as missing:
+        raise typer.BadParameter(str(missing)) from None
 
 
 def _folder(path: Path) -> str:

@@ -30,6 +30,7 @@ FIXTURES = {"stores": MLFLOW, "keras": PROCESS}
 # By room, by module of it, or by module and function.
 LISTED = {
     "e2e": BROWSER,
+    "team": BROWSER,
     "cli/test_start": PROCESS,
     "ledger/test_migrations": PROCESS,
     "data/test_times::test_rows_of_all_windows_and_those_outside_add_up_to_the_rows_landed": LONG,

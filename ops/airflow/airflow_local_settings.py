@@ -1,12 +1,14 @@
-"""Pays the heavy imports once: in the scheduler, before it forks the processes that run tasks.
+"""Pays the heavy imports once: in whatever forks the processes that run tasks.
 
-With another executor than LocalExecutor the tasks run elsewhere, and this is not needed.
+That is the scheduler with LocalExecutor, and the worker with CeleryExecutor.
 """
 
 import os
 import sys
 
-if sys.argv[1:2] == ["scheduler"] and os.environ.get("AIRFLOW__CORE__EXECUTOR") == "LocalExecutor":
+_LOCAL = os.environ.get("AIRFLOW__CORE__EXECUTOR") == "LocalExecutor"
+
+if sys.argv[1:3] == ["celery", "worker"] or (_LOCAL and sys.argv[1:2] == ["scheduler"]):
     from ops import preloaded
 
     preloaded.load()

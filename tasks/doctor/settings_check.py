@@ -15,6 +15,7 @@ from tasks.spec.model import ModelSpec
 _OWN = (
     "GATELATCH_MODELS",
     "GATELATCH_LEDGER",
+    "GATELATCH_LEDGER_PASSWORD_FILE",
     "GATELATCH_STORE",
     "GATELATCH_ARTIFACTS",
     "GATELATCH_CHANNELS",
@@ -26,6 +27,7 @@ _OWN = (
     "MLFLOW_TRACKING_URI",
     "MLFLOW_TRACKING_USERNAME",
     "MLFLOW_TRACKING_PASSWORD",
+    "MLFLOW_TRACKING_PASSWORD_FILE",
 )
 _OTHERS = ("GATELATCH_MODELS_DIR",)
 _ALIKE = 0.88
@@ -124,7 +126,7 @@ def _url(text: str) -> URL | None:
 
 
 def _login(environment: Mapping[str, str]) -> Iterator[Finding]:
-    there = [name for name in _LOGIN if environment.get(name)]
+    there = [name for name in _LOGIN if environment.get(name) or environment.get(f"{name}_FILE")]
     if len(there) == 1:
         (absent,) = set(_LOGIN) - set(there)
         yield Finding(

@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 import sqlalchemy as sa
 
-from tasks import disk, formats
+from tasks import disk, formats, secret_files
 from tasks.errors import Final
 
 PATIENCE = 30  # seconds, for another process's lock on SQLite
@@ -22,8 +22,19 @@ _FILE = "gatelatch_file"  # which file a connection of SQLite has open
 
 
 def address() -> str:
-    """Return the URL of the ledger that GATELATCH_LEDGER names."""
-    return os.environ.get("GATELATCH_LEDGER") or "sqlite:///.run/ledger.db"
+    """Return the URL that GATELATCH_LEDGER names, with the password of its file if one is named.
+
+    Raises
+    ------
+    tasks.secret_files.SecretMissing
+        If GATELATCH_LEDGER_PASSWORD_FILE names no usable file.
+    """
+    named = os.environ.get("GATELATCH_LEDGER") or "sqlite:///.run/ledger.db"
+    password = secret_files.secret_of("GATELATCH_LEDGER_PASSWORD_FILE")
+    if password is None:
+        return named
+    with _address():
+        return sa.make_url(named).set(password=password).render_as_string(hide_password=False)
 
 
 class NoAddress(Final):

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from tenacity import retry, retry_if_exception, stop_after_attempt
 
-from tasks import scratch
+from tasks import scratch, secret_files
 from tasks.classifier import skops_file
 from tasks.disk import Unusable, disk_refusal, unwritten
 from tasks.errors import Final, Retryable
@@ -54,6 +54,9 @@ def connect() -> MlflowClient:
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+    # MLflow's client reads no file for it that this process could name.
+    if password := secret_files.secret_of("MLFLOW_TRACKING_PASSWORD_FILE"):
+        os.environ["MLFLOW_TRACKING_PASSWORD"] = password
     import mlflow
 
     _knock(mlflow.get_tracking_uri())

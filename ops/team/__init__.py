@@ -1,0 +1,1 @@
+"""What the services of `docker-compose.yaml` load, and what makes their secrets."""
