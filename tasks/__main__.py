@@ -19,6 +19,7 @@ from tasks.cli.init_command import init
 from tasks.cli.metrics_command import metrics
 from tasks.cli.notify_command import notify
 from tasks.cli.options_command import options
+from tasks.cli.rehearse_command import rehearse
 from tasks.cli.replay_command import replay
 from tasks.cli.report_command import report
 from tasks.cli.reproduce_command import reproduce
@@ -62,6 +63,7 @@ for command in (
     fetch,
     report,
     replay,
+    rehearse,
     rollback,
     reproduce,
     metrics,

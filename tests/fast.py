@@ -72,6 +72,8 @@ LISTED = {
     "registry/test_refused_versions": MLFLOW,
     "drift/test_reliability_table::test_tables_merge_in_any_order_and_grouping": LONG,
     "replay/test_play": LONG,
+    "rehearsal/test_rehearse": LONG,
+    "cli/test_rehearse_command": LONG,
     "gates/test_bootstrap::test_the_interval_holds_the_truth_about_as_often_as_promised": LONG,
     "gates/test_slices::test_many_slices_seldom_refuse_a_candidate_that_is_as_good_as_allowed": LONG,  # noqa: E501
     "spec/test_model::test_importing_spec_and_windows_stays_light": PROCESS,

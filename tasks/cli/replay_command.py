@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
-from zoneinfo import ZoneInfo
 
 import typer
 
 from tasks import bounds
 from tasks.cli import draft, progress
 from tasks.cli.console import Wide, err, fail, out
-from tasks.data.guess import ColumnKind, Guess
+from tasks.cli.past_range import drafted_spec, first_span, range_of, written_spec
+from tasks.data.guess import Guess
 from tasks.disk import whole, writing
 from tasks.errors import GatelatchError
 from tasks.spec import spec_files
@@ -108,11 +107,11 @@ def replay(
     try:
         _check_outputs(as_json, plot)
         if data is None:
-            raw = _of_model(model, time, label, window, ignore, kinds)
+            raw = written_spec(model, time, label, window, ignore, kinds)
             guesses: list[Guess] = []
         else:
             given = dict(map(draft.taken, kinds or []))
-            raw, guesses = _of_data(data, model, time, label, window, ignore or [], given)
+            raw, guesses = drafted_spec(data, model, time, label, window, ignore or [], given)
         settings = dict(draft.setting(text) for text in sets or [])
         raw = draft.changed(raw, settings)
         spec = spec_files.checked(
@@ -149,34 +148,6 @@ def _check_outputs(as_json: str | None, plot: Path | None) -> None:
             raise SpecError(f"--{option} {path}: the folder does not exist; create it")
 
 
-def _of_model(model: str | None, *only_with_data: object) -> dict[str, Any]:
-    if model is None:
-        raise SpecError("name a model spec, or a file with --data, --time, --label and --window")
-    if any(only_with_data):
-        raise SpecError(
-            "--time, --label, --window, --ignore and --as go with --data only; use --set"
-        )
-    return draft.find_written(model)
-
-
-def _of_data(
-    data: str,
-    model: str | None,
-    time: str | None,
-    label: str | None,
-    window: str | None,
-    ignore: list[str],
-    given: Mapping[str, ColumnKind],
-) -> tuple[dict[str, Any], list[Guess]]:
-    if model is not None:
-        raise SpecError(f"give either the model spec {model} or --data {data}")
-    if time is None or label is None or window is None:
-        needed = {"time": time, "label": label, "window": window}
-        missing = ", ".join(f"--{name}" for name, value in needed.items() if value is None)
-        raise SpecError(f"--data {data}: it needs {missing} as well")
-    return draft.drafted(data, time, label, window, ignore, given)
-
-
 def _swept(raw: dict[str, Any], point: dict[str, Any]) -> ModelSpec:
     name = " ".join(f"{path}={value}" for path, value in point.items())
     return spec_files.checked(draft.changed(raw, point), f"--sweep {name}")
@@ -193,26 +164,6 @@ class _Wanted:
     every: list[int]
     oracle: int
 
-    @property
-    def span(self) -> timedelta:
-        if self.first is None:
-            return self.spec.training.window
-        try:
-            return bounds.duration(self.first, "--first", bounds.SHORTEST)
-        except bounds.OutOfBounds as error:
-            raise SpecError(str(error)) from None
-
-    def range(self, spec: ModelSpec) -> tuple[datetime, datetime]:
-        zone = ZoneInfo(spec.window.timezone)
-        try:
-            since, until = (
-                m and bounds.moment(m.replace(tzinfo=m.tzinfo or zone), option)
-                for option, m in (("--from", self.since), ("--to", self.until))
-            )
-        except bounds.OutOfBounds as error:
-            raise SpecError(str(error)) from None
-        return since or spec.window.start, until or spec.window.end or datetime.now(UTC)
-
 
 def _play(
     wanted: _Wanted,
@@ -224,13 +175,10 @@ def _play(
     from tasks.replay.replay_report import Report
 
     def read(spec: ModelSpec) -> History:
-        since, until = wanted.range(spec)
-        if since >= until:
-            raise SpecError(f"--from {since:%Y-%m-%d} is not before {until:%Y-%m-%d}; move one")
-        advance = stage("reading and checking", None)
-        return past_rows.load_history(spec, since.astimezone(UTC), until.astimezone(UTC), advance)
+        since, until = range_of(spec, wanted.since, wanted.until)
+        return past_rows.load_history(spec, since, until, stage("reading and checking", None))
 
-    spec, span = wanted.spec, wanted.span
+    spec, span = wanted.spec, first_span(wanted.spec, wanted.first)
     past = read(spec)
     for line in past.remarks:
         err.print(line, markup=False)

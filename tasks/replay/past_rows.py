@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -164,20 +165,38 @@ def _problems(
     found: list[str | None] = []
     for window, first, last in zip(tiles, edges[:-1], edges[1:], strict=True):
         rows = order[first:last]
-        fresh = window.end - spec.validation.fresh * (window.end - window.start)
-        accepted = stamps[rows][good[rows]]
-        bad, most = len(rows) - len(accepted), spec.validation.max_quarantined
-        problem = None
-        if not len(rows):
-            problem = "no row"
-        elif bad > most * len(rows):
-            problem = f"{bad:,} of {len(rows):,} rows are bad, at most {100 * most:g} % may be"
-        elif failed := tolerant(table, rows):
-            problem = failed
-        elif not (accepted >= stamp(fresh)).any():
-            problem = f"stale: no accepted row at or after {fresh:%Y-%m-%d %H:%M}"
-        found.append(problem)
+        failed = partial(tolerant, table, rows)
+        found.append(window_problem(spec, window, stamps[rows], good[rows], failed))
     return tuple(found)
+
+
+def window_problem(
+    spec: ModelSpec,
+    window: Window,
+    stamps: Ints,
+    good: Mask,
+    failed: Callable[[], str | None],
+) -> str | None:
+    """Return why `validation` stops a window; None if it is measured.
+
+    Parameters
+    ----------
+    stamps, good
+        When each of its rows was, in microseconds since 1970, and whether it is accepted; (n,).
+    failed
+        Says which expectation too many of its rows fail.
+    """
+    fresh = window.end - spec.validation.fresh * (window.end - window.start)
+    bad, most = int((~good).sum()), spec.validation.max_quarantined
+    if not len(stamps):
+        return "no row"
+    if bad > most * len(stamps):
+        return f"{bad:,} of {len(stamps):,} rows are bad, at most {100 * most:g} % may be"
+    if why := failed():
+        return why
+    if not (stamps[good] >= stamp(fresh)).any():
+        return f"stale: no accepted row at or after {fresh:%Y-%m-%d %H:%M}"
+    return None
 
 
 def _tolerant(spec: ModelSpec) -> Callable[[pa.Table, Ints], str | None]:

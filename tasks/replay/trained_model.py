@@ -74,7 +74,7 @@ def train_on_history(
     history: History,
     end: datetime,
     span: timedelta,
-    champion: Champion | None,
+    champion: Champion | Trained | None,
     changes: Sequence[datetime] = (),
 ) -> Trained:
     """Return the candidate of the rows of `[end - span, end)` whose label is known at `end`.
@@ -122,6 +122,7 @@ class Champion:
         self.version = version
         self.model = candidate.model
         self.reference = candidate.accepted.reference
+        self.hinge_gap = candidate.accepted.metrics.hinge_gap
         self._spec, self._history = spec, history
         self._base = int(history.edges[first])
         frame = history.frame.iloc[self._base :]

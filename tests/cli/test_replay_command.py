@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from typer.testing import Result
 
-from tests.replay.test_history import land
+from tests.replay.test_past_rows import land
 from tests.support import past
 from tests.support.terminal import run
 

@@ -21,7 +21,7 @@ from tasks.ledger import status
 from tasks.ledger.ledger import Ledger
 from tasks.ledger.records import Decision, Observation, Proposal
 from tasks.spec import spec_files
-from tests.replay.test_history import land
+from tests.replay.test_past_rows import land
 from tests.support import past
 from tests.support.stood import statistic
 
