@@ -37,7 +37,10 @@ def address() -> str:
 
 def engine_of(url: str) -> sa.Engine:
     """Return the engine of a ledger, which may not be there yet."""
-    engine = sa.create_engine(url)
+    # An API server keeps its connections: without the ping, an answer would meet one that a restart
+    # of the database has ended.
+    lasting = sa.make_url(url).get_backend_name() != "sqlite"
+    engine = sa.create_engine(url, pool_pre_ping=lasting)
     _name_refusals(engine, engine.url)
     if engine.dialect.name == "sqlite":
         sa.event.listen(engine, "connect", _patient)
