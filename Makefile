@@ -8,7 +8,7 @@ ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 # `make up` goes on with the demo's stack; `make up MODELS=dir` runs your own beside it.
 HOME_DIR := .run/$(if $(MODELS),own,demo)
 
-.PHONY: help setup demo up down status backfill secrets team pictures test test-fast bench-speed bench-ledger bench-detection lint format lock clean
+.PHONY: help setup demo up down status backfill secrets team pictures test test-fast bench-speed bench-ledger bench-detection faults lint format lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -65,6 +65,9 @@ bench-ledger: $(VENV)/.ready ## what it costs to know where a model stands, in a
 
 bench-detection: $(VENV)/.ready ## false alarms, delays and retrains against other detectors, in environments of their own
 	@$(BIN)/python -m benchmarks.detection $(OPTIONS)
+
+faults: $(VENV)/.ready ## kill each service in the middle of each stage: an hour; FAULT="worker" for one
+	@$(BIN)/python -m ops.faults $(foreach fault,$(FAULT),--fault $(fault))
 
 lint: $(VENV)/.ready-dev ## ruff, mypy --strict, and that each room imports only rooms below it
 	@$(BIN)/ruff check .

@@ -1,4 +1,4 @@
-"""Kill each service in the middle of each stage, and see where the flow ends: docs/reliability.md.
+"""Faults in the middle of each stage, and where the flow then ends: docs/reliability.md.
 
 `python -m ops.faults` prints the matrix, fault × stage → seconds until the stage is done. One model
 lives undisturbed; what the others leave in ledger, MLflow and store is compared with it.
@@ -38,13 +38,13 @@ out = Console(highlight=False, soft_wrap=True)
 
 def main(
     home: Annotated[Path, typer.Option(help="emptied first")] = Path(".run/faults"),
-    service: Annotated[list[str] | None, typer.Option(help="to kill; all if not given")] = None,
+    fault: Annotated[list[str] | None, typer.Option(help="to inject; all if not given")] = None,
     kept: Annotated[Path, typer.Option(help="file of all cells")] = Path(".run/faults.json"),
 ) -> None:
     """Print the matrix."""
     home = home.resolve()
     shutil.rmtree(home, ignore_errors=True)
-    chosen = service or list(faults.SERVICES)
+    chosen = fault or list(faults.FAULTS)
     models = [f"life_{k}" for k in range(len(chosen) + len(_PARTS))]
     with up(home, {name: {} for name in models}) as team:
         cells = play(team, models, chosen, kept)
@@ -52,10 +52,10 @@ def main(
     raise typer.Exit(int(any(cell.wrong for cell in cells)))
 
 
-def play(team: Team, models: list[str], services: list[str], kept: Path) -> list[Cell]:
-    """Return the cells of all services and stages.
+def play(team: Team, models: list[str], chosen: list[str], kept: Path) -> list[Cell]:
+    """Return the cells of the chosen faults and all stages.
 
-    The first model lives undisturbed. In the round of a service, four models are each in another
+    The first model lives undisturbed. In the round of a fault, four models are each in another
     part of their life; with the next round each of them goes on to its next part.
     """
     usual: dict[str, float] = {}
@@ -67,7 +67,7 @@ def play(team: Team, models: list[str], services: list[str], kept: Path) -> list
     cells = [Cell("none", stage.task, usual[stage.task]) for stage in STAGES]
     lives = [Life(team, name, usual) for name in models[1:]]
     _prepare(lives[: len(_PARTS) - 1])
-    for number, service in enumerate(services):
+    for number, fault in enumerate(chosen):
         # The newest life is in its first part, the oldest in its last.
         at_work = [lives[number + len(_PARTS) - 1 - k] for k in range(len(_PARTS))]
         for wave in range(_WAVES):
@@ -76,7 +76,7 @@ def play(team: Team, models: list[str], services: list[str], kept: Path) -> list
                 for life, part in zip(at_work, _PARTS, strict=True)
                 if wave < len(part)
             ]
-            cells += disturb(team, service, pairs)
+            cells += disturb(team, fault, pairs)
             keep(cells, kept)
     for life in lives:
         life.go_on()
@@ -122,17 +122,17 @@ def _holds_next(life: Life, stage: Stage) -> bool:
     return life.held is not None or life.reached(STAGES[at])
 
 
-def disturb(team: Team, service: str, pairs: list[tuple[Life, Stage]]) -> list[Cell]:
-    """Kill a service while each life is in the middle of its stage; return what came of it."""
+def disturb(team: Team, fault: str, pairs: list[tuple[Life, Stage]]) -> list[Cell]:
+    """Inject a fault while each life is in the middle of its stage; return what came of it."""
     stage_of = {life.model: stage for life, stage in pairs}
     lives = [life for life, _ in pairs]
     _until(lives, lambda life: life.held is not None or life.reached(stage_of[life.model]))
     caught = {life.model: life.held is not None for life in lives}
     begun = datetime.now(UTC)
-    names = faults.kill(team.home / "run", service)
+    names = faults.FAULTS[fault](team.home / "run")
     for life in lives:
         life.go_on()
-    out.print(f"{begun:%H:%M:%S} killed {', '.join(names)}")
+    out.print(f"{begun:%H:%M:%S} {fault}: {', '.join(names)}")
     found: dict[str, Cell] = {}
 
     def over(life: Life) -> bool:
@@ -141,7 +141,7 @@ def disturb(team: Team, service: str, pairs: list[tuple[Life, Stage]]) -> list[C
             ended = life.ended(stage)
             if ended is None:
                 return False
-            cell = Cell(service, stage.task, (ended - begun).total_seconds(), life.model)
+            cell = Cell(fault, stage.task, (ended - begun).total_seconds(), life.model)
             cell.tries, cell.caught = life.tries(stage), caught[life.model] or stage.waits
             found[life.model] = cell
             out.print(f"  {stage.task:<17} {cell.seconds:6.1f} s, try {cell.tries} {cell.caught}")
@@ -150,7 +150,7 @@ def disturb(team: Team, service: str, pairs: list[tuple[Life, Stage]]) -> list[C
     for life, why in _until(lives, over):
         stage = stage_of[life.model]
         if life.model not in found:
-            found[life.model] = Cell(service, stage.task, _PATIENCE, life.model, wrong=why)
+            found[life.model] = Cell(fault, stage.task, _PATIENCE, life.model, wrong=why)
         out.print(f"  {stage.task:<17} {why}")
     _until_up(team)
     return list(found.values())
@@ -177,7 +177,7 @@ def _until(lives: list[Life], done: Callable[[Life], object]) -> list[tuple[Life
 def _until_up(team: Team) -> None:
     deadline = time.monotonic() + _PATIENCE
     while time.monotonic() < deadline:
-        if {one["state"] for one in team.states().values()} <= {"healthy", "done"}:
+        if {one["state"] for one in team.states().values()} <= {"healthy", "running", "done"}:
             return
         time.sleep(_POLL)
 

@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
+import subprocess
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import psutil
 
 from ops.native import __main__ as native
 
-SERVICES = ("worker", "scheduler", "api-server", "mlflow", "postgres", "redis")
+_HANGS = 45.0  # seconds: more than MLFLOW_HTTP_REQUEST_TIMEOUT
+_CUT = """
+export PGPASSWORD=$(cat /run/secrets/postgres_password)
+psql --host=127.0.0.1 --username=gatelatch --dbname=postgres --quiet --tuples-only --command="
+  select pg_terminate_backend(pid) from pg_stat_activity
+  where usename in ('airflow', 'ledger', 'mlflow')"
+"""
 
 
 def kill(home: Path, service: str) -> list[str]:
@@ -21,6 +30,22 @@ def kill(home: Path, service: str) -> list[str]:
     for program in programs:
         _send(program, signal.SIGKILL)
     return names
+
+
+def hang_mlflow(home: Path) -> list[str]:
+    """Stop MLflow's server for a while: it takes connections, and answers none of them."""
+    send(home, "mlflow", signal.SIGSTOP)
+    later = threading.Timer(_HANGS, send, (home, "mlflow", signal.SIGCONT))
+    later.daemon = True
+    later.start()
+    return [f"mlflow for {_HANGS:.0f} s"]
+
+
+def cut_connections(home: Path) -> list[str]:
+    """Have PostgreSQL end every connection of Airflow, MLflow and the ledger."""
+    command = native.beside(home, "postgres", ["sh", "-euc", _CUT])
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return [f"{done.stdout.count('t')} connections"]
 
 
 def send(home: Path, service: str, number: signal.Signals) -> None:
@@ -64,3 +89,14 @@ def _keeper(home: Path) -> psutil.Process:
     if first is None:
         raise RuntimeError(f"no services run in {home}")
     return first
+
+
+# What can be done, by name. The name of a service: `kill -9` of its program.
+FAULTS: dict[str, Callable[[Path], list[str]]] = {
+    **{
+        name: partial(kill, service=name)
+        for name in ("worker", "mlflow", "postgres", "scheduler", "api-server", "redis")
+    },
+    "hung mlflow": hang_mlflow,
+    "lost connections": cut_connections,
+}

@@ -25,6 +25,8 @@ from ops.rest import Airflow
 from ops.team import make_secrets
 
 _WATCHERS = ("alertmanager", "grafana", "metrics", "prometheus", "triggerer")
+# Nobody waits for their health, and to ask after it costs seconds of the processor each time.
+_UNASKED = ("dag-processor", "scheduler", "worker")
 _START_SECONDS = 600  # of a machine on which other programs run, too
 ACCEPTED = "1996-12-03T00:00:00+00:00"  # the first champion is trained on what is before
 WINDOW = "1997-07-01T00:00:00+00:00"  # its margins have drifted: the interstate market is open
@@ -97,6 +99,8 @@ def _without_watchers() -> str:
     raw = yaml.safe_load(native.FILE.read_text())
     for name in _WATCHERS:
         del raw["services"][name]
+    for name in _UNASKED:
+        del raw["services"][name]["healthcheck"]
     return yaml.safe_dump(raw, sort_keys=False)
 
 
