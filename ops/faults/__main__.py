@@ -12,7 +12,6 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -55,22 +54,25 @@ def main(
 def play(team: Team, models: list[str], chosen: list[str], kept: Path) -> list[Cell]:
     """Return the cells of the chosen faults and all stages.
 
-    The first model lives undisturbed. In the round of a fault, four models are each in another
-    part of their life; with the next round each of them goes on to its next part.
+    The first model lives undisturbed. In each round four models are in another part of their life
+    each, and with the next round they go on to their next part. The fault changes with each stage,
+    so that after all rounds each fault has met each stage.
     """
     usual: dict[str, float] = {}
-    first = Life(team, models[0], usual)
-    for stage in STAGES:
-        _until([first], partial(Life.ended, stage=stage))
-        usual[stage.task] = first.seconds(stage)
-        out.print(f"undisturbed {stage.task:<17} {usual[stage.task]:5.1f} s")
+    first, *lives = (Life(team, name, usual) for name in models)
+    ahead = {first.model: list(STAGES)}
+    for number, life in enumerate(lives[: len(_PARTS) - 1]):
+        parts = _PARTS[: len(_PARTS) - 1 - number]
+        ahead[life.model] = [stage for part in parts for stage in part]
+    _prepare([first, *lives[: len(_PARTS) - 1]], ahead)
+    usual |= {stage.task: first.seconds(stage) for stage in STAGES}
     cells = [Cell("none", stage.task, usual[stage.task]) for stage in STAGES]
-    lives = [Life(team, name, usual) for name in models[1:]]
-    _prepare(lives[: len(_PARTS) - 1])
-    for number, fault in enumerate(chosen):
+    out.print(table(cells))
+    for number in range(len(chosen)):
         # The newest life is in its first part, the oldest in its last.
         at_work = [lives[number + len(_PARTS) - 1 - k] for k in range(len(_PARTS))]
         for wave in range(_WAVES):
+            fault = chosen[(number + wave) % len(chosen)]
             pairs = [
                 (life, part[wave])
                 for life, part in zip(at_work, _PARTS, strict=True)
@@ -96,12 +98,8 @@ def keep(cells: list[Cell], file: Path) -> None:
     file.write_text(json.dumps([asdict(cell) for cell in cells], indent=1))
 
 
-def _prepare(lives: list[Life]) -> None:
-    """Bring lives, the oldest first, to the parts in which the first round is to meet them."""
-    ahead = {}
-    for number, life in enumerate(lives):
-        parts = _PARTS[: len(lives) - number]
-        ahead[life.model] = [stage for part in parts for stage in part]
+def _prepare(lives: list[Life], ahead: dict[str, list[Stage]]) -> None:
+    """Bring lives undisturbed through the stages that are ahead of each."""
 
     def there(life: Life) -> bool:
         todo = ahead[life.model]
@@ -111,7 +109,8 @@ def _prepare(lives: list[Life]) -> None:
             todo.pop(0)
         return False
 
-    _until(lives, there)
+    for life, why in _until(lives, there, 4 * _PATIENCE):
+        raise RuntimeError(f"{life.model}, which nothing disturbed: {why}")
 
 
 def _holds_next(life: Life, stage: Stage) -> bool:
@@ -156,9 +155,11 @@ def disturb(team: Team, fault: str, pairs: list[tuple[Life, Stage]]) -> list[Cel
     return list(found.values())
 
 
-def _until(lives: list[Life], done: Callable[[Life], object]) -> list[tuple[Life, str]]:
+def _until(
+    lives: list[Life], done: Callable[[Life], object], patience: float = _PATIENCE
+) -> list[tuple[Life, str]]:
     """Return once it is done of all lives: those of which it never was, and why."""
-    left, deadline = list(lives), time.monotonic() + _PATIENCE
+    left, deadline = list(lives), time.monotonic() + patience
     failed: list[tuple[Life, str]] = []
     while left and time.monotonic() < deadline:
         for life in list(left):
@@ -171,7 +172,7 @@ def _until(lives: list[Life], done: Callable[[Life], object]) -> list[tuple[Life
                 failed.append((life, str(error)))
                 left.remove(life)
         time.sleep(_POLL)
-    return [*failed, *((life, f"not after {_PATIENCE:.0f} s") for life in left)]
+    return [*failed, *((life, f"not after {patience:.0f} s") for life in left)]
 
 
 def _until_up(team: Team) -> None:

@@ -1,30 +1,26 @@
 """Runs beside a worker: accepts the first champions, and says what the ledger and MLflow hold.
 
-`python -m ops.faults.inside accept MODEL …` and `… seen MODEL …`.
+`python -m ops.faults.inside accept UNTIL DAYS MODEL …` and `… seen MODEL …`.
 """
 
 from __future__ import annotations
 
 import json
 import sys
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
-from ops.faults.team import ACCEPTED
 from tasks.spec.spec_files import load_all
 
 # Of the clock, of chance, or made of the name of the model.
 _OWN = ("recorded_at", "run_id", "evidence", "reference", "asked", "id", "head")
 
 
-def accept(models: list[str]) -> None:
+def accept(until: datetime, days: int, models: list[str]) -> None:
     """Make the first champion of each model, by what the tasks of a retrain call."""
-    from datetime import datetime
-
     from tasks.flows import retrain
     from tasks.promotion import decisions, promotion, proposals
 
-    until = datetime.fromisoformat(ACCEPTED)
     answer = {
         "chosen_options": ["Approve"],
         "params_input": {"comment": "first champion"},
@@ -37,7 +33,7 @@ def accept(models: list[str]) -> None:
             "first",
             reason="bootstrap",
             proposer="otto",
-            training_window=timedelta(days=140),
+            training_window=timedelta(days=days),
             until=until,
             now=until,
         )
@@ -77,6 +73,6 @@ def seen(model: str) -> dict[str, Any]:
 
 if __name__ == "__main__":
     if sys.argv[1] == "accept":
-        accept(sys.argv[2:])
+        accept(datetime.fromisoformat(sys.argv[2]), int(sys.argv[3]), sys.argv[4:])
     else:
         print("\n" + json.dumps({model: seen(model) for model in sys.argv[2:]}))

@@ -44,6 +44,7 @@ class Life:
     team: Team
     model: str
     usual: dict[str, float]  # seconds of each task, where nothing is disturbed
+    window: str = WINDOW
     runs: dict[str, str] = field(default_factory=dict)
     asked: dict[str, float] = field(default_factory=dict)
     held: psutil.Process | None = None
@@ -118,13 +119,13 @@ class Life:
 
     def _begin(self, flow: str) -> str | None:
         dag = f"{flow}.{self.model}"
-        if flow == "retrain":  # the monitor starts this one
-            runs = [run["dag_run_id"] for run in self.team.operator.runs(dag)]
-            if not runs:
-                return None
-            self.runs[flow] = runs[0]
+        runs = self.team.operator.runs(dag)
+        if runs:  # the monitor starts that of `retrain`
+            self.runs[flow] = runs[-1]["dag_run_id"]
+        elif flow == "retrain":
+            return None
         else:
-            window, back = {"window": WINDOW}, {"reason": "the new one disappoints"}
+            window, back = {"window": self.window}, {"reason": "the new one disappoints"}
             conf = window if flow == "monitor" else back
             self.runs[flow] = self.team.operator.trigger(dag, {"conf": conf})
         return self.runs[flow]

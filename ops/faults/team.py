@@ -109,7 +109,9 @@ def _write_model(file: Path, own: dict[str, Any]) -> None:
     raw = yaml.safe_load((ROOT / "models" / "electricity.yaml").read_text())
     raw["source"]["path"] = "data/landing/date={date}/*.parquet"
     raw["owner"] = {"name": "team", "approvers": ["2:ada"]}
-    raw["latch"] = {"open": {"breaches": 1, "of": 1}, "rest": "28d"}
+    # One window is enough to ask, and a candidate of little more than its rows to go on.
+    raw["latch"] = {"open": {"breaches": 1, "of": 1}, "wait": 1, "rest": "28d"}
+    raw["gates"] = {"error_rate": {"not_worse_than": "champion", "by": 0.2}}
     raw["approval"] = {
         **dict.fromkeys(("retrain", "promote", "rollback"), "human"),
         "timeout": "1d",
@@ -128,7 +130,9 @@ def _with_people(home: Path, url: str, models: list[str]) -> Team:
     team.operator.wait_for_dags(flows, 180)
     for dag in flows:
         team.operator.call("PATCH", f"dags/{dag}", json={"is_paused": False})
-    told = team.says("worker-1", "python", "-m", "ops.faults.inside", "accept", *models)
+    told = team.says(
+        "worker-1", "python", "-m", "ops.faults.inside", "accept", ACCEPTED, "140", *models
+    )
     if "accepted" not in told:
         raise RuntimeError(told)
     return team

@@ -1,4 +1,4 @@
-"""A file that is replaced between two readings, or while it is read: the window is of the new one."""
+"""A file that is replaced between two readings, or during one: the window is of the new file."""
 
 from __future__ import annotations
 
