@@ -155,7 +155,9 @@ class Life:
         else:
             window, back = {"window": self.window}, {"reason": "the new one disappoints"}
             conf = window if flow == "monitor" else back
-            self.runs[flow] = self.team.operator.trigger(dag, {"conf": conf})
+            self.runs[flow] = self.team.operator.trigger(
+                dag, {"conf": conf, "dag_run_id": f"{self.model}-{flow}"}
+            )
         return self.runs[flow]
 
     def _stands(self, task: str) -> bool:
