@@ -26,10 +26,11 @@ LONG = "seconds of arithmetic"
 MLFLOW = "MLflow's store"
 PROCESS = "processes of their own"
 # By fixture; a test has those of its fixtures too.
-FIXTURES = {"stores": MLFLOW}
+FIXTURES = {"stores": MLFLOW, "keras": PROCESS}
 # By room, by module of it, or by module and function.
 LISTED = {
     "e2e": BROWSER,
+    "team": BROWSER,
     "cli/test_start": PROCESS,
     "ledger/test_migrations": PROCESS,
     "data/test_times::test_rows_of_all_windows_and_those_outside_add_up_to_the_rows_landed": LONG,
@@ -48,6 +49,8 @@ LISTED = {
     "classifier/test_calibration_fit::test_standard_errors_are_what_a_bootstrap_of_the_rows_shows": LONG,  # noqa: E501
     "classifier/test_capped": LONG,
     "drift/test_class_losses": LONG,
+    "drift/test_energy::test_chance_stays_below_its_noise_and_a_shift_does_not": LONG,
+    "ledger/test_follower::test_whenever_one_looks_the_follower_says_what_a_fresh_read_says": LONG,
     "cli/test_cli::test_the_module_runs_as_a_program": PROCESS,
     "drift/test_verdict_limits::test_a_healthy_stream_opens_the_latch_no_more_often_than_its_budget": LONG,  # noqa: E501
     "classifier/test_encoding": MLFLOW,

@@ -8,7 +8,7 @@ from tasks.audit.verified_model import champion_of
 from tasks.classifier import absent, scoring, training
 from tasks.data.frame import class_indices
 from tasks.flows import ending
-from tasks.flows.retrain import slices_of
+from tasks.flows.asked_rows import slices_of
 from tasks.ledger import status
 from tasks.ledger.ledger import Ledger
 from tasks.ledger.records import Proposal

@@ -52,7 +52,7 @@ class Specs:
 
 @dataclass(frozen=True, kw_only=True)
 class Seen:
-    """What was read for the overview: `unread` models come with the next requests."""
+    """What was read for the overview: `unread` models come later, see `Board.read_rest`."""
 
     standings: list[Standing]
     unread: int
@@ -64,6 +64,7 @@ class Board:
     def __init__(self, ledger: Callable[[], LedgerReader] = LedgerReader.open_to_read) -> None:
         self._open = ledger
         self._lock = Lock()
+        self._reads_rest = Lock()
         self._opened: tuple[LedgerReader, Follower] | None = None
         self._specs: dict[Path, tuple[tuple[int, int], ModelSpec | str]] = {}
         self._tried: set[str] = set()  # models of which all was read once, if it could be
@@ -120,6 +121,18 @@ class Board:
         found = follower.statuses(ready)
         standings = [self._standing(spec, found[spec.model]) for spec in ready]
         return Seen(standings=standings, unread=len(wanted) - len(ready))
+
+    def read_rest(self, specs: Iterable[ModelSpec]) -> None:
+        """Read the models of which nothing was read yet, unless another thread does so."""
+        if not self._reads_rest.acquire(blocking=False):
+            return
+        try:
+            for spec in specs:
+                self.standings([spec])
+        except GatelatchError:  # the next request says why the ledger cannot be read
+            return
+        finally:
+            self._reads_rest.release()
 
     def _standing(self, spec: ModelSpec, known: Status | GatelatchError) -> Standing:
         if isinstance(known, GatelatchError):  # such as a row of a newer release

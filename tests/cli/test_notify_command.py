@@ -111,7 +111,7 @@ def test_without_a_file_of_channels_it_says_where_to_read_on(
 def test_where_no_spec_names_a_channel_it_says_that_nobody_is_told(asked: Asked) -> None:
     asked.write_spec()
     assert run("notify").stdout == "nobody is told of any model: no spec has `notify`\n"
-    assert "told: nobody: the spec has no `notify`" in run("status", "churn").stdout
+    assert "told: nobody: the spec names no channel under notify" in run("status", "churn").stdout
 
 
 def test_status_says_who_is_told_and_what_was_not_told_and_why(asked: Asked, webhook: Sink) -> None:

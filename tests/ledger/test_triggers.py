@@ -77,19 +77,19 @@ def tamper(written: Ledger) -> Tamper:
     return run
 
 
-@pytest.mark.parametrize("table", TABLES)
 @pytest.mark.parametrize("change", ["update {} set model = 'x'", "delete from {}", "truncate {}"])
-def test_the_database_refuses_to_change_or_remove_a_row(
-    written: Ledger, table: str, change: str
+def test_the_database_refuses_to_change_or_remove_a_row_of_any_table(
+    written: Ledger, change: str
 ) -> None:
     if "truncate" in change and written._engine.dialect.name == "sqlite":
         change = "replace into {0} select * from {0}"  # SQLite has no TRUNCATE, but this
     before = written.trail("churn")
-    with (
-        pytest.raises(sa.exc.IntegrityError, match=f"the ledger is append-only: {table}"),
-        written._engine.begin() as db,
-    ):
-        db.execute(sa.text(change.format(table)))
+    for table in TABLES:
+        with (
+            pytest.raises(sa.exc.IntegrityError, match=f"the ledger is append-only: {table}"),
+            written._engine.begin() as db,
+        ):
+            db.execute(sa.text(change.format(table)))
     assert written.trail("churn") == before
 
 
