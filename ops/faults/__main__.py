@@ -126,7 +126,10 @@ def disturb(team: Team, fault: str, pairs: list[tuple[Life, Stage]]) -> list[Cel
     stage_of = {life.model: stage for life, stage in pairs}
     lives = [life for life, _ in pairs]
     _until(lives, lambda life: life.held is not None or life.reached(stage_of[life.model]))
-    caught = {life.model: life.held is not None for life in lives}
+    caught = {
+        life.model: life.held is not None or life.waiting == stage_of[life.model].task
+        for life in lives
+    }
     begun = datetime.now(UTC)
     names = faults.FAULTS[fault](team.home / "run")
     for life in lives:
@@ -141,7 +144,7 @@ def disturb(team: Team, fault: str, pairs: list[tuple[Life, Stage]]) -> list[Cel
             if ended is None:
                 return False
             cell = Cell(fault, stage.task, (ended - begun).total_seconds(), life.model)
-            cell.tries, cell.caught = life.tries(stage), caught[life.model] or stage.waits
+            cell.tries, cell.caught = life.tries(stage), caught[life.model]
             found[life.model] = cell
             out.print(f"  {stage.task:<17} {cell.seconds:6.1f} s, try {cell.tries} {cell.caught}")
         return _holds_next(life, stage)

@@ -26,8 +26,7 @@ psql --host=127.0.0.1 --username=gatelatch --dbname=postgres --quiet --tuples-on
 def kill(home: Path, service: str) -> list[str]:
     """Kill all containers of a service at once, as `kill -9` of its program does."""
     names = containers(home, service)
-    programs = [program for name in names for program in programs(home, name)]
-    for program in programs:
+    for program in [one for name in names for one in programs(home, name)]:
         _send(program, signal.SIGKILL)
     return names
 

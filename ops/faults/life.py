@@ -13,6 +13,7 @@ import psutil
 from ops.faults import faults
 from ops.faults.team import WINDOW, Team
 
+_BEGUN = 4.0  # seconds, after which a task has read its DAG file, if nothing is known of it yet
 _SETTLED = 3.0  # seconds that a question stands before it is answered: a person reads it first
 
 
@@ -48,6 +49,7 @@ class Life:
     runs: dict[str, str] = field(default_factory=dict)
     asked: dict[str, float] = field(default_factory=dict)
     held: psutil.Process | None = None
+    waiting: str = ""  # the task that waits for a person, and was met so
 
     def reached(self, stage: Stage) -> bool:
         """Do what is to be done before a stage; return whether it is in its middle, and held."""
@@ -55,8 +57,9 @@ class Life:
         if instance is None:
             return False
         state = instance["state"]
-        if stage.waits:
-            return state == "awaiting_input" and self._stands(stage.task)
+        if stage.waits and state == "awaiting_input":
+            self.waiting = stage.task
+            return self._stands(stage.task)
         if state == "success":
             return True  # it was quicker than we were: the fault comes just after it
         if state != "running":
@@ -64,7 +67,7 @@ class Life:
         process = faults.task(self.team.home / "run", instance["id"])
         if process is None:
             return False
-        if time.time() - process.create_time() < self.usual.get(stage.task, 0) / 2:
+        if time.time() - process.create_time() < self.usual.get(stage.task, 2 * _BEGUN) / 2:
             return False
         process.suspend()
         self.held = process
@@ -112,8 +115,9 @@ class Life:
         path = f"dags/{stage.flow}.{self.model}/dagRuns/{run}/taskInstances"
         found = self.team.operator.call("GET", path)["task_instances"]
         of = {instance["task_id"]: instance for instance in found}
-        for task, instance in of.items():
-            if task != stage.task and instance["state"] == "awaiting_input" and self._stands(task):
+        for earlier in STAGES[: STAGES.index(stage)]:  # a later one waits for its own fault
+            instance = of.get(earlier.task, {"state": None}) if earlier.flow == stage.flow else {}
+            if instance.get("state") == "awaiting_input" and self._stands(earlier.task):
                 self._answer(stage.flow)
         return of.get(stage.task)
 

@@ -23,7 +23,7 @@ class Cell:
     def text(self) -> str:
         if self.wrong:
             return "**no**"
-        return f"{self.seconds:.0f}" + ("" if self.caught else " (just after)")
+        return f"{self.seconds:.0f}" if self.caught else "missed"
 
 
 def table(cells: list[Cell]) -> str:

@@ -17,4 +17,4 @@ def test_the_matrix_has_a_row_for_each_stage_and_a_column_for_each_fault() -> No
     assert lines[0] == "| stage | none | worker | redis |"
     assert len(lines) == 2 + len(STAGES)
     assert "| monitor: measure | 2 | 41 |  |" in lines
-    assert "| monitor: judge | 2 | 3 (just after) | **no** |" in lines
+    assert "| monitor: judge | 2 | missed | **no** |" in lines
