@@ -1,7 +1,7 @@
 """Faults in the middle of each stage, and where the flow then ends: docs/reliability.md.
 
-`python -m ops.faults` prints the matrix, fault × stage → seconds until the stage is done. One model
-lives undisturbed; what the others leave in ledger, MLflow and store is compared with it.
+`python -m ops.faults` prints the matrix, fault × stage → seconds until the next task begins. One
+model lives undisturbed; what the others leave in ledger, MLflow and store is compared with it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import httpx
 import typer
 from rich.console import Console
 
-from ops.faults import faults
+from ops.faults import away, faults
 from ops.faults.ends import differences, leftovers
 from ops.faults.life import STAGES, Life, Stage
 from ops.faults.matrix import Cell, table
@@ -43,10 +43,14 @@ def main(
     """Print the matrix."""
     home = home.resolve()
     shutil.rmtree(home, ignore_errors=True)
-    chosen = fault or list(faults.FAULTS)
-    models = [f"life_{k}" for k in range(len(chosen) + len(_PARTS))]
-    with up(home, {name: {} for name in models}) as team:
-        cells = play(team, models, chosen, kept)
+    asked = fault or [*faults.FAULTS, away.NAME]
+    chosen = [name for name in asked if name != away.NAME]
+    models = [f"life_{k}" for k in range(len(chosen) + len(_PARTS))] if chosen else []
+    late = dict.fromkeys(away.MODELS if away.NAME in asked else (), away.OWN)
+    with up(home, {**{name: {} for name in models}, **late}) as team:
+        cells = play(team, models, chosen, kept) if chosen else []
+        if late:
+            cells.append(away.play(team))
     out.print(table(cells))
     raise typer.Exit(int(any(cell.wrong for cell in cells)))
 
@@ -140,10 +144,10 @@ def disturb(team: Team, fault: str, pairs: list[tuple[Life, Stage]]) -> list[Cel
     def over(life: Life) -> bool:
         stage = stage_of[life.model]
         if life.model not in found:
-            ended = life.ended(stage)
-            if ended is None:
+            later = life.went_on(stage)
+            if later is None:
                 return False
-            cell = Cell(fault, stage.task, (ended - begun).total_seconds(), life.model)
+            cell = Cell(fault, stage.task, (later - begun).total_seconds(), life.model)
             cell.tries, cell.caught = life.tries(stage), caught[life.model]
             found[life.model] = cell
             out.print(f"  {stage.task:<17} {cell.seconds:6.1f} s, try {cell.tries} {cell.caught}")

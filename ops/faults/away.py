@@ -12,14 +12,15 @@ from ops.faults.life import STAGES, Life
 from ops.faults.matrix import Cell
 from ops.faults.team import Team
 
+NAME, MODELS = "scheduler away", ("late_0", "late_1")
 TIMEOUT = 60.0  # seconds, as the specs of these models have it
 OWN = {"approval": {**dict.fromkeys(("retrain", "promote", "rollback"), "human"), "timeout": "1m"}}
-_ASKED = STAGES[4]
+_PROPOSED, _ASKED = STAGES[3], STAGES[4]
 
 
-def play(team: Team, models: tuple[str, str]) -> Cell:
+def play(team: Team) -> Cell:
     """Let a question of each model run out, of the second one while no scheduler is there."""
-    lives = [Life(team, model, {}) for model in models]
+    lives = [Life(team, model, {}) for model in MODELS]
     wait_for(lives[0])
     _ends(lives[0])
     wait_for(lives[1])
@@ -30,13 +31,13 @@ def play(team: Team, models: tuple[str, str]) -> Cell:
     again = datetime.now(UTC)
     _ends(lives[1])
     seconds = (datetime.now(UTC) - again).total_seconds()
-    wrong = differences(team, list(models)).get(models[1], "")
-    return Cell("scheduler away", "approve_retrain", seconds, models[1], wrong=wrong)
+    wrong = differences(team, list(MODELS)).get(MODELS[1], "")
+    return Cell(NAME, "approve_retrain", seconds, MODELS[1], wrong=wrong)
 
 
 def wait_for(life: Life) -> None:
     """Wait until a person is asked whether to retrain."""
-    life.team.operator.until(lambda: life.ended(STAGES[3]), "the monitor", 300)
+    life.team.operator.until(lambda: life.ended(_PROPOSED), "the monitor", 300)
     life.team.operator.until(lambda: life.reached(_ASKED), "the question", 300)
 
 

@@ -93,6 +93,23 @@ class Life:
             return None
         return datetime.fromisoformat(instance["end_date"])
 
+    def went_on(self, stage: Stage) -> datetime | None:
+        """Return when the task after a stage began; where none is left, when the run ended."""
+        ended = self.ended(stage)
+        if ended is None:
+            return None
+        flow, run = stage.flow, self.runs[stage.flow]
+        if stage.task == "propose":  # what comes after it is a run of its own
+            flow, run = "retrain", self.runs.get("retrain") or self._begin("retrain") or ""
+        path = f"dags/{flow}.{self.model}/dagRuns/{run}"
+        found = self.team.operator.call("GET", f"{path}/taskInstances")["task_instances"]
+        begun = [datetime.fromisoformat(one["start_date"]) for one in found if one["start_date"]]
+        later = [moment for moment in begun if moment >= ended]
+        if later:
+            return min(later)
+        over = self.team.operator.call("GET", path)["end_date"]
+        return datetime.fromisoformat(over) if over else None
+
     def seconds(self, stage: Stage) -> float:
         """Return how long a stage took, that has succeeded."""
         instance = self._instance(stage) or {}
