@@ -122,17 +122,16 @@ def _holds_next(life: Life, stage: Stage) -> bool:
     at = STAGES.index(stage) + 1
     if at == len(STAGES) or STAGES[at].flow != stage.flow:
         return True
-    return life.held is not None or life.reached(STAGES[at])
+    return life.holds() or life.reached(STAGES[at])
 
 
 def disturb(team: Team, fault: str, pairs: list[tuple[Life, Stage]]) -> list[Cell]:
     """Inject a fault while each life is in the middle of its stage; return what came of it."""
     stage_of = {life.model: stage for life, stage in pairs}
     lives = [life for life, _ in pairs]
-    _until(lives, lambda life: life.held is not None or life.reached(stage_of[life.model]))
+    _until(lives, lambda life: life.holds() or life.reached(stage_of[life.model]))
     caught = {
-        life.model: life.held is not None or life.waiting == stage_of[life.model].task
-        for life in lives
+        life.model: life.holds() or life.waiting == stage_of[life.model].task for life in lives
     }
     begun = datetime.now(UTC)
     names = faults.FAULTS[fault](team.home / "run")

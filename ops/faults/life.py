@@ -73,6 +73,12 @@ class Life:
         self.held = process
         return True
 
+    def holds(self) -> bool:
+        """Return whether a task is held; an earlier fault may have ended it since."""
+        if self.held is not None and not self.held.is_running():
+            self.held = None
+        return self.held is not None
+
     def go_on(self) -> None:
         """Let a task that was held go on, if it still lives."""
         if self.held is not None:
