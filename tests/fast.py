@@ -35,6 +35,8 @@ LISTED = {
     "ledger/test_migrations": PROCESS,
     "data/test_times::test_rows_of_all_windows_and_those_outside_add_up_to_the_rows_landed": LONG,
     "test_upgrade": MLFLOW,
+    "test_backup": MLFLOW,
+    "ledger/test_kept_fold::test_after_every_row_it_says_what_a_fold_of_all_windows_says": LONG,
     "doctor/test_broken_stacks": MLFLOW,
     "doctor/test_servers": PROCESS,
     "flows": MLFLOW,
@@ -73,9 +75,14 @@ LISTED = {
     "gates/test_bootstrap::test_the_interval_holds_the_truth_about_as_often_as_promised": LONG,
     "gates/test_slices::test_many_slices_seldom_refuse_a_candidate_that_is_as_good_as_allowed": LONG,  # noqa: E501
     "spec/test_model::test_importing_spec_and_windows_stays_light": PROCESS,
-    "spec/test_spec_fuzz": PROCESS,
+    "spec/test_spec_mutated": PROCESS,
+    "spec/test_spec_nasty": PROCESS,
     "test_store": PROCESS,
+    "test_redaction": MLFLOW,
+    "fuzz": AIRFLOW,
+    "ledger/test_damaged": LONG,
     "notices/test_sending": PROCESS,
+    "notices/test_head_told": MLFLOW,
     "notices/test_killed": PROCESS,
     "notices/test_untold": PROCESS,
     "cli/test_notify_command": PROCESS,
@@ -85,6 +92,8 @@ LISTED = {
     "views/test_metrics_server": PROCESS,
     "views/test_slow_checks": MLFLOW,
     "views/test_textfile": PROCESS,
+    "scoring/test_recipes": PROCESS,
+    "scoring/test_onnx_file": LONG,
 }
 
 _files: Counter[str] = Counter()  # that were not even imported, by reason

@@ -36,7 +36,7 @@ def rows_of_run(spec: ModelSpec, asked: Proposal, run_id: str) -> TrainingRows:
 
 def rows_accepted(spec: ModelSpec, asked: Proposal, checked: Checked) -> TrainingRows:
     """Return the labelled rows of a proposal that passed validation."""
-    return gather(spec, checked_rows.accepted(spec, interval_of(asked), checked))
+    return gather(spec, checked_rows.accepted(spec.unscored, interval_of(asked), checked))
 
 
 def changes_of(spec: ModelSpec, ledger: Ledger, asked: Proposal) -> tuple[datetime, ...]:

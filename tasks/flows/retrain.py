@@ -45,7 +45,7 @@ def train(spec: ModelSpec, proposal: str) -> dict[str, Any]:
 
     ledger = Ledger.open()
     asked = approved(spec, ledger, proposal, "retrain")
-    checked = checked_rows.check_rows(spec, interval_of(asked), {})
+    checked = checked_rows.check_rows(spec.unscored, interval_of(asked), {})
     report = validation_page.publish(spec, interval_of(asked), checked)
     if checked.problem:
         raise training.TrainingError(f"{spec.model} {interval_of(asked)}: {checked.problem}")

@@ -211,12 +211,15 @@ def material(known: Status, seen: Observation, **links: Any) -> Material:
 
     `links` are the further fields of Material.
     """
-    reference = summary = missing = None
+    reference = summary = None
+    missing = seen.numbers.gone
     try:
-        candidate = known.candidate(seen.version)
+        candidate = None if missing else known.candidate(seen.version)
         if candidate is not None:
             reference = references.reference_from_json(candidate.reference)
-        summary = _summary(seen)
+        summary = None if missing else _summary(seen)
+    except FileNotFoundError as error:
+        missing = f"{error}; if it expired, `python -m tasks audit {seen.model}` says when"
     except (GatelatchError, OSError) as error:
         missing = str(error)
     except (KeyError, TypeError, ValueError) as error:  # a file that is none of ours

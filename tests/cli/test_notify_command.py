@@ -32,7 +32,7 @@ def test_it_tells_what_is_due_and_says_so(asked: Asked, webhook: Sink) -> None:
     )
     assert second.stdout == "nothing is due\n"
     assert len(webhook.got) == 1
-    assert webhook.got[0]["message"].splitlines()[-1].startswith("http://localhost:8080/dags/")
+    assert webhook.got[0]["message"].splitlines()[-3].startswith("http://localhost:8080/dags/")
 
 
 def test_a_dry_run_shows_the_messages_and_sends_and_records_nothing(
