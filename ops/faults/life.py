@@ -57,9 +57,10 @@ class Life:
         if instance is None:
             return False
         state = instance["state"]
-        if stage.waits and state == "awaiting_input":
-            self.waiting = stage.task
-            return self._stands(stage.task)
+        if stage.waits and state != "success":
+            if state == "awaiting_input":
+                self.waiting = stage.task
+            return state == "awaiting_input" and self._stands(stage.task)
         if state == "success":
             return True  # it was quicker than we were: the fault comes just after it
         if state != "running":
