@@ -8,7 +8,7 @@ ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 # `make up` goes on with the demo's stack; `make up MODELS=dir` runs your own beside it.
 HOME_DIR := .run/$(if $(MODELS),own,demo)
 
-.PHONY: help setup demo up down status backfill secrets team pictures test test-fast bench-speed bench-ledger bench-detection faults lint format lock clean
+.PHONY: fuzz audit sbom licences help setup demo up down status backfill secrets team pictures test test-fast bench-speed bench-ledger bench-score bench-detection faults lint format lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -63,11 +63,28 @@ bench-speed: $(VENV)/.ready ## rows per second and memory of a window against th
 bench-ledger: $(VENV)/.ready ## what it costs to know where a model stands, in a cold process
 	@$(BIN)/python -m benchmarks.ledger
 
+bench-score: $(VENV)/.ready ## what scoring costs: its environment, and rows a second beside reading and writing alone; ROWS="…" for other sizes
+	@$(BIN)/python -m benchmarks.score $(ROWS)
+
 bench-detection: $(VENV)/.ready ## false alarms, delays and retrains against other detectors, in environments of their own
 	@$(BIN)/python -m benchmarks.detection $(OPTIONS)
 
 faults: $(VENV)/.ready ## kill each service in the middle of each stage: an hour; FAULT="worker" for one
 	@$(BIN)/python -m ops.faults $(foreach fault,$(FAULT),--fault $(fault))
+
+fuzz: $(VENV)/.ready-dev ## what reads input of others, guided by coverage; OPTIONS="--seconds 600 csv join"
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --target .run/atheris "atheris>=3,<4"
+	@PYTHONPATH=.run/atheris $(ONE_THREAD) $(BIN)/python -m tests.fuzz $(OPTIONS)
+
+audit: $(VENV)/.ready ## hold the locked packages against PyPI's advisories; fails if one was not looked up
+	@$(BIN)/uvx --from pip-audit==2.10.1 pip-audit --strict --disable-pip --require-hashes --progress-spinner off -r requirements.txt
+
+sbom: $(VENV)/.ready ## write .run/sbom.cdx.json: a CycloneDX list of all that is installed, with licences
+	@mkdir -p .run
+	@$(BIN)/uvx --from cyclonedx-bom==7.5.0 cyclonedx-py environment --pyproject pyproject.toml --output-reproducible --of JSON -o .run/sbom.cdx.json $(BIN)/python
+
+licences: $(VENV)/.ready ## print the licence of each package that running needs
+	@$(BIN)/python -m ops.licences
 
 lint: $(VENV)/.ready-dev ## ruff, mypy --strict, and that each room imports only rooms below it
 	@$(BIN)/ruff check .
@@ -82,6 +99,7 @@ format: $(VENV)/.ready-dev ## let ruff rewrite the layout
 lock: $(VENV)/.ready ## pin requirements*.txt anew, for every supported Python
 	@$(BIN)/uv pip compile --universal --quiet --generate-hashes --no-emit-index-url --no-header --python-version 3.11 requirements.in -o requirements.txt
 	@$(BIN)/uv pip compile --universal --quiet --generate-hashes --no-emit-index-url --no-header --python-version 3.11 -c requirements.txt requirements-dev.in -o requirements-dev.txt
+	@$(BIN)/uv pip compile --universal --quiet --generate-hashes --no-emit-index-url --no-header --python-version 3.11 -c requirements.txt requirements-score.in -o requirements-score.txt
 
 clean: ## remove what runs left behind
 	@$(BIN)/python -m ops.stack down --home .run/demo

@@ -24,6 +24,11 @@ def champion_of(model: str) -> Asset:
     return Asset(f"{model}.champion", f"gatelatch://{model}/champion", group="model")
 
 
+def scores_of(model: str) -> Asset:
+    """Return the asset that stands for the scores that a model's champion gave."""
+    return Asset(f"{model}.scores", f"gatelatch://{model}/scores", group="model")
+
+
 def landing_of(name: str) -> AssetRef:
     """Return the asset that others call by this name or URI."""
     return Asset.ref(uri=name) if "://" in name else Asset.ref(name=name)

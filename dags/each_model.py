@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -9,12 +10,19 @@ from typing import Any
 
 from airflow.sdk import DAG, Context, ExceptionRetryPolicy, RetryAction, RetryRule
 from airflow.sdk.exceptions import AirflowSkipException
+from airflow.sdk.log import mask_secret
 
 from tasks.bounds import moment
 from tasks.errors import Final
+from tasks.redaction import secrets_of
 from tasks.spec.model import ModelSpec
 from tasks.spec.spec_files import load_all, models_folder
 from tasks.spec.windows import Window, latest_complete, window_at
+
+# Each process that runs a task reads this file first. From here on Airflow's logs and rendered
+# templates hide what the environment keeps secret, also where a library's traceback quotes it.
+for _secret in secrets_of(os.environ):
+    mask_secret(_secret)
 
 # 10, 20, 40, 80 s, at least: what a store or server needs to come back. What is final is not tried
 # again: see docs/decisions/023-errors-have-two-kinds.md.
@@ -34,9 +42,11 @@ FOR_EVER = timedelta(days=3650).total_seconds()
 LOOK_FOR_THAW = 60.0  # from one look to the next, whether a freeze still holds a promotion
 
 
-def each_model(make: Callable[[ModelSpec], DAG]) -> dict[str, DAG]:
-    """Return `make(spec)` for each usable spec in the models folder, by DAG id."""
-    made, _ = made_of(make, load_all()[0])
+def each_model(
+    make: Callable[[ModelSpec], DAG], wants: Callable[[ModelSpec], bool] = lambda _: True
+) -> dict[str, DAG]:
+    """Return `make(spec)` for each usable spec in the models folder that wants it, by DAG id."""
+    made, _ = made_of(make, filter(wants, load_all()[0]))
     return {dag.dag_id: dag for dag in made}
 
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import DAG, AssetOrTimeSchedule, Context, Param, get_current_context, task
 from window_timetable import WindowTimetable
 
-from dags.assets import landing_of, to_tell
+from dags.assets import landing_of, scores_of, to_tell
 from dags.each_model import DEFAULTS, each_model, linked, window_of
 from dags.start import Start
 from tasks import bounds
@@ -150,9 +150,13 @@ def make(spec: ModelSpec) -> DAG:
 def _schedule(spec: ModelSpec) -> Any:
     """Return when it runs: after each window, and when rows land where the spec names that asset.
 
+    Where it reads the scores that `scoring` writes, it runs when they are written instead.
+
     A run that an asset starts has no window of its own: it takes the newest complete one.
     """
     windows: Any = WindowTimetable(spec.window)  # the SDK's types know no scheduler's timetable
+    if spec.joined_scores:  # rows that landed can be measured once they are scored
+        return AssetOrTimeSchedule(timetable=windows, assets=scores_of(spec.model))
     if spec.source.asset is None:
         return windows
     return AssetOrTimeSchedule(timetable=windows, assets=landing_of(spec.source.asset))

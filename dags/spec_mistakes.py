@@ -4,7 +4,7 @@ A file of its own, because Airflow takes down every DAG of a file that has an im
 all DAGs too, and keeps none: what a flow's file leaves out, it says.
 """
 
-from dags import monitor, retrain, rollback
+from dags import monitor, retrain, rollback, score
 from dags.each_model import made_of
 from tasks.spec.part import SpecError
 from tasks.spec.spec_files import load_all
@@ -12,5 +12,6 @@ from tasks.spec.spec_files import load_all
 usable, mistakes = load_all()
 for flow in (monitor, retrain, rollback):
     mistakes += made_of(flow.make, usable)[1]
+mistakes += made_of(score.make, [spec for spec in usable if spec.scoring])[1]
 if mistakes:
     raise SpecError("\n".join(dict.fromkeys(mistakes)))

@@ -32,7 +32,7 @@ def settle(home: Path) -> None:
 
     A link stays there, for runs that know the old place of their artifacts.
     """
-    folder(home).mkdir(exist_ok=True)
+    folder(home).mkdir(mode=0o700, exist_ok=True)
     if (home / "mlflow.db").exists():
         (home / "mlflow.db").rename(folder(home) / "mlflow.db")
     old = home / "artifacts"

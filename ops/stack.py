@@ -15,7 +15,7 @@ import subprocess
 import sys
 import time
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -31,6 +31,7 @@ ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
 OPERATOR, APPROVER = "otto", "ada"
 _START_SECONDS = 120
+_UMASK = 0o077  # a second wall behind the folder: what is copied out of it keeps its mode
 
 out = Console(highlight=False, soft_wrap=True)
 app = typer.Typer(help=__doc__, no_args_is_help=True, pretty_exceptions_enable=False)
@@ -47,10 +48,10 @@ class Settings:
     airflow_port: int
     mlflow_port: int
     log_port: int
-    passwords: dict[str, str]
-    jwt_secret: str
+    passwords: dict[str, str] = field(repr=False)
+    jwt_secret: str = field(repr=False)
     models: str
-    mlflow_password: str = ""
+    mlflow_password: str = field(default="", repr=False)
 
     @property
     def airflow_url(self) -> str:
@@ -90,6 +91,7 @@ def settings_of(
         passwords={u: settings.passwords.get(u) or secrets.token_urlsafe(9) for u in users},
     )
     home.mkdir(parents=True, exist_ok=True)
+    home.chmod(0o700)  # rows, logs, ledger: nobody else's, whatever is in there and from whenever
     _write_secret(file, asdict(settings))
     _write_secret(home / "passwords.json", settings.passwords)
     return settings
@@ -97,7 +99,13 @@ def settings_of(
 
 def _write_secret(file: Path, content: object) -> None:
     file.touch(mode=0o600)
+    file.chmod(0o600)  # also if somebody copied it here
     file.write_text(json.dumps(content, indent=1))
+
+
+def _private(path: str, flags: int) -> int:
+    """Open a file that only its owner may read."""
+    return os.open(path, flags, 0o600)
 
 
 def _port(variable: str, usual: int) -> int:
@@ -147,6 +155,9 @@ def environment(home: Path, settings: Settings) -> dict[str, str]:
         "AIRFLOW__API_AUTH__JWT_SECRET": settings.jwt_secret,
         "AIRFLOW__API__SECRET_KEY": settings.jwt_secret[:32],
         "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(settings.log_port),
+        # Airflow sets the modes of task logs itself, past any umask.
+        "AIRFLOW__LOGGING__FILE_TASK_HANDLER_NEW_FOLDER_PERMISSIONS": "0o700",
+        "AIRFLOW__LOGGING__FILE_TASK_HANDLER_NEW_FILE_PERMISSIONS": "0o600",
         "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(settings.log_port + 1),
         "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.2",
         # A task that was killed is missed after a minute, not after five. On SQLite a heartbeat may
@@ -192,12 +203,12 @@ def start(home: Path, settings: Settings) -> None:
         If a process ends early or does not answer in time; names its log.
     """
     stop(home)
-    (home / "logs").mkdir(parents=True, exist_ok=True)
+    (home / "logs").mkdir(mode=0o700, parents=True, exist_ok=True)
     mlflow_process.settle(home)
     _prepare(home, environment(home, settings))
     running = {}
     for name, command in commands(settings, home).items():
-        with (home / "logs" / f"{name}.log").open("ab") as log:
+        with open(home / "logs" / f"{name}.log", "ab", opener=_private) as log:
             process = subprocess.Popen(
                 command,
                 cwd=ROOT,
@@ -206,6 +217,7 @@ def start(home: Path, settings: Settings) -> None:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                umask=_UMASK,
             )
         running[name] = process
         _remember(home, {n: p.pid for n, p in running.items()})
@@ -221,8 +233,10 @@ def _prepare(home: Path, env: dict[str, str]) -> None:
     log_of = {name: home / "logs" / f"{name}.log" for name in steps}
     started = {}
     for name, command in steps.items():
-        with log_of[name].open("wb") as log:
-            started[name] = subprocess.Popen(command, cwd=ROOT, env=env, stdout=log, stderr=log)
+        with open(log_of[name], "wb", opener=_private) as log:
+            started[name] = subprocess.Popen(
+                command, cwd=ROOT, env=env, stdout=log, stderr=log, umask=_UMASK
+            )
     for name, process in started.items():
         if process.wait():
             raise StackError(f"{name} failed; see {log_of[name]}")
@@ -271,6 +285,7 @@ def airflow(home: Path, settings: Settings, *arguments: str) -> str:
         capture_output=True,
         text=True,
         check=False,
+        umask=_UMASK,
     )
     if done.returncode:
         told = (done.stdout + done.stderr)[-2000:]
@@ -320,7 +335,8 @@ def _send(process: psutil.Process, number: signal.Signals) -> None:
 
 def _remember(home: Path, pids: dict[str, int]) -> None:
     started = {n: (pid, psutil.Process(pid).create_time()) for n, pid in pids.items()}
-    (home / "processes.json").write_text(json.dumps(started))
+    with open(home / "processes.json", "w", opener=_private) as file:
+        file.write(json.dumps(started))
 
 
 def memory(home: Path) -> int:

@@ -12,6 +12,8 @@ from tasks.cli.audit_command import audit
 from tasks.cli.check_command import check
 from tasks.cli.console import err
 from tasks.cli.doctor_command import doctor
+from tasks.cli.expire_command import expire
+from tasks.cli.fetch_command import fetch
 from tasks.cli.freeze_command import freeze, thaw
 from tasks.cli.init_command import init
 from tasks.cli.metrics_command import metrics
@@ -57,6 +59,7 @@ for command in (
     freeze,
     thaw,
     audit,
+    fetch,
     report,
     replay,
     rollback,
@@ -64,6 +67,7 @@ for command in (
     metrics,
     doctor,
     notify,
+    expire,
     init,
     options,
 ):

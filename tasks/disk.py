@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from tasks.errors import Retryable
+from tasks.errors import GatelatchError, Retryable
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
@@ -80,7 +80,7 @@ def writing(place: str, errors: type[Exception] = OSError) -> Iterator[None]:
     """Make of an error in this block one that names the place. `errors` are those that count."""
     try:
         yield
-    except Unusable:
+    except GatelatchError:
         raise
     except errors as error:
         raise unwritten(place, error) from None

@@ -6,12 +6,14 @@ there.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import fields
 from functools import cache
 from typing import Any, TypeVar, cast
 
-from tasks.errors import Final
+from tasks.errors import Final, GatelatchError
 
 KEY = "format"
 NEWER = "install that release, or restore a backup from before it"
@@ -28,6 +30,37 @@ Loaders = Mapping[int, Callable[[Raw], _Loaded]]
 
 class OtherFormat(Final, ValueError):
     """A stored value whose format this code does not read: names it and the way out."""
+
+
+class Damaged(Final, ValueError):
+    """A stored value that no release wrote: somebody altered it, or a disk did."""
+
+
+class Unparsed(str):
+    """A text that was stored where JSON belongs, as it stands: its digest shows it was altered."""
+
+
+def stored_json(text: str) -> Any:
+    """Return stored JSON; what is none is read as Unparsed, so that an audit can name its row."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return Unparsed(text)
+
+
+@contextmanager
+def undamaged(what: str) -> Iterator[None]:
+    """Name what is read in this block if it is laid out otherwise than any release does it."""
+    try:
+        yield
+    except GatelatchError:
+        raise
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        raise Damaged(
+            f"the stored {what} is laid out as no release does it ({type(error).__name__}): it was "
+            "altered, or a disk broke; find out with `python -m tasks audit MODEL --verify`, then "
+            "restore a backup"
+        ) from None
 
 
 def format_of(raw: Raw) -> Any:
@@ -53,10 +86,13 @@ def load_stored(
     ------
     OtherFormat
         If no loader is of its format.
+    Damaged
+        If its loader can make nothing of it.
     """
-    found = format_of(raw)
-    if found in loaders:
-        return loaders[found](raw)
+    with undamaged(what):
+        found = format_of(raw)
+        if found in loaders:
+            return loaders[found](raw)
     reads = " and ".join(map(str, sorted(loaders)))
     told = f"the stored {what} has the format {found}, and this code reads format {reads}"
     if isinstance(found, int) and found < min(loaders):

@@ -9,7 +9,7 @@ import os
 import re
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from io import BytesIO
 from pathlib import PurePosixPath
 from time import time
@@ -20,6 +20,7 @@ import fsspec
 
 from tasks.disk import Unusable, said, writing
 
+QUARANTINE = "quarantine/"  # rows: on a disk for their owner and group alone, whatever the umask
 _PARTIAL = re.compile(r"(\d+)(-\w+)?\.partial$")
 _OLD = 3600  # seconds, after which nobody writes to a partial file any more
 
@@ -59,8 +60,17 @@ def put(path: str, local: str) -> None:
 def reading(path: str) -> Iterator[IO[bytes]]:
     """Yield an open file. Raises NotKept, an OSError, if it cannot be read."""
     try:
-        with fsspec.open(url(path), "rb") as file:
+        with ExitStack() as opened:
+            try:
+                file = opened.enter_context(fsspec.open(url(path), "rb"))
+            except (ImportError, ValueError) as error:
+                raise NotKept(
+                    f"{url(path)} cannot be read: {said(error)}; correct GATELATCH_STORE, or "
+                    "install what its protocol needs"
+                ) from None
             yield file
+    except NotKept:
+        raise
     except OSError as error:
         kind = NotThere if isinstance(error, FileNotFoundError) else NotKept
         raise kind(
@@ -73,6 +83,29 @@ def read_bytes(path: str) -> bytes:
     """Return a file's content. Raises NotKept, an OSError, if it cannot be read."""
     with reading(path) as file:
         return bytes(file.read())
+
+
+def files_below(folder: str) -> list[str]:
+    """Return the paths in the store of all files below a folder; none if it is not there.
+
+    Raises
+    ------
+    tasks.disk.Unusable
+        If the store does not answer.
+    """
+    with writing(f"{url(folder)} (GATELATCH_STORE)", Exception):
+        fs, root = fsspec.core.url_to_fs(url(""))
+        there = fsspec.core.url_to_fs(url(folder))[1]
+        found = fs.find(there) if fs.exists(there) else []
+    return sorted(str(name)[len(root.rstrip("/")) + 1 :] for name in found)
+
+
+def remove(path: str) -> None:
+    """Remove a file; one that is gone already is no fault. Raises as `write` does."""
+    with writing(f"{url(path)} (GATELATCH_STORE)", Exception):
+        fs, name = fsspec.core.url_to_fs(url(path))
+        with suppress(FileNotFoundError):
+            fs.rm_file(name)
 
 
 def probe() -> None:
@@ -103,16 +136,40 @@ def _left(name: str) -> bool:
 
 def _write(path: str, content: IO[bytes]) -> None:
     target = url(path)
-    # Drivers of remote stores have error classes of their own.
-    with writing(f"{target} (GATELATCH_STORE)", Exception):
+    private = path.startswith(QUARANTINE)
+    with whole_at(target, f"{target} (GATELATCH_STORE)", private=private) as file:
+        shutil.copyfileobj(content, file)
+
+
+@contextmanager
+def whole_at(target: str, place: str, *, private: bool = False) -> Iterator[IO[bytes]]:
+    """Yield a file that takes its name, an fsspec URL, whole or not at all.
+
+    Parameters
+    ----------
+    place
+        How the file is called in errors.
+    private
+        Whether its owner and group alone may read it, where that can be said.
+
+    Raises
+    ------
+    tasks.disk.Unusable
+        If it cannot be written. Nothing of it is left behind then.
+    """
+    with writing(place, Exception):
         fs, name = fsspec.core.url_to_fs(target)
+    # Drivers of remote stores have error classes of their own.
+    with writing(place, OSError if "file" in fs.protocol else Exception):
         folder = PurePosixPath(name).parent
         fs.makedirs(str(folder), exist_ok=True)
         _sweep(fs, str(folder))
         partial = f"{folder}/{_partial()}"
         try:
             with fs.open(partial, "wb") as file:
-                shutil.copyfileobj(content, file)
+                yield file
+            if private and "file" in fs.protocol:
+                os.chmod(partial, os.stat(partial).st_mode & ~0o007)
             _rename(fs, partial, name)
         except BaseException:
             with suppress(Exception):

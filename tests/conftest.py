@@ -76,7 +76,9 @@ def signing_key(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 def _in_postgres(kind: str, name: str, drop: str) -> Iterator[None]:
     """Have a schema or database of that name in PostgreSQL for a while."""
     admin = sa.create_engine(
-        POSTGRES, isolation_level="AUTOCOMMIT", connect_args={"connect_timeout": 3}
+        POSTGRES,
+        isolation_level="AUTOCOMMIT",
+        connect_args={"connect_timeout": 3, "options": "-csynchronous_commit=off"},
     )
     try:
         with admin.connect() as link:
@@ -97,7 +99,8 @@ def url(request: Any, tmp_path: Any) -> Iterator[str]:
         return
     schema = f"ledger_{uuid4().hex[:12]}"
     with _in_postgres("schema", schema, "cascade"):
-        yield f"{POSTGRES}?options=-csearch_path%3D{schema}"
+        # No ledger of a test must outlive a power cut: do not wait for the disk.
+        yield f"{POSTGRES}?options=-csearch_path%3D{schema}%20-csynchronous_commit%3Doff"
 
 
 @contextmanager

@@ -26,14 +26,17 @@ LONG = "seconds of arithmetic"
 MLFLOW = "MLflow's store"
 PROCESS = "processes of their own"
 # By fixture; a test has those of its fixtures too.
-FIXTURES = {"stores": MLFLOW}
+FIXTURES = {"stores": MLFLOW, "keras": PROCESS}
 # By room, by module of it, or by module and function.
 LISTED = {
     "e2e": BROWSER,
+    "team": BROWSER,
     "cli/test_start": PROCESS,
     "ledger/test_migrations": PROCESS,
     "data/test_times::test_rows_of_all_windows_and_those_outside_add_up_to_the_rows_landed": LONG,
     "test_upgrade": MLFLOW,
+    "test_backup": MLFLOW,
+    "ledger/test_kept_fold::test_after_every_row_it_says_what_a_fold_of_all_windows_says": LONG,
     "doctor/test_broken_stacks": MLFLOW,
     "doctor/test_servers": PROCESS,
     "flows": MLFLOW,
@@ -48,6 +51,8 @@ LISTED = {
     "classifier/test_calibration_fit::test_standard_errors_are_what_a_bootstrap_of_the_rows_shows": LONG,  # noqa: E501
     "classifier/test_capped": LONG,
     "drift/test_class_losses": LONG,
+    "drift/test_energy::test_chance_stays_below_its_noise_and_a_shift_does_not": LONG,
+    "ledger/test_follower::test_whenever_one_looks_the_follower_says_what_a_fresh_read_says": LONG,
     "cli/test_cli::test_the_module_runs_as_a_program": PROCESS,
     "drift/test_verdict_limits::test_a_healthy_stream_opens_the_latch_no_more_often_than_its_budget": LONG,  # noqa: E501
     "classifier/test_encoding": MLFLOW,
@@ -70,9 +75,14 @@ LISTED = {
     "gates/test_bootstrap::test_the_interval_holds_the_truth_about_as_often_as_promised": LONG,
     "gates/test_slices::test_many_slices_seldom_refuse_a_candidate_that_is_as_good_as_allowed": LONG,  # noqa: E501
     "spec/test_model::test_importing_spec_and_windows_stays_light": PROCESS,
-    "spec/test_spec_fuzz": PROCESS,
+    "spec/test_spec_mutated": PROCESS,
+    "spec/test_spec_nasty": PROCESS,
     "test_store": PROCESS,
+    "test_redaction": MLFLOW,
+    "fuzz": AIRFLOW,
+    "ledger/test_damaged": LONG,
     "notices/test_sending": PROCESS,
+    "notices/test_head_told": MLFLOW,
     "notices/test_killed": PROCESS,
     "notices/test_untold": PROCESS,
     "cli/test_notify_command": PROCESS,
@@ -82,6 +92,8 @@ LISTED = {
     "views/test_metrics_server": PROCESS,
     "views/test_slow_checks": MLFLOW,
     "views/test_textfile": PROCESS,
+    "scoring/test_recipes": PROCESS,
+    "scoring/test_onnx_file": LONG,
 }
 
 _files: Counter[str] = Counter()  # that were not even imported, by reason

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tasks.ledger import engine
+from tasks.redaction import secrets_of
 from tasks.secret_files import SecretMissing, secret_of
 
 
@@ -34,6 +35,14 @@ def test_a_file_that_is_missing_or_empty_is_refused_with_its_variable_and_path(
     (tmp_path / "one").write_text("\n")
     with pytest.raises(SecretMissing, match=r"which is empty"):
         secret_of("PASSWORD_FILE")
+
+
+def test_a_secret_in_a_file_is_hidden_from_errors_and_logs_as_one_in_the_environment_is(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "one").write_text("s3cret\n")
+    assert secrets_of({"GATELATCH_LEDGER_PASSWORD_FILE": str(tmp_path / "one")}) == {"s3cret"}
+    assert secrets_of({"GATELATCH_LEDGER_PASSWORD_FILE": str(tmp_path / "none")}) == set()
 
 
 def test_the_ledgers_password_may_stand_in_a_file_whatever_signs_it_has(

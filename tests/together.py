@@ -1,7 +1,7 @@
 """Which tests `make test` runs side by side: those of one file stay together, and so do all of e2e.
 
 The end-to-end tests share one Airflow, for which they wait most of the time. One process runs them,
-first of all, while another one runs the rest.
+first of all, while another one runs the rest. Those of the team set-up share services likewise.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import pytest
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling, Scheduling
 
-_ONE_AIRFLOW = "tests/e2e"
+_ONE_AIRFLOW = ("tests/e2e", "tests/team")  # the tests of each folder share one
 
 # A process of xdist finds the size of the terminal here, and what prints tables reads it once.
 for _size in ("COLUMNS", "LINES"):
@@ -24,7 +24,8 @@ class _ByFile(LoadScopeScheduling):
     """Gives a process one file after the other; what shares an Airflow counts as one file."""
 
     def _split_scope(self, nodeid: str) -> str:
-        return _ONE_AIRFLOW if nodeid.startswith(_ONE_AIRFLOW) else nodeid.partition("::")[0]
+        shared = (folder for folder in _ONE_AIRFLOW if nodeid.startswith(f"{folder}/"))
+        return next(shared, nodeid.partition("::")[0])
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -12,6 +12,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -35,10 +36,42 @@ SCRAPES = {
 }
 
 
+LOOKS = {
+    "judge": "a run of the monitor: verify, append, fold, act",
+    "tell": "`python -m tasks status`",
+    "overview": "margin view, overview, after one window came",
+    "page": "margin view, a model's page, after one window came",
+    "scraped": "scrape of metrics, after one window came",
+    "audited": "verify all rows",
+}
+LOOKED = 3  # times at each size
+GROWN = (1, 365, 730, 1095)  # windows of a model
+
+
 def main() -> None:
-    """Print both tables."""
+    """Print all tables, or with `--growth MODELS [WINDOWS…]` the one of growth alone."""
+    if sys.argv[1:2] == ["--growth"]:
+        models, *windows = map(int, sys.argv[2:])
+        _growth(models, windows or GROWN)
+        return
     _reads()
     _scrapes()
+    _growth(MODELS, GROWN)
+
+
+def _growth(models: int, grown: Sequence[int]) -> None:
+    print(f"\n{models} models, each of so many daily windows; CPU ms of one look\n")
+    print("| what is looked at |" + "".join(f" {n:,} |" for n in grown))
+    print("| --- |" + " ---: |" * len(grown))
+    told: dict[str, list[float]] = {}
+    for windows in grown:
+        with tempfile.TemporaryDirectory() as folder:
+            _run("fill_years", folder, models, windows)
+            for look in LOOKS:
+                turns = [_run(look, folder, models, windows)["cpu"] for _ in range(LOOKED)]
+                told.setdefault(look, []).append(1000 * median(turns))
+    for look, words in LOOKS.items():
+        print(f"| {words} |" + "".join(f" {cpu:,.0f} |" for cpu in told[look]))
 
 
 def _reads() -> None:

@@ -56,13 +56,13 @@ def fill(ledger: Ledger, models: int, windows: int) -> None:
     rng = random.Random(0)
     for number in range(models):
         rows = [(PROMOTIONS, _promotion(name(number)))]
-        rows += [(OBSERVATIONS, _observation(name(number), n, rng)) for n in range(windows)]
+        rows += [(OBSERVATIONS, observation(name(number), n, rng)) for n in range(windows)]
         _append(ledger, rows)
 
 
 def more(ledger: Ledger, model: str, window: int) -> None:
     """Append one window of a model."""
-    _append(ledger, [(OBSERVATIONS, _observation(model, window, random.Random(window)))])
+    _append(ledger, [(OBSERVATIONS, observation(model, window, random.Random(window)))])
 
 
 def _append(ledger: Ledger, rows: list[tuple[sa.Table, Row]]) -> None:
@@ -102,7 +102,8 @@ def _promotion(model: str) -> Row:
     }
 
 
-def _observation(model: str, number: int, rng: random.Random) -> Row:
+def observation(model: str, number: int, rng: random.Random) -> Row:
+    """Return a day's row."""
     start = START + number * DAY
     return {
         "model": model,

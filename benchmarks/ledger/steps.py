@@ -6,33 +6,20 @@ They work on `ledger.db` in the current folder.
 from __future__ import annotations
 
 import json
-import os
 import resource
 import sqlite3
 import sys
-import time
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
-from benchmarks.ledger import made
+from benchmarks.ledger import looks, made, years
+from benchmarks.ledger.timing import URL, Told, timed, use_folder
 from tasks.ledger import status
 from tasks.ledger.ledger import Ledger
 
-Told = dict[str, float]
-URL = "sqlite:///ledger.db"
 LIGHT = (
     "id, version, window_start, window_end, revision, spec_digest, data_digest, verdict, reason, "
     "pressure"
 )
-
-
-def timed(work: Callable[[], Any]) -> Told:
-    """Run the work once, and return its seconds and this process's seconds of CPU."""
-    begun, before = time.perf_counter(), time.process_time()
-    work()
-    cpu, seconds = time.process_time() - before, time.perf_counter() - begun
-    return {"seconds": seconds, "cpu": cpu}
 
 
 def fill(models: int, windows: int) -> None:
@@ -70,12 +57,7 @@ def scrape(models: int, windows: int) -> dict[str, Told]:
 
     from tasks.views.exposition import Exposition
 
-    folder = Path("models")
-    folder.mkdir(exist_ok=True)
-    for number in range(models):
-        model = made.name(number)
-        (folder / f"{model}.yaml").write_text(json.dumps(made.raw_spec(model)))
-    os.environ |= {"GATELATCH_LEDGER": URL, "GATELATCH_MODELS": str(folder)}
+    use_folder(models)
     ledger, exposition = Ledger(URL), Exposition()
 
     def page() -> None:
@@ -101,6 +83,7 @@ class _Written:
 
 
 STEPS = {step.__name__: step for step in (fill, rows, figures, read, scrape)}
+STEPS |= {"fill_years": years.fill_years, **looks.LOOKS}
 
 if __name__ == "__main__":
     print(json.dumps(STEPS[sys.argv[1]](int(sys.argv[2]), int(sys.argv[3]))))

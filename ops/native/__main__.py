@@ -27,7 +27,6 @@ from ops.native.images import ROOT, NotHere
 from ops.native.sandbox import Container
 from ops.native.supervisor import Supervised, Supervisor
 
-_PORTS = "GATELATCH_NATIVE_PORTS"  # from the process outside to the one inside
 _TOOLS = {"bwrap": "bubblewrap", "ip": "iproute2", "unshare": "util-linux", "nsenter": "util-linux"}
 
 out = Console(highlight=False, soft_wrap=True)
@@ -80,11 +79,17 @@ def up(home: Home = Path(".run/team"), file: File = FILE) -> None:
     (home / "logs").mkdir(parents=True, exist_ok=True)
     (home / "status.json").unlink(missing_ok=True)
     (home / "pid").write_text(str(os.getpid()))
-    os.environ[_PORTS] = json.dumps(listening)
+    for service in asked.services.values():
+        for address, outside, _ in service.ports:
+            out.print(f"{service.name:<16} will answer at [bold]http://{address}:{outside}[/]")
+    out.print(f"{'logs':<16} {home / 'logs'}")
+    if password := asked.secrets.get("admin_password"):
+        out.print(f"{'password':<16} of Airflow's first user: {password}")
     os.chdir(ROOT)
     own = ("--user", "--map-root-user", "--net", "--mount", "--pid", "--fork", "--mount-proc")
     words = ["unshare", *own, "--kill-child", sys.executable, "-m", "ops.native", "inside"]
-    os.execvp(words[0], [*words, "--home", str(home), "--file", str(file.resolve())])
+    kept = ("--home", str(home), "--file", str(file.resolve()), "--ports", json.dumps(listening))
+    os.execvp(words[0], [*words, *kept])
 
 
 def _listen(asked: Project) -> dict[str, int]:
@@ -102,9 +107,9 @@ def _listen(asked: Project) -> dict[str, int]:
 
 
 @app.command(hidden=True)
-def inside(home: Home, file: File) -> None:
+def inside(home: Home, file: File, ports: Annotated[str, typer.Option()]) -> None:
     """Run all services; called by `up` in namespaces of its own."""
-    asked, listening = project(file), json.loads(os.environ.pop(_PORTS))
+    asked, listening = project(file), json.loads(ports)
     network.create()
     services, skipped = _to_be_had(asked)
     containers = _containers(services)

@@ -43,9 +43,11 @@ class Supervised:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
+                start_new_session=True,  # Ctrl-C is for us: we end them in order
             )
-        healthy = self.container.service.health is None
-        self.state = "running" if healthy else "starting"
+        service = self.container.service
+        lasting = "running" if service.restarts else "working"
+        self.state = lasting if service.health is None else "starting"
         self.started, self.asked, self.failures = now, now, 0
 
     def look(self, now: float) -> None:
@@ -133,7 +135,7 @@ class Supervisor:
         self._all = all_of_them
         self._skipped = skipped
         self._file = home / "status.json"
-        self._written = ""
+        self._known: dict[str, dict[str, str | int]] = {}
         self.stopping = False
 
     def run(self) -> int:
@@ -184,7 +186,7 @@ class Supervisor:
         wanted = {
             "service_healthy": {"healthy"},
             "service_completed_successfully": {"done"},
-            "service_started": {"running", "starting", "healthy", "unhealthy"},
+            "service_started": {"running", "working", "starting", "healthy", "unhealthy"},
         }
         return all(
             all(o.state in wanted[how] for o in self._all if o.container.service.name == name)
@@ -192,15 +194,18 @@ class Supervisor:
         )
 
     def _write(self) -> None:
-        states = {
+        """Tell a person what is new, and keep the whole for programs."""
+        states: dict[str, dict[str, str | int]] = {
             one.container.name: {"state": one.state, "restarts": one.restarts} for one in self._all
         }
-        skipped = {
-            name: {"state": f"skipped: {why}", "restarts": 0} for name, why in self._skipped.items()
-        }
-        text = json.dumps({**states, **skipped}, indent=1)
-        if text != self._written:
-            partial = self._file.with_suffix(".partial")
-            partial.write_text(text)
-            partial.replace(self._file)
-            self._written = text
+        for name, why in self._skipped.items():
+            states[name] = {"state": f"skipped: {why}", "restarts": 0}
+        if states == self._known:
+            return
+        for name, one in states.items():
+            if one != self._known.get(name) and one["state"] != "waiting":
+                print(f"{name:<16} {one['state']}", flush=True)
+        self._known = states
+        partial = self._file.with_suffix(".partial")
+        partial.write_text(json.dumps(states, indent=1))
+        partial.replace(self._file)

@@ -10,6 +10,7 @@ from http import HTTPStatus
 from airflow.api_fastapi.core_api.security import GetUserDep
 from fastapi import APIRouter, HTTPException, Request, Response
 from fastapi.responses import HTMLResponse
+from starlette.background import BackgroundTask
 
 from served.rights import may_read, readable
 from served.runs import runs_of
@@ -74,11 +75,14 @@ def models(
         return _unreadable("Margins", error, base)
     mistaken = [Standing(model=n, problem=p) for n, p in specs.mistaken.items() if n in mine]
     asked = Asked(text=q[: bounds.NAME], owner=owner, tag=tag, state=state, page=page)
-    return _page(
+    shown = _page(
         overview(
             [*seen.standings, *mistaken], asked, datetime.now(UTC), base=base, unread=seen.unread
         )
     )
+    if seen.unread:
+        shown.background = BackgroundTask(_board.read_rest, specs.usable.values())
+    return shown
 
 
 @router.get("/margins/{model}")

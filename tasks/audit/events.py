@@ -132,6 +132,13 @@ def _freeze(link: Link, row: Row) -> Event:
     return _at(link, row, None, row["state"], by=row["by"], why=row["reason"])
 
 
+def _expiry(link: Link, row: Row) -> Event:
+    count = len(row["expired"])
+    thing = "figures of windows thinned" if row["kind"] == "figures" else f"{row['kind']} removed"
+    what = f"{thing} up to {_day(row['until'])}: {count}"
+    return _at(link, row, row["until"], what, by=row["by"], why=row["policy"])
+
+
 def _notice(link: Link, row: Row) -> Event:
     within = f", within {row['within']}" if row["within"] else ""
     what = f"{row['event']}: {row['channel']} is to be told{within}, attempt {row['attempt']}"
@@ -199,6 +206,7 @@ _KINDS: Mapping[str, Callable[[Link, Row], Event]] = {
     "adoptions": _adoption,
     "candidates": _candidate,
     "freezes": _freeze,
+    "expiries": _expiry,
     "notices": _notice,
     "deliveries": _delivery,
 }

@@ -11,8 +11,8 @@ from tasks.ledger.chain import LedgerRefused, Trail
 from tasks.ledger.reader import LedgerReader
 from tasks.registry import tagged_heads
 
-# What a window costs must not grow with the past: of these the links are read, and no row.
-MANY = frozenset({"observations"})
+# What a window costs must not grow with the past: of these rows and links are counted.
+MANY = frozenset({"observations", "expiries"})
 
 
 def ledger_fault(
@@ -52,7 +52,11 @@ def require(ledger: LedgerReader, model: str, *, whole: bool = False) -> None:
     if whole:
         kept += in_registry(model)[0]
     # The trail last: a head may be kept while we look, and must then be in it.
-    trail = ledger.trail(model, unread=frozenset() if whole else MANY)
+    trail = (
+        ledger.trail(model)
+        if whole
+        else ledger.trail_without(model, MANY, [(head.position, head.digest) for head in kept])
+    )
     if found := ledger_fault(model, trail, keys, kept):
         raise LedgerRefused(model, found)
 

@@ -220,7 +220,7 @@ def _play(
     points: list[tuple[dict[str, Any], ModelSpec]],
     stage: Stage,
 ) -> Report:
-    from tasks.replay import history, trial
+    from tasks.replay import past_rows, trial
     from tasks.replay.replay_report import Report
 
     def read(spec: ModelSpec) -> History:
@@ -228,7 +228,7 @@ def _play(
         if since >= until:
             raise SpecError(f"--from {since:%Y-%m-%d} is not before {until:%Y-%m-%d}; move one")
         advance = stage("reading and checking", None)
-        return history.load_history(spec, since.astimezone(UTC), until.astimezone(UTC), advance)
+        return past_rows.load_history(spec, since.astimezone(UTC), until.astimezone(UTC), advance)
 
     spec, span = wanted.spec, wanted.span
     past = read(spec)

@@ -28,7 +28,7 @@ def show_status(
 
     `missed` says what each channel was not told.
     """
-    told = status_json(status)
+    told = status_json(status, newest)
     model = status.spec.model
     champion = "none yet" if status.champion is None else f"version {status.champion}"
     latch = status.history.now
@@ -62,7 +62,7 @@ def show_status(
     if told["windows"]:
         why = "" if wide else "  why: farthest above its limit, + how many more"
         out.print(f"\n[bold]windows[/]{why}")
-        out.print(_windows(told["windows"][-newest:], wide))
+        out.print(_windows(told["windows"], wide))
     if told["proposals"]:
         out.print("\n[bold]proposals[/]")
         out.print(_proposals(told["proposals"], wide))

@@ -45,7 +45,10 @@ def read_texts(
     layout = csv.ParseOptions(newlines_in_values=True)
     blocks = csv.ReadOptions(block_size=_BLOCK_BYTES)
     kind = ds.CsvFileFormat(parse_options=layout, read_options=blocks)
-    names = ds.dataset(path, format=kind, filesystem=fs).schema.names
+    try:
+        names = ds.dataset(path, format=kind, filesystem=fs).schema.names
+    except UnicodeDecodeError:
+        raise pa.ArrowInvalid("the header is no UTF-8; write the file as UTF-8") from None
     texts = pa.schema([(name, pa.string()) for name in names])
     data = ds.dataset(path, schema=texts, format=kind, filesystem=fs)
     batches = data.to_batches(columns=list(columns(names)), batch_size=batch_rows)

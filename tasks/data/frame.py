@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from tasks.arrays import Floats, Ints
 from tasks.spec.model import ModelSpec
+from tasks.spec.source_options import Features
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,11 +24,16 @@ def feature_columns(spec: ModelSpec, batch: pa.RecordBatch) -> dict[str, NDArray
 
     What is there in that type is not copied.
     """
+    return feature_columns_of(spec.features, batch)
+
+
+def feature_columns_of(features: Features, batch: pa.RecordBatch) -> dict[str, NDArray[Any]]:
+    """Return the columns of these features as `feature_columns` does."""
     import pyarrow as pa
 
     # A category is its text, so that 7 and "7" from two stores are one.
-    kinds = dict.fromkeys(spec.features.numeric, pa.float64())
-    kinds |= dict.fromkeys((*spec.features.categorical, *spec.features.text), pa.string())
+    kinds = dict.fromkeys(features.numeric, pa.float64())
+    kinds |= dict.fromkeys((*features.categorical, *features.text), pa.string())
     found = {}
     for name, kind in kinds.items():
         column = batch.column(name)

@@ -46,7 +46,7 @@ def join(
     # Keeping the order of insertion takes memory beyond the limit.
     what = f"the labels of {spec.label.source} and the keys of the window {window}"
     with duck.connection(what, preserve_insertion_order=False) as link:
-        key_type = _keep(link, keys, spec.source.key)
+        key_type = keep_keys(link, keys, spec.source.key)
         kind = None if key_type is None else _find(spec, window, link, key_type)
         first = 0
         for batch in rows:
@@ -64,7 +64,7 @@ def _unknown(spec: ModelSpec, count: int) -> pa.Array:
     return pa.nulls(count, pa.float64() if classes.are_whole_numbers(spec) else pa.string())
 
 
-def _keep(link: Any, batches: Iterator[pa.RecordBatch], name: str) -> pa.DataType | None:
+def keep_keys(link: Any, batches: Iterator[pa.RecordBatch], name: str) -> pa.DataType | None:
     """Put the window's keys into the table `rows`; return their type, None if there are none."""
     key_type: pa.DataType | None = None
     first = 0
@@ -72,7 +72,7 @@ def _keep(link: Any, batches: Iterator[pa.RecordBatch], name: str) -> pa.DataTyp
         # A missing key is for validation to find; here it matches nothing.
         if name in batch.schema.names and batch.column(name).null_count < batch.num_rows:
             key_type = key_type or plain_type(batch.column(name).type)
-            part = _keyed(batch, name, first, key_type)
+            part = keyed(batch, name, first, key_type)
             link.register("part", part)
             link.execute("create table if not exists rows as select * from part limit 0")
             link.execute("insert into rows select * from part")
@@ -80,7 +80,7 @@ def _keep(link: Any, batches: Iterator[pa.RecordBatch], name: str) -> pa.DataTyp
     return key_type
 
 
-def _keyed(batch: pa.RecordBatch, name: str, first: int, key_type: pa.DataType) -> pa.RecordBatch:
+def keyed(batch: pa.RecordBatch, name: str, first: int, key_type: pa.DataType) -> pa.RecordBatch:
     """Return the keys of a batch that are there, beside their rows' places in the window."""
     import pyarrow as pa
 
@@ -157,7 +157,7 @@ def _labels_of(
         "using (place) order by place",
         params=[first, first + batch.num_rows],
     ).to_arrow_table()
-    ours = pa.Table.from_batches([_keyed(batch, spec.source.key, first, key_type)])
+    ours = pa.Table.from_batches([keyed(batch, spec.source.key, first, key_type)])
     if theirs.select(["place", "key"]).cast(ours.schema) != ours:
         raise SourceChanged(
             f"the rows of {window} in {spec.source} changed while they were read; run it again"

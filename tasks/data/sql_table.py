@@ -166,8 +166,12 @@ def read_table(
         raise UnreadableTable(f"{option}.database: the environment variable {variable} is not set")
     try:
         engine = sa.create_engine(url)
-    except (sa.exc.ArgumentError, ImportError) as error:
-        raise UnreadableTable(f"{option}.database: {variable} cannot be used: {error}") from None
+    except (sa.exc.ArgumentError, ImportError, ValueError) as error:  # may quote a password
+        raise UnreadableTable(
+            f"{option}.database: {variable} is no address of a database ({type(error).__name__}); "
+            "write postgresql+psycopg://ROLE:PASSWORD@HOST/DATABASE, with %-signs for special "
+            "signs of the password"
+        ) from None
     schema_name, _, table_name = (place.table or "").rpartition(".")
     try:
         table = sa.Table(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from tasks.data import label_join
+from tasks.data import label_join, score_join
 from tasks.data.columns import Cast, alike, common
 from tasks.data.digest import Digest
 from tasks.data.outside import Outside
@@ -34,7 +34,8 @@ def batches(
 
     A column that a file does not have is left out: validation names it. Rows without a time are
     part of the window in which the day of their file begins, so that validation can quarantine
-    them. Labels that have a source of their own are joined to their rows.
+    them. Labels that have a source of their own are joined to their rows, and so are the scores
+    that `scoring` wrote.
 
     Parameters
     ----------
@@ -81,14 +82,25 @@ class _Rows:
         self.schemas: list[pa.Schema] = []
 
     def read(self) -> Iterator[pa.RecordBatch]:
-        spec, label = self._spec, self._spec.label.column
-        if spec.label.source is None or label not in self._wanted:
-            yield from self._rows(self._wanted)
+        spec = self._spec
+        scores = tuple(name for name in spec.joined_scores if name in self._wanted)
+        if not scores:
+            yield from self._labelled(self._wanted)
             return
         keys = batches(spec, self._window, (spec.source.key,))
-        rows = self._rows(tuple(name for name in self._wanted if name != label))
-        for batch in label_join.join(spec, self._window, rows, keys):
+        rows = self._labelled(tuple(name for name in self._wanted if name not in scores))
+        for batch in score_join.join_scores(spec, self._window, rows, keys, scores):
             yield batch.select([name for name in self._wanted if name in batch.schema.names])
+
+    def _labelled(self, wanted: tuple[str, ...]) -> Iterator[pa.RecordBatch]:
+        spec, label = self._spec, self._spec.label.column
+        if spec.label.source is None or label not in wanted:
+            yield from self._rows(wanted)
+            return
+        keys = batches(spec, self._window, (spec.source.key,))
+        rows = self._rows(tuple(name for name in wanted if name != label))
+        for batch in label_join.join(spec, self._window, rows, keys):
+            yield batch.select([name for name in wanted if name in batch.schema.names])
 
     def _rows(self, wanted: tuple[str, ...]) -> Iterator[pa.RecordBatch]:
         empty = True

@@ -15,6 +15,7 @@ from tasks.doctor.finding import Finding
 
 _SECONDS = 5
 _BASE, _DAGS = "AIRFLOW__API__BASE_URL", "AIRFLOW__CORE__DAGS_FOLDER"
+_TASKS = "AIRFLOW__CORE__EXECUTION_API_SERVER_URL"
 _PARTS = {
     "metadatabase": "start Airflow's database",
     "scheduler": "start `airflow scheduler`",
@@ -26,7 +27,9 @@ _FILES = ("monitor.py", "retrain.py", "rollback.py")
 
 def look_at_airflow(environment: Mapping[str, str]) -> Iterator[Finding]:
     """Yield which parts of Airflow its API server says are away."""
-    base = environment.get(_BASE) or ""
+    # Where tasks reach it; a browser's address may lead elsewhere from here.
+    used = _TASKS if environment.get(_TASKS) else _BASE
+    base = (environment.get(used) or "").rstrip("/").removesuffix("/execution")
     if not base.startswith(("http://", "https://")):
         yield Finding(
             state="unseen",
@@ -35,14 +38,14 @@ def look_at_airflow(environment: Mapping[str, str]) -> Iterator[Finding]:
         )
         return
     try:
-        asked = f"{base.rstrip('/')}/api/v2/monitor/health"
+        asked = f"{base}/api/v2/monitor/health"
         with urllib.request.urlopen(asked, timeout=_SECONDS) as answer:
             health = json.loads(answer.read(100_000))
     except (OSError, ValueError) as error:
         yield Finding(
             state="ill",
             finding=f"Airflow's API server does not answer at {base} ({type(error).__name__})",
-            remedy=f"start `airflow api-server`, or mend {_BASE}",
+            remedy=f"start `airflow api-server`, or mend {used}",
         )
         return
     yield from airflow_findings(health)

@@ -24,7 +24,7 @@ def look_at_channels(patient: Patient) -> Iterator[Finding]:
         )
         return
     named = patient.environment.get(channels.VARIABLE)
-    if named and (mode := stat.S_IMODE(Path(named).stat().st_mode)) & stat.S_IRWXO:
+    if found and named and (mode := stat.S_IMODE(Path(named).stat().st_mode)) & stat.S_IRWXO:
         yield Finding(
             state="ill",
             finding=f"the addresses of {named} are open to every user of this machine "

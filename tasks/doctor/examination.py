@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from threading import Thread
 
-from tasks.doctor.finding import Finding, Health, secrets_of, without_secrets
+from tasks.doctor.finding import Finding, Health, without_secrets
 from tasks.doctor.patient import Patient
 from tasks.errors import GatelatchError
+from tasks.redaction import secrets_of
 
 LONGEST_LOOK = 60.0  # seconds; on a busy machine the import of MLflow may take half
 _RANK: Sequence[Health] = ("well", "unseen", "warning", "ill")

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Literal
-from urllib.parse import unquote, unquote_plus
+
+from tasks.redaction import redacted
 
 Health = Literal["well", "warning", "ill", "unseen"]
-
-_USERINFO = re.compile(r"://[^/@\s:]*:([^/\s]+)@")
-_QUERY = re.compile(r"[?&](?:password|passwd|sslpassword|token|secret)=([^&\s#]+)", re.IGNORECASE)
-_SECRET_NAMES = ("PASSWORD", "TOKEN", "SECRET", "SECRET_KEY", "FERNET_KEY")
-_SHORTEST = 3  # signs: nobody keeps less secret, and each `a` of a sentence would go
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,21 +30,8 @@ class Finding:
     bars: bool = False
 
 
-def secrets_of(environment: Mapping[str, str]) -> frozenset[str]:
-    """Return the passwords that an environment holds, by name or inside an address."""
-    found: set[str] = set()
-    for name, value in environment.items():
-        if name.endswith(_SECRET_NAMES):
-            found.add(value)
-        for pattern in (_USERINFO, _QUERY):
-            for secret in pattern.findall(value):
-                found |= {secret, unquote(secret), unquote_plus(secret)}
-    return frozenset(secret for secret in found if len(secret) >= _SHORTEST)
-
-
 def without_secrets(finding: Finding, secrets: Iterable[str]) -> Finding:
     """Return the finding with `***` where it quotes a secret."""
-    texts = [finding.finding, finding.remedy]
-    for secret in sorted(secrets, key=len, reverse=True):
-        texts = [text.replace(secret, "***") for text in texts]
-    return replace(finding, finding=texts[0], remedy=texts[1])
+    known = frozenset(secrets)
+    said, remedy = (redacted(text, known) for text in (finding.finding, finding.remedy))
+    return replace(finding, finding=said, remedy=remedy)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Self
@@ -33,7 +33,7 @@ class Patient:
     """
 
     model: str | None
-    environment: Mapping[str, str]
+    environment: Mapping[str, str] = field(repr=False)
     clock: Callable[[], datetime]
 
     def __enter__(self) -> Self:

@@ -51,11 +51,44 @@ class Latch:
 
 
 @dataclass(frozen=True)
+class LatchMemory:
+    """All that the fold carries from one reading to the next; as it is before the first.
+
+    `last` is the window of the newest reading that was folded, `taken` the pauses that were folded
+    before it.
+    """
+
+    last: Window | None = None
+    taken: tuple[Pause, ...] = ()
+    recent: tuple[Reading, ...] = ()
+    calm: int = 0
+    episode: str | None = None
+    paused: datetime | None = None
+    refused: int = 0  # in a row, in this episode
+    length: timedelta = timedelta(0)  # of a window
+
+    def goes_before(self, readings: Iterable[Reading], pauses: Iterable[Pause]) -> bool:
+        """Return whether a fold of these, and of what was folded, may go on from here.
+
+        It may if the readings are newer, and the pauses that belong before them the same.
+        """
+        last = self.last
+        if last is None:
+            return True
+        taken = tuple(p for p in _in_order(pauses) if p.since <= last.start)
+        return taken == self.taken and all(r.window > last for r in readings)
+
+
+@dataclass(frozen=True)
 class LatchHistory:
-    """The state after each window, oldest first, and the state now."""
+    """The state after each window, oldest first, and the state now.
+
+    `memory` is that after the newest window.
+    """
 
     steps: tuple[tuple[Reading, Latch], ...]
     now: Latch
+    memory: LatchMemory = LatchMemory()
 
 
 def windows_to_wait(ends: int) -> int | None:
@@ -77,8 +110,11 @@ def fold(
     pauses: Iterable[Pause],
     policy: LatchPolicy,
     kind: LatchKind = "retrain",
+    after: LatchMemory = LatchMemory(),
 ) -> LatchHistory:
     """Return the latch after each reading, whatever order they come in.
+
+    With the memory of a fold that `goes_before` them, the latch is as if all were folded.
 
     The episodes of `recalibrate` say so in their names.
 
@@ -98,33 +134,58 @@ def fold(
     >>> fold("churn", weeks, [], LatchPolicy()).now
     Latch(state='open', episode='churn.v1.20260112T0000', rests_until=None)
     """
-    waiting = deque(sorted(pauses, key=lambda p: (p.since, p.promotion)))
-    machine = _Machine(model, policy, kind)
+    waiting = deque(_in_order(pauses))
+    taken: list[Pause] = []
+    while after.last is not None and waiting and waiting[0].since <= after.last.start:
+        taken.append(waiting.popleft())
+    machine = _Machine(model, policy, kind, after)
+    last = after.last
     steps = []
     for reading in sorted(readings, key=lambda r: r.window):
         while waiting and waiting[0].since <= reading.window.start:
-            machine.pause(waiting.popleft())
+            taken.append(waiting.popleft())
+            machine.pause(taken[-1])
         machine.read(reading)
-        steps.append((reading, machine.latch(reading.window.end)))
+        last = reading.window
+        steps.append((reading, machine.latch(last.end)))
+    memory = machine.memory(last, taken)
     for pause in waiting:
         machine.pause(pause)
-    newest = steps[-1][0].window.end if steps else None
-    return LatchHistory(tuple(steps), machine.latch(newest))
+    return LatchHistory(tuple(steps), machine.latch(last.end if last else None), memory)
+
+
+def _in_order(pauses: Iterable[Pause]) -> list[Pause]:
+    return sorted(pauses, key=lambda p: (p.since, p.promotion))
 
 
 class _Machine:
-    """The fold's running values; they live for one fold and are never stored."""
+    """The fold's running values; they live for one fold, and what is kept of them is a cache."""
 
-    def __init__(self, model: str, policy: LatchPolicy, kind: LatchKind) -> None:
+    def __init__(
+        self, model: str, policy: LatchPolicy, kind: LatchKind, after: LatchMemory
+    ) -> None:
         self.model = model
         self.kind: LatchKind = kind
         self.policy = policy
-        self.recent: deque[Reading] = deque(maxlen=policy.open.of)
-        self.calm = 0
-        self.episode: str | None = None
-        self.paused: datetime | None = None
-        self.refused = 0  # in a row, in this episode
-        self.length = timedelta(0)  # of a window
+        self.recent = deque(after.recent, maxlen=policy.open.of)
+        self.calm = after.calm
+        self.episode = after.episode
+        self.paused = after.paused
+        self.refused = after.refused
+        self.length = after.length
+
+    def memory(self, last: Window | None, taken: Iterable[Pause]) -> LatchMemory:
+        """Return what another machine needs to go on from here."""
+        return LatchMemory(
+            last=last,
+            taken=tuple(taken),
+            recent=tuple(self.recent),
+            calm=self.calm,
+            episode=self.episode,
+            paused=self.paused,
+            refused=self.refused,
+            length=self.length,
+        )
 
     def pause(self, pause: Pause) -> None:
         self.paused = max(pause.since, self.paused or pause.since)

@@ -18,8 +18,8 @@ def to_retrain(
     """Write the brief for the retrain approval; return its subject, body, address and evidence."""
     ledger = Ledger.open()
     text = retrain_brief.retrain(status.read(spec, ledger), proposal, run_link, rows)
-    shown = questions.ask(spec, ledger, proposal.proposal, "retrain").evidence
-    return brief_page.publish_brief(spec.model, proposal.proposal, "retrain", text, shown)
+    question = questions.ask(spec, ledger, proposal.proposal, "retrain")
+    return brief_page.publish_brief(ledger, question, "retrain", text)
 
 
 def to_promote(
@@ -30,5 +30,5 @@ def to_promote(
     known = status.read(spec, ledger)
     candidate = proposals.candidate_of(known, proposal)
     text = promotion_brief.promotion(known, candidate, run_link, shadow)
-    shown = questions.ask(spec, ledger, proposal, "promote").evidence
-    return brief_page.publish_brief(spec.model, proposal, "promotion", text, shown)
+    question = questions.ask(spec, ledger, proposal, "promote")
+    return brief_page.publish_brief(ledger, question, "promotion", text)

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from tasks.errors import GatelatchError
-from tasks.ledger import status
+from tasks.ledger import kept_fold, status
 from tasks.ledger.conflicts import Conflict
 from tasks.ledger.ledger import Ledger
 from tasks.ledger.records import Decision, Proposal
@@ -93,7 +93,7 @@ def notice(spec: ModelSpec, run_of: RunOf, now: datetime) -> list[str]:
         Wall clock: a run that is gone, or that waits, is known by its age alone.
     """
     ledger = Ledger.open()
-    known = status.read(spec, ledger)
+    known = kept_fold.read_newest(spec, ledger)
     touched = ledger.touched(spec.model) if known.live else {}
     told = []
     for proposal in known.live:

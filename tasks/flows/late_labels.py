@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 
 from tasks.bounds import shifted
 from tasks.data.window_rows import digest_of
 from tasks.flows import monitor
 from tasks.flows.measure import measure
+from tasks.flows.scored_windows import NotYetScored
+from tasks.ledger import kept_fold
 from tasks.ledger.ledger import Ledger
 from tasks.ledger.records import Observation
 from tasks.spec.model import ModelSpec
 from tasks.spec.windows import Window, labels_awaited_until
 
+_LOG = logging.getLogger(__name__)
 AT_MOST = 8  # windows that one run reads again
 
 
@@ -63,12 +67,22 @@ def measure_again(spec: ModelSpec, window: Window) -> list[Observation]:
     Their new observations, each of which now stands for its window.
     """
     measured_again = []
-    for seen in due_again(spec, Ledger.open().observations(spec.model), window):
+    for seen in due_again(spec, _newest(spec), window):
         if digest_of(spec, seen.window) == seen.data_digest:
             continue
-        measured = measure(spec, seen.window, monitor.validate(spec, seen.window))
+        try:
+            validated = monitor.validate(spec, seen.window)
+        except NotYetScored as said:  # from before `scoring` was in the spec: what was said stands
+            _LOG.warning("%s", said)
+            continue
+        measured = measure(spec, seen.window, validated)
         measured_again.append(monitor.judge(spec, seen.window, measured))
     return measured_again
+
+
+def _newest(spec: ModelSpec) -> list[Observation]:
+    """Return what stands for the windows that may wait for labels, and for others."""
+    return kept_fold.read_newest(spec, Ledger.open()).observations
 
 
 def overdue(spec: ModelSpec, window: Window) -> list[str]:
@@ -78,6 +92,6 @@ def overdue(spec: ModelSpec, window: Window) -> list[str]:
         f"{seen.window}: label.delay has passed, and {where} has no label for any of its rows; "
         "land the labels, or compare their keys (label.source.key) with those of the rows "
         "(source.key)"
-        for seen in due_again(spec, Ledger.open().observations(spec.model), window)
+        for seen in due_again(spec, _newest(spec), window)
         if seen.numbers.labelled == 0
     ]

@@ -17,8 +17,9 @@ from tasks.flows import plan, rollback
 from tasks.flows.measure import measure
 from tasks.flows.next_action import NextAction, RunToStart
 from tasks.flows.observe import constants_of, observation, reigns_at
+from tasks.flows.scored_windows import require_scores
 from tasks.flows.window_steps import Measured, Validated
-from tasks.ledger import remembered, status
+from tasks.ledger import kept_fold, remembered, status
 from tasks.ledger.freezes import freeze_told, way_out
 from tasks.ledger.ledger import Ledger
 from tasks.ledger.records import Observation, champion_at
@@ -46,6 +47,8 @@ def validate(spec: ModelSpec, window: Window, *, version: int | None = None) -> 
     ------
     NoChampion
         If no `version` is given, and the window had no champion.
+    tasks.flows.scored_windows.NotYetScored
+        If the window is measured by the scores that `scoring` writes, and these are not there yet.
     """
     ledger = Ledger.open()
     period = champion_at(ledger.promotions(spec.model), window.start)
@@ -56,6 +59,8 @@ def validate(spec: ModelSpec, window: Window, *, version: int | None = None) -> 
             f"{spec.model} had no champion for {window}; train the first one: trigger "
             f"retrain.{spec.model} with reason 'bootstrap', then run this window again"
         )
+    if version is None and period is not None:
+        require_scores(spec, window, period)
     constants = constants_of(spec, ledger, own)
     checked = check_rows(spec, window, constants)
     known = {c.version for c in ledger.candidates(spec.model)}
@@ -97,7 +102,9 @@ def _beside(
 ) -> set[int]:
     earlier = remembered.beside(spec, reigns_at(spec, ledger, window.start), window.start)
     shadowed = (
-        shadow.watched(status.read(spec, ledger), window) if spec.shadow.windows else frozenset()
+        shadow.watched(kept_fold.read_newest(spec, ledger), window)
+        if spec.shadow.windows
+        else frozenset()
     )
     return {*(served or ()), *earlier, *shadowed}
 
@@ -140,7 +147,7 @@ def judge(spec: ModelSpec, window: Window, measured: Measured) -> Observation:
 
 def advice(spec: ModelSpec) -> str | None:
     """Return what to change if window after window says nothing; see `advice.advise`."""
-    return status.read(spec, Ledger.open()).advice
+    return kept_fold.read_newest(spec, Ledger.open()).advice
 
 
 def action(spec: ModelSpec, span: str = "") -> NextAction | None:
@@ -151,7 +158,8 @@ def action(spec: ModelSpec, span: str = "") -> NextAction | None:
     and that is no failure. With the `span` of a backfill, see `due_after`.
     """
     # Read once: a window that another run records meanwhile asks for neither, or is seen by both.
-    known = status.read(spec, Ledger.open())
+    ledger = Ledger.open()
+    known = status.read(spec, ledger) if span else kept_fold.read_newest(spec, ledger)
     worse = None if span else rollback.rollback_due(known)
     if known.frozen:
         due = worse.proposal if worse and not worse.silence else known.due_when_thawed

@@ -8,7 +8,7 @@ from tasks.audit.verified_model import champion_of
 from tasks.classifier import absent, scoring, training
 from tasks.data.frame import class_indices
 from tasks.flows import ending
-from tasks.flows.retrain import slices_of
+from tasks.flows.asked_rows import slices_of
 from tasks.ledger import status
 from tasks.ledger.ledger import Ledger
 from tasks.ledger.records import Proposal
@@ -48,7 +48,7 @@ def count(spec: ModelSpec, proposal: Proposal) -> CountedRows:
             f"{spec.model} version {proposal.champion} was made of rows until "
             f"{window.end:%Y-%m-%d %H:%M} UTC, and none are newer: nothing to recalibrate on yet"
         )
-    checked = checked_rows.check_rows(spec, window, {})
+    checked = checked_rows.check_rows(spec.unscored, window, {})
     if checked.problem:
         raise training.TrainingError(f"{spec.model} {window}: {checked.problem}")
     ledger = Ledger.open()
@@ -123,7 +123,7 @@ def _labels(
     import pyarrow as pa
 
     times, classes = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
-    for batch in checked_rows.accepted(spec, window, checked):
+    for batch in checked_rows.accepted(spec.unscored, window, checked):
         label = class_indices(spec, batch)
         time = batch.column(spec.source.time).cast(pa.timestamp("us"), safe=False).cast(pa.int64())
         moments = time.to_numpy(zero_copy_only=False)

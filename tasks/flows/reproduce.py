@@ -66,14 +66,14 @@ def reproduce(spec: ModelSpec, version: int) -> Reproduction:
             f"but the spec is {spec.digest} now; check out the file as it was then"
         )
     window = record.data.window
-    rows = checked_rows.check_rows(spec, window, {})
+    rows = checked_rows.check_rows(spec.unscored, window, {})
     if rows.data_digest != record.data.digest:
         raise CannotReproduce(
             f"{spec.model} version {version} was trained on the data {record.data.digest} of "
             f"{window}, but the data is {rows.data_digest} now"
             + (f" ({rows.problem})" if rows.problem else "")
         )
-    taught = gather(spec, checked_rows.accepted(spec, window, rows))
+    taught = gather(spec, checked_rows.accepted(spec.unscored, window, rows))
     asked = next(p for p in ledger.proposals(spec.model) if p.proposal == candidate.proposal)
     learning = CandidateMetrics.from_json(candidate.metrics).learning
     if learning is None:

@@ -6,25 +6,21 @@ again after a crash.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from tasks import formats, store
+from tasks import formats
 from tasks.audit.verified_model import champion_of
-from tasks.classifier import absent, calibration, calibration_fit, refit, spans, timing, training
-from tasks.classifier.cut import cut_unfitted
-from tasks.classifier.training_rows import gather
+from tasks.classifier import absent, calibration, refit, spans, training
 from tasks.drift import reference
 from tasks.flows import handover
-from tasks.gates import acceptance, gate_result, recalibration
-from tasks.gates.candidate_metrics import CandidateMetrics
-from tasks.gates.contest import Contender, Contest
+from tasks.flows.asked_rows import changes_of, interval_of, rows_accepted, rows_of_run, slices_of
+from tasks.flows.judging import judged_now
+from tasks.gates import gate_result
 from tasks.gates.gate_result import GateResult
-from tasks.ledger import evidence, status
 from tasks.ledger.ledger import Ledger
-from tasks.ledger.records import Candidate, Decision, Proposal
+from tasks.ledger.records import Candidate, Proposal
 from tasks.promotion.decisions import approved
 from tasks.promotion.promotion import follow
 from tasks.promotion.proposals import NotApproved
@@ -34,16 +30,10 @@ from tasks.registry.made_with import made_with
 from tasks.reports import brief_links, gate_page, validation_page
 from tasks.signing import artifact
 from tasks.spec.model import ModelSpec
-from tasks.spec.windows import Window
 from tasks.validation import checked_rows
-from tasks.validation.checked_rows import Checked
 
 if TYPE_CHECKING:
-    from tasks.arrays import Ints
-    from tasks.classifier.cut import Cut
     from tasks.classifier.spans import Learning
-    from tasks.classifier.training_rows import TrainingRows
-    from tasks.gates.acceptance import Acceptance
 
 
 def train(spec: ModelSpec, proposal: str) -> dict[str, Any]:
@@ -55,18 +45,18 @@ def train(spec: ModelSpec, proposal: str) -> dict[str, Any]:
 
     ledger = Ledger.open()
     asked = approved(spec, ledger, proposal, "retrain")
-    checked = checked_rows.check_rows(spec, _interval(asked), {})
-    report = validation_page.publish(spec, _interval(asked), checked)
+    checked = checked_rows.check_rows(spec.unscored, interval_of(asked), {})
+    report = validation_page.publish(spec, interval_of(asked), checked)
     if checked.problem:
-        raise training.TrainingError(f"{spec.model} {_interval(asked)}: {checked.problem}")
-    rows = _gather(spec, asked, checked)
+        raise training.TrainingError(f"{spec.model} {interval_of(asked)}: {checked.problem}")
+    rows = rows_accepted(spec, asked, checked)
     learning: Learning | None = None
     if asked.kind == "recalibrate":
         cut = slices_of(spec, asked, rows.facts.time, rows.label, ())
         training.need_enough_to_calibrate(spec, rows.label[cut.calibrate])
         fitted = champion_of(spec, ledger, asked.champion or 0).estimator.estimator
     else:
-        best = spans.fit_spans(spec, rows, _interval(asked), changes_of(spec, ledger, asked))
+        best = spans.fit_spans(spec, rows, interval_of(asked), changes_of(spec, ledger, asked))
         fitted, learning, cut = best.pipeline, best.learning, best.cut
         for line in learning.told:
             print(line)
@@ -98,7 +88,7 @@ def calibrate(spec: ModelSpec, proposal: str, run_id: str) -> dict[str, Any]:
     """Learn the probabilities on the calibration slice."""
 
     asked = approved(spec, Ledger.open(), proposal, "retrain")
-    rows, learning = _training_rows(spec, asked, run_id), handover.LEARNING.get(run_id)
+    rows, learning = rows_of_run(spec, asked, run_id), handover.LEARNING.get(run_id)
     if learning is None:
         cut = slices_of(spec, asked, rows.facts.time, rows.label, ())
     else:
@@ -123,7 +113,7 @@ def gate(spec: ModelSpec, proposal: str, run_id: str) -> dict[str, Any]:
     asked = approved(spec, ledger, proposal, "retrain", again="gates")
     registered = _registered(ledger, asked)
     if registered is None:
-        results = _judged_now(spec, ledger, asked, run_id)
+        results = judged_now(spec, ledger, asked, run_id)
     else:
         results = tuple(GateResult.from_json(result) for result in registered.gates)
     return {
@@ -158,38 +148,6 @@ def register(spec: ModelSpec, proposal: str, run_id: str) -> dict[str, Any]:
 def _registered(ledger: Ledger, asked: Proposal) -> Candidate | None:
     candidates = ledger.candidates(asked.model)
     return next((c for c in candidates if c.proposal == asked.proposal), None)
-
-
-def _judged_now(
-    spec: ModelSpec, ledger: Ledger, asked: Proposal, run_id: str
-) -> tuple[GateResult, ...]:
-    """Judge, keep with the run what register takes from there, and return the gates' results."""
-
-    known = status.read(spec, ledger)
-    learning = handover.LEARNING.get(run_id)
-    judged = _judged(spec, ledger, known, asked, run_id, learning)
-    judged = replace(judged, metrics=replace(judged.metrics, learning=learning))
-    handover.GATES.put(run_id, judged.gates)
-    _publish(spec, asked, run_id, judged)
-    handover.REFERENCE.put(run_id, judged.reference)
-    handover.METRICS.put(run_id, judged.metrics)
-    learnt = calibration_fit.flat_parameters(judged.metrics.calibration)
-    tracking.log_metrics(run_id, {**judged.metrics.candidate, **learnt})
-    if not judged.passed:
-        failed = "; ".join(f"{r.title} ({r.reason})" for r in judged.gates if not r.passed)
-        ledger.decide(
-            Decision(
-                model=spec.model,
-                proposal=asked.proposal,
-                step="gates",
-                answer="failed",
-                by="gates",
-                comment=failed,
-                evidence=evidence.digest([result.to_json() for result in judged.gates]),
-                effective_from=known.decided_at(asked),
-            )
-        )
-    return judged.gates
 
 
 def _candidate(spec: ModelSpec, asked: Proposal, run_id: str, taken: set[int]) -> Candidate:
@@ -227,92 +185,5 @@ def _accepted(spec: ModelSpec, asked: Proposal, run_id: str) -> Any:
     learning = None if never else handover.LEARNING.get(run_id)
     if learning is None:
         return tracking.get_model(run_id, "calibrated")
-    rows, fitted = _training_rows(spec, asked, run_id), tracking.get_model(run_id, "fitted")
+    rows, fitted = rows_of_run(spec, asked, run_id), tracking.get_model(run_id, "fitted")
     return refit.refit(spec, fitted, rows, learning.cut(len(rows)))
-
-
-def _publish(spec: ModelSpec, asked: Proposal, run_id: str, judged: Acceptance) -> None:
-    """Keep the gates' page with the run, and in the store for the Airflow UI."""
-
-    page = gate_page.page_html(spec, asked, judged)
-    tracking.put_page(run_id, "gates", page)
-    tracking.put_json(run_id, "gate_page", gate_page.page_json(judged))
-    path = gate_page.page_path(spec.model, brief_links.slug(asked.proposal))
-    store.write(f"reports/{path}", page)
-
-
-def _judged(
-    spec: ModelSpec,
-    ledger: Ledger,
-    known: status.Status,
-    asked: Proposal,
-    run_id: str,
-    learning: Learning | None,
-) -> Acceptance:
-    """Return how the run's calibrated model does beside the champion."""
-
-    rows = _training_rows(spec, asked, run_id)
-    candidate = Contender(model=tracking.get_model(run_id, "calibrated"), spec_digest=spec.digest)
-    before, champion = known.candidate(asked.champion), None
-    if asked.champion is not None:
-        champion = Contender(
-            model=champion_of(spec, ledger, asked.champion),
-            spec_digest=None if before is None else before.spec_digest,
-        )
-    if learning is None:
-        if before is None or champion is None:
-            raise training.TrainingError(f"{asked.proposal}: no champion to recalibrate")
-        return recalibration.judge_recalibrated(
-            spec,
-            candidate,
-            champion,
-            rows,
-            reference.reference_from_json(
-                before.reference, f"reference of version {before.version}"
-            ),
-            CandidateMetrics.from_json(before.metrics),
-        )
-    if spec.gates.scoring_time is not None:
-        rival = None if champion is None else champion.model
-        ours, theirs = timing.seconds_per_row(candidate.model, rival, rows.frame)
-        candidate = replace(candidate, seconds=ours)
-        champion = None if champion is None else replace(champion, seconds=theirs)
-    contest = Contest(candidate=candidate, champion=champion)
-    span = asked.trained_until - asked.trained_from
-    return acceptance.judge_candidate(spec, contest, rows, learning.cut(len(rows)), span)
-
-
-def _interval(proposal: Proposal) -> Window:
-    return Window(proposal.trained_from, proposal.trained_until)
-
-
-def _training_rows(spec: ModelSpec, asked: Proposal, run_id: str) -> TrainingRows:
-
-    return _gather(spec, asked, handover.ROWS.get(run_id))
-
-
-def _gather(spec: ModelSpec, asked: Proposal, checked: Checked) -> TrainingRows:
-
-    return gather(spec, checked_rows.accepted(spec, _interval(asked), checked))
-
-
-def changes_of(spec: ModelSpec, ledger: Ledger, asked: Proposal) -> tuple[datetime, ...]:
-    """Return when what a proposal's candidate has to learn began; of no episode, nothing did."""
-    return status.read(spec, ledger).changes(asked.episode, asked.trained_until)
-
-
-def slices_of(
-    spec: ModelSpec, asked: Proposal, times: Ints, label: Ints, changes: Sequence[datetime]
-) -> Cut:
-    """Return which of a proposal's labelled rows fit, calibrate and judge.
-
-    Parameters
-    ----------
-    times, label
-        Of the rows, oldest first: microseconds since 1970, and index of the class, shape (n,).
-    """
-
-    if asked.kind == "recalibrate":
-        share = {"calibrate": spec.calibration.share, "judge": spec.training.judge}
-        return cut_unfitted(len(times), **share)
-    return spans.cut_of(spec, times, label, changes)

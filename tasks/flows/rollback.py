@@ -34,8 +34,11 @@ def rollback_due(known: Status) -> canary.Worse | None:
     one again.
     """
 
+    # Nobody goes back on what was before the newest promotion.
+    since = known.promotions[-1].effective_from if known.promotions else None
+
     def seen(version: int) -> list[Observation]:
-        return Ledger.open().observations_of(known.spec.model, version)
+        return Ledger.open().observations_of(known.spec.model, version, since)
 
     serving = (
         canary.canary_due(known, seen) if known.spec.source.version_column is not None else None
@@ -201,8 +204,8 @@ def ask_to_roll_back(spec: ModelSpec, proposal: Proposal, run_link: str) -> dict
         for version in (proposal.champion, proposal.target)
     )
     text = rollback_brief.ask_for_rollback(status.read(spec, ledger), proposal, new, old, run_link)
-    shown = questions.ask(spec, ledger, proposal.proposal, ROLLBACK_STEP).evidence
-    return brief_page.publish_brief(spec.model, proposal.proposal, KIND, text, shown)
+    question = questions.ask(spec, ledger, proposal.proposal, ROLLBACK_STEP)
+    return brief_page.publish_brief(ledger, question, KIND, text)
 
 
 def promote_back(spec: ModelSpec, proposal: str) -> Promotion:

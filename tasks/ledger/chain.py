@@ -50,22 +50,40 @@ class Seal:
 
 
 @dataclass(frozen=True)
+class Counted:
+    """How many rows of a table there are, and how many links to it."""
+
+    rows: int
+    links: int
+
+
+@dataclass(frozen=True)
 class Trail:
     """All that a ledger holds about a model at one moment: its chain, and its rows.
 
     `links` stand in the order of position; `rows` are found by table and id, `seals` by position.
-    Of `unread` tables there are links and no rows, but their count.
+    Of `unread` tables there is no row but the count of rows and of links, and of all links those
+    alone that the other rows, and the newest link, are verified by; `length` says how many there
+    are.
     """
 
     links: list[Link]
     rows: Mapping[tuple[str, int], Row]
     seals: Mapping[int, Seal] = field(default_factory=dict)
-    unread: Mapping[str, int] = field(default_factory=dict)
+    unread: Mapping[str, Counted] = field(default_factory=dict)
+    length: int | None = None  # None: all links are there
 
     @property
     def head(self) -> str | None:
         """Return the newest digest, which stands for all that was written so far."""
         return self.links[-1].digest if self.links else None
+
+    def at(self, position: int) -> Link | None:
+        """Return the link at a position; None if there is none, or it was not read."""
+        if self.length is None and 0 < position <= len(self.links):
+            found = self.links[position - 1]
+            return found if found.position == position else None
+        return next((link for link in self.links if link.position == position), None)
 
 
 def link(before: Link | None, table_name: str, row: Row) -> Link:
@@ -85,8 +103,19 @@ def link(before: Link | None, table_name: str, row: Row) -> Link:
     # An empty column is left out, so that a column added later does not break older links.
     filled = {name: value for name, value in row.items() if value is not None}
     sealed = [before.digest if before else "", position, table_name, filled]
+    return Link(position, table_name, row["id"], _digest(sealed))
+
+
+def thinned_digest(table_name: str, row: Row) -> str:
+    """Return the digest by which an expiry names a row as it is once its figures are thinned."""
+    return _digest(
+        ["thinned", table_name, {name: value for name, value in row.items() if value is not None}]
+    )
+
+
+def _digest(sealed: Any) -> str:
     canonical = json.dumps(sealed, sort_keys=True, separators=(",", ":"), default=_moment)
-    return Link(position, table_name, row["id"], hashlib.sha256(canonical.encode()).hexdigest())
+    return hashlib.sha256(canonical.encode()).hexdigest()
 
 
 def chain_fault(trail: Trail) -> str | None:
@@ -94,27 +123,52 @@ def chain_fault(trail: Trail) -> str | None:
 
     Rows taken off the end together with their links are missed by whoever kept a head alone.
     """
-    before: Link | None = None
     seen: set[tuple[str, int]] = set()
+    if trail.length is not None and trail.length != (
+        trail.links[-1].position if trail.links else 0
+    ):
+        return f"the chain has {trail.length} links up to link {trail.links[-1].position}"
+    before: Link | None = None
     for found in trail.links:
-        expected = before.position + 1 if before else 1
-        if found.position != expected:
+        follows = before is not None and before.position + 1 == found.position
+        if trail.length is None and not follows and found.position != 1:
+            expected = before.position + 1 if before else 1
             return f"link {expected} of the chain is missing: the next one is {found.position}"
         if found.table_name not in trail.unread:
             row = trail.rows.get((found.table_name, found.row_id))
             if row is None:
                 return f"{named(found)} was removed"
-            if link(before, found.table_name, row).digest != found.digest:
+            if not follows and found.position != 1:
+                return f"link {found.position - 1} of the chain is missing"
+            made = link(before if follows else None, found.table_name, row)
+            if made.digest != found.digest and not _thinned(trail, found, row):
                 return f"{named(found)} is not as it was recorded: it, or its link, was altered"
         seen.add((found.table_name, found.row_id))
         before = found
     for table, row_id in sorted(trail.rows.keys() - seen):
         return f"row {row_id} of {table} has no link: it was not written by the ledger"
     for table, count in trail.unread.items():
-        linked = sum(found.table_name == table for found in trail.links)
-        if count != linked:
-            return f"{table} has {count} rows and {linked} links: some were removed or added"
+        if count.rows != count.links:
+            return (
+                f"{table} has {count.rows} rows and {count.links} links: some were removed or added"
+            )
     return None
+
+
+def _thinned(trail: Trail, of: Link, row: Row) -> bool:
+    """Return whether an expiry says that a row is now as it stands here: its link stays as it was.
+
+    The expiry is a row of the chain itself, so that whoever may write vouches for the digest.
+    """
+    if of.table_name != "observations":
+        return False
+    said = thinned_digest(of.table_name, row)
+    return any(
+        table == "expiries"
+        and expiry["kind"] == "figures"
+        and expiry["expired"].get(str(of.row_id)) == said
+        for (table, _), expiry in trail.rows.items()
+    )
 
 
 def named(found: Link) -> str:

@@ -13,7 +13,8 @@ from urllib.parse import quote
 
 import sqlalchemy as sa
 
-from tasks import disk, secret_files
+from tasks import disk, formats, secret_files
+from tasks.errors import Final
 
 PATIENCE = 30  # seconds, for another process's lock on SQLite
 HASTE = 5  # seconds, for whoever only reads: a monitor asks again
@@ -32,15 +33,34 @@ def address() -> str:
     password = secret_files.secret_of("GATELATCH_LEDGER_PASSWORD_FILE")
     if password is None:
         return named
-    return sa.make_url(named).set(password=password).render_as_string(hide_password=False)
+    with _address():
+        return sa.make_url(named).set(password=password).render_as_string(hide_password=False)
+
+
+class NoAddress(Final):
+    """What should name the ledger's database names none; the text quotes none of it."""
+
+
+@contextmanager
+def _address() -> Iterator[None]:
+    """Name the variable if the address is none: the library's own error may quote a password."""
+    try:
+        yield
+    except (sa.exc.ArgumentError, ImportError, ValueError) as error:
+        raise NoAddress(
+            f"GATELATCH_LEDGER is no address of a database ({type(error).__name__}); write "
+            "postgresql+psycopg://ROLE:PASSWORD@HOST/DATABASE, with %-signs for special signs of "
+            "the password, or sqlite:////path/ledger.db"
+        ) from None
 
 
 def engine_of(url: str) -> sa.Engine:
     """Return the engine of a ledger, which may not be there yet."""
     # An API server keeps its connections: without the ping, an answer would meet one that a restart
     # of the database has ended.
-    lasting = sa.make_url(url).get_backend_name() != "sqlite"
-    engine = sa.create_engine(url, pool_pre_ping=lasting)
+    with _address():
+        lasting = sa.make_url(url).get_backend_name() != "sqlite"
+        engine = sa.create_engine(url, pool_pre_ping=lasting, json_deserializer=formats.stored_json)
     _name_refusals(engine, engine.url)
     if engine.dialect.name == "sqlite":
         sa.event.listen(engine, "connect", _patient)
@@ -52,9 +72,14 @@ def engine_of(url: str) -> sa.Engine:
 
 def engine_to_read(url: str) -> sa.Engine:
     """Return an engine that never writes, nor makes a file where there is none."""
-    made = sa.make_url(url)
-    if made.get_dialect().name != "sqlite":
-        engine = sa.create_engine(_soon(made), pool_pre_ping=True)
+    with _address():
+        made = sa.make_url(url)
+        remote = made.get_dialect().name != "sqlite"
+        if remote:
+            engine = sa.create_engine(
+                _soon(made), pool_pre_ping=True, json_deserializer=formats.stored_json
+            )
+    if remote:
         _name_refusals(engine, made)
         return engine.execution_options(postgresql_readonly=True)
     named = made
@@ -63,7 +88,7 @@ def engine_to_read(url: str) -> sa.Engine:
         made = made.set(database=file).update_query_dict({"mode": "ro", "uri": "true"})
     # No connection outlives what is read on it, so that the file can be replaced at any time: as
     # long as somebody has it open, SQLite keeps what was written last in a file beside it.
-    engine = sa.create_engine(made, poolclass=sa.NullPool)
+    engine = sa.create_engine(made, poolclass=sa.NullPool, json_deserializer=formats.stored_json)
     _name_refusals(engine, named)
     sa.event.listen(engine, "connect", _wait_for_locks_soon)
     return engine

@@ -24,7 +24,8 @@ class WindowFigures:
 
     `accepted` rows are those of this version. `reasons` are the rules that the `quarantined` ones
     broke, with how many rows each; a row may break several. `labels` counts labelled rows by class;
-    `report` is the address of the page in the store. See `Explanation` for what explains a change.
+    `report` is the address of the page in the store; `expired` says which retention policy
+    took away what explained the window. See `Explanation` for what explains a change.
     """
 
     rows: int | None = None
@@ -50,6 +51,15 @@ class WindowFigures:
     calibration: HeldProbabilities | None = None
     statistics: tuple[Statistic, ...] = ()
     report: str | None = None
+    expired: Mapping[str, Any] | None = None
+
+    @property
+    def gone(self) -> str | None:
+        """Return for people what became of the figures that are not there; None if all are."""
+        if self.expired is None:
+            return None
+        on, policy = self.expired.get("on"), self.expired.get("policy")
+        return f"what explains this window expired on {on} ({policy})"
 
     def to_json(self) -> dict[str, Any]:
         """Return it ready for JSON, without what was not measured."""

@@ -22,7 +22,8 @@ from tasks.disk import Unusable
 from tasks.errors import GatelatchError
 from tasks.ledger import sealing, stored
 from tasks.ledger.chain import LedgerRefused, Link
-from tasks.ledger.reader import LedgerReader, rows_of
+from tasks.ledger.extended import extended
+from tasks.ledger.reader import LedgerReader, ModelRows, rows_of
 from tasks.ledger.records import Observation
 from tasks.ledger.status import Status, folded
 from tasks.ledger.tables import OBSERVATIONS
@@ -99,11 +100,23 @@ class Follower:
         status = known.status
         if status and known.upto == head and (status.spec is spec or status.spec == spec):
             return status
+        before = known.seen
         if known.upto != head:
             known = _read_on(link, spec.model, known)
-        status = folded(spec, rows_of(link, spec.model, known.seen.values()))
+        others = rows_of(link, spec.model, ())
+        found = None
+        # Another ledger may have rows of the same ids.
+        goes_on = all(known.seen.get(row) is one for row, one in before.items())
+        if status is not None and status.spec == spec and goes_on:
+            new = (o for row, o in known.seen.items() if row not in before)
+            found = extended(status, _with(others, new))
+        status = found or folded(spec, _with(others, known.seen.values()))
         self._known[spec.model] = replace(known, status=status)
         return status
+
+
+def _with(others: ModelRows, seen: Iterable[Observation]) -> ModelRows:
+    return replace(others, observations=stored.ruling(seen, others.promotions))
 
 
 def _read_on(link: sa.Connection, model: str, known: _Read) -> _Read:

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 
 from tasks import formats
-from tasks.ledger import conflicts, freezes, migrations, sealing, stored, triggers
+from tasks.ledger import conflicts, freezes, migrations, sealing, stored, thinning, triggers
 from tasks.ledger import engine as database
 from tasks.ledger.conflicts import Conflict
 from tasks.ledger.reader import LedgerReader
@@ -88,6 +88,8 @@ class Ledger(LedgerReader):
             == (observation.spec_digest, observation.data_digest)
         )
         if earlier is not None and same:
+            if thinning.EXPIRED in earlier.figures:
+                return earlier  # what it said stands; its figures cannot be compared any more
             if earlier.figures.get(formats.CODE) != observation.figures.get(formats.CODE):
                 return earlier  # another release judged it, perhaps otherwise; what it said stands
             conflicts.require_same(earlier, observation, but=("revision",))
@@ -214,6 +216,12 @@ class Ledger(LedgerReader):
         """Append a person's word for all rows so far, signed or not."""
         self._insert(ADOPTIONS, stored.row_of(adoption))
         return adoption
+
+    def expire(self, model: str, take: Callable[[sa.Connection], _Row]) -> _Row:
+        """Take something away of a model and say so, in one transaction; see `expiring`."""
+        with self._engine.begin() as link:
+            triggers.alone(link, model)
+            return take(link)
 
     def freeze(self, model: str, state: FreezeState, *, by: str, reason: str) -> Freeze | None:
         """Append that a person stopped a model or let it go on; None if it is so already."""

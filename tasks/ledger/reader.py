@@ -94,7 +94,7 @@ class LedgerReader:
         """Return what `rows` and `trail` do, both as they are at one moment."""
         with self.at_one_moment() as link:
             rows = rows_of(link, model, stored.observations(link, model).values())
-            return rows, sealing.trail(link, model, frozenset())
+            return rows, sealing.trail(link, model)
 
     def observation(self, model: str, version: int, window: Window) -> Observation | None:
         """Return the newest revision of one window under one version."""
@@ -117,10 +117,17 @@ class LedgerReader:
             promotions = stored.of_model(link, PROMOTIONS, model, Promotion)
         return stored.ruling(seen, promotions)
 
-    def observations_of(self, model: str, version: int) -> list[Observation]:
-        """Return the newest revision of every window under one version, oldest window first."""
+    def observations_of(
+        self, model: str, version: int, since: datetime | None = None
+    ) -> list[Observation]:
+        """Return the newest revision of every window under one version, oldest window first.
+
+        With `since`, of those that start then or later.
+        """
+        c = OBSERVATIONS.c
+        later = [] if since is None else [c.window_start >= since]
         with self._engine.connect() as link:
-            seen = stored.observations(link, model, OBSERVATIONS.c.version == version)
+            seen = stored.observations(link, model, c.version == version, *later)
         newest = {o.window: o for o in seen.values()}
         return [newest[window] for window in sorted(newest)]
 
@@ -210,13 +217,17 @@ class LedgerReader:
         with self._engine.connect() as link:
             return sealing.head_at(link, promotion.model, promotion.number)
 
-    def trail(self, model: str, *, unread: frozenset[str] = frozenset()) -> Trail:
-        """Return a model's chain and rows, all as they are at one moment.
-
-        Of `unread` tables the rows are only counted.
-        """
+    def trail(self, model: str) -> Trail:
+        """Return a model's chain and rows, all as they are at one moment."""
         with self.at_one_moment() as link:
-            return sealing.trail(link, model, unread)
+            return sealing.trail(link, model)
+
+    def trail_without(
+        self, model: str, unread: frozenset[str], heads: Iterable[tuple[int | None, str]]
+    ) -> Trail:
+        """Return what `trail` does without the rows of some tables; see `sealing.trail_without`."""
+        with self.at_one_moment() as link:
+            return sealing.trail_without(link, model, unread, heads)
 
     def _of(self, table: sa.Table, model: str, kind: type[_Row]) -> list[_Row]:
         with self._engine.connect() as link:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
+from tasks.formats import undamaged
 from tasks.spec.part import SpecError
 from tasks.spec.windows import Window
 
@@ -65,7 +66,8 @@ class Observation:
         """Return the figures: counts, losses, statistics with their limits, what explains them."""
         from tasks.ledger.figures import WindowFigures  # arrays, which no DAG needs to be parsed
 
-        return WindowFigures.from_json(self.figures)
+        with undamaged(f"figures of the window {self.window} of {self.model}"):
+            return WindowFigures.from_json(self.figures)
 
     @property
     def held(self) -> Held | None:
@@ -210,6 +212,27 @@ class Delivery:
     attempt: int
     outcome: Literal["told", "failed"]
     detail: str
+
+
+ExpiryKind: TypeAlias = Literal["figures", "quarantine", "summaries"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Expiry:
+    """The `number`-th time that something of a model was thinned or removed by a policy.
+
+    Of windows that end at `until` or before (event time). `expired` holds of figures, by row id of
+    the observation, the digest of the thinned row; of files their paths in the store, each with
+    nothing.
+    """
+
+    model: str
+    number: int
+    kind: ExpiryKind
+    until: datetime
+    by: str
+    policy: str
+    expired: Mapping[str, str]
 
 
 def champion_at(promotions: list[Promotion], moment: datetime) -> Promotion | None:

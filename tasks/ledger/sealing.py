@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, fields
 from typing import Any
 
 import sqlalchemy as sa
 
 from tasks.ledger import chain, seals
-from tasks.ledger.chain import LedgerRefused, Link, Seal, Trail
+from tasks.ledger.chain import Counted, LedgerRefused, Link, Seal, Trail
 from tasks.ledger.tables import ADOPTIONS, CHAIN, META, PROMOTIONS, SEALS
 from tasks.signing.keyring import KeyUnusable
 
@@ -66,33 +66,69 @@ def head_at(link: sa.Connection, model: str, promotion: int) -> tuple[Link, Seal
     return found, _seal(link, model, found)
 
 
-def trail(link: sa.Connection, model: str, unread: frozenset[str]) -> Trail:
-    """Return all that the ledger holds about a model; of `unread` tables the rows' count.
+def trail(link: sa.Connection, model: str) -> Trail:
+    """Return all that the ledger holds about a model.
 
     The connection is one on which all that is read is of one moment.
     """
     links = [Link(*found) for found in link.execute(_links(model).order_by(CHAIN.c.position))]
-    seal = _seals(model)
-    if unread:  # of those the newest alone is looked at
-        read = CHAIN.c.table_name.not_in(unread) | (CHAIN.c.position == len(links))
-        same = (CHAIN.c.model == SEALS.c.model) & (CHAIN.c.position == SEALS.c.position)
-        seal = seal.join(CHAIN, same).where(read)
-    made = {found[0]: Seal(*found) for found in link.execute(seal)}
-    tables = [table for table in META.sorted_tables if table not in (CHAIN, SEALS)]
-    rows = {
+    made = {found[0]: Seal(*found) for found in link.execute(_seals(model))}
+    return Trail(links, _rows(link, model, frozenset()), made)
+
+
+def trail_without(
+    link: sa.Connection, model: str, unread: frozenset[str], heads: Iterable[tuple[int | None, str]]
+) -> Trail:
+    """Return what `trail` does without the rows of `unread` tables; see `Trail`.
+
+    Parameters
+    ----------
+    heads
+        Position, if known, and digest of links that are read as well, if they are there.
+    """
+    c = CHAIN.c
+    rows = _rows(link, model, unread)
+    # From 1 on: whoever took one out cannot make up for it before the first.
+    counted = sa.select(c.table_name, sa.func.count()).where(c.model == model, c.position >= 1)
+    linked = {str(row[0]): int(row[1]) for row in link.execute(counted.group_by(c.table_name))}
+    last = newest(link, model)
+    written = link.execute(_links(model).where(c.table_name.not_in(unread)))
+    found = {one.position: one for one in (Link(*row) for row in written)}
+    if last is not None:
+        found[last.position] = last
+    vouched = [row["position"] for (name, _), row in rows.items() if name == ADOPTIONS.name]
+    known = list(heads)
+    wanted = {*vouched, *(position for position, _ in known if position is not None)}
+    wanted |= {position - 1 for position in found}
+    unplaced = [digest for position, digest in known if position is None]
+    also = sa.or_(c.position.in_(wanted - found.keys()), c.digest.in_(unplaced))
+    found |= {
+        one.position: one for one in (Link(*row) for row in link.execute(_links(model).where(also)))
+    }
+    read = [p for p, one in found.items() if one.table_name not in unread or one is last]
+    made = {
+        one[0]: Seal(*one) for one in link.execute(_seals(model).where(SEALS.c.position.in_(read)))
+    }
+    counts = {name: Counted(_count(link, model, name), linked.get(name, 0)) for name in unread}
+    links = [found[position] for position in sorted(found)]
+    return Trail(links, rows, made, counts, sum(linked.values()))
+
+
+def _rows(
+    link: sa.Connection, model: str, unread: frozenset[str]
+) -> dict[tuple[str, int], dict[str, Any]]:
+    return {
         (table.name, row["id"]): dict(row)
-        for table in tables
-        if table.name not in unread
+        for table in META.sorted_tables
+        if table not in (CHAIN, SEALS) and table.name not in unread
         for row in link.execute(sa.select(table).where(table.c.model == model)).mappings()
     }
-    counts = {
-        table.name: link.execute(
-            sa.select(sa.func.count()).select_from(table).where(table.c.model == model)
-        ).scalar_one()
-        for table in tables
-        if table.name in unread
-    }
-    return Trail(links, rows, made, counts)
+
+
+def _count(link: sa.Connection, model: str, name: str) -> int:
+    table = META.tables[name]
+    query = sa.select(sa.func.count()).select_from(table).where(table.c.model == model)
+    return int(link.execute(query).scalar_one())
 
 
 def _links(model: str) -> sa.Select[Any]:

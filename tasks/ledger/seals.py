@@ -135,7 +135,8 @@ def seal_fault(model: str, trail: Trail, keys: Trusted) -> str | None:
     since = adopted(trail)
     for link, word in _adoptions(trail):
         vouched = word["position"]
-        if not 0 < vouched < link.position or trail.links[vouched - 1].digest != word["head"]:
+        there = trail.at(vouched) if 0 < vouched < link.position else None
+        if there is None or there.digest != word["head"]:
             return f"{named(link)} is the word for a chain that is not this one"
     for link in trail.links:
         if link.position <= since:

@@ -1,7 +1,7 @@
 """The figures of observations, read from the ledger when somebody looks at them.
 
 They are nine tenths of a ledger's bytes, and the state of a model needs few of them. A row is never
-changed, so that it does not matter when its figures are read.
+changed, so that it does not matter when its figures are read; those that expired meanwhile say so.
 """
 
 from __future__ import annotations

@@ -12,12 +12,13 @@ from tasks.drift import patience
 from tasks.drift.advice import ADVICE_WINDOWS, SeenWindow, advise
 from tasks.drift.catalogue import SHAPES
 from tasks.drift.episode import Episode, Numbered, breach_of
-from tasks.drift.latch import Latch, LatchHistory, Pause, Reading, fold, windows_to_wait
+from tasks.drift.latch import Latch, LatchHistory, windows_to_wait
 from tasks.drift.patience import Fresh
 from tasks.drift.verdict import Verdict
-from tasks.ledger import remembered
+from tasks.ledger import remembered, stored
 from tasks.ledger.freezes import freeze_in_force
-from tasks.ledger.reader import LedgerReader, ModelRows
+from tasks.ledger.latches import Memories, latches_of
+from tasks.ledger.reader import LedgerReader, ModelRows, rows_of
 from tasks.ledger.records import ENDED as ENDED
 from tasks.ledger.records import ENDS as ENDS
 from tasks.ledger.records import REFUSALS as REFUSALS
@@ -35,6 +36,8 @@ from tasks.spec.model import ModelSpec
 from tasks.spec.windows import window_at
 
 if TYPE_CHECKING:
+    import sqlalchemy as sa
+
     from tasks.ledger.figures import WindowFigures
 
 
@@ -238,26 +241,14 @@ def read(spec: ModelSpec, ledger: LedgerReader) -> Status:
     return folded(spec, ledger.rows(spec.model))
 
 
-def folded(spec: ModelSpec, rows: ModelRows) -> Status:
-    """Return the status that a model's rows fold to."""
-    readings = [
-        Reading(o.window, o.version, cast(Verdict, o.verdict), o.pressure)
-        for o in rows.observations
-    ]
-    held = [
-        Reading(o.window, o.version, cast(Verdict, said.verdict), said.pressure)
-        for o in rows.observations
-        if (said := o.held) is not None
-    ]
-    # The first champion ends no episode, so that nothing rests after it.
-    promoted = [Pause(p.effective_from, promotion=True) for p in rows.promotions[1:]]
+def read_on(spec: ModelSpec, link: sa.Connection) -> Status:
+    """Return what `read` does, on a connection on which all that is read is of one moment."""
+    return folded(spec, rows_of(link, spec.model, stored.observations(link, spec.model).values()))
 
-    def pauses(*kinds: str) -> list[Pause]:
-        # Who refuses what a person proposed says nothing about an episode.
-        asked = {p.proposal for p in rows.proposals if p.kind in kinds and p.episode}
-        refused = (d for d in rows.decisions if d.answer in REFUSALS and d.proposal in asked)
-        return [*promoted, *(Pause(d.effective_from, promotion=False) for d in refused)]
 
+def folded(spec: ModelSpec, rows: ModelRows, after: Memories | None = None) -> Status:
+    """Return the status that a model's rows fold to; see `latches_of`."""
+    latches = latches_of(spec, rows, after or Memories())
     return Status(
         spec,
         rows.observations,
@@ -265,9 +256,8 @@ def folded(spec: ModelSpec, rows: ModelRows) -> Status:
         rows.decisions,
         rows.candidates,
         rows.promotions,
-        # Who refuses a rollback, or to recalibrate, says nothing about a retrain.
-        fold(spec.model, readings, pauses("retrain"), spec.latch),
-        fold(spec.model, held, pauses("retrain", "recalibrate"), spec.latch, "recalibrate"),
+        latches.drift,
+        latches.calibration,
         rows.freezes,
     )
 

@@ -8,8 +8,10 @@ from tasks import formats
 from tasks.ledger.status import Status
 
 
-def status_json(status: Status) -> dict[str, Any]:
-    """Return the status as JSON-ready values; times in ISO 8601, UTC."""
+def status_json(status: Status, newest: int | None = None) -> dict[str, Any]:
+    """Return the status as JSON-ready values, with its newest windows; times in ISO 8601, UTC."""
+    first = 0 if newest is None else max(len(status.observations) - newest, 0)
+    shown = zip(status.observations[first:], status.history.steps[first:], strict=True)
     now = status.history.now
     rests = now.rests_until
     return {
@@ -42,7 +44,7 @@ def status_json(status: Status) -> dict[str, Any]:
                 "episode": latch.episode,
                 **{n: v for n, v in o.figures.items() if n not in (formats.KEY, formats.CODE)},
             }
-            for o, (_, latch) in zip(status.observations, status.history.steps, strict=True)
+            for o, (_, latch) in shown
         ],
         "proposals": [
             {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields
 from datetime import UTC, datetime
 from typing import Any, TypeVar, cast
@@ -53,10 +53,31 @@ def of_model(link: sa.Connection, table: sa.Table, model: str, kind: type[_Row])
     return records(link, sa.select(table).where(table.c.model == model).order_by(table.c.id), kind)
 
 
+def _are_pairs(value: Any) -> bool:
+    return isinstance(value, list) and all(
+        isinstance(one, list) and [type(part) for part in one] == [str, str] for one in value
+    )
+
+
+def _are_mappings(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(one, Mapping) for one in value)
+
+
+# What JSON without a format of its own has to look like.
+_SHAPES: Mapping[str, Callable[[Any], bool]] = {
+    "asked": _are_pairs,
+    "gates": _are_mappings,
+    "reference": lambda value: isinstance(value, Mapping),
+}
+
+
 def _loaded(kind: type[Any], row: sa.RowMapping, name: str) -> Any:
-    if name not in formats.COLUMNS:
-        return row[name]
     what = f"{name} of {kind.__name__.lower()} {row['id']} of {row['model']}"
+    if name not in formats.COLUMNS:
+        with formats.undamaged(what):
+            if name in _SHAPES and not _SHAPES[name](row[name]):
+                raise ValueError(name)
+        return row[name]
     return formats.load_stored(what, row[name], formats.COLUMNS[name])
 
 
@@ -114,9 +135,10 @@ def _needed(dialect: str) -> sa.ColumnElement[Any]:
 
 
 def _later(place: Shelf, number: int, needed: Sequence[Any]) -> StoredFigures:
-    verdict, pressure, form = needed
-    if (formats.UNNUMBERED if form is None else form) not in formats.COLUMNS["figures"]:
-        shelf.load_figures(place.model, place.ids[number], {formats.KEY: form})  # which refuses
+    with formats.undamaged(f"figures of observation {place.ids[number]} of {place.model}"):
+        verdict, pressure, form = needed
+        if (formats.UNNUMBERED if form is None else form) not in formats.COLUMNS["figures"]:
+            shelf.load_figures(place.model, place.ids[number], {formats.KEY: form})  # which refuses
     held = None if verdict is None else Held(verdict, pressure)
     return StoredFigures(place, number, held)
 

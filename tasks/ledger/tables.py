@@ -169,6 +169,16 @@ DELIVERIES = _table(
     _prose("detail"),
     unique=("event", "channel", "attempt"),
 )
+EXPIRIES = _table(
+    "expiries",
+    _number("number"),
+    _text("kind", 20),
+    _time("until"),
+    _text("by"),
+    _prose("policy"),
+    _json("expired"),
+    unique=("number",),
+)
 CHAIN = sa.Table(
     "chain",
     META,

@@ -32,6 +32,45 @@ begin select raise(abort, '{_REFUSAL}: {{table}} has this row already'); end
 """
 
 
+# Figures may be thinned, and nothing else of a row, once an expiry that names the row is written.
+THINNED = "observations"
+_THINNED_FUNCTION = f"""
+create or replace function gatelatch_thinned() returns trigger language plpgsql as $$
+begin
+  if to_jsonb(new) - 'figures' = to_jsonb(old) - 'figures'
+    and new.figures -> 'expired' is not null
+    and exists (
+      select 1 from expiries
+      where model = old.model and kind = 'figures' and expired -> old.id::text is not null
+    )
+  then
+    return new;
+  end if;
+  raise exception using
+    errcode = 'restrict_violation',
+    message = '{_REFUSAL}: ' || tg_table_name || ' refuses ' || tg_op;
+end $$
+"""
+_POSTGRESQL_THINNED = {
+    "rest": """
+create trigger {table}_append_only_rest before delete or truncate on {table}
+for each statement execute function gatelatch_append_only()
+""",
+    "thinned": """
+create trigger {table}_append_only_thinned before update on {table}
+for each row execute function gatelatch_thinned()
+""",
+}
+_SQLITE_THINNED = f"""
+create trigger if not exists {{table}}_append_only_thinned before update on {{table}}
+when not coalesce({{same}} and json_extract(new.figures, '$.expired') is not null and exists (
+  select 1 from expiries where model = old.model and kind = 'figures'
+  and json_extract(expired, '$."' || old.id || '"') is not null
+), 0)
+begin select raise(abort, '{_REFUSAL}: {{table}} refuses UPDATE'); end
+"""
+
+
 def protected(link: sa.Connection, tables: sa.MetaData) -> bool:
     """Return whether every table has its triggers."""
     return not missing_triggers(link, tables)
@@ -59,6 +98,7 @@ def protect(link: sa.Connection, tables: sa.MetaData) -> None:
     found = _found(link)
     if link.dialect.name == "postgresql":
         link.exec_driver_sql(_POSTGRESQL_FUNCTION)
+        link.exec_driver_sql(_THINNED_FUNCTION)
     for name, ddl in _ddl(tables, link.dialect).items():
         if name not in found:
             link.exec_driver_sql(ddl)
@@ -77,11 +117,22 @@ def alone(link: sa.Connection, what: str) -> None:
 def _ddl(tables: sa.MetaData, dialect: sa.Dialect) -> dict[str, str]:
     found: dict[str, str] = {}
     for table in tables.sorted_tables:
+        if dialect.name == "postgresql" and table.name == THINNED:
+            for kind, ddl in _POSTGRESQL_THINNED.items():
+                found[f"{table.name}_append_only_{kind}"] = ddl.format(table=table.name)
+            continue
         if dialect.name == "postgresql":
             found[f"{table.name}_append_only"] = _POSTGRESQL_TRIGGER.format(table=table.name)
             continue
         there = " or ".join(_same(table.name, key) for key in _keys(table))
         for operation, ddl in _SQLITE_TRIGGERS.items():
+            if (table.name, operation) == (THINNED, "update"):
+                same = " and ".join(
+                    f"new.{c.name} is old.{c.name}" for c in table.c if c.name != "figures"
+                )
+                name = f"{table.name}_append_only_thinned"
+                found[name] = _SQLITE_THINNED.format(table=table.name, same=same)
+                continue
             name = f"{table.name}_append_only_{operation}"
             found[name] = ddl.format(table=table.name, there_already=there)
     return found

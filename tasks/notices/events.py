@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from tasks.bounds import shifted
+from tasks.ledger.chain import Link
 from tasks.ledger.records import Observation
 from tasks.ledger.status import Status
 from tasks.ledger.when_recorded import WhenRecorded
@@ -19,10 +20,14 @@ _LONGEST_KEY = 200  # of the 250 characters that the ledger has
 
 @dataclass(frozen=True, kw_only=True)
 class ModelFacts:
-    """What is known of a model: what its rows fold to, and when they were recorded."""
+    """What is known of a model: what its rows fold to, and when they were recorded.
+
+    `head` is the newest link, for what is sent: whoever has the message can show a cut tail.
+    """
 
     status: Status
     recorded: WhenRecorded
+    head: Link | None = None
 
     @property
     def model(self) -> str:

@@ -13,12 +13,13 @@ from time import monotonic
 
 from tasks.errors import GatelatchError
 from tasks.ledger import status
+from tasks.ledger.chain import Link
 from tasks.ledger.ledger import Ledger
 from tasks.ledger.records import Delivery, Notice
 from tasks.notices.channels import Channels, send_message
 from tasks.notices.events import ModelFacts, NoticeEvent
 from tasks.notices.owed import Owed, owed, subscribed_at, subscription
-from tasks.notices.wording import message_of
+from tasks.notices.wording import head_told, message_of
 from tasks.spec.model import ModelSpec
 from tasks.spec.notify_options import SEVERITIES, Severity
 
@@ -34,6 +35,7 @@ class Message:
     channel: str
     owed: tuple[Owed, ...]
     airflow: str
+    head: Link | None = None
 
     @property
     def severity(self) -> Severity:
@@ -44,7 +46,8 @@ class Message:
         """Return title and body: the most urgent first, and among equals the one that asks."""
         events = sorted((one.event for one in self.owed), key=_first)
         told = [(e.subject, e.more(), f"{self.airflow}{e.link}") for e in events]
-        return message_of(told, self.severity)
+        title, body = message_of(told, self.severity)
+        return title, body if self.head is None else f"{body}\n\n{head_told(self.head)}"
 
 
 def _first(event: NoticeEvent) -> tuple[int, bool, datetime]:
@@ -82,6 +85,7 @@ def due_messages(facts: ModelFacts, now: datetime, airflow: str, again: bool) ->
             channel=channel,
             owed=tuple(one for one in due if one.channel == channel),
             airflow=airflow.rstrip("/"),
+            head=facts.head,
         )
         for channel in dict.fromkeys(one.channel for one in due)
     ]
@@ -89,7 +93,9 @@ def due_messages(facts: ModelFacts, now: datetime, airflow: str, again: bool) ->
 
 def read_facts(spec: ModelSpec, ledger: Ledger) -> ModelFacts:
     """Return what the ledger has of a model now."""
-    return ModelFacts(status=status.read(spec, ledger), recorded=ledger.when_recorded(spec.model))
+    newest, _ = ledger.head(spec.model) or (None, None)
+    recorded = ledger.when_recorded(spec.model)
+    return ModelFacts(status=status.read(spec, ledger), recorded=recorded, head=newest)
 
 
 def send_due(

@@ -56,6 +56,6 @@ def missed_by(found: Mapping[str, Untold]) -> list[str]:
 def who_is_told(spec: ModelSpec) -> str:
     """Return for people which channels hear of a model."""
     if not spec.notify:
-        return "nobody: the spec has no `notify`"
+        return "nobody: the spec names no channel under notify"
     above = {"info": "everything", "ticket": "tickets and pages", "page": "pages"}
     return ", ".join(f"{name} ({above[least]})" for name, least in spec.notify.items())

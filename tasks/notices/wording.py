@@ -9,6 +9,7 @@ from itertools import islice
 from urllib.parse import quote
 
 from tasks.flows.ending import flow_of
+from tasks.ledger.chain import Link
 from tasks.ledger.records import Proposal
 from tasks.ledger.status import Status
 from tasks.promotion import proposals
@@ -23,6 +24,11 @@ _LINES = 40  # of a message; what is beyond is counted
 def moment_told(moment: datetime) -> str:
     """Return a moment for people, in UTC."""
     return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def head_told(head: Link) -> str:
+    """Return the line by which a message is an anchor of the ledger, out of its owner's reach."""
+    return f"Ledger up to link {head.position}: {head.digest}"
 
 
 def answer_link(proposal: Proposal) -> str:

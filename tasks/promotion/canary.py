@@ -46,7 +46,7 @@ def canary_due(
     Parameters
     ----------
     observations_of
-        Returns what stands for the windows under a version.
+        Returns what stands for the windows under a version since the newest promotion.
     """
     if known.champion is None or any(p.kind == KIND and p.episode for p in known.live):
         return None
@@ -69,9 +69,12 @@ def _worse_than(
     if new is None or old is None:
         return None
     since = newest.effective_from
+    theirs = list(observations_of(target))
+    if not theirs:
+        return None
     both = [
         pair
-        for pair in pairs(observations_of(new.version), observations_of(target), since)
+        for pair in pairs(observations_of(new.version), theirs, since)
         if served(pair, target) or pair.new.numbers.scored_by is None
     ]
     judged = [(pair, said_by_pair(spec, pair, new, old)) for pair in both]

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 from tasks.audit import heads, verification
 from tasks.audit.verified_model import model_of
-from tasks.ledger import evidence, status
+from tasks.ledger import evidence, kept_fold, status
 from tasks.ledger.conflicts import Conflict
 from tasks.ledger.ledger import Ledger
+from tasks.ledger.reader import LedgerReader
 from tasks.ledger.records import Decision, Promotion
 from tasks.promotion import shadow_wait
 from tasks.promotion.decisions import approved, decision_on, evidence_of
@@ -20,7 +21,8 @@ from tasks.promotion.proposals import (
     require_not_held,
     still_stands,
 )
-from tasks.registry import model_aliases, tagged_heads
+from tasks.registry import model_aliases, promotion_record, tagged_heads
+from tasks.registry.promotion_record import PromotionRecord
 from tasks.spec.model import ModelSpec
 
 if TYPE_CHECKING:
@@ -93,6 +95,8 @@ def promote(spec: ModelSpec, proposal: str) -> Promotion:
 def settle(spec: ModelSpec, ledger: Ledger) -> None:
     """Let MLflow follow a promotion, and keep the ledger's heads out of the ledger's reach.
 
+    Whoever scores without the ledger reads in MLflow which files a promotion made champion.
+
     The head of an earlier promotion that is not there was removed, or a crash kept it away: named
     as a warning in the log, and put back.
     """
@@ -109,6 +113,32 @@ def _keep_heads(model: str, ledger: Ledger) -> None:
         _LOG.warning(
             "%s: the heads of promotions %s were not in MLflow: they are back", model, back
         )
+    keep_promotions(model, ledger)
+
+
+def keep_promotions(model: str, ledger: LedgerReader) -> None:
+    """Keep each promotion, signed, with its version in MLflow, for who scores without the ledger.
+
+    Raises
+    ------
+    tasks.ledger.chain.LedgerRefused
+        If the ledger is not as it was recorded by who might.
+    tasks.signing.keyring.KeyUnusable
+        If one is missing, and there is no workers' key to sign it with.
+    """
+    verification.require(ledger, model)  # what is signed here is believed without the ledger
+    records = [
+        PromotionRecord(
+            model=model,
+            number=promotion.number,
+            version=promotion.version,
+            artifact_digest=ledger.version(model, promotion.version).artifact_digest,
+            effective_from=promotion.effective_from.isoformat(),
+        )
+        for promotion in ledger.promotions(model)
+    ]
+    if records:
+        promotion_record.keep_records(model, records)
 
 
 def follow(spec: ModelSpec, ledger: Ledger) -> None:
@@ -120,7 +150,7 @@ def follow(spec: ModelSpec, ledger: Ledger) -> None:
 
     # The ledger may move on while the aliases are moved: look again until both agree.
     for _ in range(_ROUNDS):
-        known = status.read(spec, ledger)
+        known = kept_fold.read_newest(spec, ledger)
         keep = partial(_keep_heads, spec.model, ledger)
         behind = model_aliases.point(spec.model, aliases(known), _promoted(known), keep)
         for alias in behind:

@@ -88,6 +88,8 @@ def return_due(
         return None
     spec, reigns = known.spec, known.reigns(newest.window_start)
     earlier = remembered.beside(spec, reigns, newest.window_start)
+    if not earlier:
+        return None  # nothing is looked at for labels, however long nobody was measured beside
     for version, seen in product(earlier, _telling(known)):
         both = pairs([seen], observations_of(version), seen.window_start)
         new, old = (_candidate(known, v) for v in (newest.version, version))

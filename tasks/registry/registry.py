@@ -178,22 +178,30 @@ def load_version(model: str, version: int, artifact_digest: str) -> Any:
     RegistryUnreachable
         If MLflow does not answer.
     """
-    with _verified(model, version, artifact_digest) as folder:
+    with verified_files(model, version, artifact_digest) as folder:
         return read_model((folder / artifact.MODEL_FOLDER).read_bytes(), artifact.MODEL_FOLDER)
 
 
 def lineage_of(model: str, version: int, artifact_digest: str) -> Lineage:
     """Return the lineage of a registered version, verified like its model."""
-    with _verified(model, version, artifact_digest) as folder:
-        record = json.loads((folder / artifact.LINEAGE_FILE).read_text())
-        what = f"{artifact.LINEAGE_FILE} of {model} version {version}"
-        known = {formats.LINEAGE_FORMAT: formats.as_it_is}
-        return Lineage.from_json(formats.load_stored(what, record, known))
+    with verified_files(model, version, artifact_digest) as folder:
+        return read_lineage(folder, f"{model} version {version}")
+
+
+def read_lineage(folder: Path, named: str) -> Lineage:
+    """Return the lineage among a version's verified files. Raises formats.OtherFormat."""
+    record = json.loads((folder / artifact.LINEAGE_FILE).read_text())
+    what = f"{artifact.LINEAGE_FILE} of {named}"
+    known = {formats.LINEAGE_FORMAT: formats.as_it_is}
+    return Lineage.from_json(formats.load_stored(what, record, known))
 
 
 @contextmanager
-def _verified(model: str, version: int, artifact_digest: str) -> Iterator[Path]:
-    """Yield a private copy of a version's files, after signature and digest held."""
+def verified_files(model: str, version: int, artifact_digest: str) -> Iterator[Path]:
+    """Yield a private copy of a version's files, after signature and digest held.
+
+    Raises as `load_version` does.
+    """
     import mlflow
 
     named = f"{model} version {version}"

@@ -23,9 +23,14 @@ def keep_heads(model: str, heads: Mapping[int, tuple[int, str]]) -> list[int]:
             key = f"{_HEAD}{number}"
             if key not in tags.get(version, {key: "deleted"}):
                 missing.append(number)
-                with unless("RESOURCE_DOES_NOT_EXIST"):  # deleted, just now
-                    persist(client.set_model_version_tag, model, str(version), key, head)
+                keep_tag(model, version, key, head)
         return missing
+
+
+def keep_tag(model: str, version: int, key: str, text: str) -> None:
+    """Keep a text as a tag of a version; a version that was deleted just now keeps none."""
+    with asking(f"{key} of {model} cannot be kept") as client, unless("RESOURCE_DOES_NOT_EXIST"):
+        persist(client.set_model_version_tag, model, str(version), key, text)
 
 
 def kept_heads(model: str) -> tuple[dict[tuple[int, int], str], set[int]]:

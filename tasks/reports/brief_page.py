@@ -4,17 +4,27 @@ from __future__ import annotations
 
 from tasks import store
 from tasks.ledger.evidence import short
+from tasks.ledger.reader import LedgerReader
+from tasks.ledger.records import Question
 from tasks.reports.brief_links import REPORTS, slug
 from tasks.reports.page import render
 
 
 def publish_brief(
-    model: str, proposal: str, kind: str, brief: tuple[str, str], evidence: str
+    ledger: LedgerReader, question: Question, kind: str, brief: tuple[str, str]
 ) -> dict[str, str]:
-    """Keep a brief as a page in the store; return subject, body, address and evidence."""
+    """Keep a brief as a page in the store; return subject, body, address and evidence.
+
+    It ends with the ledger's head, so that Airflow's database, the store and whoever prints the
+    page keep one that the ledger's owner cannot write again.
+    """
     subject, body = brief
+    evidence = question.evidence
     body = f"Evidence `{short(evidence)}`: an answer counts for exactly this evidence.\n\n{body}"
-    path = f"{model}/{slug(proposal)}/{kind}.html"
+    head, _ = ledger.head(question.model) or (None, None)
+    if head is not None:
+        body += f"\n\nLedger up to link {head.position}: `{head.digest}`"
+    path = f"{question.model}/{slug(question.proposal)}/{kind}.html"
     store.write(f"reports/{path}", as_page(subject, body))
     return {
         "subject": subject,

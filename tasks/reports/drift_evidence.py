@@ -90,10 +90,14 @@ def _repairs(diagnoses: Sequence[Diagnosis]) -> list[str]:
     ]
 
 
+def _why(numbers: WindowFigures) -> str:
+    return f": {numbers.gone}" if numbers.gone else ""
+
+
 def _moved(numbers: WindowFigures) -> str:
     moved = numbers.moved
     if moved is None or not _parts(moved):
-        return "It is not known which features moved the margins."
+        return f"It is not known which features moved the margins{_why(numbers)}."
     told = f"**The mean score moved by {moved.total:+.3f}:** {_parts(moved)}."
     for name, change in (numbers.moved_by_class or {}).items():
         if _parts(change):

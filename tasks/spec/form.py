@@ -28,10 +28,16 @@ ADDED: Mapping[str, Any] = {
     "slo.window": 12,
     "notify": {},
     "tags": [],
+    "scoring": None,
+    "scoring.on": ["window"],
+    "retention": {"figures": None, "quarantine": None, "summaries": None},
+    "retention.figures": None,
+    "retention.quarantine": None,
+    "retention.summaries": None,
 }
-# No part of the form: who is told changes nothing that was approved, made or observed. So a channel
-# may be set up while a question waits.
-NOT_COVERED = frozenset({"notify"})
+# No part of the form: who is told, and how long what explains a window is kept, change nothing that
+# was approved, made or observed. So either may be set up while a question waits.
+NOT_COVERED = frozenset({"notify", "retention"})
 
 _EFFECTS = "ks wasserstein margin_density hinge_loss violation_rate class_loss class_recall"
 _GATES = (

@@ -15,7 +15,9 @@ from tasks.spec.gate_options import Gates
 from tasks.spec.notify_options import Notify
 from tasks.spec.part import Name, SpecPart, Tag
 from tasks.spec.policy_options import Drift, LatchPolicy, Shadow, Slo
+from tasks.spec.retention_options import Retention
 from tasks.spec.rule_options import Expectation, Validation
+from tasks.spec.scoring_options import Scoring
 from tasks.spec.source_options import Features, LabelColumn, Source
 from tasks.spec.training_options import Calibration, Training
 from tasks.spec.window_options import WindowGrid
@@ -47,6 +49,12 @@ class ModelSpec(SpecPart):
         description="who is told: names of channels, each with the least severity that it wants "
         "to hear (info, ticket, page), such as `{owners: info, on_call: page}`; empty: nobody",
     )
+    scoring: Scoring | None = Field(
+        default=None,
+        description="let the DAG `score.MODEL` score the rows of each window with its champion; "
+        "left out: somebody else does",
+    )
+    retention: Retention = Retention()
     tags: tuple[Tag, ...] = Field(
         default=(),
         max_length=_TAGS,
@@ -82,6 +90,8 @@ class ModelSpec(SpecPart):
         self.gates.fit(len(self.label.classes))
         if self.source.margin is not None and len(self.label.classes) > 2:
             raise ValueError("source.margin is for models with two classes; leave it out")
+        if self.scoring is not None:
+            self._scores_fit(self.scoring)
         costly = self.slo is not None and self.slo.metric == "cost"
         if costly and (self.gates.costs is None or len(self.label.classes) > 2):
             raise ValueError(
@@ -89,6 +99,49 @@ class ModelSpec(SpecPart):
                 "metric, such as error_rate"
             )
         return self
+
+    def _scores_fit(self, scoring: Scoring) -> None:
+        if "landing" in scoring.on and self.source.asset is None:
+            raise ValueError(
+                "scoring.on has `landing` and source.asset is left out; name the asset there"
+            )
+        names = [self.source.time, self.source.key, *self.score_columns]
+        if twice := [name for name, count in Counter(names).items() if count > 1]:
+            raise ValueError(
+                f"the scores would have two columns {twice[0]!r}; name source.margin or "
+                "source.version_column otherwise, or the source's column"
+            )
+        for name in self.joined_scores:
+            if name in (*self.features.columns, self.label.column, self.source.weight):
+                raise ValueError(
+                    f"column {name!r} is what `scoring` writes, and has another use in the spec; "
+                    "name source.margin or source.version_column otherwise"
+                )
+
+    @property
+    def score_columns(self) -> tuple[str, str, str, str]:
+        """Return the columns that `scoring` writes beside time and key.
+
+        They are margin, probability, decision and version, in this order.
+        """
+        source = self.source
+        margin, version = source.margin or "margin", source.version_column or "model_version"
+        return margin, "probability", "decision", version
+
+    @property
+    def joined_scores(self) -> tuple[str, ...]:
+        """Return the columns of the source that are read from what `scoring` wrote."""
+        if self.scoring is None:
+            return ()
+        return tuple(n for n in (self.source.margin, self.source.version_column) if n)
+
+    @property
+    def unscored(self) -> ModelSpec:
+        """Return the spec of the rows before they are scored: on those a model is trained."""
+        if self.scoring is None:
+            return self
+        source = self.source.model_copy(update={"margin": None, "version_column": None})
+        return self.model_copy(update={"source": source, "scoring": None})
 
     @property
     def digest(self) -> str:

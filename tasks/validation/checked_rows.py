@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tasks import formats, scratch
+from tasks import formats, scratch, store
 from tasks.data import keys
 from tasks.data.digest import Digest
 from tasks.data.outside import Outside
@@ -119,7 +119,7 @@ def check_rows(spec: ModelSpec, window: Window, constants: Mapping[str, float]) 
             outcome = _unreadable(str(error))
             digest = Digest.of(str(error))  # a file that breaks after it was missing is news
             outside = Outside()
-        kept = bad.put(f"quarantine/{spec.model}/{window.name}/{digest}")
+        kept = bad.put(f"{store.QUARANTINE}{spec.model}/{window.name}/{digest}")
     return Checked(
         problem=outcome.problem,
         rows=outcome.rows,

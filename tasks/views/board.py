@@ -52,7 +52,7 @@ class Specs:
 
 @dataclass(frozen=True, kw_only=True)
 class Seen:
-    """What was read for the overview: `unread` models come with the next requests."""
+    """What was read for the overview: `unread` models come later, see `Board.read_rest`."""
 
     standings: list[Standing]
     unread: int
@@ -64,6 +64,7 @@ class Board:
     def __init__(self, ledger: Callable[[], LedgerReader] = LedgerReader.open_to_read) -> None:
         self._open = ledger
         self._lock = Lock()
+        self._reads_rest = Lock()
         self._opened: tuple[LedgerReader, Follower] | None = None
         self._specs: dict[Path, tuple[tuple[int, int], ModelSpec | str]] = {}
         self._tried: set[str] = set()  # models of which all was read once, if it could be
@@ -120,6 +121,18 @@ class Board:
         found = follower.statuses(ready)
         standings = [self._standing(spec, found[spec.model]) for spec in ready]
         return Seen(standings=standings, unread=len(wanted) - len(ready))
+
+    def read_rest(self, specs: Iterable[ModelSpec]) -> None:
+        """Read the models of which nothing was read yet, unless another thread does so."""
+        if not self._reads_rest.acquire(blocking=False):
+            return
+        try:
+            for spec in specs:
+                self.standings([spec])
+        except GatelatchError:  # the next request says why the ledger cannot be read
+            return
+        finally:
+            self._reads_rest.release()
 
     def _standing(self, spec: ModelSpec, known: Status | GatelatchError) -> Standing:
         if isinstance(known, GatelatchError):  # such as a row of a newer release
@@ -198,12 +211,15 @@ def material(known: Status, seen: Observation, **links: Any) -> Material:
 
     `links` are the further fields of Material.
     """
-    reference = summary = missing = None
+    reference = summary = None
+    missing = seen.numbers.gone
     try:
-        candidate = known.candidate(seen.version)
+        candidate = None if missing else known.candidate(seen.version)
         if candidate is not None:
             reference = references.reference_from_json(candidate.reference)
-        summary = _summary(seen)
+        summary = None if missing else _summary(seen)
+    except FileNotFoundError as error:
+        missing = f"{error}; if it expired, `python -m tasks audit {seen.model}` says when"
     except (GatelatchError, OSError) as error:
         missing = str(error)
     except (KeyError, TypeError, ValueError) as error:  # a file that is none of ours

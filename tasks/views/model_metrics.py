@@ -23,7 +23,7 @@ from tasks.notices.events import ModelFacts
 from tasks.notices.untold import untold
 from tasks.spec.model import ModelSpec
 from tasks.spec.windows import window_at
-from tasks.views.metric_catalogue import (
+from tasks.views.metric_family import (
     ASKED_STEPS,
     DECISION_ANSWERS,
     DECISION_STEPS,

@@ -15,7 +15,7 @@ from tasks.ledger.alarms import alarms_of
 from tasks.ledger.status import Status
 from tasks.spec.model import ModelSpec
 from tasks.spec.windows import window_at
-from tasks.views.metric_catalogue import (
+from tasks.views.metric_family import (
     ALIAS_STATES,
     CHAIN_STATES,
     PROPOSAL_KINDS,

@@ -15,7 +15,8 @@ from prometheus_client.metrics_core import (
 from prometheus_client.registry import Collector
 
 from tasks.ledger.status import Status
-from tasks.views.metric_catalogue import OF_MODELS, MetricFamily, MetricSample
+from tasks.views.metric_catalogue import OF_MODELS
+from tasks.views.metric_family import MetricFamily, MetricSample
 
 END_OF_PAGE = b"# EOF\n"  # of OpenMetrics
 Encoder = Callable[[Collector], bytes]

@@ -25,7 +25,7 @@ from tasks.flows.measure import measure
 from tasks.ledger.ledger import Ledger
 from tasks.promotion import decisions, promotion, proposals
 from tasks.registry import registry, tracking
-from tasks.replay import history, trained_model
+from tasks.replay import past_rows, trained_model
 from tasks.spec.model import ModelSpec
 from tests.support import past
 from tests.support.flow import MODEL, At, answer, beginning, day, window
@@ -94,7 +94,7 @@ def test_flow_and_replay_register_the_same_refit_model_and_say_so_and_reproduce_
     ledger = Ledger.open()
     first, second = (model_of(AGAIN, ledger, version) for version in (1, 2))
 
-    rows = history.load_history(AGAIN, day(1), day(17))
+    rows = past_rows.load_history(AGAIN, day(1), day(17))
     mine = trained_model.train_on_history(AGAIN, rows, day(6), timedelta(days=5), None)
     assert weights(mine.model) == pytest.approx(weights(first), rel=1e-12)
     king = trained_model.Champion(AGAIN, rows, 1, mine, 5)

@@ -177,3 +177,9 @@ def test_expectations_beside_the_spec_say_what_their_columns_are(
     (found,) = read(here(expectations=wanted)).to_pylist()
     moment = DAY.start - timedelta(days=366)
     assert (found["age"], found["since"], found["state"]) == (30.0, moment, "01")
+
+
+def test_a_header_that_is_no_utf_8_is_named(here: Spec, tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_bytes(b"time,id,\xfd,y\n" + ",".join(PLAIN).encode() + b"\n")
+    with pytest.raises(SourceError, match=r"a.csv cannot be read as csv"):
+        read(here())

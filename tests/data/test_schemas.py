@@ -17,7 +17,7 @@ from tasks.classifier.training_rows import gather
 from tasks.data.digest import Digest
 from tasks.data.keys import repeated_keys
 from tasks.data.window_rows import batches
-from tasks.replay import history
+from tasks.replay import past_rows
 from tasks.spec.model import ModelSpec
 from tasks.spec.windows import Window
 from tasks.validation.checked_window import judge_window
@@ -131,7 +131,7 @@ def test_what_means_the_same_in_two_files_is_one_column(
     frame, label = gathered.frame, gathered.label
     assert sorted(frame["shop"].unique()) == ["7", "8", "9"]
     assert np.bincount(label).tolist() == [24, 24]
-    past = history.load_history(loose, DAY.start, DAY.end)
+    past = past_rows.load_history(loose, DAY.start, DAY.end)
     assert len(past.frame) == 48
 
 

@@ -23,7 +23,7 @@ from tasks.data import memory, unpacking
 from tasks.data.readers import SourceError
 from tasks.data.unpacking import BATCH_BYTES, VALUE_BYTES, TooLarge, bounded, unpacked_bytes
 from tasks.data.window_rows import batches
-from tasks.replay.history import load_history
+from tasks.replay.past_rows import load_history
 from tasks.spec.model import ModelSpec
 from tests.conftest import POSTGRES
 from tests.support.flow import day, window

@@ -201,3 +201,17 @@ def test_a_table_that_cannot_be_read_is_named(table: Callable[..., ModelSpec]) -
     absent = numbers.source.model_copy(update={"table": "absent"})
     with pytest.raises(SourceError, match="table absent is not in the database of ROWS_URL"):
         read(numbers.model_copy(update={"source": absent}))
+
+
+@pytest.mark.parametrize("dictionary", [True, False])
+def test_a_text_that_is_no_utf_8_is_a_broken_file_and_its_bytes_are_not_quoted(
+    by_date: ModelSpec, tmp_path: Path, dictionary: bool
+) -> None:
+    file = tmp_path / "2026-01-02a.parquet"
+    keys = [f"zanzibar{n}" for n in range(24)]
+    how: Any = {"use_dictionary": dictionary, "compression": "none", "write_statistics": False}
+    pq.write_table(rows(hours(0, 24), id=keys), file, **how)
+    file.write_bytes(file.read_bytes().replace(b"zanzibar7", b"zanzi\xff\xfe7"))
+    with pytest.raises(SourceError, match=r"cannot be read as parquet") as told:
+        read(by_date)
+    assert "zanzi" not in str(told.value)

@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Event
-from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tasks.doctor.checkups import CHECKUPS, checkups_table
-from tasks.doctor.disk_check import FULL_BYTES, LOW_BYTES, DiskSpace, disk_findings
 from tasks.doctor.examination import Checkup, Examined, examine
-from tasks.doctor.finding import Finding, secrets_of, without_secrets
-from tasks.doctor.key_check import look_at_keys
+from tasks.doctor.finding import Finding, without_secrets
 from tasks.doctor.patient import Patient
-from tasks.doctor.settings_check import settings_findings
 from tasks.errors import Final
-from tasks.signing import keyring
+from tasks.redaction import secrets_of
 
 ILL = Finding(state="ill", finding="it is broken", remedy="mend it")
 GOOD = {
@@ -122,73 +117,3 @@ def test_no_finding_holds_a_password_of_the_environment(secret: str, name: str) 
         )
         assert secret not in found.finding + found.remedy
         assert "***" in found.finding
-
-
-def test_a_password_with_signs_is_hidden_as_it_is_written_and_as_it_is_meant() -> None:
-    secrets = secrets_of({"GATELATCH_LEDGER": "postgresql://role:p%40ss@host/db"})
-    assert secrets == {"p%40ss", "p@ss"}
-
-
-@pytest.mark.parametrize(
-    ("free", "files", "state"),
-    [
-        (LOW_BYTES, 1.0, None),
-        (LOW_BYTES - 1, 1.0, "warning"),
-        (FULL_BYTES - 1, 1.0, "ill"),
-        (LOW_BYTES, 0.03, "warning"),
-        (LOW_BYTES, 0.001, "ill"),
-    ],
-)
-def test_a_disk_is_almost_full_by_its_bytes_or_by_its_files(
-    free: int, files: float, state: str | None
-) -> None:
-    space = DiskSpace(places="store", folder="/store", bytes=free, files=files)
-    assert [f.state for f in disk_findings([space])] == ([] if state is None else [state])
-
-
-@pytest.mark.parametrize(
-    ("changed", "said"),
-    [
-        ({}, None),
-        ({"GATELATCH_LEDGER": "postgresql://a:b@c:port/d"}, "is no address of a database"),
-        ({"GATELATCH_LEDGER": "mysql://a@c/d"}, "a database of mysql"),
-        ({"GATELATCH_LEDGER": "sqlite://"}, "is in memory"),
-        ({"GATELATCH_LEDGER": "sqlite:///ledger.db"}, "another file in each working folder"),
-        ({"MLFLOW_TRACKING_URI": GOOD["GATELATCH_LEDGER"]}, "are one database"),
-        (
-            {"GATELATCH_SIGNING_KEY": "/k.pem", "GATELATCH_ANSWER_KEY": "/k.pem"},
-            "is the workers' key",
-        ),
-        ({"GATELATCH_VERIFY_KEYS": "/k.pub"}, "nothing reads GATELATCH_VERIFY_KEYS"),
-        ({"GATELATCH_MODELS_DIR": "/models"}, None),
-    ],
-)
-def test_settings_that_contradict_are_found_and_good_ones_are_not(
-    changed: dict[str, str], said: str | None, spec: Any
-) -> None:
-    found = list(settings_findings(GOOD | changed, [spec()]))
-    assert len(found) == (said is not None)
-    assert all(str(said) in f.finding and f.remedy for f in found)
-
-
-def test_an_api_server_needs_no_workers_key_and_a_machine_that_verifies_none(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name in ("workers", "server"):
-        (tmp_path / name).mkdir()
-    monkeypatch.setenv("GATELATCH_SIGNING_KEY", str(tmp_path / "workers/signing.pem"))
-    monkeypatch.setenv("GATELATCH_ANSWER_KEY", str(tmp_path / "server/answers.pem"))
-    keyring.create_keys()
-    assert list(look_at_keys(os.environ)) == []  # a worker, which sees both
-
-    (tmp_path / "workers/signing.pem").unlink()
-    monkeypatch.setenv("GATELATCH_VERIFY_KEY", str(tmp_path / "server/signing.pub"))
-    assert list(look_at_keys(os.environ)) == []  # an API server
-    (tmp_path / "server/answers.pem").chmod(0o640)
-    (found,) = look_at_keys(os.environ)
-    assert (found.state, "open to its group" in found.finding) == ("warning", True)
-
-    monkeypatch.delenv("GATELATCH_SIGNING_KEY")
-    monkeypatch.delenv("GATELATCH_ANSWER_KEY")
-    monkeypatch.chdir(tmp_path)
-    assert list(look_at_keys(os.environ)) == []  # whoever loads models

@@ -6,8 +6,12 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -17,7 +21,7 @@ import sqlalchemy as sa
 import yaml
 
 from ops import stack as made_stack
-from tasks.doctor.airflow_check import airflow_findings
+from tasks.doctor.airflow_check import airflow_findings, look_at_airflow
 from tasks.doctor.checkups import CHECKUPS
 from tasks.doctor.examination import Examined, examine
 from tasks.doctor.finding import Finding
@@ -238,3 +242,34 @@ def test_an_airflow_without_a_scheduler_is_named(tmp_path: Path) -> None:
     assert "scheduler is unhealthy" in found[0].finding
     assert "airflow scheduler" in found[0].remedy
     assert "dag_processor is " in found[1].finding
+
+
+def test_airflow_is_asked_where_tasks_reach_it_and_not_where_a_browser_does(tmp_path: Path) -> None:
+    with served_health(tmp_path) as address:
+        elsewhere = "http://127.0.0.1:9"  # nobody answers there
+        execution = f"{address}/execution/"
+        found = list(
+            look_at_airflow(
+                {
+                    "AIRFLOW__API__BASE_URL": elsewhere,
+                    "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": execution,
+                }
+            )
+        )
+        assert found == []
+        (away,) = look_at_airflow({"AIRFLOW__API__BASE_URL": elsewhere})
+        assert f"does not answer at {elsewhere}" in away.finding
+
+
+@contextmanager
+def served_health(folder: Path) -> Iterator[str]:
+    """Yield the address of a server that says of itself what a healthy Airflow does."""
+    parts = ("metadatabase", "scheduler", "dag_processor", "triggerer")
+    place = folder / "api" / "v2" / "monitor"
+    place.mkdir(parents=True)
+    (place / "health").write_text(json.dumps({part: {"status": "healthy"} for part in parts}))
+    handler = partial(SimpleHTTPRequestHandler, directory=str(folder))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()

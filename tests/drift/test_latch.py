@@ -239,3 +239,32 @@ def test_a_pause_after_the_newest_window_counts_for_the_state_now() -> None:
 
 def test_without_readings_it_is_closed() -> None:
     assert fold("churn", [], [], policy()) == LatchHistory((), Latch("closed", None, None))
+
+
+@given(histories, st.integers(0, 30))
+def test_a_fold_that_goes_on_from_another_ones_memory_ends_as_one_over_all(
+    history: tuple[list[Reading], list[Pause], LatchPolicy], cut: int
+) -> None:
+    readings, pauses, policy = history
+    whole = fold("churn", readings, pauses, policy)
+    early, late = readings[:cut], readings[cut:]
+    memory = fold("churn", early, pauses, policy).memory
+    assert memory.goes_before(late, pauses)
+    resumed = fold("churn", late, pauses, policy, after=memory)
+    assert resumed.steps == whole.steps[cut:]
+    assert (resumed.now, resumed.memory) == (whole.now, whole.memory)
+
+
+@given(histories, st.integers(1, 30), st.integers(-1, 32), st.booleans())
+def test_a_memory_that_says_it_goes_before_more_pauses_or_readings_is_right(
+    history: tuple[list[Reading], list[Pause], LatchPolicy], cut: int, at: int, promotes: bool
+) -> None:
+    readings, pauses, policy = history
+    memory = fold("churn", readings[:cut], pauses, policy).memory
+    more = [*pauses, promotion(at) if promotes else refusal(at)]
+    if memory.goes_before(readings[cut:], more):
+        resumed = fold("churn", readings[cut:], more, policy, after=memory)
+        assert resumed.steps == fold("churn", readings, more, policy).steps[cut:]
+    else:
+        assert at < cut
+    assert not memory.goes_before(readings[:cut], pauses) or not readings

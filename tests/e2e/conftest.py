@@ -27,6 +27,7 @@ from tasks.spec.spec_files import load_spec
 from tests.support.flow import answer
 from tests.support.sink import Sink, sink
 
+from . import traced
 from .browser import page as page
 from .landed import ACCEPTED, ASKING, CANARIES, LANDING, ORDERS, PLAYED, land, write_specs
 
@@ -171,10 +172,13 @@ def running(tmp_path_factory: pytest.TempPathFactory, webhook: Sink) -> Iterator
     land(home / "landing")
     land(home / "mortal")  # rows that a test takes away
     write_specs(models, home)
+    traced.land(home)
+    traced.write_specs(models, home)
     settings = stack.settings_of(home, models)
     try:
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("GATELATCH_CHANNELS", str(channels))
+            patch.setenv(traced.DATABASE, traced.ADDRESS)
             stack.start(home, settings)
         clients = [
             Airflow(settings.airflow_url, user, settings.passwords[user])
@@ -185,6 +189,7 @@ def running(tmp_path_factory: pytest.TempPathFactory, webhook: Sink) -> Iterator
             *ASKING,
             "mortal",
             "looked_at",
+            *traced.MODELS,
             "told",
             "held",
             "shadowed",

@@ -25,7 +25,8 @@ ASKING = ("asking", "hasty")
 WINDOW = {"every": "1d", "start": START.date(), "end": (START + 20 * DAY).date()}
 CANARIES = {"canary": "human", "canary_alone": "automatic"}  # who decides on a rollback
 
-LANDING = ("upstream", "landing")  # the second one listens to the champion of the first
+# The second one listens to the champion of the first, which scores the rows that it is measured on.
+LANDING = ("upstream", "landing")
 
 # A change at once with the first window after ACCEPTED, so that few windows show what comes of it.
 PLAYED = {
@@ -109,7 +110,14 @@ def write_specs(models: Path, home: Path) -> None:
             source={**source_in(home), "version_column": "by"},
             window={**WINDOW, "min_rows": 100},
         )
-    write_spec(models, home, LANDING[0], approval="automatic")
+    write_spec(
+        models,
+        home,
+        LANDING[0],
+        approval="automatic",
+        source={**source_in(home), "margin": "margin", "version_column": "model_version"},
+        scoring={"path": f"{home}/scores", "on": ["champion"]},
+    )
     asset = {**source_in(home), "asset": f"gatelatch://{LANDING[0]}/champion"}
     write_spec(models, home, LANDING[1], approval="automatic", source=asset)
     for name, kind in PLAYED.items():

@@ -40,13 +40,32 @@ def test_a_promotion_is_an_event_of_the_champion_that_says_its_version(
 def test_the_event_of_an_asset_starts_the_monitor_that_names_it_beside_its_windows(
     running: Running, moved: None
 ) -> None:
+    assert _started(running, f"monitor.{MODEL}") == "success"
+
+
+def _started(running: Running, dag: str) -> str:
+    """Wait for the first run of a DAG that an asset starts; return its state in the end."""
+
     def started() -> str | None:
-        runs = running.operator.runs(f"monitor.{MODEL}")
+        runs = running.operator.runs(dag)
         mine = [r["dag_run_id"] for r in runs if r["run_type"] == "asset_triggered"]
         return mine[0] if mine else None
 
-    run = running.operator.until(started, f"a run of monitor.{MODEL} by an asset")
-    assert running.operator.finished(f"monitor.{MODEL}", run) == "success"
+    return running.operator.finished(
+        dag, running.operator.until(started, f"a run of {dag} by an asset")
+    )
+
+
+def test_a_promotion_lets_the_champion_score_and_its_scores_let_the_monitor_measure(
+    running: Running, moved: None
+) -> None:
+    assert _started(running, f"score.{UPSTREAM}") == "success"
+    assert _started(running, f"monitor.{UPSTREAM}") == "success"
+    (seen,) = running.ledger.observations(UPSTREAM)
+    assert seen.numbers.scored_by is not None
+    assert seen.numbers.scored_by.versions == {1: seen.numbers.accepted}
+    (file,) = (running.home / "scores").rglob("*.parquet")
+    assert file.parent.parent.name == f"window={seen.window.name}"
 
 
 def test_a_monitor_that_an_asset_starts_can_still_be_backfilled(running: Running) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tasks.replay import history, play
+from tasks.replay import past_rows, play
 from tests.support.decided import Decided, in_ledger, in_replay
 from tests.support.flow import day
 from tests.support.kinds import BEFORE
@@ -32,7 +32,7 @@ def monitored(running: Running) -> None:
 def decided(running: Running, name: str) -> Decided:
     """Return what the ledger has, after it was compared with a replay."""
     spec = running.spec(name)
-    past = history.load_history(spec, day(1), day(PLAYED[name].days + 1))
+    past = past_rows.load_history(spec, day(1), day(PLAYED[name].days + 1))
     played = play.play(spec, past, past.first_at(ACCEPTED), BEFORE * DAY)
     with running.inside():
         there = in_ledger(spec, running.ledger)

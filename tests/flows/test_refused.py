@@ -6,6 +6,7 @@ Played over real stores, with the attacks that once worked.
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -194,6 +195,19 @@ def test_the_heads_are_kept_with_each_decision_and_each_window(at: At) -> None:
     assert kept() == newest()
     promotion.promote(MODEL, FIRST)
     assert kept() == newest()
+
+
+def test_what_an_approver_reads_ends_with_a_head_that_shows_what_was_cut_off_since(at: At) -> None:
+    at("registered")
+    body = asking.to_promote(MODEL, FIRST, "/dags/here")["body"]
+    shown = re.search(r"Ledger up to link (\d+): `([0-9a-f]{64})`$", body)
+    assert shown is not None
+    trail, kept = Ledger.open().trail("churn"), heads.named_head("churn", shown[2])
+    assert int(shown[1]) == len(trail.links)
+    assert heads.head_fault("churn", trail, [kept], {}) is None
+    tail_cut()
+    found = heads.head_fault("churn", Ledger.open().trail("churn"), [kept], {})
+    assert "kept by you is not in the chain" in str(found)
 
 
 def test_a_store_that_cannot_be_written_loses_no_answer_and_is_named(

@@ -15,7 +15,7 @@ from tasks.ledger import status
 from tasks.ledger.ledger import Ledger
 from tasks.promotion import decisions, promotion, proposals
 from tasks.registry import tracking
-from tasks.replay import history, play
+from tasks.replay import past_rows, play
 from tasks.spec.model import ModelSpec
 from tests.support import flow, kinds
 from tests.support.decided import Latches, in_ledger, in_replay
@@ -113,7 +113,7 @@ def test_a_replay_decides_as_the_monitor_does(name: str, place: Path) -> None:
     if spec.label.late:  # what came after the newest window is in a later replay all the same
         for number in range(1, kind.days + 1):
             kinds.land_labels(name, kind, place, number)
-    past = history.load_history(spec, day(1), day(kind.days + 1))
+    past = past_rows.load_history(spec, day(1), day(kind.days + 1))
     mine = play.play(spec, past, past.first_at(day(BEFORE + 1)), timedelta(days=BEFORE))
     there, here = in_ledger(spec, Ledger.open(), latches), in_replay(past, mine)
     assert here.windows == there.windows

@@ -9,8 +9,9 @@ from uuid import uuid4
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
 
-from tasks.ledger import roles
+from tasks.ledger import roles, triggers
 from tasks.ledger.ledger import Ledger
 from tasks.ledger.roles import RoleRefused
 from tasks.ledger.tables import META
@@ -58,11 +59,15 @@ def opened(url: str, role: str) -> Iterator[Ledger]:
     ledger.close()
 
 
+TRIGGERS = {
+    name: next(table for table in META.tables if name.startswith(f"{table}_"))
+    for name in triggers._ddl(META, postgresql.dialect())
+}
 UNDONE = (
     *(f"update {table} set model = 'x'" for table in META.tables),
     *(f"delete from {table}" for table in META.tables),
     *(f"truncate {table}" for table in META.tables),
-    *(f"drop trigger {table}_append_only on {table}" for table in META.tables),
+    *(f"drop trigger {name} on {table}" for name, table in TRIGGERS.items()),
     *(f"alter table {table} disable trigger all" for table in META.tables),
     *(f"drop table {table}" for table in META.tables),
     "drop function gatelatch_append_only() cascade",
@@ -72,6 +77,10 @@ UNDONE = (
     "insert into gatelatch_schema values ('9')",
     "set session_replication_role = replica",
 )
+
+
+def test_every_table_has_a_trigger_to_be_dropped() -> None:
+    assert set(TRIGGERS.values()) == set(META.tables)
 
 
 def test_a_writer_appends_and_can_undo_nothing_by_any_statement(owned: str, role: str) -> None:

@@ -12,11 +12,12 @@ import sqlalchemy as sa
 
 from tasks.audit import heads
 from tasks.audit.heads import Head
+from tasks.ledger import expiring
 from tasks.ledger.chain import chain_fault, link
 from tasks.ledger.ledger import Ledger
 from tasks.ledger.records import Adoption, Delivery, Notice, Question
 from tasks.ledger.tables import META
-from tests.ledger.test_ledger import decision, observation, promote, proposal, registered
+from tests.ledger.test_ledger import day, decision, observation, promote, proposal, registered
 
 TABLES = sorted(META.tables)
 Tamper = Callable[[str], None]
@@ -46,6 +47,11 @@ def written(ledger: Ledger) -> Ledger:
             reason="old",
             lost=[],
         )
+    )
+    said: dict[str, Any] = {"model": "third", "kind": "summaries", "until": day(9), "by": "ada"}
+    gone = {"summaries/third/v1/one.json": ""}
+    ledger.expire(
+        "third", lambda link: expiring.record_expiry(link, **said, policy="9d", expired=gone)
     )
     ledger.freeze("third", "frozen", by="ada", reason="holidays")
     told: dict[str, Any] = {
@@ -77,19 +83,19 @@ def tamper(written: Ledger) -> Tamper:
     return run
 
 
-@pytest.mark.parametrize("table", TABLES)
 @pytest.mark.parametrize("change", ["update {} set model = 'x'", "delete from {}", "truncate {}"])
-def test_the_database_refuses_to_change_or_remove_a_row(
-    written: Ledger, table: str, change: str
+def test_the_database_refuses_to_change_or_remove_a_row_of_any_table(
+    written: Ledger, change: str
 ) -> None:
     if "truncate" in change and written._engine.dialect.name == "sqlite":
         change = "replace into {0} select * from {0}"  # SQLite has no TRUNCATE, but this
     before = written.trail("churn")
-    with (
-        pytest.raises(sa.exc.IntegrityError, match=f"the ledger is append-only: {table}"),
-        written._engine.begin() as db,
-    ):
-        db.execute(sa.text(change.format(table)))
+    for table in TABLES:
+        with (
+            pytest.raises(sa.exc.IntegrityError, match=f"the ledger is append-only: {table}"),
+            written._engine.begin() as db,
+        ):
+            db.execute(sa.text(change.format(table)))
     assert written.trail("churn") == before
 
 

@@ -43,9 +43,10 @@ def test_who_is_asked_is_told_by_whom_until_when_and_where_to_answer(
     (message,) = webhook.got
     assert message["title"] == "[ticket] churn: you are asked to retrain"
     assert message["type"] == "warning"
-    *_, who, where = message["message"].splitlines()
+    *_, who, where, _, head = message["message"].splitlines()
     assert who.startswith("Who may answer: ada, grace. Until 20")
     assert where == f"{AIRFLOW}/dags/retrain.churn/runs/a%20proposal%2Fby%20hand/required_actions"
+    assert head.startswith("Ledger up to link ")
 
 
 def test_an_event_is_told_once_however_often_somebody_looks(asked: Asked, webhook: Sink) -> None:

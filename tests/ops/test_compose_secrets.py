@@ -148,6 +148,17 @@ def test_each_database_role_has_one_password_and_only_who_works_as_it_sees_that(
     assert who("ledger_reader_password") == {"metrics"}
 
 
+def test_mlflow_gets_its_own_secrets_and_its_password_who_writes_to_it() -> None:
+    assert given("mlflow") == {"mlflow_password", "mlflow_reader_password", "mlflow_db_password"}
+    assert {name for name in SERVICES if "mlflow_password" in given(name)} == {
+        "init",
+        "mlflow",
+        "worker",
+    }
+    for name in ("api-server", "scheduler", "worker"):
+        assert {"jwt_secret", "secret_key"} <= given(name)
+
+
 def test_the_dag_processor_which_executes_dag_files_can_sign_nothing() -> None:
     assert given("dag-processor") == {"airflow_db_password", "fernet_key"}
     environment = SERVICES["dag-processor"]["environment"]

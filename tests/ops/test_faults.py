@@ -1,4 +1,4 @@
-"""The matrix of faults, as it is printed; tests/team injects some of them."""
+"""The matrix of faults, as it is printed."""
 
 from __future__ import annotations
 

@@ -181,6 +181,20 @@ def test_what_runs_once_and_fails_ends_all_and_names_itself(tmp_path: Path) -> N
         assert process.wait(60) == 1
 
 
+def test_ctrl_c_ends_programs_in_their_time_of_grace(tmp_path: Path) -> None:
+    saying = "trap 'echo goodbye; exit 0' TERM; echo ready; while :; do sleep 0.1; done"
+    one = {"build": ".", "restart": "unless-stopped", "command": ["sh", "-c", saying]}
+    (tmp_path / "compose.yaml").write_text(json.dumps({"services": {"one": one}}))
+    log = tmp_path / "run" / "logs" / "one.log"
+    with up(tmp_path / "run", {}, tmp_path / "compose.yaml") as process:
+        awaited(lambda: log.exists() and "ready" in log.read_text())
+        for each in (process.pid, psutil.Process(process.pid).children()[0].pid):
+            os.kill(each, signal.SIGINT)  # as a terminal does to all of its group
+        assert process.wait(60) == 0
+    assert "goodbye" in log.read_text()
+    assert native.states(tmp_path / "run")["one"]["state"] == "stopped"
+
+
 def test_a_start_without_a_secret_is_refused(tmp_path: Path) -> None:
     (tmp_path / "compose.yaml").write_text(FILE)
     settings = {**os.environ, "PORT": str(free_port()), "SECRETS": str(tmp_path)}

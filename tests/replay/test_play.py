@@ -20,7 +20,7 @@ from tasks.drift.latch import Pause, Reading, fold
 from tasks.ledger import status
 from tasks.ledger.budget import error_budget_of
 from tasks.ledger.ledger import Ledger
-from tasks.replay import history, schedules, trial
+from tasks.replay import past_rows, schedules, trial
 from tasks.replay.history import History
 from tasks.replay.play import play
 from tasks.replay.played import Played
@@ -42,7 +42,7 @@ def electricity(**settings: Any) -> ModelSpec:
 
 @cache
 def weeks() -> History:
-    return history.load_history(
+    return past_rows.load_history(
         electricity(), datetime(1996, 5, 7, tzinfo=UTC), datetime(1999, 1, 1, tzinfo=UTC)
     )
 
@@ -102,7 +102,7 @@ def test_a_replay_says_of_each_window_what_the_monitor_said(at: At) -> None:
         (o.window, o.version, o.verdict, o.figures.get("accuracy"), latch.state, latch.episode)
         for o, (_, latch) in zip(known.observations, known.history.steps, strict=True)
     ]
-    found = history.load_history(flow.MODEL, day(1), day(17))
+    found = past_rows.load_history(flow.MODEL, day(1), day(17))
     first = found.first_at(day(6))
     mine = play(flow.MODEL, found, first, timedelta(days=5))
     told = [
@@ -141,7 +141,7 @@ def test_a_replay_spends_the_error_budget_that_the_ledger_tells(at: At, metric: 
     known = status.read(spec, Ledger.open())
     told = error_budget_of(known)
     assert told is not None
-    found = history.load_history(flow.MODEL, day(1), day(14))
+    found = past_rows.load_history(flow.MODEL, day(1), day(14))
     mine = play(spec, found, found.first_at(day(6)), timedelta(days=5))
     steps = [step.metric for step in mine.steps if step.metric is not None]
     assert spec.slo is not None

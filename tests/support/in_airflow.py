@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -48,3 +49,32 @@ def python(home: Path, models: Path, code: str, **values: Any) -> str:
     )
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     return done.stdout
+
+
+TAKEN = """
+import json
+from airflow.dag_processing.dagbag import DagBag
+from airflow.serialization.serialized_objects import DagSerialization
+from pendulum import datetime
+bag = DagBag({dags!r}, bundle_path=None)
+for dag in bag.dags.values():
+    again = DagSerialization.from_dict(json.loads(json.dumps(DagSerialization.to_dict(dag))))
+    again.timetable.infer_manual_data_interval(run_after=datetime(2026, 11, 26))
+    if dag.dag_id.startswith("monitor"):
+        again.next_dagrun_info(last_automated_run_info=None)
+print(json.dumps([sorted(bag.dags), bag.import_errors]))
+"""
+
+
+def dags_of(home: Path, models: Path) -> tuple[list[str], dict[str, str]]:
+    """Return the DAGs that a real Airflow makes, serialises and reads again, and import errors."""
+    told = json.loads(python(home, models, TAKEN).splitlines()[-1])
+    return told[0], told[1]
+
+
+FLOWS = ("monitor", "retrain", "rollback")
+
+
+def three_dags(model: str) -> set[str]:
+    """Return the DAGs of a model."""
+    return {f"{flow}.{model}" for flow in FLOWS}

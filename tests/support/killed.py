@@ -6,6 +6,7 @@ The writes are not listed by hand: an audit hook sees every file, SQLAlchemy eve
 from __future__ import annotations
 
 import errno
+import json
 import multiprocessing
 import os
 import re
@@ -145,12 +146,20 @@ def _of_candidate(ledger: Ledger) -> Any:
 
 
 def _timeless(row: Any) -> dict[str, Any]:
-    """Return it without times of recording; of the ledger's heads, which seal them, the names."""
+    """Return it without times of recording and signatures, no two of which are the same.
+
+    Of the ledger's heads, which seal both, only the names are left.
+    """
     return {
-        name: "" if "ledger_head" in name else value
+        name: "" if "ledger_head" in name else _unsigned(value) if "_record." in name else value
         for name, value in row.items()
         if name != "recorded_at"
     }
+
+
+def _unsigned(record: str) -> Any:
+    """Return what a promotion record says."""
+    return json.loads(json.loads(record)["record"])
 
 
 class Place:

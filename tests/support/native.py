@@ -5,14 +5,15 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from ops.native import __main__ as native
-from ops.native.images import ROOT
+from ops.native.compose_file import Project
+from ops.native.images import ROOT, NotHere, image_of
 
 
 def need_native() -> None:
@@ -23,6 +24,16 @@ def need_native() -> None:
     done = subprocess.run(["unshare", *own], capture_output=True, text=True)
     if done.returncode:
         pytest.skip(f"no namespaces of a user's own: {done.stderr.strip()}")
+
+
+def need_images(project: Project, but: Collection[str]) -> None:
+    """Skip the test where the machine lacks the programs of a service that is not in `but`."""
+    for service in project.services.values():
+        if service.name not in but:
+            try:
+                image_of(service.image, service.ours)
+            except NotHere as error:
+                pytest.skip(str(error))
 
 
 @contextmanager
@@ -49,10 +60,10 @@ def up(
         process.wait()
 
 
-def says(home: Path, container: str, *words: str) -> str:
-    """Return what a program prints beside a container."""
+def says(home: Path, container: str, *words: str, code: int = 0) -> str:
+    """Return what a program prints beside a container, which ends with that code."""
     done = subprocess.run(
         native.beside(home, container, list(words)), capture_output=True, text=True
     )
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.returncode == code, done.stdout + done.stderr
     return done.stdout

@@ -62,6 +62,18 @@ def test_a_request_reads_for_its_time_and_the_next_one_goes_on(
     assert board.standings(many, seconds=0).unread == 0
 
 
+def test_the_rest_is_read_without_a_further_request_and_by_one_thread_alone(
+    spec: MakeSpec, ledger: Ledger
+) -> None:
+    board = Board(lambda: ledger)
+    many = [spec(model=f"m{i}") for i in range(3)]
+    with board._reads_rest:
+        board.read_rest(many)
+    assert board.standings(many, seconds=0).unread == 3
+    board.read_rest(many)
+    assert board.standings(many, seconds=0).unread == 0
+
+
 def test_a_spec_is_parsed_when_its_file_changes_and_a_mistake_costs_no_other_model(
     tmp_path: Path, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:

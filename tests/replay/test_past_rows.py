@@ -15,7 +15,8 @@ import pytest
 from tasks.classifier.margins import margin
 from tasks.data.readers import SourceError
 from tasks.drift.loss_sums import Losses
-from tasks.replay import history
+from tasks.replay import past_rows
+from tasks.replay.history import History
 from tasks.spec.model import ModelSpec
 from tests.support import past
 from tests.support.past import HOURS, START
@@ -38,8 +39,8 @@ def spec(path: str, **parts: Any) -> ModelSpec:
     return past.spec(source={"path": path}, **parts)
 
 
-def load(one: ModelSpec, days: int = 3) -> history.History:
-    return history.load_history(one, START - DAY, START + days * DAY)
+def load(one: ModelSpec, days: int = 3) -> History:
+    return past_rows.load_history(one, START - DAY, START + days * DAY)
 
 
 @pytest.mark.parametrize("name", ["rows.parquet", "rows.csv"])
@@ -48,7 +49,7 @@ def test_each_window_holds_its_rows_in_order_of_time(tmp_path: Path, name: str) 
     order = np.random.default_rng(1).permutation(60)
     one = spec(land(tmp_path, {k: v[order] for k, v in columns.items()}, name))
     read: list[int] = []
-    found = history.load_history(one, START - DAY, START + DAY, read.append)
+    found = past_rows.load_history(one, START - DAY, START + DAY, read.append)
     assert sum(read) == 60
     assert found.windows == past.past(columns).windows  # none before the first row or after
     assert found.edges.tolist() == list(range(0, 70, 10))
@@ -141,7 +142,7 @@ def test_rates_of_windows_are_those_of_their_summaries(weighted: bool, classes: 
     columns["y"][30:40] = -1
     found = past.past(columns)
     weight = rng.random(60) if weighted else None
-    found = history.History(**{**vars(found), "weight": weight})
+    found = History(**{**vars(found), "weight": weight})
     decision = rng.normal(size=(40, 3) if classes == 3 else 40)
     rates = found.rates(decision, 2)
     assert rates.shape == (3, 4)
@@ -160,9 +161,9 @@ def test_rates_of_windows_are_those_of_their_summaries(weighted: bool, classes: 
 def test_a_range_without_a_window_or_a_source_without_a_row_says_so(tmp_path: Path) -> None:
     one = spec(land(tmp_path, past.rows(20)))
     with pytest.raises(SourceError, match="no whole window of 1h lies in"):
-        history.load_history(one, START, START + HOURS / 2)
+        past_rows.load_history(one, START, START + HOURS / 2)
     with pytest.raises(SourceError, match="holds no row"):
-        history.load_history(one, START + 90 * DAY, START + 91 * DAY)
+        past_rows.load_history(one, START + 90 * DAY, START + 91 * DAY)
 
 
 def test_a_source_without_a_column_says_which(tmp_path: Path) -> None:
@@ -186,7 +187,7 @@ def test_a_row_of_1970_is_left_out_and_said_and_makes_no_windows(tmp_path: Path)
     columns = {name: np.append(values, values[:1]) for name, values in columns.items()}
     columns["time"][-1] = far
     one = spec(land(tmp_path, columns), window={"start": "1970-01-01"})
-    found = history.load_history(one, datetime(1970, 1, 1, tzinfo=UTC), START + 30 * DAY)
+    found = past_rows.load_history(one, datetime(1970, 1, 1, tzinfo=UTC), START + 30 * DAY)
     alone = {name: values[:-1] for name, values in columns.items()}
     expected = load(spec(land(tmp_path, alone)), days=30)
     assert found.windows == expected.windows
@@ -199,7 +200,7 @@ def test_a_row_of_1970_is_left_out_and_said_and_makes_no_windows(tmp_path: Path)
 def test_rows_before_the_first_window_are_told(tmp_path: Path) -> None:
     columns = past.rows(60)
     late = spec(land(tmp_path, columns), window={"start": START + 2 * HOURS})
-    found = history.load_history(late, late.window.start, START + DAY)
+    found = past_rows.load_history(late, late.window.start, START + DAY)
     (told,) = found.remarks
     assert "are in no window: they lie before the first window" in told
     assert int(told.partition(" ")[0]) + len(found.label) == 60
@@ -237,4 +238,4 @@ def test_rows_that_span_more_windows_than_can_be_played_are_named_with_the_way_o
     columns["time"][150:] += 80 * 86_400_000_000  # half of them, so that none stands alone
     one = spec(land(tmp_path, columns), window={"every": "1m"})
     with pytest.raises(SourceError, match=r"windows of 1m; take a range of 100000 at most"):
-        history.load_history(one, START, START + 100 * DAY)
+        past_rows.load_history(one, START, START + 100 * DAY)

@@ -1,0 +1,147 @@
+"""A window's rows joined on the key to the scores that `scoring` wrote: in the rows' order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tasks.data import duck
+from tasks.data.label_join import keep_keys, keyed
+from tasks.data.label_source import joined_keys
+from tasks.data.readers import SourceChanged, SourceError
+from tasks.data.score_files import newest_scores, read_scores
+from tasks.spec.model import ModelSpec
+from tasks.spec.windows import Window
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+def join_scores(
+    spec: ModelSpec,
+    window: Window,
+    rows: Iterator[pa.RecordBatch],
+    keys: Iterator[pa.RecordBatch],
+    wanted: tuple[str, ...],
+) -> Iterator[pa.RecordBatch]:
+    """Yield a window's rows with the wanted columns of their scores; null where none is.
+
+    Parameters
+    ----------
+    rows
+        The window's rows without these columns.
+    keys
+        The key column of the same rows, alone, in one type.
+
+    Raises
+    ------
+    SourceError
+        If the scores cannot be read, or name a key twice.
+    SourceChanged
+        If the keys are not those of the rows.
+    """
+    import pyarrow as pa
+
+    url = newest_scores(spec, window)
+    kinds = [pa.float64() if name == spec.source.margin else pa.int32() for name in wanted]
+    what = f"the scores of {url} and the keys of the window {window}"
+    with duck.connection(what, preserve_insertion_order=False) as link:
+        key_type = None if url is None else keep_keys(link, keys, spec.source.key)
+        if url is not None and key_type is not None:
+            _find(spec, window, link, url, key_type, wanted)
+        first = 0
+        for batch in rows:
+            if key_type is None:
+                columns = [pa.nulls(batch.num_rows, kind) for kind in kinds]
+            else:
+                columns = _scores(spec, window, link, batch, first, key_type, wanted)
+            for name, kind, column in zip(wanted, kinds, columns, strict=True):
+                batch = batch.append_column(name, column.cast(kind))
+            yield batch
+            first += batch.num_rows
+
+
+def _find(
+    spec: ModelSpec,
+    window: Window,
+    link: Any,
+    url: str,
+    key_type: pa.DataType,
+    wanted: tuple[str, ...],
+) -> None:
+    """Put the scores of the window's keys into the table `scored`, by the rows' places."""
+    import duckdb
+    import pyarrow as pa
+
+    names = [f"s{number}" for number in range(len(wanted))]
+    errors: list[Exception] = []
+
+    def known() -> Iterator[pa.RecordBatch]:
+        for batch in read_scores(url, [spec.source.key, *wanted]):
+            key, *scores = batch.columns
+            yield pa.record_batch([joined_keys(key, key_type), *scores], names=["key", *names])
+
+    def stream() -> Iterator[pa.RecordBatch]:
+        try:
+            yield from [head]
+            yield from batches
+        except Exception as error:
+            errors.append(error)
+            raise
+
+    batches = known()
+    head = next(batches, None)
+    if head is None:
+        link.execute("create table scored (place bigint)")
+        for name in names:
+            link.execute(f"alter table scored add column {name} double")
+        return
+    link.register("known", pa.RecordBatchReader.from_batches(head.schema, stream()))
+    try:
+        link.execute(
+            f"create table scored as select place, {', '.join(names)} from rows "
+            "join known using (key) order by place"
+        )
+    except duckdb.Error:
+        if errors:  # DuckDB makes a text of its own of what the stream raised
+            raise errors[0] from None
+        raise
+    ((count,),) = link.sql("select count(*) - count(distinct place) from scored").fetchall()
+    if count:
+        raise SourceError(
+            f"{url}: {count:,} key(s) of the window {window} have several scores; remove the file, "
+            f"then score the window again (DAG score.{spec.model})"
+        )
+
+
+def _scores(
+    spec: ModelSpec,
+    window: Window,
+    link: Any,
+    batch: pa.RecordBatch,
+    first: int,
+    key_type: pa.DataType,
+    wanted: tuple[str, ...],
+) -> list[pa.Array]:
+    """Return the scores of a batch that begins at the place `first` of the window."""
+    import pyarrow as pa
+
+    theirs = link.sql(
+        "select * from (select place, key from rows where place >= $1 and place < $2) "
+        "left join (select * from scored where place >= $1 and place < $2) "
+        "using (place) order by place",
+        params=[first, first + batch.num_rows],
+    ).to_arrow_table()
+    ours = pa.Table.from_batches([keyed(batch, spec.source.key, first, key_type)])
+    if theirs.select(["place", "key"]).cast(ours.schema) != ours:
+        raise SourceChanged(
+            f"the rows of {window} in {spec.source} changed while they were read; run it again"
+        )
+    index = np.full(batch.num_rows, -1)
+    index[ours.column("place").to_numpy() - first] = np.arange(ours.num_rows)
+    places = pa.array(index, mask=index < 0)
+    return [
+        theirs.column(f"s{number}").combine_chunks().take(places) for number in range(len(wanted))
+    ]

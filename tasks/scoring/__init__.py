@@ -1,0 +1,1 @@
+"""The champion at work: fetched by those who score, and the scores that it gives."""

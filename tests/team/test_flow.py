@@ -1,0 +1,123 @@
+"""The demo's flow on the team's services: drift, a person in a browser, a new champion."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+
+import httpx
+import psutil
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.e2e.landed import ACCEPTED, DAY, SHIFT
+
+from .conftest import Team
+
+pytestmark = pytest.mark.timeout(1200)  # the first one starts all services
+
+RETRAIN, MONITOR = "retrain.churn", "monitor.churn"
+PROPOSAL = f"churn.v1.{SHIFT:%Y%m%dT%H%M}.1"
+
+
+@pytest.fixture(scope="module")
+def champion(team: Team) -> str:
+    """Train and accept the first champion; return the run's id."""
+    conf = {"reason": "bootstrap", "training_window": "8d", "until": ACCEPTED.isoformat()}
+    run = team.people["otto"].trigger(RETRAIN, {"conf": conf})
+    for step in ("retrain", "promote"):
+        team.people["ada"].answer(team.asked(RETRAIN, run, step), "Approve", {"comment": "first"})
+    assert team.people["otto"].finished(RETRAIN, run, 300) == "success"
+    return run
+
+
+@pytest.fixture(scope="module")
+def proposal(team: Team, champion: str) -> str:
+    """Run windows until the latch opens; return the proposal that waits."""
+    otto = team.people["otto"]
+    starts = (ACCEPTED, SHIFT, SHIFT + DAY)
+    runs = [otto.trigger(MONITOR, {"conf": {"window": s.isoformat()}}) for s in starts]
+    assert {otto.finished(MONITOR, run, 300) for run in runs} == {"success"}
+    team.asked(RETRAIN, PROPOSAL, "retrain")
+    return PROPOSAL
+
+
+def test_people_see_the_models_that_are_theirs_and_no_other(team: Team) -> None:
+    for name, model in (("ada", "churn"), ("bob", "returns")):
+        seen = {dag["dag_id"] for dag in team.people[name].call("GET", "dags")["dags"]}
+        assert seen == {f"{flow}.{model}" for flow in ("monitor", "retrain", "rollback")}
+
+
+def test_who_is_not_asked_can_neither_see_nor_answer(team: Team, proposal: str) -> None:
+    asked = team.asked(RETRAIN, proposal, "retrain")
+    bob = team.people["bob"]
+    assert all(one["task_instance"]["dag_id"] != RETRAIN for one in bob.waiting("~"))
+    with pytest.raises(httpx.HTTPStatusError, match="403"):
+        bob.answer(asked, "Approve", {"comment": "mine"})
+    # otto may do everything with DAGs, and is no approver of this model.
+    with pytest.raises(httpx.HTTPStatusError, match="403"):
+        team.people["otto"].answer(asked, "Approve", {"comment": "mine"})
+
+
+def test_a_person_approves_twice_in_a_browser_while_a_scheduler_dies(
+    team: Team, proposal: str, ada: Page
+) -> None:
+    _answer(team, ada, "retrain", "have drifted since")
+    team.asked(RETRAIN, proposal, "promote")
+    before = team.states()["scheduler-1"]["restarts"]
+    _kill("scheduler-1")
+    _answer(team, ada, "promote", "No gate of version 2 failed")
+    assert team.people["otto"].finished(RETRAIN, proposal, 300) == "success"
+    assert team.states()["scheduler-1"]["restarts"] == before + 1
+
+    said = team.says("worker-1", "python", "-m", "tasks", "status", "churn")
+    assert re.search(r"champion\W+(version )?2", said), said
+
+
+def _answer(team: Team, page: Page, step: str, read: str) -> None:
+    team.asked(RETRAIN, PROPOSAL, step)
+    place = f"/dags/{RETRAIN}/runs/{PROPOSAL}/tasks/approve_{step}/required_actions"
+    page.goto(f"{team.airflow_url}{place}")
+    expect(page.get_by_text(read)).to_be_visible()
+    page.locator("#element_comment").fill("go")
+    page.get_by_test_id("hitl-option-Approve").click()
+    team.decided(RETRAIN, PROPOSAL, step)
+
+
+def _kill(container: str) -> None:
+    """Kill all processes of a container, as a crash would."""
+    for process in psutil.process_iter():
+        try:
+            if process.environ().get("HOSTNAME") == container and process.name() != "bwrap":
+                process.send_signal(signal.SIGKILL)
+        except psutil.Error:
+            continue
+
+
+def test_the_next_window_is_measured_against_the_new_champion(team: Team, proposal: str) -> None:
+    otto = team.people["otto"]
+    run = otto.trigger(MONITOR, {"conf": {"window": (SHIFT + 2 * DAY).isoformat()}})
+    assert otto.finished(MONITOR, run, 300) == "success"
+    said = team.says("worker-1", "python", "-m", "tasks", "status", "churn", "--json")
+    assert '"version": 2' in said
+
+
+def test_both_workers_took_part(team: Team, proposal: str) -> None:
+    hosts = set()
+    for dag in (MONITOR, RETRAIN):
+        path = f"dags/{dag}/dagRuns/~/taskInstances"
+        found = team.people["otto"].call("GET", path, params={"limit": 100})["task_instances"]
+        hosts |= {task["hostname"] for task in found if task["hostname"]}
+    assert hosts == {"worker-1", "worker-2"}
+
+
+def test_the_doctor_finds_all_well_but_the_windows_that_nobody_ran(
+    team: Team, proposal: str
+) -> None:
+    said = json.loads(team.says("worker-1", "python", "-m", "tasks", "doctor", "--json", code=1))
+    states: dict[str, set[str]] = {}
+    for one in said["checks"]:
+        states.setdefault(one["state"], set()).add(one["check"])
+    assert states["ill"] == {"windows"}
+    assert {"airflow", "chain", "channels", "files", "ledger", "mlflow", "rights"} <= states["well"]

@@ -1,0 +1,164 @@
+"""docs/backup.md as written: a stack is lost, restored, verified, and judges one more window."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import ExitStack
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from typer.testing import CliRunner, Result
+
+from tasks.__main__ import app
+from tasks.ledger.ledger import Ledger
+from tasks.registry import registry, tracking
+from tasks.signing import keyring
+from tests.conftest import database_in_postgres
+from tests.support import flow
+from tests.support.flow import At
+
+PAGE = Path(__file__).parents[1] / "docs/backup.md"
+
+
+def commands(name: str) -> str:
+    """Return what the page tells to type, of one of its blocks."""
+    found = re.search(rf"<!-- tried: {name} -->\n```console\n(.*?)```", PAGE.read_text(), re.DOTALL)
+    assert found is not None
+    return re.sub(r"^\$ ", "", found[1], flags=re.MULTILINE)
+
+
+def type_in(name: str) -> None:
+    done = subprocess.run(["bash", "-euc", commands(name)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def run(*words: str) -> Result:
+    return CliRunner().invoke(app, list(words))
+
+
+def point_at(patch: pytest.MonkeyPatch, ledger: str, mlflow: str) -> None:
+    """Let this process, and what is typed, find the stack at these databases and in `.run`."""
+    here = Path.cwd() / ".run"
+    named: dict[str, Any] = {
+        "GATELATCH_LEDGER": ledger,
+        "GATELATCH_STORE": here / "store",
+        "GATELATCH_ARTIFACTS": here / "mlflow/artifacts",
+        "GATELATCH_SIGNING_KEY": here / "signing.pem",
+        "GATELATCH_MODELS": Path.cwd() / "models",
+        "MLFLOW_TRACKING_URI": mlflow,
+        "LEDGER_DB": ledger.replace("+psycopg", ""),
+        "MLFLOW_DB": mlflow.replace("+psycopg2", ""),
+    }
+    for name, value in named.items():
+        patch.setenv(name, str(value))
+    tracking.connect.cache_clear()
+    registry.load_version.cache_clear()
+
+
+@pytest.fixture
+def empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """Return what points this test at empty databases of a kind, in a folder of its own."""
+    monkeypatch.chdir(tmp_path)
+    Path("models").mkdir()
+    raw = flow.MODEL.model_dump(mode="json", exclude_none=True)
+    Path("models/churn.yaml").write_text(yaml.safe_dump(raw))
+    Path("data").mkdir()
+    with ExitStack() as opened:
+
+        def point(kind: str) -> None:
+            if kind == "sqlite":
+                here = tmp_path / ".run"
+                urls = [f"sqlite:///{here / 'ledger.db'}", f"sqlite:///{here / 'mlflow/mlflow.db'}"]
+            else:
+                urls = [
+                    opened.enter_context(database_in_postgres(name, driver))
+                    for name, driver in (("ledger", "psycopg"), ("mlflow", "psycopg2"))
+                ]
+                opened.callback(lambda: Ledger.open().close())
+            point_at(monkeypatch, *urls)
+
+        yield point
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_a_lost_stack_is_restored_verified_and_goes_on(kind: str, empty: Any) -> None:
+    empty(kind)
+    Path(".run/mlflow").mkdir(parents=True)
+    keyring.create_keys()
+    tracking.prepare_store()
+    for number in range(1, 9):
+        flow.land(number)
+    flow.propose("boot", training_window=timedelta(days=5), until=flow.day(6))
+    flow.register("boot")
+    flow.promote("boot")
+    flow.watch(6)
+    before, said = Ledger.open().trail("churn"), flow.told()
+
+    type_in(f"backup {kind}")
+    Ledger.open().close()
+    shutil.rmtree(".run")
+    empty(kind)
+    type_in(f"restore {kind}")
+
+    assert Ledger.open().trail("churn") == before
+    assert flow.told() == said
+    verified = run("audit", "churn", "--verify")
+    assert verified.exit_code == 0, verified.output
+    assert "can be changed" not in run("doctor").output  # the triggers are back as well
+    seen = flow.watch(7)
+    assert (seen.verdict, seen.version, seen.revision) == ("steady", 1, 0)
+    assert run("audit", "churn", "--verify").exit_code == 0
+
+
+@pytest.fixture
+def at(
+    stores: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> At:
+    (stores / "specs").mkdir()
+    raw = flow.MODEL.model_dump(mode="json", exclude_none=True)
+    (stores / "specs/churn.yaml").write_text(yaml.safe_dump(raw))
+    monkeypatch.setenv("GATELATCH_MODELS", str(stores / "specs"))
+    return flow.beginning(tmp_path_factory.getbasetemp() / "stages", stores, monkeypatch)
+
+
+def of_stage(stages: pytest.TempPathFactory, stage: str, name: str) -> None:
+    """Put a piece of another moment in place."""
+    there = Path(stages.getbasetemp() / "stages" / stage / name)
+    for left in Path().glob(f"{name}*"):
+        left.unlink()
+    for piece in there.parent.glob(f"{name}*"):  # what SQLite wrote last lies beside the file
+        shutil.copy(piece, piece.name)
+    tracking.connect.cache_clear()
+    registry.load_version.cache_clear()
+
+
+def test_a_ledger_that_is_newer_than_mlflow_is_named(
+    at: At, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    at("promoted")
+    of_stage(tmp_path_factory, "bootstrapped", "mlflow.db")
+    audited, examined = run("audit", "churn", "--verify"), run("doctor", "--wide").output
+    assert "version 2 is not in MLflow any more" in audited.output
+    assert "MLflow's alias champion is at version 1; the ledger's champion is version 2" in examined
+    assert "restore its files from a backup, go back to another version" in examined
+
+
+def test_a_ledger_that_is_older_than_mlflow_is_named(
+    at: At, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    at("promoted")
+    of_stage(tmp_path_factory, "bootstrapped", "ledger.db")
+    audited, examined = run("audit", "churn", "--verify"), run("doctor", "--wide").output
+    assert audited.exit_code == 1
+    assert "is not in the chain: rows up to it were removed" in audited.stderr
+    assert "the ledger of churn is refused" in examined
+    adopted = ("--adopt", "--by", "ada", "--reason", "the disk failed")
+    assert run("audit", "churn", *adopted).exit_code == 0
+    assert run("audit", "churn", "--verify").exit_code == 0
+    assert flow.watch(11).version == 1
