@@ -8,7 +8,7 @@ ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 # `make up` goes on with the demo's stack; `make up MODELS=dir` runs your own beside it.
 HOME_DIR := .run/$(if $(MODELS),own,demo)
 
-.PHONY: fuzz audit sbom licences help setup demo up down status backfill secrets team pictures test test-fast bench-speed bench-ledger bench-score bench-detection lint format lock clean
+.PHONY: fuzz audit sbom licences help setup demo up down status backfill secrets team pictures test test-fast bench-speed bench-ledger bench-score bench-detection faults lint format lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -68,6 +68,9 @@ bench-score: $(VENV)/.ready ## what scoring costs: its environment, and rows a s
 
 bench-detection: $(VENV)/.ready ## false alarms, delays and retrains against other detectors, in environments of their own
 	@$(BIN)/python -m benchmarks.detection $(OPTIONS)
+
+faults: $(VENV)/.ready ## kill each service in the middle of each stage: an hour; FAULT="worker" for one
+	@$(BIN)/python -m ops.faults $(foreach fault,$(FAULT),--fault $(fault))
 
 fuzz: $(VENV)/.ready-dev ## what reads input of others, guided by coverage; OPTIONS="--seconds 600 csv join"
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --target .run/atheris "atheris>=3,<4"

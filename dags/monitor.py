@@ -56,14 +56,14 @@ def make(spec: ModelSpec) -> DAG:
 
     @task
     def measure(validated: dict[str, Any] | None) -> dict[str, Any] | None:
-        from tasks.flows.measure import measure
+        from tasks.flows import monitor
         from tasks.flows.window_steps import Validated
         from tasks.registry import registry
 
         if validated is None:
             return None
         window = window_of(spec, get_current_context())
-        measured = measure(spec, window, Validated.from_json(validated))
+        measured = monitor.measure_as_landed(spec, window, Validated.from_json(validated))
         version = registry.version_url(spec.model, measured.version)
         return {**measured.to_json(), "registered_version": version}
 

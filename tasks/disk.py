@@ -127,6 +127,8 @@ def refused(place: str, context: sa.ExceptionContext) -> None:
     """
     import sqlalchemy as sa
 
+    if context.is_pre_ping:  # the pool then makes a new connection, and that one is told of
+        return
     if not isinstance(context.sqlalchemy_exception, sa.exc.OperationalError | sa.exc.InternalError):
         return
     error = context.original_exception

@@ -10,6 +10,7 @@ from dataclasses import replace
 from tasks import bounds
 from tasks.audit import heads, verification
 from tasks.data import served_by
+from tasks.data.readers import SourceChanged
 from tasks.drift.episode import Numbered
 from tasks.errors import Final
 from tasks.flows import plan, rollback
@@ -106,6 +107,21 @@ def _beside(
         else frozenset()
     )
     return {*(served or ()), *earlier, *shadowed}
+
+
+def measure_as_landed(spec: ModelSpec, window: Window, validated: Validated) -> Measured:
+    """Measure a window; where its rows were replaced since, validate and measure those that came.
+
+    Raises
+    ------
+    SourceChanged
+        If they are replaced once more meanwhile.
+    """
+    try:
+        return measure(spec, window, validated)
+    except SourceChanged:
+        version = validated.version if validated.what_if else None
+        return measure(spec, window, validate(spec, window, version=version))
 
 
 def judge(spec: ModelSpec, window: Window, measured: Measured) -> Observation:

@@ -56,8 +56,11 @@ def _address() -> Iterator[None]:
 
 def engine_of(url: str) -> sa.Engine:
     """Return the engine of a ledger, which may not be there yet."""
+    # An API server keeps its connections: without the ping, an answer would meet one that a restart
+    # of the database has ended.
     with _address():
-        engine = sa.create_engine(url, json_deserializer=formats.stored_json)
+        lasting = sa.make_url(url).get_backend_name() != "sqlite"
+        engine = sa.create_engine(url, pool_pre_ping=lasting, json_deserializer=formats.stored_json)
     _name_refusals(engine, engine.url)
     if engine.dialect.name == "sqlite":
         sa.event.listen(engine, "connect", _patient)

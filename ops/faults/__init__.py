@@ -1,0 +1,1 @@
+"""Faults, injected into the services of `docker-compose.yaml`: docs/reliability.md."""
