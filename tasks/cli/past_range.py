@@ -4,14 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Annotated, Any
 from zoneinfo import ZoneInfo
+
+import typer
 
 from tasks import bounds
 from tasks.cli import draft
 from tasks.data.guess import ColumnKind, Guess
 from tasks.spec.model import ModelSpec
 from tasks.spec.part import SpecError
+
+DataFile = Annotated[
+    str | None, typer.Option(help="Parquet or CSV file to play on, instead of a spec")
+]
+TimeColumn = Annotated[str | None, typer.Option(help="with --data: column of the event time")]
+ClassColumn = Annotated[str | None, typer.Option(help="with --data: column of the class")]
+WindowLength = Annotated[
+    str | None, typer.Option(help="with --data: length of a window, such as 7d")
+]
+LeftOut = Annotated[
+    list[str] | None, typer.Option(help="with --data: a column to leave out (repeatable)")
+]
+ColumnKinds = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--as", help="with --data: kind of a column, such as zip=categorical (repeatable)"
+    ),
+]
 
 
 def written_spec(model: str | None, *only_with_data: object) -> dict[str, Any]:

@@ -12,7 +12,18 @@ import typer
 
 from tasks.cli import draft, progress
 from tasks.cli.console import Wide, err, fail, out
-from tasks.cli.past_range import drafted_spec, first_span, range_of, written_spec
+from tasks.cli.past_range import (
+    ClassColumn,
+    ColumnKinds,
+    DataFile,
+    LeftOut,
+    TimeColumn,
+    WindowLength,
+    drafted_spec,
+    first_span,
+    range_of,
+    written_spec,
+)
 from tasks.disk import whole, writing
 from tasks.errors import GatelatchError
 from tasks.spec import spec_files
@@ -65,23 +76,12 @@ def rehearse(
         ),
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="of what is drawn at random")] = 0,
-    data: Annotated[
-        str | None, typer.Option(help="Parquet or CSV file to play on, instead of a spec")
-    ] = None,
-    time: Annotated[str | None, typer.Option(help="with --data: column of the event time")] = None,
-    label: Annotated[str | None, typer.Option(help="with --data: column of the class")] = None,
-    window: Annotated[
-        str | None, typer.Option(help="with --data: length of a window, such as 7d")
-    ] = None,
-    ignore: Annotated[
-        list[str] | None, typer.Option(help="with --data: a column to leave out (repeatable)")
-    ] = None,
-    kinds: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--as", help="with --data: kind of a column, such as zip=categorical (repeatable)"
-        ),
-    ] = None,
+    data: DataFile = None,
+    time: TimeColumn = None,
+    label: ClassColumn = None,
+    window: WindowLength = None,
+    ignore: LeftOut = None,
+    kinds: ColumnKinds = None,
     as_json: Annotated[
         str | None, typer.Option("--json", help="write all figures to this file; - is stdout")
     ] = None,

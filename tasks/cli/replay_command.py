@@ -13,7 +13,18 @@ import typer
 from tasks import bounds
 from tasks.cli import draft, progress
 from tasks.cli.console import Wide, err, fail, out
-from tasks.cli.past_range import drafted_spec, first_span, range_of, written_spec
+from tasks.cli.past_range import (
+    ClassColumn,
+    ColumnKinds,
+    DataFile,
+    LeftOut,
+    TimeColumn,
+    WindowLength,
+    drafted_spec,
+    first_span,
+    range_of,
+    written_spec,
+)
 from tasks.data.guess import Guess
 from tasks.disk import whole, writing
 from tasks.errors import GatelatchError
@@ -66,23 +77,12 @@ def replay(
             min=0, max=50, help="compare with the best 1 … N retrains in hindsight; 0: leave out"
         ),
     ] = 8,
-    data: Annotated[
-        str | None, typer.Option(help="Parquet or CSV file to play on, instead of a spec")
-    ] = None,
-    time: Annotated[str | None, typer.Option(help="with --data: column of the event time")] = None,
-    label: Annotated[str | None, typer.Option(help="with --data: column of the class")] = None,
-    window: Annotated[
-        str | None, typer.Option(help="with --data: length of a window, such as 7d")
-    ] = None,
-    ignore: Annotated[
-        list[str] | None, typer.Option(help="with --data: a column to leave out (repeatable)")
-    ] = None,
-    kinds: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--as", help="with --data: kind of a column, such as zip=categorical (repeatable)"
-        ),
-    ] = None,
+    data: DataFile = None,
+    time: TimeColumn = None,
+    label: ClassColumn = None,
+    window: WindowLength = None,
+    ignore: LeftOut = None,
+    kinds: ColumnKinds = None,
     show_spec: Annotated[
         bool, typer.Option("--show-spec", help="print the spec as YAML and stop")
     ] = False,

@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from tasks.data import classes, duck
-from tasks.data.label_source import joined_keys, known_labels
-from tasks.data.plain import plain_type
-from tasks.data.readers import SourceChanged, SourceError
+from tasks.data.key_join import found_for, keep_keys
+from tasks.data.label_source import known_labels
+from tasks.data.readers import SourceError
 from tasks.spec.model import ModelSpec
 from tasks.spec.windows import Window
 
@@ -51,7 +49,8 @@ def join(
         first = 0
         for batch in rows:
             if key_type is not None and kind is not None:
-                label = _labels_of(spec, window, link, batch, first, key_type, kind)
+                found = found_for(spec, window, link, batch, first, key_type, "found", ["label"])
+                label = found.column("label").cast(kind).combine_chunks()
             else:
                 label = _unknown(spec, batch.num_rows)
             yield batch.append_column(spec.label.column, label)
@@ -62,32 +61,6 @@ def _unknown(spec: ModelSpec, count: int) -> pa.Array:
     import pyarrow as pa
 
     return pa.nulls(count, pa.float64() if classes.are_whole_numbers(spec) else pa.string())
-
-
-def keep_keys(link: Any, batches: Iterator[pa.RecordBatch], name: str) -> pa.DataType | None:
-    """Put the window's keys into the table `rows`; return their type, None if there are none."""
-    key_type: pa.DataType | None = None
-    first = 0
-    for batch in batches:
-        # A missing key is for validation to find; here it matches nothing.
-        if name in batch.schema.names and batch.column(name).null_count < batch.num_rows:
-            key_type = key_type or plain_type(batch.column(name).type)
-            part = keyed(batch, name, first, key_type)
-            link.register("part", part)
-            link.execute("create table if not exists rows as select * from part limit 0")
-            link.execute("insert into rows select * from part")
-        first += batch.num_rows
-    return key_type
-
-
-def keyed(batch: pa.RecordBatch, name: str, first: int, key_type: pa.DataType) -> pa.RecordBatch:
-    """Return the keys of a batch that are there, beside their rows' places in the window."""
-    import pyarrow as pa
-
-    there = name in batch.schema.names
-    keys = joined_keys(batch.column(name) if there else pa.nulls(batch.num_rows), key_type)
-    places = pa.array(np.arange(first, first + batch.num_rows))
-    return pa.record_batch([places, keys], names=["place", "key"]).filter(keys.is_valid())
 
 
 def _find(spec: ModelSpec, window: Window, link: Any, key_type: pa.DataType) -> pa.DataType | None:
@@ -137,32 +110,3 @@ def _find(spec: ModelSpec, window: Window, link: Any, key_type: pa.DataType) -> 
     query = "select count(*) from found where try_cast(label as double) is null"
     ((texts,),) = link.sql(query).fetchall()
     return pa.float64() if classes.are_whole_numbers(spec) and not texts else pa.string()
-
-
-def _labels_of(
-    spec: ModelSpec,
-    window: Window,
-    link: Any,
-    batch: pa.RecordBatch,
-    first: int,
-    key_type: pa.DataType,
-    kind: pa.DataType,
-) -> pa.Array:
-    """Return the labels of a batch that begins at the place `first` of the window."""
-    import pyarrow as pa
-
-    theirs = link.sql(
-        "select * from (select place, key from rows where place >= $1 and place < $2) "
-        "left join (select place, label from found where place >= $1 and place < $2) "
-        "using (place) order by place",
-        params=[first, first + batch.num_rows],
-    ).to_arrow_table()
-    ours = pa.Table.from_batches([keyed(batch, spec.source.key, first, key_type)])
-    if theirs.select(["place", "key"]).cast(ours.schema) != ours:
-        raise SourceChanged(
-            f"the rows of {window} in {spec.source} changed while they were read; run it again"
-        )
-    index = np.full(batch.num_rows, -1)
-    index[ours.column("place").to_numpy() - first] = np.arange(ours.num_rows)
-    label = theirs.column("label").cast(kind).combine_chunks()
-    return label.take(pa.array(index, mask=index < 0))

@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from tasks.data import duck
-from tasks.data.label_join import keep_keys, keyed
+from tasks.data.key_join import found_for, keep_keys
 from tasks.data.label_source import joined_keys
-from tasks.data.readers import SourceChanged, SourceError
+from tasks.data.readers import SourceError
 from tasks.data.score_files import newest_scores, read_scores
 from tasks.spec.model import ModelSpec
 from tasks.spec.windows import Window
@@ -45,18 +43,20 @@ def join_scores(
     import pyarrow as pa
 
     url = newest_scores(spec, window)
+    names = [f"s{number}" for number in range(len(wanted))]
     kinds = [pa.float64() if name == spec.source.margin else pa.int32() for name in wanted]
     what = f"the scores of {url} and the keys of the window {window}"
     with duck.connection(what, preserve_insertion_order=False) as link:
         key_type = None if url is None else keep_keys(link, keys, spec.source.key)
         if url is not None and key_type is not None:
-            _find(spec, window, link, url, key_type, wanted)
+            _find(spec, window, link, url, key_type, wanted, names)
         first = 0
         for batch in rows:
             if key_type is None:
                 columns = [pa.nulls(batch.num_rows, kind) for kind in kinds]
             else:
-                columns = _scores(spec, window, link, batch, first, key_type, wanted)
+                found = found_for(spec, window, link, batch, first, key_type, "scored", names)
+                columns = [found.column(name).combine_chunks() for name in names]
             for name, kind, column in zip(wanted, kinds, columns, strict=True):
                 batch = batch.append_column(name, column.cast(kind))
             yield batch
@@ -70,12 +70,12 @@ def _find(
     url: str,
     key_type: pa.DataType,
     wanted: tuple[str, ...],
+    names: list[str],
 ) -> None:
     """Put the scores of the window's keys into the table `scored`, by the rows' places."""
     import duckdb
     import pyarrow as pa
 
-    names = [f"s{number}" for number in range(len(wanted))]
     errors: list[Exception] = []
 
     def known() -> Iterator[pa.RecordBatch]:
@@ -114,34 +114,3 @@ def _find(
             f"{url}: {count:,} key(s) of the window {window} have several scores; remove the file, "
             f"then score the window again (DAG score.{spec.model})"
         )
-
-
-def _scores(
-    spec: ModelSpec,
-    window: Window,
-    link: Any,
-    batch: pa.RecordBatch,
-    first: int,
-    key_type: pa.DataType,
-    wanted: tuple[str, ...],
-) -> list[pa.Array]:
-    """Return the scores of a batch that begins at the place `first` of the window."""
-    import pyarrow as pa
-
-    theirs = link.sql(
-        "select * from (select place, key from rows where place >= $1 and place < $2) "
-        "left join (select * from scored where place >= $1 and place < $2) "
-        "using (place) order by place",
-        params=[first, first + batch.num_rows],
-    ).to_arrow_table()
-    ours = pa.Table.from_batches([keyed(batch, spec.source.key, first, key_type)])
-    if theirs.select(["place", "key"]).cast(ours.schema) != ours:
-        raise SourceChanged(
-            f"the rows of {window} in {spec.source} changed while they were read; run it again"
-        )
-    index = np.full(batch.num_rows, -1)
-    index[ours.column("place").to_numpy() - first] = np.arange(ours.num_rows)
-    places = pa.array(index, mask=index < 0)
-    return [
-        theirs.column(f"s{number}").combine_chunks().take(places) for number in range(len(wanted))
-    ]

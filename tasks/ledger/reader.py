@@ -217,6 +217,11 @@ class LedgerReader:
         with self._engine.connect() as link:
             return sealing.head_at(link, promotion.model, promotion.number)
 
+    def head_of_question(self, question: Question) -> Link | None:
+        """Return the link of a question, the chain's head when it was asked."""
+        with self._engine.connect() as link:
+            return sealing.head_of_question(link, question)
+
     def trail(self, model: str) -> Trail:
         """Return a model's chain and rows, all as they are at one moment."""
         with self.at_one_moment() as link:

@@ -10,7 +10,8 @@ import sqlalchemy as sa
 
 from tasks.ledger import chain, seals
 from tasks.ledger.chain import Counted, LedgerRefused, Link, Seal, Trail
-from tasks.ledger.tables import ADOPTIONS, CHAIN, META, PROMOTIONS, SEALS
+from tasks.ledger.records import Question
+from tasks.ledger.tables import ADOPTIONS, CHAIN, META, PROMOTIONS, QUESTIONS, SEALS
 from tasks.signing.keyring import KeyUnusable
 
 
@@ -64,6 +65,23 @@ def head_at(link: sa.Connection, model: str, promotion: int) -> tuple[Link, Seal
     )
     found = Link(*link.execute(query).one())
     return found, _seal(link, model, found)
+
+
+def head_of_question(link: sa.Connection, question: Question) -> Link | None:
+    """Return the link of a question's row; None if it has none."""
+    c, t = CHAIN.c, QUESTIONS.c
+    query = (
+        _links(question.model)
+        .join(QUESTIONS, (c.model == t.model) & (c.row_id == t.id))
+        .where(
+            c.table_name == QUESTIONS.name,
+            t.proposal == question.proposal,
+            t.step == question.step,
+            t.evidence == question.evidence,
+        )
+    )
+    found = link.execute(query).first()
+    return Link(*found) if found else None
 
 
 def trail(link: sa.Connection, model: str) -> Trail:

@@ -15,13 +15,13 @@ def publish_brief(
 ) -> dict[str, str]:
     """Keep a brief as a page in the store; return subject, body, address and evidence.
 
-    It ends with the ledger's head, so that Airflow's database, the store and whoever prints the
-    page keep one that the ledger's owner cannot write again.
+    It ends with the ledger's head when the question was asked, so that Airflow's database, the
+    store and whoever prints the page keep one that the ledger's owner cannot write again.
     """
     subject, body = brief
     evidence = question.evidence
     body = f"Evidence `{short(evidence)}`: an answer counts for exactly this evidence.\n\n{body}"
-    head, _ = ledger.head(question.model) or (None, None)
+    head = ledger.head_of_question(question)
     if head is not None:
         body += f"\n\nLedger up to link {head.position}: `{head.digest}`"
     path = f"{question.model}/{slug(question.proposal)}/{kind}.html"

@@ -46,6 +46,7 @@ _IMPORTED = (
     "tasks.gates.acceptance",
     "tasks.reports.gate_page",
 )
+_HEAD = re.compile(rb"(Ledger up to link \d+: <code>)\w+")
 _CHANGES = re.compile(r"(insert into|update|delete from) (\w+)", re.IGNORECASE)
 _FRESH = re.compile(
     r"\d+-\w{8}(?=\.partial$)|(?<=uploading)\..*|artifacts/\w{32}/|(?<=model)/\w{12}"
@@ -124,11 +125,16 @@ def end() -> dict[str, Any]:
         "versions": {int(v.version): (_timeless(v.tags), v.description) for v in versions},
         "candidate": _of_candidate(ledger),
         "store": {
-            str(path): "" if path.parent.name == "heads" else sha256(path.read_bytes()).hexdigest()
+            str(path): "" if path.parent.name == "heads" else _digest(path)
             for path in sorted(Path("store").rglob("*"))
             if path.is_file() and path.suffix != ".partial"  # nobody reads those
         },
     }
+
+
+def _digest(path: Path) -> str:
+    """Return the digest of a file, without the head of the chain that a brief ends with."""
+    return sha256(_HEAD.sub(rb"\1", path.read_bytes())).hexdigest()
 
 
 def _of_candidate(ledger: Ledger) -> Any:
