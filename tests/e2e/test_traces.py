@@ -159,8 +159,6 @@ def test_nobody_else_on_the_machine_can_read_what_the_stack_writes(played: Runni
     found = {
         str(path.relative_to(played.home)): oct(path.lstat().st_mode & 0o777)
         for path in _written(played.home)
-        if not path.is_symlink()
-        and path.lstat().st_mode & 0o077
-        and others.isdisjoint(path.parts)
+        if not path.is_symlink() and path.lstat().st_mode & 0o077 and others.isdisjoint(path.parts)
     }
     assert json.dumps(found, indent=1) == "{}"
