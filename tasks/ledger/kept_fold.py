@@ -72,7 +72,10 @@ def read_newest(spec: ModelSpec, ledger: LedgerReader, *, keep: bool = True) -> 
         found = None
         if kept is not None and rows is not None:
             found = status.folded(spec, rows, kept.memories)
-            if (needed := needed_since(found)) is None or needed < kept.since:
+            needed = needed_since(found)
+            # Fewer windows are left where a promotion begins before windows that it did not judge.
+            few = len(found.observations) < NEWEST_READ
+            if few or needed is None or needed < kept.since:
                 found = None
         if found is None:
             kept, found = None, status.read_on(spec, link)

@@ -137,6 +137,22 @@ def test_after_every_row_it_says_what_a_fold_of_all_windows_says(
     ledger.close()
 
 
+@pytest.mark.usefixtures("small")
+def test_windows_that_a_promotion_takes_from_their_champion_do_not_rule_any_more(
+    tmp_path: Path,
+) -> None:
+    ledger = Ledger(f"sqlite:///{tmp_path / 'ledger.db'}")
+    ledger.create()
+    promote(ledger, 0)
+    for number in range(19):
+        ledger.observe(window(number))
+        assert told(kept_fold.read_newest(SPEC, ledger)) == told(status.read(SPEC, ledger))
+    for since in (19, 16):
+        promote(ledger, since)
+        assert told(kept_fold.read_newest(SPEC, ledger)) == told(status.read(SPEC, ledger))
+    ledger.close()
+
+
 @pytest.fixture
 def years(ledger: Ledger, small: None) -> Ledger:
     """Return a ledger of forty windows, of which all was read once."""
