@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import timedelta
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from tasks.audit import heads
 from tasks.ledger import chain, seals
 from tasks.ledger.conflicts import Conflict
 from tasks.ledger.ledger import Ledger
+from tasks.ledger.records import Decision
 from tasks.promotion import decisions, promotion
 from tasks.registry import tagged_heads, tracking
 from tests.conftest import mlflow_in_postgres
@@ -94,19 +96,30 @@ def race_on(number: int) -> list[str | None]:
         _GATE.wait()
     for turn in range(STORMS):
         _GATE.wait()
-        insist(f"storm {turn}.{number}", 2 + number)
+        insist(f"storm {turn}.{number}")
         _GATE.wait()
     return refused
 
 
-def insist(name: str, version: int) -> None:
-    """Promote in place of whoever is champion, again and again until that is done; then follow."""
+def insist(name: str) -> None:
+    """Go back, in place of whoever is champion, again and again until that is done; then follow."""
     ledger = Ledger.open()
-    while True:
-        expected = ledger.promotions("churn")[-1].version
-        usual: dict[str, Any] = {"effective_from": day(20), "by": "ada", "reason": "drift"}
+    asked = ledger.proposals("churn")[0]
+    for attempt in count():
+        past = ledger.promotions("churn")
+        expected = past[-1].version
+        target = next(p.version for p in past if p.version != expected)
+        again: dict[str, Any] = {"model": "churn", "proposal": f"{name} {attempt}"}
+        usual: dict[str, Any] = {"effective_from": day(20), "by": "ada"}
+        kind: dict[str, Any] = {"kind": "rollback", "proposer": "ada", "target": target}
+        ledger.propose(replace(asked, **again, **kind, champion=expected))
+        ledger.decide(
+            Decision(
+                **again, **usual, step="rollback", answer="approved", comment="", evidence="none"
+            )
+        )
         try:
-            ledger.promote("churn", name, version=version, expected=expected, **usual)
+            ledger.promote(**again, **usual, version=target, expected=expected, reason="complaints")
         except Conflict:
             continue
         return promotion.settle(MODEL, ledger)
