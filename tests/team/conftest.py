@@ -94,9 +94,13 @@ def _ports() -> dict[str, int]:
 
 
 def _write_models(folder: Path) -> None:
-    """Write a model of ada's and one of bob's, over the same rows."""
+    """Write a model of ada's, one of bob's and one that nobody is asked about, on the same rows."""
     folder.mkdir()
-    for name, approver in (("churn", "2:ada"), ("returns", "3:bob")):
+    for name, approver, decides in (
+        ("churn", "2:ada", "human"),
+        ("returns", "3:bob", "human"),
+        ("orders", "3:bob", "automatic"),
+    ):
         spec = {
             "model": name,
             "owner": {"name": "team", "approvers": [approver]},
@@ -111,7 +115,7 @@ def _write_models(folder: Path) -> None:
             "drift": {"ks": {"effect": 0.2}, "hinge_loss": {"effect": 0.2}},
             "latch": {"rest": "1d"},
             "training": {"window": "2d"},
-            "approval": {"retrain": "human", "promote": "human", "rollback": "human"},
+            "approval": dict.fromkeys(("retrain", "promote", "rollback"), decides),
         }
         (folder / f"{name}.yaml").write_text(yaml.safe_dump(spec))
 
@@ -119,7 +123,9 @@ def _write_models(folder: Path) -> None:
 def _people(team: Team) -> None:
     """Make the people and their rights, as an administrator does: docs/deployment.md."""
     admin = team.log_in("admin")
-    admin.wait_for_dags(["monitor.churn", "retrain.churn", "monitor.returns"], 120)
+    admin.wait_for_dags(
+        ["monitor.churn", "retrain.churn", "monitor.returns", "monitor.orders"], 120
+    )
     roles = {"Person": PERSON}
     for model in ("churn", "returns"):
         dags = [f"DAG:{flow}.{model}" for flow in ("monitor", "retrain", "rollback")]

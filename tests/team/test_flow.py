@@ -18,6 +18,20 @@ from .conftest import Team
 pytestmark = pytest.mark.timeout(1200)  # the first one starts all services
 
 RETRAIN, MONITOR = "retrain.churn", "monitor.churn"
+# Prints model, start and number of observations of each window that starts until then.
+RECORDED = """
+import json, sys
+from collections import Counter
+from datetime import datetime
+import sqlalchemy as sa
+from tasks.ledger.ledger import Ledger
+from tasks.ledger.tables import OBSERVATIONS as o
+until = datetime.fromisoformat(sys.argv[1])
+with Ledger.open()._engine.connect() as link:
+    rows = link.execute(sa.select(o.c.model, o.c.window_start)).all()
+found = Counter((model, start) for model, start in rows if start <= until)
+print(json.dumps([[model, start.isoformat(), n] for (model, start), n in found.items()]))
+"""
 PROPOSAL = f"churn.v1.{SHIFT:%Y%m%dT%H%M}.1"
 
 
@@ -110,6 +124,41 @@ def test_both_workers_took_part(team: Team, proposal: str) -> None:
         found = team.people["otto"].call("GET", path, params={"limit": 100})["task_instances"]
         hosts |= {task["hostname"] for task in found if task["hostname"]}
     assert hosts == {"worker-1", "worker-2"}
+
+
+def test_backfills_of_two_models_and_runs_of_their_windows_at_once_measure_each_window_once(
+    team: Team, proposal: str
+) -> None:
+    otto = team.people["otto"]
+    first = {"reason": "bootstrap", "training_window": "8d", "until": ACCEPTED.isoformat()}
+    run = otto.trigger("retrain.orders", {"conf": first})
+    assert otto.finished("retrain.orders", run, 300) == "success"
+    before = {r["dag_run_id"] for r in otto.runs(RETRAIN)}
+
+    starts = [ACCEPTED + number * DAY for number in range(6)]  # all before the labels turn
+    span = {"from_date": starts[0].isoformat(), "to_date": starts[-1].isoformat()}
+    for model in ("churn", "orders"):
+        body = {"dag_id": f"monitor.{model}", **span, "max_active_runs": 4}
+        otto.call("POST", "backfills", json=body)
+    runs = [
+        (dag, otto.trigger(dag, {"conf": {"window": start.isoformat()}}))
+        for start in reversed(starts)
+        for dag in (MONITOR, "monitor.orders")
+    ]
+    assert {otto.finished(dag, run, 600) for dag, run in runs} == {"success"}
+
+    def backfilled() -> bool:
+        found = otto.call("GET", "backfills", params={"dag_id": "~"})["backfills"]
+        return all(one["completed_at"] for one in found)
+
+    otto.until(backfilled, "both backfills", 600)
+    recorded = json.loads(team.says("worker-1", "python", "-c", RECORDED, starts[-1].isoformat()))
+    assert sorted(recorded) == sorted(
+        [model, start.isoformat(), 1] for model in ("churn", "orders") for start in starts
+    )
+    for model in ("churn", "orders"):
+        team.says("worker-1", "python", "-m", "tasks", "audit", model, "--verify")
+    assert {r["dag_run_id"] for r in otto.runs(RETRAIN)} == before
 
 
 def test_the_doctor_finds_all_well_but_the_windows_that_nobody_ran(
