@@ -65,6 +65,11 @@ def files(part: dict[str, Any]) -> dict[str, set[str]]:
     return seen
 
 
+def folder(part: dict[str, Any], name: str) -> set[str]:
+    """Return the files of a Secret that a pod sees in one of our folders."""
+    return files(part).get(f"/var/lib/gatelatch/{name}", set())
+
+
 def files_of_metrics() -> dict[str, set[str]]:
     mounts = METRICS["containers"][0]["volumeMounts"]
     return {
@@ -86,3 +91,7 @@ def items(node: Any) -> set[tuple[str, str]]:
         assert all(item["key"] == item["path"] for item in node["items"])
         found |= {(node["secretName"], item["key"]) for item in node["items"]}
     return found
+
+
+PARTS = parts(CELERY)
+POD = OVERLAY["workers"]["kubernetes"]
