@@ -8,7 +8,7 @@ ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 # `make up` goes on with the demo's stack; `make up MODELS=dir` runs your own beside it.
 HOME_DIR := .run/$(if $(MODELS),own,demo)
 
-.PHONY: fuzz audit sbom licences help setup demo up down status backfill secrets team pictures test test-fast bench-speed bench-ledger bench-score bench-detection faults lint format lock clean
+.PHONY: fuzz audit sbom licences help setup demo up down status backfill secrets team helm pictures test test-fast bench-speed bench-ledger bench-score bench-detection faults lint format lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -46,6 +46,12 @@ secrets: ## make the secrets of the team set-up that are missing
 
 team: $(VENV)/.ready secrets ## the services of docker-compose.yaml without a Docker engine
 	@$(BIN)/python -m ops.native up
+
+helm: ## render ops/helm for both executors: CHART=apache-airflow/airflow, or a folder
+	@mkdir -p .run/helm
+	@helm template gatelatch $(CHART) --values ops/helm/values.yaml > .run/helm/celery.yaml
+	@helm template gatelatch $(CHART) --values ops/helm/values.yaml --values ops/helm/values-kubernetes.yaml > .run/helm/kubernetes.yaml
+	@echo "rendered to .run/helm"
 
 pictures: $(VENV)/.ready ## draw the terminal of the README anew, after `make demo`
 	@$(BIN)/python -m ops.pictures

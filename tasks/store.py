@@ -22,6 +22,8 @@ from tasks.disk import Unusable, said, writing
 
 QUARANTINE = "quarantine/"  # rows: on a disk for their owner and group alone, whatever the umask
 _PARTIAL = re.compile(r"(\d+)(-\w+)?\.partial$")
+# Other processes write here too: by a list that it kept, a driver would miss or misread a file.
+_ANEW = {"use_listings_cache": False}
 _OLD = 3600  # seconds, after which nobody writes to a partial file any more
 
 
@@ -62,7 +64,7 @@ def reading(path: str) -> Iterator[IO[bytes]]:
     try:
         with ExitStack() as opened:
             try:
-                file = opened.enter_context(fsspec.open(url(path), "rb"))
+                file = opened.enter_context(fsspec.open(url(path), "rb", **_ANEW))
             except (ImportError, ValueError) as error:
                 raise NotKept(
                     f"{url(path)} cannot be read: {said(error)}; correct GATELATCH_STORE, or "
@@ -94,8 +96,8 @@ def files_below(folder: str) -> list[str]:
         If the store does not answer.
     """
     with writing(f"{url(folder)} (GATELATCH_STORE)", Exception):
-        fs, root = fsspec.core.url_to_fs(url(""))
-        there = fsspec.core.url_to_fs(url(folder))[1]
+        fs, root = _filesystem(url(""))
+        there = _filesystem(url(folder))[1]
         found = fs.find(there) if fs.exists(there) else []
     return sorted(str(name)[len(root.rstrip("/")) + 1 :] for name in found)
 
@@ -103,7 +105,7 @@ def files_below(folder: str) -> list[str]:
 def remove(path: str) -> None:
     """Remove a file; one that is gone already is no fault. Raises as `write` does."""
     with writing(f"{url(path)} (GATELATCH_STORE)", Exception):
-        fs, name = fsspec.core.url_to_fs(url(path))
+        fs, name = _filesystem(url(path))
         with suppress(FileNotFoundError):
             fs.rm_file(name)
 
@@ -111,7 +113,7 @@ def remove(path: str) -> None:
 def probe() -> None:
     """Write a file beside what is kept, and remove it. Raises Unusable if that fails."""
     with writing(f"{url('')} (GATELATCH_STORE)", Exception):
-        fs, root = fsspec.core.url_to_fs(url(""))
+        fs, root = _filesystem(url(""))
         # Named as what a killed process leaves, so that nobody keeps it if this one is killed.
         partial = f"{root.rstrip('/')}/{_partial()}"
         fs.pipe_file(partial, b"")
@@ -120,9 +122,15 @@ def probe() -> None:
 
 def half_written() -> Iterator[str]:
     """Yield the files that a killed process left half-written, anywhere in the store."""
-    fs, root = fsspec.core.url_to_fs(url(""))
+    fs, root = _filesystem(url(""))
     for folder, _, names in fs.walk(root):
         yield from (f"{folder}/{name}" for name in names if _left(name))
+
+
+def _filesystem(target: str) -> tuple[Any, str]:
+    """Return the driver of a URL, and the path in it."""
+    fs, path = fsspec.core.url_to_fs(target, **_ANEW)
+    return fs, str(path)
 
 
 def _partial() -> str:
@@ -158,7 +166,7 @@ def whole_at(target: str, place: str, *, private: bool = False) -> Iterator[IO[b
         If it cannot be written. Nothing of it is left behind then.
     """
     with writing(place, Exception):
-        fs, name = fsspec.core.url_to_fs(target)
+        fs, name = _filesystem(target)
     # Drivers of remote stores have error classes of their own.
     with writing(place, OSError if "file" in fs.protocol else Exception):
         folder = PurePosixPath(name).parent
@@ -186,7 +194,10 @@ def _rename(fs: Any, partial: str, name: str) -> None:
 
 def _sweep(fs: Any, folder: str) -> None:
     """Remove what a `kill -9` left half-written in a folder."""
-    for there in fs.ls(folder, detail=False):
-        if _left(str(there)):
+    there: list[Any] = []
+    with suppress(FileNotFoundError):  # an object store has no folder before its first file
+        there = fs.ls(folder, detail=False)
+    for name in there:
+        if _left(str(name)):
             with suppress(Exception):  # another process was faster
-                fs.rm_file(str(there))
+                fs.rm_file(str(name))

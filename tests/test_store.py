@@ -111,6 +111,48 @@ def test_errors_of_a_remote_stores_driver_are_named_alike(
         store.write("a", "")
 
 
+class Objects(LocalFileSystem):
+    """A store without folders, whose driver keeps the lists that it got, as that of S3 does."""
+
+    protocol = "objects"
+
+    def makedirs(self, *_: Any, **__: Any) -> None:
+        pass
+
+    def _open(self, path: str, mode: str = "rb", **settings: Any) -> Any:
+        if "w" in mode:
+            super().makedirs(self._parent(path), exist_ok=True)
+        return super()._open(path, mode, **settings)
+
+    def ls(self, path: str, detail: bool = False, **settings: Any) -> Any:
+        if path not in self.dircache:
+            found = super().ls(path, detail=True, **settings)
+            self.dircache[path] = found
+        else:
+            found = self.dircache[path]
+        return found if detail else [one["name"] for one in found]
+
+
+@pytest.fixture
+def objects(stores: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    fsspec.register_implementation("objects", Objects, clobber=True)
+    monkeypatch.setenv("GATELATCH_STORE", f"objects://{stores}/store")
+    return stores / "store"
+
+
+def test_a_store_without_folders_is_written_to_from_the_first_file_on(objects: Path) -> None:
+    store.write("reports/churn/a.html", "whole")
+    assert store.read_bytes("reports/churn/a.html") == b"whole"
+    assert files(objects) == ["reports/churn/a.html"]
+
+
+def test_what_another_process_wrote_is_seen_although_the_drivers_keep_lists(objects: Path) -> None:
+    store.write("reports/a", "")
+    assert store.files_below("reports") == ["reports/a"]
+    (objects / "reports" / "b").write_text("")
+    assert store.files_below("reports") == ["reports/a", "reports/b"]
+
+
 def test_what_a_killed_process_left_half_written_is_cleared_by_the_next_write(
     stores: Path,
 ) -> None:
