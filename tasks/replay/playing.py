@@ -290,11 +290,8 @@ class Playing:
 
     def _reading(self, index: int, said: Judgement) -> Reading:
         window, version = self.history.windows[index], self.champion.version
-        late = self.spec.label.late and not said.labelled and self._lacks_labels(index)
+        label = self.history.label[self.history.rows(index)]
+        lacks = not self._known(index, self.now) or bool((label < 0).any())
+        late = self.spec.label.late and lacks and not said.labelled
         awaited = labels_awaited_until(self.spec, window) if late else None
         return Reading(window, version, said.verdict, said.pressure, awaited)
-
-    def _lacks_labels(self, index: int) -> bool:
-        """Return whether a row of a window has no label at the end of the newest one."""
-        label = self.history.label[self.history.rows(index)]
-        return not self._known(index, self.now) or bool((label < 0).any())

@@ -28,9 +28,7 @@ LATE = SPEC.model_copy(update={"label": SPEC.label.model_copy(update={"delay": D
 FILE = "folds/churn.json"
 
 
-def window(
-    number: int, pressure: float = 0.1, labelled: int = 100, **parts: Any
-) -> Observation:
+def window(number: int, pressure: float = 0.1, labelled: int = 100, **parts: Any) -> Observation:
     start = START + number * DAY
     return observation(
         window_start=start,
