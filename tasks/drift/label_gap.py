@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import takewhile
 
 from tasks.bounds import shifted
 from tasks.spec.model import ModelSpec
@@ -42,7 +41,7 @@ class LabelGap:
 
 
 def label_gap(
-    spec: ModelSpec, seen: Sequence[tuple[Window, int | None]], until: datetime
+    spec: ModelSpec, newest_first: Iterable[tuple[Window, int | None]], until: datetime
 ) -> LabelGap | None:
     """Return the gap that goes on; None if there is none.
 
@@ -51,20 +50,23 @@ def label_gap(
 
     Parameters
     ----------
-    seen
-        Each observed window with its labelled rows, oldest first; None if it has no row that could
-        have a label.
+    newest_first
+        Each observed window with its labelled rows; None if it has no row that could have a label.
+        It is read up to the first that has labels.
     until
         The event time up to which windows were observed.
     """
     delay, late = spec.label.delay, spec.label.late
-    due = [
-        (window, labelled)
-        for window, labelled in seen
-        if labelled is not None and (not late or shifted(window.end, delay) < until)
-    ]
-    bare = [window for window, _ in takewhile(lambda one: not one[1], reversed(due))][::-1]
-    if not bare or (len(bare) == len(due) and not late):
+    bare: list[Window] = []
+    came = False
+    for window, labelled in newest_first:
+        if labelled is None or (late and shifted(window.end, delay) >= until):
+            continue
+        if labelled:
+            came = True
+            break
+        bare.append(window)
+    if not bare or not (came or late):
         return None
     lost = sum(not awaits_labels(spec, window, until) for window in bare)
-    return LabelGap(windows=tuple(bare), lost=lost)
+    return LabelGap(windows=tuple(reversed(bare)), lost=lost)

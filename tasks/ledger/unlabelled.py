@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import takewhile
+
 from tasks.drift.label_gap import LabelGap, label_gap
-from tasks.ledger.latches import awaited_until
 from tasks.ledger.records import Observation
 from tasks.ledger.status import Status
+from tasks.spec.windows import awaits_labels, labels_awaited_until
 
 
 def gap_of(status: Status) -> LabelGap | None:
@@ -13,21 +15,18 @@ def gap_of(status: Status) -> LabelGap | None:
     until = status.observed_until
     if until is None:
         return None
-    seen = [(o.window, _labelled(o)) for o in status.observations]
-    return label_gap(status.spec, seen, until)
+    newest_first = ((o.window, _labelled(o)) for o in reversed(status.observations))
+    return label_gap(status.spec, newest_first, until)
 
 
 def awaited(status: Status) -> list[Observation]:
     """Return the steady windows that are judged on their scores alone, while labels may come."""
-    until = status.observed_until
-    return [
-        o
-        for o in status.observations
-        if o.verdict == "steady"
-        and (end := awaited_until(status.spec, o)) is not None
-        and until is not None
-        and until <= end
-    ]
+    spec, until = status.spec, status.observed_until
+    if until is None:
+        return []
+    newest_first = reversed(status.observations)
+    recent = takewhile(lambda o: awaits_labels(spec, o.window, until), newest_first)
+    return [o for o in recent if o.verdict == "steady" and o.scores_alone][::-1]
 
 
 def awaited_told(status: Status) -> str | None:
@@ -37,7 +36,7 @@ def awaited_told(status: Status) -> str | None:
         return None
     count, first = len(waiting), waiting[0].window_start
     what = "one steady window is" if count == 1 else f"{count} steady windows are"
-    last = awaited_until(status.spec, waiting[-1])
+    last = labels_awaited_until(status.spec, waiting[-1].window)
     told = (
         f"{what} not judged on labels yet (the first of {first:%Y-%m-%d %H:%M}); labels are "
         f"awaited until {last:%Y-%m-%d %H:%M} at the latest"

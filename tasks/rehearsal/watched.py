@@ -182,11 +182,11 @@ def _alarm(spec: ModelSpec, run: Playing, onset: int) -> str | None:
 
 def gap_in(run: Playing) -> LabelGap | None:
     """Return the windows of a play whose labels are overdue at the end of the newest one."""
-    seen = [
+    newest_first = (
         (run.history.windows[s.index], sum(s.labels.values()) if s.judgement.statistics else None)
-        for s in run.steps
-    ]
-    return label_gap(run.spec, seen, run.now)
+        for s in reversed(run.steps)
+    )
+    return label_gap(run.spec, newest_first, run.now)
 
 
 def _causes(heard: JudgedWindow, incident: Incident) -> list[str]:

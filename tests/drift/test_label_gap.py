@@ -23,7 +23,7 @@ def gap(labelled: str, spec: ModelSpec = PLAIN) -> LabelGap | None:
     """Return the gap after days with many (`9`), a few (`1`), no (`0`) labels, or no rows (`-`)."""
     days = [Window(START + k * DAY, START + (k + 1) * DAY) for k in range(len(labelled))]
     seen = [(w, None if n == "-" else int(n)) for w, n in zip(days, labelled, strict=True)]
-    return label_gap(spec, seen, days[-1].end)
+    return label_gap(spec, reversed(seen), days[-1].end)
 
 
 def found(labelled: str, spec: ModelSpec = PLAIN) -> tuple[int, int, int] | None:
