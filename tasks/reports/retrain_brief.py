@@ -13,6 +13,7 @@ from tasks.promotion.counted_rows import CountedRows
 from tasks.promotion.proposal_reason import ProposalReason
 from tasks.reports import recalibration_brief
 from tasks.reports.brief_links import if_frozen, if_refused, links, seen_windows
+from tasks.reports.broken_rows import broken_rows
 from tasks.reports.drift_evidence import SHOWN_CLASSES, days_of, evidence_of_drift, shown_windows
 from tasks.reports.markdown import as_text, bullets, table
 from tasks.spec.model import ModelSpec
@@ -34,7 +35,8 @@ def retrain(
         parts = [f"**`{spec.model}` has no champion yet.** Monitoring starts with the first one."]
     else:
         subject = f"{spec.model}: retrain version {proposal.champion}?"
-        parts = [_what_drifted(known, proposal), *_to_learn(known, proposal, rows)]
+        parts = [_what_drifted(known, proposal), *broken_rows(known, proposal)]
+        parts += _to_learn(known, proposal, rows)
         parts += [*_expected(rows), *_budget(known), *_unlabelled(known)]
         parts += evidence_of_drift(known, proposal)
         if proposal.episode:
