@@ -70,7 +70,7 @@ def test_since_when_there_are_no_labels_is_said(spec: MakeSpec, ledger: Ledger) 
     assert one.unseen == (
         "no labels since 2026-01-10: losses and accuracy are not known",
         "labels are overdue: since 2026-01-10 00:00 2 windows in a row have none; of 2 none is "
-        "awaited any more; their scores alone count, which cannot show that a rule has changed",
+        "awaited any more; only scores count now, and they do not show that a rule has changed",
     )
 
 
