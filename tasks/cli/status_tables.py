@@ -13,6 +13,7 @@ from tasks.ledger.budget import error_budget_of
 from tasks.ledger.freezes import freeze_told, way_out
 from tasks.ledger.status import Status
 from tasks.ledger.status_json import status_json
+from tasks.ledger.unlabelled import awaited_told, gap_of
 from tasks.notices.untold import Untold, missed_by, who_is_told
 
 
@@ -51,6 +52,10 @@ def show_status(
         out.print(f"[bold yellow]to do:[/] {escape(status.advice)}")
     if status.given_up:
         out.print(escape(status.given_up))
+    if (gap := gap_of(status)) is not None:
+        out.print(f"[bold yellow]no labels:[/] {escape(gap.sentence)}", highlight=False)
+    if waiting := awaited_told(status):
+        out.print(escape(waiting), highlight=False)
     if status.calibration.now.episode:
         probabilities = status.calibration.now
         out.print(f"calibration: [bold]{probabilities.state}[/]  episode: {probabilities.episode}")

@@ -22,12 +22,17 @@ MOST_IN_A_ROW = 4  # ended proposals of an episode in a row; then nobody is aske
 
 @dataclass(frozen=True)
 class Reading:
-    """One observed window, as the latch sees it."""
+    """One observed window, as the latch sees it.
+
+    `awaited_until` is set if it was judged without its labels, and they may still come: the event
+    time after which they are not awaited any more.
+    """
 
     window: Window
     version: int
     verdict: Verdict
     pressure: float | None
+    awaited_until: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -55,7 +60,8 @@ class LatchMemory:
     """All that the fold carries from one reading to the next; as it is before the first.
 
     `last` is the window of the newest reading that was folded, `taken` the pauses that were folded
-    before it.
+    before it. `settled` is the newest moment up to which labels of a calm window were awaited that
+    counts all the same, `pending` the oldest of one that does not count yet.
     """
 
     last: Window | None = None
@@ -66,17 +72,24 @@ class LatchMemory:
     paused: datetime | None = None
     refused: int = 0  # in a row, in this episode
     length: timedelta = timedelta(0)  # of a window
+    settled: datetime | None = None
+    pending: datetime | None = None
 
     def goes_before(self, readings: Iterable[Reading], pauses: Iterable[Pause]) -> bool:
         """Return whether a fold of these, and of what was folded, may go on from here.
 
-        It may if the readings are newer, and the pauses that belong before them the same.
+        It may if the readings are newer, the pauses that belong before them the same, and the
+        labels that were awaited still are, and no others.
         """
         last = self.last
         if last is None:
             return True
+        windows = [r.window for r in readings]
+        until = max([last.end, *(w.end for w in windows)])
+        if (self.settled and until <= self.settled) or (self.pending and self.pending < until):
+            return False
         taken = tuple(p for p in _in_order(pauses) if p.since <= last.start)
-        return taken == self.taken and all(r.window > last for r in readings)
+        return taken == self.taken and all(w > last for w in windows)
 
 
 @dataclass(frozen=True)
@@ -111,6 +124,7 @@ def fold(
     policy: LatchPolicy,
     kind: LatchKind = "retrain",
     after: LatchMemory = LatchMemory(),
+    until: datetime | None = None,
 ) -> LatchHistory:
     """Return the latch after each reading, whatever order they come in.
 
@@ -120,8 +134,15 @@ def fold(
 
     It opens when `open.breaches` of the last `open.of` windows breach, unless it rests; it closes
     when `close.steady` windows in a row stay below `close.at` of their limit. An `insufficient`
-    window is neither. A rest ends with the first window that ends at or after it; each refusal of
-    an episode makes it twice as long, so that what nobody wants is not asked over and over.
+    window is neither; and a window whose labels are awaited does not help to close. A rest ends
+    with the first window that ends at or after it; each refusal of an episode makes it twice as
+    long, so that what nobody wants is not asked over and over.
+
+    Parameters
+    ----------
+    until
+        The event time up to which windows were observed, by default the end of the newest reading.
+        It decides which labels are still awaited.
 
     Examples
     --------
@@ -138,10 +159,12 @@ def fold(
     taken: list[Pause] = []
     while after.last is not None and waiting and waiting[0].since <= after.last.start:
         taken.append(waiting.popleft())
-    machine = _Machine(model, policy, kind, after)
+    ordered = sorted(readings, key=lambda r: r.window)
     last = after.last
+    ends = [w.end for w in (*(r.window for r in ordered), last) if w]
+    machine = _Machine(model, policy, kind, after, until or max(ends, default=None))
     steps = []
-    for reading in sorted(readings, key=lambda r: r.window):
+    for reading in ordered:
         while waiting and waiting[0].since <= reading.window.start:
             taken.append(waiting.popleft())
             machine.pause(taken[-1])
@@ -162,7 +185,12 @@ class _Machine:
     """The fold's running values; they live for one fold, and what is kept of them is a cache."""
 
     def __init__(
-        self, model: str, policy: LatchPolicy, kind: LatchKind, after: LatchMemory
+        self,
+        model: str,
+        policy: LatchPolicy,
+        kind: LatchKind,
+        after: LatchMemory,
+        until: datetime | None,
     ) -> None:
         self.model = model
         self.kind: LatchKind = kind
@@ -173,6 +201,9 @@ class _Machine:
         self.paused = after.paused
         self.refused = after.refused
         self.length = after.length
+        self.settled = after.settled
+        self.pending = after.pending
+        self.until = until
 
     def memory(self, last: Window | None, taken: Iterable[Pause]) -> LatchMemory:
         """Return what another machine needs to go on from here."""
@@ -185,6 +216,8 @@ class _Machine:
             paused=self.paused,
             refused=self.refused,
             length=self.length,
+            settled=self.settled,
+            pending=self.pending,
         )
 
     def pause(self, pause: Pause) -> None:
@@ -199,7 +232,10 @@ class _Machine:
             return
         self.recent.append(reading)
         low = reading.pressure is not None and reading.pressure <= self.policy.close.at
-        self.calm = self.calm + 1 if reading.verdict == "steady" and low else 0
+        calm = reading.verdict == "steady" and low
+        # Calm must not rest on what was not looked at; whatever speaks against it counts at once.
+        if not (calm and self._awaits(reading)):
+            self.calm = self.calm + 1 if calm else 0
         breaches = [r for r in self.recent if r.verdict == "drifting"]
         if self.episode is None:
             if len(breaches) >= self.policy.open.breaches and not self._rests(reading.window.end):
@@ -219,6 +255,17 @@ class _Machine:
         rests = moment is not None and self._rests(moment)
         state: State = "resting" if rests else "open" if self.episode else "closed"
         return Latch(state, self.episode, self._until if rests else None)
+
+    def _awaits(self, reading: Reading) -> bool:
+        """Return whether the labels of a calm window are still awaited, and remember until when."""
+        end = reading.awaited_until
+        if end is None or self.until is None:
+            return False
+        if self.until <= end:
+            self.pending = min(end, self.pending or end)
+            return True
+        self.settled = max(end, self.settled or end)
+        return False
 
     @property
     def _until(self) -> datetime | None:

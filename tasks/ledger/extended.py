@@ -29,7 +29,7 @@ def extended(known: Status, new: ModelRows) -> Status | None:
     if reigned(known.promotions, last.start) != reigned(new.promotions, last.start):
         return None
     memories = Latches(known.history, known.calibration).memories
-    if not memories.go_before(new):
+    if not memories.go_before(known.spec, new):
         return None
     found = folded(known.spec, new, memories)
     return replace(

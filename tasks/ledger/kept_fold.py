@@ -33,7 +33,7 @@ from tasks.signing.signatures import SignatureRefused
 from tasks.spec.model import ModelSpec
 from tasks.spec.windows import labels_awaited_until
 
-FOLD_FORMAT = 1
+FOLD_FORMAT = 2  # since 2 a window that waits for labels does not help to close
 NEWEST_READ = 64  # windows that are read at least
 BEHIND = 64  # links, after which what is kept is renewed
 _LOG = logging.getLogger(__name__)
@@ -68,7 +68,7 @@ def read_newest(spec: ModelSpec, ledger: LedgerReader, *, keep: bool = True) -> 
     kept = load_fold(spec)
     with ledger.at_one_moment() as link:
         head = sealing.newest(link, spec.model)
-        rows = None if kept is None else _rows_since(link, spec.model, kept)
+        rows = None if kept is None else _rows_since(link, spec, kept)
         found = None
         if kept is not None and rows is not None:
             found = status.folded(spec, rows, kept.memories)
@@ -84,8 +84,9 @@ def read_newest(spec: ModelSpec, ledger: LedgerReader, *, keep: bool = True) -> 
     return found
 
 
-def _rows_since(link: sa.Connection, model: str, kept: KeptFold) -> ModelRows | None:
+def _rows_since(link: sa.Connection, spec: ModelSpec, kept: KeptFold) -> ModelRows | None:
     """Return the rows from what is kept on; None if it does not go before them."""
+    model = spec.model
     links = sealing.links_from(link, model, kept.position)
     if not links or (links[0].position, links[0].digest) != (kept.position, kept.digest):
         return None
@@ -104,7 +105,7 @@ def _rows_since(link: sa.Connection, model: str, kept: KeptFold) -> ModelRows | 
         link, model, c.version.in_(versions), c.window_start >= kept.since
     ).values()
     rows = replace(rows, observations=stored.ruling(seen, rows.promotions))
-    return rows if kept.memories.go_before(rows) else None
+    return rows if kept.memories.go_before(spec, rows) else None
 
 
 def _newer(
@@ -159,7 +160,7 @@ def _keep(spec: ModelSpec, known: Status, kept: KeptFold | None, head: Link) -> 
         digest=head.digest,
         since=since,
         reigned=reigned(known.promotions, since),
-        memories=latches.latches_of(spec, rows, before).memories,
+        memories=latches.latches_of(spec, rows, before, known.observed_until).memories,
     )
     content = json.dumps(_to_json(spec, made))
     try:

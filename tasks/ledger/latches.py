@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import cast
 
 from tasks.drift.latch import LatchHistory, LatchMemory, Pause, Reading, fold
@@ -15,6 +16,7 @@ from tasks.drift.verdict import Verdict
 from tasks.ledger.reader import ModelRows
 from tasks.ledger.records import REFUSALS, Observation
 from tasks.spec.model import ModelSpec
+from tasks.spec.windows import labels_awaited_until
 
 _NO_MEMORY = LatchMemory()
 
@@ -26,10 +28,10 @@ class Memories:
     drift: LatchMemory = _NO_MEMORY
     calibration: LatchMemory = _NO_MEMORY
 
-    def go_before(self, rows: ModelRows) -> bool:
+    def go_before(self, spec: ModelSpec, rows: ModelRows) -> bool:
         """Return whether the folds of these rows, and of those before, may go on from here."""
         return self.drift.goes_before(
-            _readings(rows.observations), _pauses(rows, "retrain")
+            _readings(spec, rows.observations), _pauses(rows, "retrain")
         ) and self.calibration.goes_before(
             _held(rows.observations), _pauses(rows, "retrain", "recalibrate")
         )
@@ -48,23 +50,43 @@ class Latches:
         return Memories(self.drift.memory, self.calibration.memory)
 
 
-def latches_of(spec: ModelSpec, rows: ModelRows, after: Memories) -> Latches:
-    """Return the latches after the rows; `after`: what was folded of the windows before them."""
+def latches_of(
+    spec: ModelSpec, rows: ModelRows, after: Memories, until: datetime | None = None
+) -> Latches:
+    """Return the latches after the rows.
+
+    Parameters
+    ----------
+    after
+        What was folded of the windows before them.
+    until
+        The event time up to which windows were observed, if not that of the newest of the rows.
+    """
     seen, name = rows.observations, spec.model
     # Who refuses a rollback, or to recalibrate, says nothing about a retrain.
     drift = _pauses(rows, "retrain")
     both = _pauses(rows, "retrain", "recalibrate")
     return Latches(
-        fold(name, _readings(seen), drift, spec.latch, after=after.drift),
+        fold(name, _readings(spec, seen), drift, spec.latch, after=after.drift, until=until),
         fold(name, _held(seen), both, spec.latch, "recalibrate", after.calibration),
     )
 
 
-def _readings(seen: Iterable[Observation]) -> list[Reading]:
-    return [Reading(o.window, o.version, cast(Verdict, o.verdict), o.pressure) for o in seen]
+def _readings(spec: ModelSpec, seen: Iterable[Observation]) -> list[Reading]:
+    return [
+        Reading(o.window, o.version, cast(Verdict, o.verdict), o.pressure, awaited_until(spec, o))
+        for o in seen
+    ]
+
+
+def awaited_until(spec: ModelSpec, seen: Observation) -> datetime | None:
+    """Return until when labels are awaited that a window was judged without; None if none are."""
+    late = spec.label.late and seen.scores_alone
+    return labels_awaited_until(spec, seen.window) if late else None
 
 
 def _held(seen: Iterable[Observation]) -> list[Reading]:
+    # Without labels nothing is said of probabilities, so that none of these waits for any.
     return [
         Reading(o.window, o.version, cast(Verdict, said.verdict), said.pressure)
         for o in seen

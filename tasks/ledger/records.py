@@ -30,11 +30,21 @@ class Held:
     pressure: float | None
 
 
-class LaterFigures(Mapping[str, Any]):
-    """Figures that are read when they are looked at; `held` is known before."""
+@dataclass(frozen=True, slots=True)
+class LabelsSeen:
+    """How many of a window's `rows` had a label, and whether its verdict rests on them, too."""
 
-    __slots__ = ("held",)
+    rows: int
+    labelled: int
+    judged: bool
+
+
+class LaterFigures(Mapping[str, Any]):
+    """Figures that are read when they are looked at; `held` and `labels` are known before."""
+
+    __slots__ = ("held", "labels")
     held: Held | None
+    labels: LabelsSeen | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,6 +86,22 @@ class Observation:
             return self.figures.held
         said = self.figures.get("calibration")
         return None if said is None else Held(said["verdict"], said["pressure"])
+
+    @property
+    def labels(self) -> LabelsSeen | None:
+        """Return what is known of the labels; None if the window was not measured."""
+        if isinstance(self.figures, LaterFigures):
+            return self.figures.labels
+        labelled, rows = self.figures.get("labelled"), self.figures.get("accepted", 0)
+        if labelled is None:
+            return None
+        return LabelsSeen(rows, labelled, self.figures.get("losses") is not None)
+
+    @property
+    def scores_alone(self) -> bool:
+        """Return whether it was judged without labels, and some of its rows have none."""
+        seen = self.labels
+        return seen is not None and not seen.judged and seen.labelled < seen.rows
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 
 from tasks import formats
 from tasks.errors import Retryable
-from tasks.ledger.records import Held, LaterFigures
+from tasks.ledger.records import Held, LabelsSeen, LaterFigures
 from tasks.ledger.tables import OBSERVATIONS
 
 PAGE_ROWS = 16  # that are read at once
@@ -46,10 +46,13 @@ class StoredFigures(LaterFigures):
 
     __slots__ = ("_place", "_shelf")
 
-    def __init__(self, shelf: Shelf, place: int, held: Held | None) -> None:
+    def __init__(
+        self, shelf: Shelf, place: int, held: Held | None, labels: LabelsSeen | None
+    ) -> None:
         self._shelf = shelf
         self._place = place
         self.held = held
+        self.labels = labels
 
     def _read(self) -> Mapping[str, Any]:
         number, row = divmod(self._place, PAGE_ROWS)

@@ -6,13 +6,14 @@ from typing import Any
 
 from tasks import formats
 from tasks.ledger.status import Status
+from tasks.ledger.unlabelled import awaited, gap_of
 
 
 def status_json(status: Status, newest: int | None = None) -> dict[str, Any]:
     """Return the status as JSON-ready values, with its newest windows; times in ISO 8601, UTC."""
     first = 0 if newest is None else max(len(status.observations) - newest, 0)
     shown = zip(status.observations[first:], status.history.steps[first:], strict=True)
-    now = status.history.now
+    now, gap = status.history.now, gap_of(status)
     rests = now.rests_until
     return {
         "model": status.spec.model,
@@ -28,6 +29,10 @@ def status_json(status: Status, newest: int | None = None) -> dict[str, Any]:
         "waits": status.patience,
         "given_up": status.given_up,
         "advice": status.advice,
+        "labels": {
+            "awaited": [o.window_start.isoformat() for o in awaited(status)],
+            "overdue": [window.start.isoformat() for window in gap.windows] if gap else [],
+        },
         "calibration": {
             "state": status.calibration.now.state,
             "episode": status.calibration.now.episode,

@@ -13,12 +13,19 @@ from sqlalchemy.dialects import postgresql
 
 from tasks import formats
 from tasks.ledger import shelf
-from tasks.ledger.records import Held, Observation, Promotion, champion_at
+from tasks.ledger.records import Held, LabelsSeen, Observation, Promotion, champion_at
 from tasks.ledger.shelf import Key, Shelf, StoredFigures
 from tasks.ledger.tables import OBSERVATIONS
 
 _Row = TypeVar("_Row")
-_PATHS = (("calibration", "verdict"), ("calibration", "pressure"), (formats.KEY,))
+_PATHS = (
+    ("calibration", "verdict"),
+    ("calibration", "pressure"),
+    ("accepted",),
+    ("labelled",),
+    ("losses", "hinge_loss"),
+    (formats.KEY,),
+)
 _LIGHT = [
     OBSERVATIONS.c[name] for name in ("id", *shelf.NATURAL_KEY, "verdict", "reason", "pressure")
 ]
@@ -86,7 +93,8 @@ def observations(
 ) -> dict[int, Observation]:
     """Return a model's observations by row id, in the order of writing; their figures come later.
 
-    What the state of a model needs of the figures is read at once; see `Observation.held`.
+    What the state of a model needs of the figures is read at once; see `Observation.held` and
+    `Observation.labels`.
 
     Raises
     ------
@@ -136,11 +144,12 @@ def _needed(dialect: str) -> sa.ColumnElement[Any]:
 
 def _later(place: Shelf, number: int, needed: Sequence[Any]) -> StoredFigures:
     with formats.undamaged(f"figures of observation {place.ids[number]} of {place.model}"):
-        verdict, pressure, form = needed
+        verdict, pressure, rows, labelled, loss, form = needed
         if (formats.UNNUMBERED if form is None else form) not in formats.COLUMNS["figures"]:
             shelf.load_figures(place.model, place.ids[number], {formats.KEY: form})  # which refuses
     held = None if verdict is None else Held(verdict, pressure)
-    return StoredFigures(place, number, held)
+    labels = None if labelled is None else LabelsSeen(rows or 0, labelled, loss is not None)
+    return StoredFigures(place, number, held, labels)
 
 
 def ruling(seen: Iterable[Observation], promotions: list[Promotion]) -> list[Observation]:

@@ -13,16 +13,19 @@ from itertools import groupby
 from typing import TypeAlias
 
 from tasks.drift.episode import breach_of
+from tasks.drift.label_gap import IN_A_ROW, LabelGap
 from tasks.drift.latch import LatchHistory, State
 from tasks.ledger.budget import Budget, burning_since
 from tasks.ledger.freezes import way_out
 from tasks.ledger.records import Decision, Freeze, Observation, Promotion
 from tasks.ledger.status import Status
+from tasks.ledger.unlabelled import gap_of
 from tasks.notices.events import ModelFacts, NoticeEvent, event_key
 from tasks.notices.question_events import question_events
 from tasks.notices.wording import moment_told
 from tasks.reports.brief_links import MARGINS
 from tasks.spec.notify_options import Severity
+from tasks.spec.windows import awaits_labels
 
 EventKind: TypeAlias = Callable[[ModelFacts, datetime], Iterable[NoticeEvent]]
 
@@ -200,6 +203,35 @@ def _insufficient(facts: ModelFacts, _: datetime) -> Iterator[NoticeEvent]:
         )
 
 
+def _labels(facts: ModelFacts, _: datetime) -> Iterator[NoticeEvent]:
+    """Yield that labels stopped coming, under the first window that has none."""
+    gap, seen = gap_of(facts.status), facts.status.observations
+    if gap is None or not gap.told:
+        return
+    second = gap.windows[IN_A_ROW - 1]
+    shown = next(
+        o
+        for o in seen
+        if o.window >= second and not awaits_labels(facts.status.spec, second, o.window_end)
+    )
+    since = facts.first_recorded(shown)
+    if since is not None:
+        yield NoticeEvent(
+            key=event_key("labels_overdue", gap.windows[0].name),
+            severity="ticket",
+            since=since,
+            subject=f"{facts.model}: labels are overdue",
+            link=f"{MARGINS}/{facts.model}",
+            more=partial(_of_gap, gap),
+            goes_on=True,
+            past=facts.is_past(shown),
+        )
+
+
+def _of_gap(gap: LabelGap) -> list[str]:
+    return [f"{gap.sentence[0].upper()}{gap.sentence[1:]}."]
+
+
 def _of_window(seen: Observation, why: str) -> str:
     return f"The window of {moment_told(seen.window_start)}: {why}."
 
@@ -239,5 +271,6 @@ EVENT_KINDS: tuple[EventKind, ...] = (
     _ends,
     _freezes,
     _insufficient,
+    _labels,
     _budget,
 )

@@ -9,6 +9,7 @@ from tasks.drift.episode import Episode, Numbered
 from tasks.drift.latch import Pause, Reading, fold
 from tasks.drift.limits import critical_value
 from tasks.drift.verdict import Verdict
+from tasks.ledger.latches import awaited_until
 from tasks.ledger.records import Candidate, Observation, TwoCandidates
 from tasks.ledger.status import REFUSALS, Status
 from tasks.promotion.paired import Pair, pairs, rise
@@ -78,7 +79,8 @@ def _worse_than(
         if served(pair, target) or pair.new.numbers.scored_by is None
     ]
     judged = [(pair, said_by_pair(spec, pair, new, old)) for pair in both]
-    latch = fold(spec.model, [r for _, r in judged], refusals(known), spec.latch).now
+    readings, until = [reading for _, reading in judged], known.observed_until
+    latch = fold(spec.model, readings, refusals(known), spec.latch, until=until).now
     if latch.state != "open" or latch.episode is None:
         return None
     named = Episode.parse(latch.episode)
@@ -121,7 +123,7 @@ def said_by_pair(spec: ModelSpec, pair: Pair, new: Candidate, old: Candidate) ->
     else:
         pressure = 0.0 if pair.old.verdict == "drifting" else pair.new.pressure or 0.0
     verdict: Verdict = "drifting" if pressure > 1 else "steady"
-    return Reading(pair.window, new.version, verdict, pressure)
+    return Reading(pair.window, new.version, verdict, pressure, awaited_until(spec, pair.new))
 
 
 def refusals(known: Status) -> list[Pause]:

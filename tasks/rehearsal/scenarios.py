@@ -24,6 +24,7 @@ MOVED = "moved"  # what moved the margins most, or differs most, is a feature th
 STOPPED = "stopped"  # validation stopped the window, and its reason names column or rows
 BY_GATES = "gates"  # the gates refused the candidate
 ROLLBACK = "rollback"  # it is proposed to go back to the earlier champion
+OVERDUE = "labels"  # they stopped coming
 
 
 class UnknownScenario(Final):
@@ -79,7 +80,7 @@ SCENARIOS: tuple[Scenario, ...] = (
         of_labels=True,
     ),
     _of("labels_late", "the rule turns by 60°, labels come 4 windows later", labels_late, DRIFT),
-    _of("labels_gone", "the rule turns by 60°, labels come no more", labels_gone, DRIFT),
+    _of("labels_gone", "the rule turns by 60°, labels come no more", labels_gone, OVERDUE, DRIFT),
     _of(
         "labels_broken",
         "all labels are of the first class",

@@ -11,7 +11,8 @@ from tasks.arrays import Floats
 from tasks.drift.diagnosis import Diagnosis
 from tasks.drift.error_budget import spent
 from tasks.drift.explanation import explain
-from tasks.rehearsal.scenarios import BY_GATES, DRIFT, MOVED, ROLLBACK, STOPPED
+from tasks.drift.label_gap import LabelGap, label_gap
+from tasks.rehearsal.scenarios import BY_GATES, DRIFT, MOVED, OVERDUE, ROLLBACK, STOPPED
 from tasks.rehearsal.scene import Incident, Scene, errors_of
 from tasks.rehearsal.validated import validated_again
 from tasks.replay.history import History
@@ -30,7 +31,8 @@ class Told:
     """What people were told of an incident, in one stretch of history.
 
     `alarm` is what told them (`latch`: it opened; `insufficient`: two windows in a row; `budget`:
-    it pages; `rollback`: it is proposed; `gates`: they refused the candidate), None if nothing did;
+    it pages; `rollback`: it is proposed; `labels`: they are overdue; `gates`: they refused the
+    candidate), None if nothing did;
     `windows` and `rows` how many of the incident there were by then, None without an alarm.
     `causes` are what named a cause by then, `right` whether one of these is right.
     `gates` says what became of the first candidate. `wrong` counts the decisions that were wrong,
@@ -146,14 +148,14 @@ def _play(
         for heard in run.heard:
             if heard.index >= scene.onset and index <= seen.at:
                 seen.causes.update(dict.fromkeys(_causes(heard, incident)))
-        if seen.alarm == ROLLBACK:
-            seen.causes[ROLLBACK] = None
+        if seen.alarm in (ROLLBACK, OVERDUE):
+            seen.causes[seen.alarm] = None
         if run.retrains and run.retrains[-1].index >= scene.onset:
             retrain = run.retrains[-1]
             refused = ", ".join(gate.title for gate in retrain.gates if not gate.passed)
             seen.gates = "passed" if retrain.version else f"refused: {refused or 'no candidate'}"
             break
-        if seen.alarm in (ROLLBACK, SILENT, BUDGET):
+        if seen.alarm in (ROLLBACK, SILENT, BUDGET, OVERDUE):
             break
 
 
@@ -174,7 +176,17 @@ def _alarm(spec: ModelSpec, run: Playing, onset: int) -> str | None:
         told = spent(spec.slo, spec.slo.windows(spec.window.every), metrics)
         if told and told[-1].pages:
             return BUDGET
-    return None
+    gap = gap_in(run)
+    return OVERDUE if gap is not None and gap.told else None
+
+
+def gap_in(run: Playing) -> LabelGap | None:
+    """Return the windows of a play whose labels are overdue at the end of the newest one."""
+    newest_first = (
+        (run.history.windows[s.index], sum(s.labels.values()) if s.judgement.statistics else None)
+        for s in reversed(run.steps)
+    )
+    return label_gap(run.spec, newest_first, run.now)
 
 
 def _causes(heard: JudgedWindow, incident: Incident) -> list[str]:
@@ -201,8 +213,8 @@ def _cause(found: Diagnosis, features: list[str]) -> str:
 
 def _right(right: frozenset[str], causes: tuple[str, ...], alarm: str | None) -> bool:
     """Return whether a right cause was named; of plain drift, whether there is no finding."""
-    if DRIFT in right:
-        return alarm is not None and not causes
+    if DRIFT in right and alarm is not None and not causes:
+        return True
     return any(name.partition(" ")[0] in right for name in causes)
 
 

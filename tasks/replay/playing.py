@@ -30,6 +30,7 @@ from tasks.replay.history import History
 from tasks.replay.played import Played, Retrain, Rollback, Step
 from tasks.replay.trained_model import Champion, Trained, train_on_history
 from tasks.spec.model import ModelSpec
+from tasks.spec.windows import labels_awaited_until
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ class Playing:
     ) -> None:
         self.spec, self.history, self.first = spec, history, first
         self.seconds = 0.0
-        start = history.windows[first].start
+        start = self.now = history.windows[first].start
         self.reigns: list[Reign] = []
         self.refused: list[datetime] = []
         self.champions: dict[int, Champion] = {}
@@ -70,7 +71,7 @@ class Playing:
 
     def observe(self, index: int) -> Latch:
         """Measure and judge the window, and earlier ones whose labels came; return the latch."""
-        now = self.history.windows[index].end
+        now = self.now = self.history.windows[index].end
         self.heard = []
         ripe = [w for w in self.waiting if self._known(w[0], now)]
         self.waiting = [w for w in self.waiting if w not in ripe]
@@ -289,4 +290,8 @@ class Playing:
 
     def _reading(self, index: int, said: Judgement) -> Reading:
         window, version = self.history.windows[index], self.champion.version
-        return Reading(window, version, said.verdict, said.pressure)
+        label = self.history.label[self.history.rows(index)]
+        lacks = not self._known(index, self.now) or bool((label < 0).any())
+        late = self.spec.label.late and lacks and not said.labelled
+        awaited = labels_awaited_until(self.spec, window) if late else None
+        return Reading(window, version, said.verdict, said.pressure, awaited)

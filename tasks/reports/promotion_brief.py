@@ -12,6 +12,7 @@ from tasks.ledger.status import Status
 from tasks.promotion.shadow import Outcome
 from tasks.registry import registry, tracking
 from tasks.reports import brief_links, gate_page, markdown, recalibration_brief
+from tasks.reports.broken_rows import broken_rows
 from tasks.reports.drift_evidence import of_capped
 from tasks.reports.markdown import as_text, table, versions_table
 from tasks.spec.gate_options import MORE_IS_BETTER
@@ -41,6 +42,7 @@ def promotion(
         f"**No gate of version {candidate.version} failed** ({_verdicts(gates)}) on the newest "
         f"{metrics.judged_rows} rows, which neither its fit nor its calibration saw."
         + (" There is no champion yet to compare it with." if asked.champion is None else ""),
+        *broken_rows(known, asked),
         *_same_file(known, candidate),
         _compared(metrics, candidate.version, asked.champion),
         table(("gate", "result", "why"), _declared(spec, gates)),

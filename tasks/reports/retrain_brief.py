@@ -8,10 +8,12 @@ from tasks.drift.episode import breach_of
 from tasks.ledger.budget import error_budget_of
 from tasks.ledger.records import Proposal
 from tasks.ledger.status import Status
+from tasks.ledger.unlabelled import awaited_told, gap_of
 from tasks.promotion.counted_rows import CountedRows
 from tasks.promotion.proposal_reason import ProposalReason
 from tasks.reports import recalibration_brief
 from tasks.reports.brief_links import if_frozen, if_refused, links, seen_windows
+from tasks.reports.broken_rows import broken_rows
 from tasks.reports.drift_evidence import SHOWN_CLASSES, days_of, evidence_of_drift, shown_windows
 from tasks.reports.markdown import as_text, bullets, table
 from tasks.spec.model import ModelSpec
@@ -33,8 +35,10 @@ def retrain(
         parts = [f"**`{spec.model}` has no champion yet.** Monitoring starts with the first one."]
     else:
         subject = f"{spec.model}: retrain version {proposal.champion}?"
-        parts = [_what_drifted(known, proposal), *_to_learn(known, proposal, rows)]
-        parts += [*_expected(rows), *_budget(known), *evidence_of_drift(known, proposal)]
+        parts = [_what_drifted(known, proposal), *broken_rows(known, proposal)]
+        parts += _to_learn(known, proposal, rows)
+        parts += [*_expected(rows), *_budget(known), *_unlabelled(known)]
+        parts += evidence_of_drift(known, proposal)
         if proposal.episode:
             subject = f"{spec.model}: the margins drifted, retrain version {proposal.champion}?"
     parts += [_proposed(spec, proposal), *_rows(rows)]
@@ -86,6 +90,13 @@ def _expected(rows: CountedRows | None) -> list[str]:
 def _budget(known: Status) -> list[str]:
     spent = error_budget_of(known)
     return [] if spent is None else [f"**Error budget:** {as_text(spent.sentence)}."]
+
+
+def _unlabelled(known: Status) -> list[str]:
+    """Return what this rests on scores alone for, since labels are awaited or overdue."""
+    gap = gap_of(known)
+    told = awaited_told(known) if gap is None else gap.sentence
+    return [] if told is None else [f"**Labels:** {as_text(told)}."]
 
 
 def _found_by(proposal: Proposal) -> str:

@@ -109,6 +109,11 @@ def labels_awaited_until(spec: ModelSpec, window: Window) -> datetime:
     return shifted(window.end, spec.label.delay + 4 * max(spec.label.delay, spec.window.every))
 
 
+def awaits_labels(spec: ModelSpec, window: Window, until: datetime) -> bool:
+    """Return whether labels of a window may still come, once windows are observed up to `until`."""
+    return spec.label.late and until <= labels_awaited_until(spec, window)
+
+
 def stamp(moment: datetime) -> int:
     """Return microseconds since 1970, UTC."""
     return (moment - _EPOCH) // timedelta(microseconds=1)

@@ -155,6 +155,14 @@ OF_MODELS = (
         says="Newest windows in a row of which nothing could be said",
     ),
     MetricFamily(
+        name="gatelatch_labels_overdue_windows",
+        type="gauge",
+        unit="windows",
+        labels=_MODEL,
+        says="Newest windows in a row that are due to have labels and have none: `label.delay` has "
+        "passed, or labels came with the rows before",
+    ),
+    MetricFamily(
         name="gatelatch_drift_pressure_ratio",
         type="gauge",
         unit="ratio",

@@ -18,6 +18,7 @@ from tasks.drift.latch import Latch
 from tasks.ledger.budget import error_budget_of
 from tasks.ledger.records import Observation, Proposal, TwoCandidates
 from tasks.ledger.status import Status
+from tasks.ledger.unlabelled import gap_of
 from tasks.ledger.when_recorded import WhenRecorded
 from tasks.notices.events import ModelFacts
 from tasks.notices.untold import untold
@@ -86,6 +87,8 @@ def _newest_window(seen: SeenModel) -> Iterator[MetricSample]:
     windows, newest = seen.status.observations, seen.newest
     unsaid = takewhile(lambda o: o.verdict == "insufficient", reversed(windows))
     yield MetricSample("gatelatch_insufficient_windows_in_a_row", (), sum(1 for _ in unsaid))
+    gap = gap_of(seen.status)
+    yield MetricSample("gatelatch_labels_overdue_windows", (), len(gap.windows) if gap else 0)
     for metric, due in zip(
         ("gatelatch_window_due_timestamp_seconds", "gatelatch_second_window_due_timestamp_seconds"),
         windows_due(seen.status),

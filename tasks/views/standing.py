@@ -8,10 +8,12 @@ from datetime import datetime
 from itertools import takewhile
 
 from tasks.bounds import shifted
+from tasks.drift.label_gap import IN_A_ROW
 from tasks.drift.latch import State
 from tasks.ledger.budget import Budget, error_budget_of
 from tasks.ledger.records import Freeze, Observation, Proposal, Question
 from tasks.ledger.status import Status
+from tasks.ledger.unlabelled import awaited_told, gap_of
 from tasks.reports.statistic_rows import leading
 from tasks.reports.strip import VerdictRun, runs_of
 from tasks.spec.window_options import WindowGrid
@@ -174,6 +176,10 @@ def _unseen(known: Status) -> Iterable[str]:
             since = f"in {LOOKED} windows"
         delay = " yet" if known.spec.label.late else ""
         yield f"no labels {since}{delay}: losses and accuracy are not known"
+    if (gap := gap_of(known)) is not None and len(gap.windows) >= IN_A_ROW:
+        yield gap.sentence
+    elif known.history.now.episode and (told := awaited_told(known)):
+        yield told
     if known.advice:
         yield known.advice
 

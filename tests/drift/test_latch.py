@@ -17,14 +17,19 @@ from tasks.spec.windows import Window
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
+AWAITED = 5 * DAY
 PRESSURE = {"d": 1.5, "w": 0.9, "s": 0.5}
 VERDICT = {"d": "drifting", "w": "steady", "s": "steady", "i": "insufficient"}
 
 
 def day(k: int, kind: str, version: int = 1) -> Reading:
-    """Return day k: d(rifting), s(teady), w(arm: steady above `close.at`) or i(nsufficient)."""
+    """Return day k: d(rifting), s(teady), w(arm: steady above `close.at`) or i(nsufficient).
+
+    A capital was judged without its labels, which are awaited for five days.
+    """
     window = Window(START + k * DAY, START + (k + 1) * DAY)
-    return Reading(window, version, VERDICT[kind], PRESSURE.get(kind))  # type: ignore[arg-type]
+    awaited, kind = window.end + AWAITED if kind.isupper() else None, kind.lower()
+    return Reading(window, version, VERDICT[kind], PRESSURE.get(kind), awaited)  # type: ignore[arg-type]
 
 
 def promotion(k: int) -> Pause:
@@ -42,7 +47,11 @@ def policy(breaches: int = 2, of: int = 3, steady: int = 3, rest: str | int = "3
 
 
 def run(kinds: str, *pauses: Pause, policy: LatchPolicy = policy()) -> LatchHistory:  # noqa: B008
-    return fold("churn", [day(k, kind) for k, kind in enumerate(kinds)], pauses, policy)
+    return fold("churn", days(kinds), pauses, policy)
+
+
+def days(kinds: str) -> list[Reading]:
+    return [day(k, kind) for k, kind in enumerate(kinds)]
 
 
 def states(history: LatchHistory) -> str:
@@ -51,7 +60,7 @@ def states(history: LatchHistory) -> str:
 
 
 histories = st.tuples(
-    st.text("dwsi", max_size=30).map(lambda kinds: [day(k, v) for k, v in enumerate(kinds)]),
+    st.text("dwsiSSD", max_size=30).map(days),
     st.lists(st.builds(Pause, st.integers(0, 32).map(lambda k: START + k * DAY), st.booleans())),
     st.builds(
         policy,
@@ -78,10 +87,11 @@ def test_any_order_gives_the_same_history(case: Case, chance: random.Random) -> 
 def test_no_step_looks_ahead(case: Case, k: int) -> None:
     """What was known on a day gives the steps that the whole history has up to that day."""
     readings, pauses, policy = case
+    until = START + len(readings) * DAY
     whole = fold("churn", readings, pauses, policy).steps[:k]
-    assert fold("churn", readings[:k], pauses, policy).steps == whole
+    assert fold("churn", readings[:k], pauses, policy, until=until).steps == whole
     known = [pause for pause in pauses if pause.since < START + k * DAY]
-    assert fold("churn", readings[:k], known, policy).steps == whole
+    assert fold("churn", readings[:k], known, policy, until=until).steps == whole
 
 
 @settings(max_examples=60, deadline=None)
@@ -147,6 +157,49 @@ def test_it_opens_at_two_breaches_of_the_last_three_verdicts(kinds: str, expecte
 def test_it_closes_after_three_calm_windows_in_a_row(kinds: str, expected: str) -> None:
     """A window near its limit breaks the row; an insufficient one neither breaks nor counts."""
     assert states(run(kinds)) == expected
+
+
+@pytest.mark.parametrize(
+    ("kinds", "expected"),
+    [
+        ("ddSSS", "coooo"),  # nobody has looked at their labels
+        ("ddsSsSs", "coooooc"),  # nor do they break the row
+        ("ddssWsss", "cooooooc"),  # what speaks against calm counts at once
+        ("ddssDsss", "cooooooc"),
+        ("dSSd", "cccc"),  # it opens as if they were looked at
+        ("sDD", "cco"),
+        ("ddSSSiiii", "coooooooo"),  # the 5th is awaited for five days: up to the 10th …
+        ("ddSSSiiiiii", "cooociiiiii".replace("i", "c")),  # … and then counts as its scores say
+    ],
+)
+def test_a_calm_window_whose_labels_are_awaited_does_not_help_to_close(
+    kinds: str, expected: str
+) -> None:
+    assert states(run(kinds)) == expected
+
+
+@settings(max_examples=60, deadline=None)
+@given(histories)
+def test_it_opens_first_where_it_would_had_all_labels_agreed_and_closes_no_sooner(
+    case: Case,
+) -> None:
+    readings, _, policy = case
+    agreed = [replace(r, awaited_until=None) for r in readings]
+    waits, plain = (states(fold("churn", some, [], policy)) for some in (readings, agreed))
+    assert waits.find("o") == plain.find("o")
+    assert waits.find("oc") == -1 or 0 <= plain.find("oc") <= waits.find("oc")
+
+
+@settings(max_examples=60, deadline=None)
+@given(histories)
+def test_what_is_awaited_no_more_is_as_if_it_had_never_been(case: Case) -> None:
+    readings, pauses, policy = case
+    agreed = [replace(r, awaited_until=None) for r in readings]
+    later = START + len(readings) * DAY + AWAITED + DAY
+    said = fold("churn", readings, pauses, policy, until=later)
+    assert [latch for _, latch in said.steps] == [
+        latch for _, latch in fold("churn", agreed, pauses, policy).steps
+    ]
 
 
 def test_an_episode_is_named_by_model_version_and_first_breaching_window() -> None:
@@ -248,7 +301,7 @@ def test_a_fold_that_goes_on_from_another_ones_memory_ends_as_one_over_all(
     readings, pauses, policy = history
     whole = fold("churn", readings, pauses, policy)
     early, late = readings[:cut], readings[cut:]
-    memory = fold("churn", early, pauses, policy).memory
+    memory = fold("churn", early, pauses, policy, until=START + len(readings) * DAY).memory
     assert memory.goes_before(late, pauses)
     resumed = fold("churn", late, pauses, policy, after=memory)
     assert resumed.steps == whole.steps[cut:]
@@ -262,9 +315,18 @@ def test_a_memory_that_says_it_goes_before_more_pauses_or_readings_is_right(
     readings, pauses, policy = history
     memory = fold("churn", readings[:cut], pauses, policy).memory
     more = [*pauses, promotion(at) if promotes else refusal(at)]
+    waits = any(r.awaited_until and r.verdict == "steady" for r in readings[:cut])
     if memory.goes_before(readings[cut:], more):
         resumed = fold("churn", readings[cut:], more, policy, after=memory)
         assert resumed.steps == fold("churn", readings, more, policy).steps[cut:]
     else:
-        assert at < cut
+        assert at < cut or waits
     assert not memory.goes_before(readings[:cut], pauses) or not readings
+
+
+def test_a_memory_goes_before_readings_while_the_same_labels_are_awaited() -> None:
+    """One day more and one is awaited no longer; one day less, and it would be again."""
+    memory = run("ddSs").memory
+    assert [memory.goes_before([day(k, "s")], []) for k in (4, 7, 8)] == [True, True, False]
+    settled = fold("churn", days("ddSs"), [], policy(), until=START + 9 * DAY).memory
+    assert [settled.goes_before([day(k, "s")], []) for k in (4, 7, 8)] == [False, False, True]

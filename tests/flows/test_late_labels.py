@@ -20,7 +20,7 @@ from tasks.classifier.training import TrainingError
 from tasks.flows import asking, monitor, retrain
 from tasks.flows.late_labels import AT_MOST, due_again, measure_again, overdue
 from tasks.flows.measure import measure
-from tasks.ledger import status
+from tasks.ledger import status, unlabelled
 from tasks.ledger.ledger import Ledger
 from tasks.ledger.records import Observation
 from tasks.ledger.status_json import status_json
@@ -197,6 +197,48 @@ def test_labels_of_unknown_keys_alone_are_said_once_the_delay_has_passed(at: At)
     assert f"{window(6)}: label.delay has passed" in sentence
     assert "label.source.key" in sentence
     assert "someone" not in sentence
+
+
+def turned(number: int) -> None:
+    """Land the labels of a day as a rule makes them that turned before: the scores hold still."""
+    right = np.asarray(rows(number)["y"])
+    label(number, y=right if number > 8 else 1 - right)
+
+
+def test_steady_scores_without_labels_do_not_close_what_late_labels_opened(at: At) -> None:
+    at("bootstrapped")
+    for number in range(6, 12):
+        if number >= 8:
+            turned(number - 2)
+        run(number)
+    known = status.read(LATE, Ledger.open())
+    assert [o.verdict for o in known.observations] == ["drifting"] * 4 + ["steady"] * 2
+    for number in (12, 13, 14):
+        run(number)
+    known = status.read(LATE, Ledger.open())
+    assert known.history.now.episode == "churn.v1.20260106T0000"
+    said = status_json(known)["labels"]
+    assert said["overdue"] == [day(n).isoformat() for n in (10, 11)]
+    assert said["awaited"] == [day(n).isoformat() for n in range(10, 15)]
+    told = unlabelled.awaited_told(known)
+    assert told is not None
+    assert told.startswith("5 steady windows are not judged on labels yet (the first of 2026-01-10")
+    assert told.endswith("until then such windows do not close the latch")
+
+
+def test_labels_that_never_come_hold_the_latch_open_until_they_are_awaited_no_more(at: At) -> None:
+    at("bootstrapped")
+    states = []
+    for number in (6, 7, 8, 9, 10, 20, 21):
+        if number in (8, 9):
+            turned(number - 2)
+        run(number)
+        states.append(status.read(LATE, Ledger.open()).history.now.state)
+    # The 8th, 9th and 10th are awaited for two days, and four times two.
+    assert states == ["closed"] * 3 + ["open"] * 3 + ["closed"]
+    gap = unlabelled.gap_of(status.read(LATE, Ledger.open()))
+    assert gap is not None
+    assert (gap.windows[0], gap.told) == (window(8), True)
 
 
 def test_labels_that_come_bit_by_bit_are_each_time_a_new_observation(at: At) -> None:

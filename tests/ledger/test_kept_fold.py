@@ -24,10 +24,11 @@ from tests.ledger.test_ledger import decision, observation, proposal
 START = datetime(2026, 1, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
 SPEC = ModelSpec.model_validate(CHURN | {"calibration": {"method": "sigmoid"}})
+LATE = SPEC.model_copy(update={"label": SPEC.label.model_copy(update={"delay": DAY})})
 FILE = "folds/churn.json"
 
 
-def window(number: int, pressure: float = 0.1, **parts: Any) -> Observation:
+def window(number: int, pressure: float = 0.1, labelled: int = 100, **parts: Any) -> Observation:
     start = START + number * DAY
     return observation(
         window_start=start,
@@ -36,7 +37,7 @@ def window(number: int, pressure: float = 0.1, **parts: Any) -> Observation:
         pressure=pressure,
         figures={
             "accepted": 100,
-            "labelled": 100,
+            "labelled": labelled,
             "calibration": {"verdict": "steady", "pressure": 0.2},
         },
         **parts,
@@ -86,6 +87,7 @@ steps = st.lists(
     st.one_of(
         st.tuples(st.just("next"), st.sampled_from([0.1, 0.1, 0.9, 1.5])),
         st.tuples(st.just("next"), st.sampled_from([0.1, 0.9, 1.5])),
+        st.tuples(st.just("bare"), st.sampled_from([0.1, 0.1, 1.5])),
         st.tuples(st.just("again"), st.integers(1, 15)),
         st.tuples(st.just("promote"), st.integers(-6, 1)),
         st.tuples(st.just("refuse"), st.integers(-3, 1)),
@@ -101,9 +103,13 @@ steps = st.lists(
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
-@given(steps, st.data())
+@given(steps, st.sampled_from([SPEC, LATE]), st.data())
 def test_after_every_row_it_says_what_a_fold_of_all_windows_says(
-    tmp_path_factory: pytest.TempPathFactory, tmp_path: Path, history: Any, data: st.DataObject
+    tmp_path_factory: pytest.TempPathFactory,
+    tmp_path: Path,
+    history: Any,
+    spec: ModelSpec,
+    data: st.DataObject,
 ) -> None:
     """Also if what is kept is an older one of the same ledger, another ledger's, or damaged."""
     store = tmp_path / "store" / FILE
@@ -114,8 +120,9 @@ def test_after_every_row_it_says_what_a_fold_of_all_windows_says(
     earlier = [store.read_bytes()] if store.exists() else []  # of the example before: foreign
     for kind, how in history:
         version = len(ledger.promotions("churn"))
-        if kind == "next":
-            ledger.observe(window(number, how, version=version))
+        if kind in ("next", "bare"):
+            labelled = 0 if kind == "bare" else 100
+            ledger.observe(window(number, how, labelled, version=version))
             number += 1
         elif kind == "again" and number >= how:
             ruled = champion_at(ledger.promotions("churn"), START + (number - how) * DAY)
@@ -133,7 +140,7 @@ def test_after_every_row_it_says_what_a_fold_of_all_windows_says(
             earlier.append(store.read_bytes())
         if earlier and data.draw(st.booleans(), label="put back"):
             store.write_bytes(data.draw(st.sampled_from(earlier), label="which"))
-        assert told(kept_fold.read_newest(SPEC, ledger)) == told(status.read(SPEC, ledger))
+        assert told(kept_fold.read_newest(spec, ledger)) == told(status.read(spec, ledger))
     ledger.close()
 
 
@@ -208,6 +215,20 @@ def test_another_spec_is_folded_anew(years: Ledger) -> None:
     other = SPEC.model_copy(update={"latch": SPEC.latch.model_copy(update={"rest": 9})})
     assert other.digest != SPEC.digest
     assert len(kept_fold.read_newest(other, years).observations) == 40
+
+
+@pytest.mark.parametrize("url", ["sqlite"], indirect=True)
+def test_a_fold_of_an_older_format_is_made_anew(
+    years: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One of format 1 had counted windows as calm whose labels are awaited."""
+    (tmp_path / "store" / FILE).unlink()
+    with monkeypatch.context() as older:
+        older.setattr(kept_fold, "FOLD_FORMAT", 1)
+        kept_fold.read_newest(SPEC, years)
+        assert kept_fold.load_fold(SPEC) is not None
+    assert kept_fold.load_fold(SPEC) is None
+    assert len(kept_fold.read_newest(SPEC, years).observations) == 40
 
 
 @pytest.mark.parametrize("url", ["sqlite"], indirect=True)

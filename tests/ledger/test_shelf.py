@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from tasks.ledger import shelf
 from tasks.ledger.ledger import Ledger
-from tasks.ledger.records import Held, LaterFigures, Observation
+from tasks.ledger.records import Held, LabelsSeen, LaterFigures, Observation
 from tasks.ledger.shelf import LedgerReplaced
 from tasks.ledger.tables import OBSERVATIONS
 from tests.ledger.test_ledger import observation, promote
@@ -83,6 +83,31 @@ def test_what_was_said_of_the_probabilities_is_read_to_the_last_digit(
     first, second = later(ledger)
     assert first.held == Held("drifting", pressure) == observation(figures=figures).held
     assert second.held is None is observation(2).held
+    assert pages == []
+
+
+@pytest.mark.parametrize(
+    ("figures", "expected", "alone"),
+    [
+        ({"accepted": 300, "labelled": 0}, LabelsSeen(300, 0, False), True),
+        ({"accepted": 300, "labelled": 9, "losses": None}, LabelsSeen(300, 9, False), True),
+        ({"accepted": 9, "labelled": 9}, LabelsSeen(9, 9, False), False),
+        (
+            {"accepted": 300, "labelled": 250, "losses": {"hinge_loss": 0.25}},
+            LabelsSeen(300, 250, True),
+            False,
+        ),
+        ({"accepted": 0}, None, False),
+    ],
+)
+def test_whether_a_verdict_rests_on_labels_is_known_without_reading_the_figures(
+    ledger: Ledger, pages: list[int], figures: dict[str, Any], expected: Any, alone: bool
+) -> None:
+    promote(ledger, 1, None, since=1)
+    ledger.observe(observation(figures=figures))
+    (found,) = later(ledger)
+    assert found.labels == expected == observation(figures=figures).labels
+    assert found.scores_alone is alone
     assert pages == []
 
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from tasks.notices.event_kinds import EVENT_KINDS, events_of
 from tasks.notices.events import QUIET, ModelFacts, NoticeEvent, event_key, is_quiet
+from tests.conftest import CHURN
 from tests.ledger.test_ledger import decision, proposal
 from tests.support.facts import LATE, facts, freeze, moved, spec_told
 from tests.support.stood import at, seen
@@ -135,6 +136,37 @@ def test_what_a_person_chose_is_not_told_to_people(answer: str) -> None:
     assert told(known) == {}
 
 
+def unlabelled(*numbers: int) -> list[Any]:
+    return [seen(n, figures={"labelled": 0}) for n in numbers]
+
+
+def test_labels_that_stop_coming_are_one_event_under_the_first_window_without() -> None:
+    labelled = [seen(0), seen(1)]
+    assert told(facts(windows=[*labelled, *unlabelled(2)])) == {}
+    (event,) = told(facts(windows=[*labelled, *unlabelled(2, 3)])).values()
+    assert (event.key, event.severity) == ("labels_overdue/20260111T0000", "ticket")
+    assert event.subject == "churn: labels are overdue"
+    assert (event.since, event.goes_on, event.past) == (at(4) + LATE, True, False)
+    (sentence,) = event.more()
+    assert sentence.startswith("Labels are overdue: since 2026-01-11 00:00 2 windows in a row")
+    (same,) = told(facts(windows=[*labelled, *unlabelled(*range(2, 9))])).values()
+    assert (same.key, same.since) == (event.key, event.since)
+    assert told(facts(windows=[*labelled, *unlabelled(2, 3), seen(4)])) == {}
+    twice = [seen(0), *unlabelled(1, 2), seen(3), *unlabelled(4, 5)]
+    (again,) = told(facts(windows=twice)).values()
+    assert again.key == "labels_overdue/20260113T0000"
+
+
+def test_late_labels_are_told_once_they_are_awaited_no_more() -> None:
+    spec = spec_told(label={**CHURN["label"], "delay": "1d"})
+    windows = [seen(0), *unlabelled(*range(1, 8))]  # day 1 is awaited for a day, and four more
+    assert told(facts(windows=windows, spec=spec)) == {}
+    (event,) = told(facts(windows=[*windows, *unlabelled(8)], spec=spec)).values()
+    assert (event.key, event.since) == ("labels_overdue/20260110T0000", at(9) + LATE)
+    (same,) = told(facts(windows=[*windows, *unlabelled(8, 9, 10)], spec=spec)).values()
+    assert (same.key, same.since) == (event.key, event.since)
+
+
 def test_a_promotion_is_news_and_a_rollback_wakes_somebody() -> None:
     back = proposal("back", kind="rollback", target=1)
     moves = [moved(2, 2, "next"), moved(3, 1, "back")]
@@ -185,9 +217,9 @@ def test_every_kind_of_event_is_in_the_docs() -> None:
     known = Path("docs/messages.md").read_text()
     for key in ("episode", "waiting", "half_time", "last_tenth", "promotion", "decision"):
         assert f"| `{key}/" in known
-    for key in ("insufficient", "burning", "freeze"):
+    for key in ("insufficient", "labels_overdue", "burning", "freeze"):
         assert f"| `{key}/" in known
-    assert len(EVENT_KINDS) == 7  # one more is one more line there
+    assert len(EVENT_KINDS) == 8  # one more is one more line there
 
 
 @given(PRESSURES, st.randoms())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections import defaultdict
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -76,6 +77,20 @@ def test_a_champion_worse_than_the_version_that_still_serves_is_to_be_rolled_bac
 
 def test_one_breach_is_not_enough_where_the_latch_wants_two() -> None:
     assert due(days(1, 0.5, 0.5, 0.5) + days(2, 0.9, 0.5, 0.5)) is None
+
+
+def test_windows_that_wait_for_labels_do_not_speak_for_a_version_that_labels_speak_against() -> (
+    None
+):
+    bare: tuple[None, ...] = (None, None, None)
+    both = WORSE + days(1, *bare, start=7) + days(2, *bare, start=7)
+    assert due(both) is None  # where labels come with the rows, these have none
+    state = known()
+    late = SPEC.model_copy(
+        update={"label": SPEC.label.model_copy(update={"delay": day(3) - day(1)})}
+    )
+    found = due(both, replace(state, spec=late, observations=days(2, *bare, start=7)))
+    assert found.proposal == f"{EPISODE}.rollback.1"
 
 
 def test_a_difference_that_does_not_matter_to_the_owner_is_no_breach() -> None:

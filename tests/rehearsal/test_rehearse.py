@@ -20,7 +20,7 @@ from tasks.rehearsal.scenarios import chosen_scenarios
 from tasks.rehearsal.scene import Incident, Scene
 from tasks.rehearsal.stretches import NoStretch, quiet_stretches
 from tasks.rehearsal.validated import validated_again
-from tasks.rehearsal.watched import Told, watch
+from tasks.rehearsal.watched import Told, gap_in, watch
 from tasks.replay import past_rows
 from tasks.replay.play import play, windows_of
 from tasks.replay.playing import Playing
@@ -142,38 +142,54 @@ def rehearsed(names: list[str], **parts: Any) -> Rehearsed:
     return rehearse_incidents(respec({}), history, asked, respec, silent)
 
 
-def test_labels_that_come_later_than_the_latch_closes_hide_a_turn_and_a_setting_shows_it() -> None:
-    found = rehearsed(["turn", "labels_late"])
-    turn, late = found.lines
-    assert not turn.missed
-    assert late.missed
+def test_a_turn_is_told_though_labels_are_late_and_that_they_stop_coming_is_told_too() -> None:
+    found = rehearsed(["turn", "labels_late", "labels_gone"])
+    turn, late, gone = found.lines
+    assert found.blind == ()
+    assert {t.alarm for t in (*turn.told, *late.told)} == {"latch"}
+    assert {(t.alarm, t.windows, t.causes) for t in gone.told} == {("labels", 2, ("labels",))}
+    waited = [(t.windows, late.told[k].windows) for k, t in enumerate(turn.told)]
+    assert all(soon is not None and then == soon + 4 for soon, then in waited)
+
+
+def test_a_blind_spot_says_which_settings_were_tried_and_which_of_them_close_it() -> None:
+    found = rehearsed(["prior"])
     (spot,) = found.blind
-    assert spot.scenario == "labels_late"
-    assert "latch.close.steady=8" in [t.name for t in spot.closed_by]
+    assert spot.scenario == "prior"
     assert {t.name for t in spot.tried} == set(found.tried)
+    assert [t.name for t in spot.closed_by] == ["effects of drift halved"]
 
 
-def test_windows_that_wait_for_labels_close_the_latch_that_late_labels_opened() -> None:
+def test_labels_that_are_late_and_then_gone_are_told_once_they_are_awaited_no_more() -> None:
+    one = scene()
+    (gone,) = chosen_scenarios(["labels_gone"])
+    label = one.spec.label.model_copy(update={"delay": HOURS})
+    spec = one.spec.model_copy(update={"label": label})
+    run = Playing(spec, gone.make(one).history, FIRST, SPAN, one.champion)
+    told = []
+    for _ in windows_of(run):
+        gap = gap_in(run)
+        told.append("-" if gap is None else "told" if gap.told else str(len(gap.windows)))
+    # A window after they were due the first is missed; awaited are they for four windows more.
+    assert told == ["-"] * (ONSET - FIRST + 2) + ["1", "2", "3", "4", "5"] + ["told"] * 5
+
+
+def test_windows_that_wait_for_labels_do_not_close_the_latch_that_late_labels_opened() -> None:
     one = scene()
     (late,) = chosen_scenarios(["labels_late"])
     incident = late.make(one)
     label = one.spec.label.model_copy(update={"delay": incident.delay})
     spec = one.spec.model_copy(update={"label": label})
     run = Playing(spec, incident.history, FIRST, SPAN, one.champion)
-    within = []
-    for _ in windows_of(run):
-        assert run.steps[-1].latch.state == "closed"
-        known = fold(spec.model, run.readings.values(), run.pauses, spec.latch)
-        within.append("open" in [latch.state for _, latch in known.steps])
-    assert within[-1]
-    patient = spec.latch.close.model_copy(update={"steady": 8})
-    opened = fold(
-        spec.model,
-        run.readings.values(),
-        run.pauses,
-        spec.latch.model_copy(update={"close": patient}),
-    )
-    assert opened.now.state == "open"
+    windows = windows_of(run)
+    opened = next(index for index in windows if run.steps[-1].latch.state == "open")
+    judged = [s.judgement for s in run.steps if s.index >= ONSET]
+    assert [said.verdict for said in judged if said.labelled] == ["drifting"] * 2
+    waiting = [said for said in judged if not said.labelled]
+    assert [said.verdict for said in waiting] == ["steady"] * 4
+    assert opened == ONSET + len(judged) - 1
+    blind = [replace(r, awaited_until=None) for r in run.readings.values()]
+    assert fold(spec.model, blind, run.pauses, spec.latch).now.state == "closed"
 
 
 def test_a_rehearsal_is_read_back_from_its_json_as_it_was() -> None:

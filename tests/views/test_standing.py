@@ -13,6 +13,7 @@ from tasks.ledger.records import Observation
 from tasks.reports.strip import VerdictRun
 from tasks.views.attention import attention, states, worst_first
 from tasks.views.standing import Standing, late, standing
+from tests.conftest import CHURN
 from tests.ledger.test_ledger import decision, proposal
 from tests.support import forging
 from tests.support.stood import MakeSpec, at, known, ledger_in, seen
@@ -66,7 +67,25 @@ def test_a_window_that_is_missing_in_between_is_a_gap(spec: MakeSpec, ledger: Le
 def test_since_when_there_are_no_labels_is_said(spec: MakeSpec, ledger: Ledger) -> None:
     bare = {"labelled": 0}
     one = _stands(spec, ledger, seen(0), seen(1, figures=bare), seen(2, figures=bare))
-    assert one.unseen == ("no labels since 2026-01-10: losses and accuracy are not known",)
+    assert one.unseen == (
+        "no labels since 2026-01-10: losses and accuracy are not known",
+        "labels are overdue: since 2026-01-10 00:00 2 windows in a row have none; of 2 none is "
+        "awaited any more; only scores count now, and they do not show that a rule has changed",
+    )
+
+
+def test_what_is_not_judged_on_labels_yet_is_said_while_the_latch_is_open(
+    spec: MakeSpec, ledger: Ledger
+) -> None:
+    waits = [seen(n, figures={"labelled": 0}) for n in range(2, 7)]
+    late = spec(label={**CHURN["label"], "delay": "9d"})
+    one = standing(known(late, ledger, seen(0, 1.5), seen(1, 1.5), *waits), [], {})
+    assert one.latch == "open"
+    assert one.unseen[1:] == (
+        "5 steady windows are not judged on labels yet (the first of 2026-01-11 00:00); labels are "
+        "awaited until 2026-03-02 00:00 at the latest, and until then such windows do not close "
+        "the latch",
+    )
 
 
 def test_a_model_without_a_champion_is_neither_late_nor_steady(

@@ -67,7 +67,7 @@ _SEEN = Section(
             empty="nothing is known of any model",
             says="1: nothing is known of this. Chains are unseen without a key, aliases unless the "
             "process of metrics was started with --aliases. Windows in a row of which nothing "
-            "could be said are counted.",
+            "could be said, or whose labels are overdue, are counted.",
             queries=(
                 Query(
                     expr='max by (model) (gatelatch_chain_state{state="unseen"})',
@@ -80,6 +80,10 @@ _SEEN = Section(
                 Query(
                     expr="max by (model) (gatelatch_insufficient_windows_in_a_row)",
                     name="windows without a verdict",
+                ),
+                Query(
+                    expr="max by (model) (gatelatch_labels_overdue_windows)",
+                    name="windows without labels",
                 ),
                 Query(
                     expr="max by (model) (gatelatch_slo_unseen_windows)",
