@@ -1,4 +1,4 @@
-"""One promotion, in processes that kill themselves at a write to the outside, or meet a full disk."""
+"""One promotion, in processes that kill themselves at a write, or that find the disk full."""
 
 from __future__ import annotations
 
