@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from tasks.ledger.ledger import Ledger
 from tasks.spec.model import ModelSpec
+from tests.support.again import write_again
 
 pytest_plugins = ["tests.fast", "tests.together"]
 
@@ -121,6 +122,6 @@ def mlflow_in_postgres() -> Iterator[str]:
 @pytest.fixture
 def ledger(url: str) -> Iterator[Ledger]:
     ledger = Ledger(url)
-    ledger.create()
+    write_again(ledger, Ledger.create)
     yield ledger
     ledger._engine.dispose()

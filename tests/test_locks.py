@@ -25,8 +25,13 @@ def environment(python: str) -> dict[str, str]:
     return {"python_version": python, "python_full_version": f"{python}.1"}
 
 
-def asked(file: Path) -> Iterator[Requirement]:
-    """Yield what a file asks for, and what the files that it names ask for."""
+@cache
+def asked(file: Path) -> tuple[Requirement, ...]:
+    """Return what a file asks for, and what the files that it names ask for."""
+    return tuple(_asked(file))
+
+
+def _asked(file: Path) -> Iterator[Requirement]:
     for line in file.read_text().splitlines():
         text = re.sub(r"\s+#.*$|^#.*$|\s*\\$", "", line).strip()
         if text.startswith("-r "):

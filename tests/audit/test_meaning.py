@@ -16,6 +16,7 @@ from tasks.ledger.ledger import Ledger
 from tasks.ledger.records import Question
 from tests.ledger.test_ledger import decision, observation, proposal, registered
 from tests.support import forging
+from tests.support.again import write_again
 from tests.support.forging import approve, ask, fault, honest, move, rollback, version
 
 Story = Callable[[Ledger], object]
@@ -168,7 +169,7 @@ def test_a_promotion_after_its_proposal_was_ended_is_found(ledger: Ledger) -> No
 def test_an_ending_needs_no_question_whoever_and_whatever_step_made_it(
     answer: str, ledger: Ledger
 ) -> None:
-    honest(ledger)
+    write_again(ledger, honest)
     ledger.decide(decision(answer, proposal="p3", step="train", by="gatelatch"))
     assert fault(ledger) is None
 

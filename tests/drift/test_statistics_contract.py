@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any, get_args
 
 import numpy as np
@@ -48,6 +49,7 @@ def summary_of(score: Floats, label: Any) -> Summary:
     return summarise(GRID, score, label, ("no", "yes"), {})
 
 
+@cache
 def reference() -> Reference:
     blocks = [summary_of(*rows(seed)) for seed in range(10)]
     return reference_from_json(reference_to_json(reference_from_blocks([blocks], 1)))

@@ -21,6 +21,7 @@ from tasks.ledger.tables import OBSERVATIONS
 from tasks.spec.model import ModelSpec
 from tests.conftest import CHURN
 from tests.ledger.test_ledger import day, observation
+from tests.support.again import write_again
 from tests.support.forging import as_owner, fault, forge, version
 
 SPEC = ModelSpec.model_validate(CHURN)
@@ -39,11 +40,15 @@ def window(number: int, **parts: Any) -> Observation:
     return observation(number, figures=figures, **parts)
 
 
-@pytest.fixture
-def past(ledger: Ledger) -> Ledger:
+def six_windows(ledger: Ledger) -> None:
     version(ledger, 1)
     for number in range(9, 15):
         ledger.observe(window(number))
+
+
+@pytest.fixture
+def past(ledger: Ledger) -> Ledger:
+    write_again(ledger, six_windows)
     return ledger
 
 

@@ -20,6 +20,7 @@ from tasks.ledger.status import Status
 from tasks.spec.model import ModelSpec
 from tests.conftest import CHURN
 from tests.ledger.test_ledger import decision, observation, proposal
+from tests.support.again import write_again
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -160,12 +161,16 @@ def test_windows_that_a_promotion_takes_from_their_champion_do_not_rule_any_more
     ledger.close()
 
 
-@pytest.fixture
-def years(ledger: Ledger, small: None) -> Ledger:
-    """Return a ledger of forty windows, of which all was read once."""
+def forty_windows(ledger: Ledger) -> None:
     promote(ledger, 0)
     for number in range(40):
         ledger.observe(window(number))
+
+
+@pytest.fixture
+def years(ledger: Ledger, small: None) -> Ledger:
+    """Return a ledger of forty windows, of which all was read once."""
+    write_again(ledger, forty_windows)
     kept_fold.read_newest(SPEC, ledger)
     return ledger
 

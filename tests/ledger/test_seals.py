@@ -20,6 +20,7 @@ from tasks.ledger.ledger import Ledger
 from tasks.signing.keyring import KeyUnusable
 from tests.ledger.test_ledger import day, decision, observation, proposal, registered
 from tests.support import forging
+from tests.support.again import write_again
 from tests.support.forging import (
     as_owner,
     fault,
@@ -36,8 +37,12 @@ SEALED = Seal(0, "", "")
 
 @pytest.fixture
 def told(ledger: Ledger) -> Ledger:
-    honest(ledger)
+    write_again(ledger, honest)
     return ledger
+
+
+def elsewhere(told: Ledger) -> None:
+    honest(told, "other")
 
 
 def values(record: Any) -> dict[str, Any]:
@@ -93,7 +98,7 @@ def test_a_signature_from_elsewhere_does_not_make_a_forged_row_true(
     what: str, told: Ledger
 ) -> None:
     table, row = FORGED[what]
-    honest(told, "other")
+    write_again(told, elsewhere)
     for seal in (told.trail("churn").seals[18], told.trail("other").seals[19]):
         with told._engine.connect() as db:
             assert db.in_transaction() is False
@@ -126,7 +131,7 @@ def test_a_key_that_is_not_trusted_or_trusted_no_more_signs_nothing(
 def test_the_key_for_answers_signs_peoples_answers_and_nothing_else(
     what: str, ledger: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    honest(ledger)
+    write_again(ledger, honest)
     forging.ask(ledger, "p3", "retrain")
     table, row = FORGED[what]
     with signing_with(tmp_path / "answers.pem", answers=True):

@@ -18,14 +18,14 @@ from tasks.ledger.ledger import Ledger
 from tasks.ledger.records import Adoption, Delivery, Notice, Question
 from tasks.ledger.tables import META
 from tests.ledger.test_ledger import day, decision, observation, promote, proposal, registered
+from tests.support.again import write_again
 
 TABLES = sorted(META.tables)
 Tamper = Callable[[str], None]
 
 
-@pytest.fixture
-def written(ledger: Ledger) -> Ledger:
-    """Return a ledger with a row in every table, whose values are hard to keep exactly."""
+def a_row_in_every_table(ledger: Ledger) -> None:
+    """Write values that are hard to keep exactly."""
     figures = {"wide": 0.1 + 0.2, "small": 5e-324, "large": 2**53 + 1, "text": "é\U0001f512"}
     ledger.observe(observation(figures=figures, pressure=1))
     ledger.observe(observation(2, pressure=None, reason="'quoted'\n" * 100))
@@ -62,6 +62,11 @@ def written(ledger: Ledger) -> Ledger:
     }
     assert ledger.claim(Notice(**told, severity="info", message="promoted"))
     ledger.deliver(Delivery(**told, outcome="told", detail=""))
+
+
+@pytest.fixture
+def written(ledger: Ledger) -> Ledger:
+    write_again(ledger, a_row_in_every_table)
     return ledger
 
 

@@ -65,7 +65,7 @@ NASTY: dict[str, tuple[Callable[[Path], None], str]] = {
     "hex": (lambda p: p.write_text("a: 0x" + "f" * 4000), "is no int (a number of 4002 char"),
     "sixty": (lambda p: p.write_text("a: 1" + ":1" * 2000), "is no int (a number of 4001 char"),
     "number": (lambda p: p.write_text("a: 9999999999999999999"), "more than 18 digits; write a"),
-    "date": (lambda p: p.write_text("a: 2026-02-30"), "'2026-02-30' is no timestamp (day is out"),
+    "date": (lambda p: p.write_text("a: 2026-02-30"), "'2026-02-30' is no timestamp (day "),
     "late": (
         lambda p: p.write_text("a: 9999-12-31T23:59:59-23:00"),
         "outside 1700-01-01 … 2199-12-31|unknown option",

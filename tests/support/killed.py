@@ -1,11 +1,7 @@
-"""One promotion, in processes that kill themselves at a write to the outside, or find a disk full.
-
-The writes are not listed by hand: an audit hook sees every file, SQLAlchemy every transaction.
-"""
+"""One promotion, in processes that kill themselves at a write, or that find the disk full."""
 
 from __future__ import annotations
 
-import errno
 import json
 import multiprocessing
 import os
@@ -13,7 +9,6 @@ import re
 import shutil
 import signal
 import sqlite3
-import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import closing
@@ -24,7 +19,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import sqlalchemy as sa
 
 from tasks.audit import findings
 from tasks.flows import asking, retrain, rollback
@@ -32,6 +26,7 @@ from tasks.ledger.ledger import Ledger
 from tasks.promotion import decisions, promotion
 from tasks.registry import registry, tracking
 from tests.support.flow import FIRST, MODEL, answer, propose, watch
+from tests.support.writes import Writes
 
 # What the steps import when they are run, and what takes long.
 _IMPORTED = (
@@ -47,10 +42,6 @@ _IMPORTED = (
     "tasks.reports.gate_page",
 )
 _HEAD = re.compile(rb"(Ledger up to link \d+: <code>)\w+")
-_CHANGES = re.compile(r"(insert into|update|delete from) (\w+)", re.IGNORECASE)
-_FRESH = re.compile(
-    r"\d+-\w{8}(?=\.partial$)|(?<=uploading)\..*|artifacts/\w{32}/|(?<=model)/\w{12}"
-)
 
 
 def _watch() -> None:
@@ -246,7 +237,7 @@ def _play(
     if full is not None:
         tempfile.tempdir = f"{folder}/tmp"  # is on the disk that is full
         os.makedirs(tempfile.tempdir, exist_ok=True)
-    writes = _Writes(f"{folder}/", kill, full, said)
+    writes = Writes(f"{folder}/", kill, full, said)
     try:
         for step in steps:
             STEPS[step]()
@@ -257,79 +248,3 @@ def _play(
         return
     writes.over = True
     said.send(end() if look else {})
-
-
-class _Writes:
-    """Counts what this process writes below a folder and into databases, and ends it at one."""
-
-    def __init__(self, folder: str, kill: int | None, full: int | None, said: Connection) -> None:
-        self.over = False
-        self._folder, self._kill, self._full, self._said = folder, kill, full, said
-        self._count = 0
-        self._source = b""
-        self._changed: list[str] = []
-        sys.addaudithook(self._file)
-        sa.event.listen(sa.engine.Engine, "before_cursor_execute", self._statement)
-        sa.event.listen(sa.engine.Engine, "commit", self._commit)
-        sa.event.listen(sa.engine.Engine, "rollback", lambda _: self._changed.clear())
-
-    def _file(self, event: str, args: tuple[Any, ...]) -> None:
-        if self.over or event not in _WRITING:
-            return
-        path = str(args[_WRITING[event]])
-        if not path.startswith(self._folder):
-            return
-        if event == "shutil.copyfile":
-            source = Path(args[0]).read_bytes()
-            self._source = source[: len(source) // 2]
-        elif event == "open" and args[2] & (os.O_WRONLY | os.O_RDWR):
-            content, self._source = self._source, b""
-            self._write(path, lambda: Path(path).write_bytes(content))
-        elif event == "os.remove" and self._full is not None:
-            return  # what is removed takes no space
-        elif event in ("os.rename", "os.remove") or (
-            event == "os.mkdir" and not Path(path).exists()
-        ):
-            self._write(f"{event[3:]} {path}")
-
-    def _statement(self, link: sa.Connection, _: Any, statement: str, *__: Any) -> None:
-        if found := _CHANGES.match(statement.lstrip()):
-            self._changed.append(found[2])
-            if self._full is not None and self._count >= self._full:
-                link.connection.driver_connection.execute("pragma query_only = on")
-
-    def _commit(self, link: sa.Connection) -> None:
-        if self._changed:
-            name = f"{Path(link.engine.url.database or '').name}: {', '.join(self._changed)}"
-            self._changed.clear()
-            self._write(name)
-
-    def _write(self, name: str, half: Callable[[], Any] | None = None) -> None:
-        if self.over:
-            return
-        if self._full is not None and self._count >= self._full:
-            self._refuse(name, half)
-        self._said.send(_plain(name.replace(self._folder, "")))
-        if self._kill != self._count:
-            self._count += 1
-            return
-        self.over = True
-        if half is not None:
-            half()
-        os.kill(os.getpid(), signal.SIGKILL)
-
-    def _refuse(self, name: str, half: Callable[[], Any] | None) -> None:
-        self.over = True
-        if half is not None:
-            half()
-        self.over = False
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), name)
-
-
-def _plain(name: str) -> str:
-    """Return a name without what is new each time: process, run and digest."""
-    return _FRESH.sub("", name)
-
-
-# Where each event has the path that is written.
-_WRITING = {"open": 0, "os.mkdir": 0, "os.remove": 0, "os.rename": 1, "shutil.copyfile": 1}

@@ -15,6 +15,7 @@ from tasks.ledger.status import Status
 from tasks.spec.model import ModelSpec
 from tests.ledger.test_ledger import observation
 from tests.support import forging
+from tests.support.again import write_again
 
 FIRST = datetime(2026, 1, 9, tzinfo=UTC)  # from when on forging's first version is champion
 MakeSpec = Callable[..., ModelSpec]
@@ -57,7 +58,7 @@ def seen(number: int, pressure: float | None = 0.5, **parts: Any) -> Observation
 def ledger_in(folder: Path) -> Ledger:
     """Return an empty ledger in a folder."""
     ledger = Ledger(f"sqlite:///{folder / 'ledger.db'}")
-    ledger.create()
+    write_again(ledger, Ledger.create)
     return ledger
 
 

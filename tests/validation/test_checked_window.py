@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tasks.data.keys import repeated_keys
-from tasks.validation import checked_window
+from tasks.validation import checked_window, suite
 from tests.support.checked import (
     BETWEEN,
     IN_SET,
@@ -35,6 +35,14 @@ def test_a_good_window_is_accepted_whole() -> None:
     assert verdict.warnings == ()
     assert bad == []
     assert all(check.passed for check in verdict.checks)
+
+
+def test_of_a_good_window_great_expectations_is_asked_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(suite, "import_gx", lambda: pytest.fail("it costs seconds to import"))
+    verdict, _ = run(rows())
+    assert verdict.accepted == 100
 
 
 def test_missing_and_infinite_values_are_quarantined_with_every_reason() -> None:

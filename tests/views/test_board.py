@@ -120,7 +120,7 @@ def test_a_ledger_of_a_newer_release_is_not_guessed_at(
 def test_a_ledger_that_another_process_holds_is_said_to_be_held(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spec: MakeSpec
 ) -> None:
-    monkeypatch.setattr(engine, "PATIENCE", 0)
+    monkeypatch.setattr(engine, "HASTE", 0)
     ledger = ledger_in(tmp_path)
     ledger._engine.dispose()
     with sqlite3.connect(tmp_path / "ledger.db") as holder:
