@@ -125,9 +125,11 @@ def _port(variable: str, usual: int) -> int:
 def environment(home: Path, settings: Settings) -> dict[str, str]:
     """Return the environment of Airflow, and of every command that is run on the stack."""
     airflow = home / "airflow"
+    # What the caller names itself goes before the stack's settings of Airflow.
+    path = [str(ROOT), os.environ.get("PYTHONPATH", ""), str(ROOT / "ops" / "airflow")]
     own = {
         "AIRFLOW_HOME": str(airflow),
-        "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "ops" / "airflow")]),
+        "PYTHONPATH": os.pathsep.join(filter(None, path)),
         "GATELATCH_MODELS": settings.models,
         "GATELATCH_LEDGER": f"sqlite:///{home / 'ledger.db'}",
         "GATELATCH_STORE": str(home / "store"),
@@ -298,13 +300,7 @@ def stop(home: Path) -> bool:
     file = home / "processes.json"
     if not file.exists():
         return False
-    parents = []
-    for pid, started in json.loads(file.read_text()).values():
-        # A number may belong to another program by now: the start time tells.
-        if psutil.pid_exists(pid) and abs(psutil.Process(pid).create_time() - started) < 1:
-            parents.append(psutil.Process(pid))
-    processes = [*parents, *(c for p in parents for c in p.children(recursive=True))]
-    processes += _orphans(home, {p.pid for p in processes})
+    processes = _processes(home)
     for process in processes:
         _send(process, signal.SIGTERM)
     _, stubborn = psutil.wait_procs(processes, timeout=8)
@@ -313,6 +309,18 @@ def stop(home: Path) -> bool:
     psutil.wait_procs(stubborn, timeout=5)
     file.unlink(missing_ok=True)
     return bool(processes)
+
+
+def _processes(home: Path) -> list[psutil.Process]:
+    """Return every process of the stack, children included."""
+    file = home / "processes.json"
+    parents = []
+    for pid, started in json.loads(file.read_text()).values() if file.exists() else ():
+        # A number may belong to another program by now: the start time tells.
+        if psutil.pid_exists(pid) and abs(psutil.Process(pid).create_time() - started) < 1:
+            parents.append(psutil.Process(pid))
+    processes = [*parents, *(c for p in parents for c in p.children(recursive=True))]
+    return processes + _orphans(home, {p.pid for p in processes})
 
 
 def _orphans(home: Path, known: set[int]) -> list[psutil.Process]:
@@ -342,11 +350,21 @@ def _remember(home: Path, pids: dict[str, int]) -> None:
 def memory(home: Path) -> int:
     """Return the proportional memory of all processes of the stack, in bytes."""
     total = 0
-    for process in _orphans(home, set()):
+    for process in _processes(home):
         try:
             total += process.memory_full_info().pss
         except psutil.Error:
             continue
+    return total
+
+
+def cpu_seconds(home: Path) -> float:
+    """Return the processor's seconds of all processes of the stack, and of those that ended."""
+    total = 0.0
+    for process in _processes(home):
+        with suppress(psutil.Error):
+            times = process.cpu_times()
+            total += times.user + times.system + times.children_user + times.children_system
     return total
 
 
