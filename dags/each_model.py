@@ -8,7 +8,14 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
-from airflow.sdk import DAG, Context, ExceptionRetryPolicy, RetryAction, RetryRule
+from airflow.sdk import (
+    DAG,
+    Context,
+    ExceptionRetryPolicy,
+    RetryAction,
+    RetryRule,
+    get_parsing_context,
+)
 from airflow.sdk.exceptions import AirflowSkipException
 from airflow.sdk.log import mask_secret
 
@@ -16,7 +23,8 @@ from tasks.bounds import moment
 from tasks.errors import Final
 from tasks.redaction import secrets_of
 from tasks.spec.model import ModelSpec
-from tasks.spec.spec_files import load_all, models_folder
+from tasks.spec.part import SpecError
+from tasks.spec.spec_files import find, load_all, models_folder
 from tasks.spec.windows import Window, latest_complete, window_at
 
 # Each process that runs a task reads this file first. From here on Airflow's logs and rendered
@@ -45,9 +53,22 @@ LOOK_FOR_THAW = 60.0  # from one look to the next, whether a freeze still holds 
 def each_model(
     make: Callable[[ModelSpec], DAG], wants: Callable[[ModelSpec], bool] = lambda _: True
 ) -> dict[str, DAG]:
-    """Return `make(spec)` for each usable spec in the models folder that wants it, by DAG id."""
-    made, _ = made_of(make, filter(wants, load_all()[0]))
+    """Return `make(spec)` for each usable spec in the models folder that wants it, by DAG id.
+
+    The process of a task needs its own DAG alone: what it costs must not grow with the models.
+    """
+    asked = get_parsing_context().dag_id
+    specs = load_all()[0] if asked is None else _one(asked.partition(".")[2])
+    made, _ = made_of(make, filter(wants, specs))
     return {dag.dag_id: dag for dag in made}
+
+
+def _one(model: str) -> list[ModelSpec]:
+    try:
+        return [find(model)]
+    except SpecError as error:  # Airflow then says that it does not find the DAG
+        print(error)
+        return []
 
 
 def made_of(

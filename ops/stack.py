@@ -166,6 +166,9 @@ def environment(home: Path, settings: Settings) -> dict[str, str]:
         # have to wait for somebody's transaction, so not sooner.
         "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "60",
         "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "5",
+        # A watcher that misses the end of a task's process holds its slot until its next heartbeat.
+        "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
+        "AIRFLOW__WORKERS__MAX_FAILED_HEARTBEATS": "15",  # as long as 3 of 5 seconds
         "AIRFLOW__SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "30",
         "AIRFLOW__SCHEDULER__CATCHUP_BY_DEFAULT": "False",
         "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "15",

@@ -24,6 +24,8 @@ SUPERVISOR = "supervisor"
 _RUNNER = "airflow.sdk.execution_time.task_runner"
 _SUPERVISOR = "airflow.sdk.execution_time.supervisor"
 
+_SENT = "Airflow's API: "
+
 # Module, name in it (`Class.*`: each public method), and the part that it belongs to.
 _PARTS = (
     (_RUNNER, "parse", "parse the DAG file"),
@@ -31,7 +33,7 @@ _PARTS = (
     (_RUNNER, "run", "Airflow around the step"),
     (_RUNNER, "finalize", "finalize"),
     (_RUNNER, "_execute_task", "the step itself"),
-    ("airflow.sdk.execution_time.comms", "CommsDecoder.send", "XCom, state, rendered fields"),
+    ("airflow.sdk.execution_time.comms", "CommsDecoder.send", _SENT),
     ("mlflow.tracking.client", "MlflowClient.*", "MLflow: calls"),
     ("mlflow.artifacts", "download_artifacts", "MLflow: fetch files"),
     ("tasks.registry.tracking", "connect", "MLflow: connect"),
@@ -148,7 +150,8 @@ def _public(owner: Any) -> list[str]:
 def _within(part: str, function: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(function)
     def run(*args: Any, **named: Any) -> Any:
-        with spent.part(part):
+        asked = type(named.get("msg", args[-1])).__name__ if part == _SENT else ""
+        with spent.part(f"{part}{asked}"):
             return function(*args, **named)
 
     return run

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -40,13 +40,17 @@ class Suite:
     """Rules, ready to run; holds nothing of the frames that it has seen."""
 
     def __init__(self, rules: Sequence[Rule]) -> None:
+        self._rules = tuple(rules)
+        self._suite_of = cache(_suite)
+
+    @cached_property
+    def _batch(self) -> Any:
+        # Made for the first frame: most windows leave nothing to ask about.
         context = import_gx().get_context(mode="ephemeral")
         context.enable_analytics(False)
         context.variables.progress_bars = {"globally": False}
         asset = context.data_sources.add_pandas("window").add_dataframe_asset("rows")
-        self._rules = tuple(rules)
-        self._batch = asset.add_batch_definition_whole_dataframe("chunk")
-        self._suite_of = cache(_suite)
+        return asset.add_batch_definition_whole_dataframe("chunk")
 
     def run(self, frame: pd.DataFrame, rules: Sequence[Rule] | None = None) -> list[RuleFailures]:
         """Judge a frame by all rules, or by some of them.
