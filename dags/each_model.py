@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from functools import wraps
 from typing import Any
 
 from airflow.sdk import (
@@ -152,5 +153,16 @@ def linked(task: Any, *names: str) -> Any:
     """Give a task buttons in the UI; each opens what the task's result has under that name."""
     from links import ResultLink
 
-    task.operator.operator_extra_links = tuple(ResultLink(name) for name in names)
+    operator = task.operator
+    links = operator.operator_extra_links = tuple(ResultLink(name) for name in names)
+    call = operator.python_callable
+
+    @wraps(call)
+    def noted(*arguments: Any, **named: Any) -> Any:
+        result = call(*arguments, **named)
+        for link in links:  # so that none of them has to ask Airflow for it
+            link.result = getattr(result, "xcom_value", result)
+        return result
+
+    operator.python_callable = noted
     return task

@@ -1,7 +1,7 @@
 """What each task would pay again, paid once: before processes are forked for tasks.
 
 Imports, and what libraries and databases are asked for the first time. Not paid here is whatever
-checks something: a task looks at schemas, digests and signatures itself.
+checks something of ours: a task looks at the ledger's schema, digests and signatures itself.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def warm() -> None:
 
     What cannot be asked, as before the databases are there, each task asks itself.
     """
-    for ask in (_libraries, _mlflow, _ledger):
+    for ask in (_libraries, _airflow, _mlflow, _ledger):
         with _let_go():
             try:
                 ask()
@@ -115,6 +115,14 @@ def _libraries() -> None:
     environment = page.environment()
     for name in environment.list_templates(extensions=["html"]):
         environment.get_template(name)
+
+
+def _airflow() -> None:
+    """Let Airflow find the kinds of assets that its providers have, and the schema of forms."""
+    from airflow.sdk import Asset, Param
+
+    Asset("gatelatch", "gatelatch://gatelatch")
+    Param(None, type=["string", "null"]).resolve()
 
 
 def _mlflow() -> None:

@@ -14,6 +14,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -363,8 +364,13 @@ def memory(home: Path) -> int:
 
 def cpu_seconds(home: Path) -> float:
     """Return the processor's seconds of all processes of the stack, and of those that ended."""
+    return cpu_of(_processes(home))
+
+
+def cpu_of(processes: Iterable[psutil.Process]) -> float:
+    """Return the processor's seconds of these processes, and of children of theirs that ended."""
     total = 0.0
-    for process in _processes(home):
+    for process in processes:
         with suppress(psutil.Error):
             times = process.cpu_times()
             total += times.user + times.system + times.children_user + times.children_system
