@@ -84,7 +84,7 @@ def _champions(seen: Sequence[Observation]) -> str:
     reigns = [(version, next(of)) for version, of in groupby(seen, lambda o: o.version)]
     (first, _), *later = reigns
     if not later:
-        return f"Version {first} was champion all the time."
+        return f"Version {first} was champion of every window here."
     told = _listed(f"version {v} from {minute(o.window_start)} on" for v, o in later)
     return f"Version {first} was champion at first, then {told}."
 

@@ -87,7 +87,7 @@ def test_the_first_lines_say_in_sentences_what_happened(spec: MakeSpec, ledger: 
     summary = _words(page.split("<table")[0])
     for sentence in (
         "5 windows were measured, from 2026-01-09 until 2026-01-15: 2 steady, 2 drifting, 1 insuff",
-        "Version 1 was champion all the time.",
+        "Version 1 was champion of every window here.",
         "1 episode: churn.v1.20260110T0000",
         "The pressure was highest in the window from 2026-01-11: 2.25 times its limit, by hinge",
         "The hinge loss was 0.350 in the first labelled window (version 1 was accepted with 0.300)",
