@@ -305,14 +305,19 @@ def stop(home: Path) -> bool:
     if not file.exists():
         return False
     processes = _processes(home)
+    end(processes)
+    file.unlink(missing_ok=True)
+    return bool(processes)
+
+
+def end(processes: list[psutil.Process]) -> None:
+    """End processes; what does not end when it is asked to is killed."""
     for process in processes:
         _send(process, signal.SIGTERM)
     _, stubborn = psutil.wait_procs(processes, timeout=8)
     for process in stubborn:
         _send(process, signal.SIGKILL)
     psutil.wait_procs(stubborn, timeout=5)
-    file.unlink(missing_ok=True)
-    return bool(processes)
 
 
 def _processes(home: Path) -> list[psutil.Process]:

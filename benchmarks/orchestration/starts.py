@@ -69,10 +69,7 @@ def _alone(home: Path) -> Took:
         try:
             return _measured(start, lambda: stack.cpu_of(_with_children(started)))
         finally:
-            for process in _with_children(started):
-                process.terminate()
-            for one in started:
-                one.wait(60)
+            stack.end(_with_children(started))
 
 
 def _with_children(started: list[subprocess.Popen[bytes]]) -> list[psutil.Process]:
