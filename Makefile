@@ -8,7 +8,7 @@ ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 # `make up` goes on with the demo's stack; `make up MODELS=dir` runs your own beside it.
 HOME_DIR := .run/$(if $(MODELS),own,demo)
 
-.PHONY: fuzz audit sbom licences help setup demo up down status backfill secrets team helm pictures test test-fast bench-speed bench-ledger bench-score bench-detection faults lint format lock clean
+.PHONY: fuzz audit sbom licences help setup demo up down status backfill secrets team helm pictures test test-fast bench-speed bench-ledger bench-score bench-orchestration bench-detection faults lint format lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -71,6 +71,9 @@ bench-ledger: $(VENV)/.ready ## what it costs to know where a model stands, in a
 
 bench-score: $(VENV)/.ready ## what scoring costs: its environment, and rows a second beside reading and writing alone; ROWS="…" for other sizes
 	@$(BIN)/python -m benchmarks.score $(ROWS)
+
+bench-orchestration: $(VENV)/.ready ## a run of the monitor beside three empty tasks, on a real Airflow; OPTIONS="--backfill 40"
+	@$(BIN)/python -m benchmarks.orchestration $(OPTIONS)
 
 bench-detection: $(VENV)/.ready ## false alarms, delays and retrains against other detectors, in environments of their own
 	@$(BIN)/python -m benchmarks.detection $(OPTIONS)

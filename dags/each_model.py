@@ -6,9 +6,17 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from functools import wraps
 from typing import Any
 
-from airflow.sdk import DAG, Context, ExceptionRetryPolicy, RetryAction, RetryRule
+from airflow.sdk import (
+    DAG,
+    Context,
+    ExceptionRetryPolicy,
+    RetryAction,
+    RetryRule,
+    get_parsing_context,
+)
 from airflow.sdk.exceptions import AirflowSkipException
 from airflow.sdk.log import mask_secret
 
@@ -17,7 +25,8 @@ from tasks.bounds import moment
 from tasks.errors import Final
 from tasks.redaction import secrets_of
 from tasks.spec.model import ModelSpec
-from tasks.spec.spec_files import load_all, models_folder
+from tasks.spec.part import SpecError
+from tasks.spec.spec_files import find, load_all, models_folder
 from tasks.spec.windows import Window, latest_complete, window_at
 
 # Each process that runs a task reads this file first. From here on Airflow's logs and rendered
@@ -46,9 +55,22 @@ LOOK_FOR_THAW = 60.0  # from one look to the next, whether a freeze still holds 
 def each_model(
     make: Callable[[ModelSpec], DAG], wants: Callable[[ModelSpec], bool] = lambda _: True
 ) -> dict[str, DAG]:
-    """Return `make(spec)` for each usable spec in the models folder that wants it, by DAG id."""
-    made, _ = made_of(make, filter(wants, load_all()[0]))
+    """Return `make(spec)` for each usable spec in the models folder that wants it, by DAG id.
+
+    The process of a task needs its own DAG alone: what it costs must not grow with the models.
+    """
+    asked = get_parsing_context().dag_id
+    specs = load_all()[0] if asked is None else _one(asked.partition(".")[2])
+    made, _ = made_of(make, filter(wants, specs))
     return {dag.dag_id: dag for dag in made}
+
+
+def _one(model: str) -> list[ModelSpec]:
+    try:
+        return [find(model)]
+    except SpecError as error:  # Airflow then says that it does not find the DAG
+        print(error)
+        return []
 
 
 def made_of(
@@ -135,5 +157,16 @@ def linked(task: Any, *names: str) -> Any:
     """Give a task buttons in the UI; each opens what the task's result has under that name."""
     from links import ResultLink
 
-    task.operator.operator_extra_links = tuple(ResultLink(name) for name in names)
+    operator = task.operator
+    links = operator.operator_extra_links = tuple(ResultLink(name) for name in names)
+    call = operator.python_callable
+
+    @wraps(call)
+    def noted(*arguments: Any, **named: Any) -> Any:
+        result = call(*arguments, **named)
+        for link in links:  # so that none of them has to ask Airflow for it
+            link.result = getattr(result, "xcom_value", result)
+        return result
+
+    operator.python_callable = noted
     return task

@@ -14,6 +14,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -125,9 +126,11 @@ def _port(variable: str, usual: int) -> int:
 def environment(home: Path, settings: Settings) -> dict[str, str]:
     """Return the environment of Airflow, and of every command that is run on the stack."""
     airflow = home / "airflow"
+    # What the caller names itself goes before the stack's settings of Airflow.
+    path = [str(ROOT), os.environ.get("PYTHONPATH", ""), str(ROOT / "ops" / "airflow")]
     own = {
         "AIRFLOW_HOME": str(airflow),
-        "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "ops" / "airflow")]),
+        "PYTHONPATH": os.pathsep.join(filter(None, path)),
         "GATELATCH_MODELS": settings.models,
         "GATELATCH_LEDGER": f"sqlite:///{home / 'ledger.db'}",
         "GATELATCH_STORE": str(home / "store"),
@@ -164,6 +167,9 @@ def environment(home: Path, settings: Settings) -> dict[str, str]:
         # have to wait for somebody's transaction, so not sooner.
         "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "60",
         "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "5",
+        # A watcher that misses the end of a task's process holds its slot until its next heartbeat.
+        "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
+        "AIRFLOW__WORKERS__MAX_FAILED_HEARTBEATS": "15",  # as long as 3 of 5 seconds
         "AIRFLOW__SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "30",
         "AIRFLOW__SCHEDULER__CATCHUP_BY_DEFAULT": "False",
         "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "15",
@@ -298,21 +304,32 @@ def stop(home: Path) -> bool:
     file = home / "processes.json"
     if not file.exists():
         return False
-    parents = []
-    for pid, started in json.loads(file.read_text()).values():
-        # A number may belong to another program by now: the start time tells.
-        if psutil.pid_exists(pid) and abs(psutil.Process(pid).create_time() - started) < 1:
-            parents.append(psutil.Process(pid))
-    processes = [*parents, *(c for p in parents for c in p.children(recursive=True))]
-    processes += _orphans(home, {p.pid for p in processes})
+    processes = _processes(home)
+    end(processes)
+    file.unlink(missing_ok=True)
+    return bool(processes)
+
+
+def end(processes: list[psutil.Process]) -> None:
+    """End processes; what does not end when it is asked to is killed."""
     for process in processes:
         _send(process, signal.SIGTERM)
     _, stubborn = psutil.wait_procs(processes, timeout=8)
     for process in stubborn:
         _send(process, signal.SIGKILL)
     psutil.wait_procs(stubborn, timeout=5)
-    file.unlink(missing_ok=True)
-    return bool(processes)
+
+
+def _processes(home: Path) -> list[psutil.Process]:
+    """Return every process of the stack, children included."""
+    file = home / "processes.json"
+    parents = []
+    for pid, started in json.loads(file.read_text()).values() if file.exists() else ():
+        # A number may belong to another program by now: the start time tells.
+        if psutil.pid_exists(pid) and abs(psutil.Process(pid).create_time() - started) < 1:
+            parents.append(psutil.Process(pid))
+    processes = [*parents, *(c for p in parents for c in p.children(recursive=True))]
+    return processes + _orphans(home, {p.pid for p in processes})
 
 
 def _orphans(home: Path, known: set[int]) -> list[psutil.Process]:
@@ -342,11 +359,26 @@ def _remember(home: Path, pids: dict[str, int]) -> None:
 def memory(home: Path) -> int:
     """Return the proportional memory of all processes of the stack, in bytes."""
     total = 0
-    for process in _orphans(home, set()):
+    for process in _processes(home):
         try:
             total += process.memory_full_info().pss
         except psutil.Error:
             continue
+    return total
+
+
+def cpu_seconds(home: Path) -> float:
+    """Return the processor's seconds of all processes of the stack, and of those that ended."""
+    return cpu_of(_processes(home))
+
+
+def cpu_of(processes: Iterable[psutil.Process]) -> float:
+    """Return the processor's seconds of these processes, and of children of theirs that ended."""
+    total = 0.0
+    for process in processes:
+        with suppress(psutil.Error):
+            times = process.cpu_times()
+            total += times.user + times.system + times.children_user + times.children_system
     return total
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import attrs
 from airflow.sdk import BaseOperatorLink
 from airflow.sdk.execution_time.xcom import XCom
@@ -12,6 +14,7 @@ class ResultLink(BaseOperatorLink):
     """Opens what the task's result has under `key`, such as `mlflow_run`."""
 
     key: str = ""
+    result: Any = attrs.field(default=None, eq=False, repr=False)  # in the task's own process
 
     @property
     def name(self) -> str:
@@ -22,5 +25,7 @@ class ResultLink(BaseOperatorLink):
         return f"link_{self.key}"
 
     def get_link(self, operator: object, *, ti_key: object) -> str:
-        result = XCom.get_value(ti_key=ti_key, key="return_value")
+        result = self.result
+        if result is None:
+            result = XCom.get_value(ti_key=ti_key, key="return_value")
         return result.get(self.key, "") if isinstance(result, dict) else ""

@@ -1,4 +1,4 @@
-"""Pays the heavy imports once: in whatever forks the processes that run tasks.
+"""Pays once for what each task would pay again: in whatever forks the processes that run tasks.
 
 That is the scheduler with LocalExecutor, and the worker with CeleryExecutor.
 """
@@ -12,3 +12,4 @@ if sys.argv[1:3] == ["celery", "worker"] or (_LOCAL and sys.argv[1:2] == ["sched
     from ops import preloaded
 
     preloaded.load()
+    preloaded.warm()

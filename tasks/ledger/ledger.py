@@ -65,6 +65,15 @@ class Ledger(LedgerReader):
         return _opened(database.address())
 
     @classmethod
+    def before_forks(cls) -> Ledger:
+        """Return what `open` will return here and in processes forked from this one.
+
+        Each of them still looks at the schema. To be closed before the first of them is forked: a
+        connection must not be shared; the statements that were compiled may be.
+        """
+        return _connection(database.address())
+
+    @classmethod
     def prepare(cls) -> None:
         """Bring the ledger that GATELATCH_LEDGER names to today's schema, from none as well."""
         ledger = cls(database.address())
@@ -288,9 +297,12 @@ class Ledger(LedgerReader):
             sealing.append(link, table, {"recorded_at": datetime.now(UTC), **row})
 
 
+_connection = cache(Ledger)
+
+
 @cache
 def _opened(url: str) -> Ledger:
-    ledger = Ledger(url)
+    ledger = _connection(url)
     try:
         migrations.make_ready(ledger._engine)
     except BaseException:

@@ -77,6 +77,17 @@ def test_each_model_gets_its_three_dags_and_parsing_loads_nothing_heavy(
     assert chains["rollback.churn"] == ["verify", "approve_rollback", "promote_back", "end"]
 
 
+def test_the_process_of_a_task_makes_the_dag_of_its_own_model_alone(
+    tmp_path: Path, models: Path
+) -> None:
+    (models / "bad.yaml").write_text("model: bad\n")
+    other = yaml.safe_load((models / "churn.yaml").read_text()) | {"model": "other"}
+    (models / "other.yaml").write_text(yaml.safe_dump(other))
+    asked = "import os; os.environ['_AIRFLOW_PARSING_CONTEXT_DAG_ID'] = 'monitor.other'\n"
+    one = json.loads(python(tmp_path, models, asked + PARSE).splitlines()[-1])[0]
+    assert {dag for dag in one if dag.startswith("monitor.")} == {"monitor.other"}
+
+
 def test_where_labels_come_late_windows_are_measured_again_before_anything_is_proposed(
     tmp_path: Path, late_models: Path
 ) -> None:
