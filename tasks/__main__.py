@@ -26,6 +26,7 @@ from tasks.cli.reproduce_command import reproduce
 from tasks.cli.rollback_command import rollback
 from tasks.cli.status_command import status
 from tasks.cli.withdraw_command import withdraw
+from tasks.cli.worst_command import worst
 from tasks.errors import GatelatchError
 
 app = typer.Typer(
@@ -69,6 +70,7 @@ for command in (
     metrics,
     doctor,
     notify,
+    worst,
     expire,
     init,
     options,
