@@ -60,6 +60,7 @@ def worst(
     the message says why.
     """
     from tasks.flows import worst as looking
+    from tasks.flows.looks import recorded_look
 
     spec = find_or_fail(model)
     if to is None and not sys.stdout.isatty():  # rich believes FORCE_COLOR
@@ -72,11 +73,8 @@ def worst(
             at_most=rows,
             columns=[name.strip() for name in columns.split(",")] if columns else (),
         )
-        look = looking.record_worst(
-            found,
-            by=who or getpass.getuser(),
-            shown="on a terminal" if to is None else f"in {to.absolute()}",
-        )
+        shown = "on a terminal" if to is None else f"in {to.absolute()}"
+        look = recorded_look(looking.look_of(found, by=who or getpass.getuser(), shown=shown))
         if to is None:
             out.print(_table(found, wide))
         else:

@@ -130,7 +130,7 @@ def _files(
 
 def _kept(spec: ModelSpec, kind: ExpiryKind) -> Iterator[tuple[str, datetime]]:
     """Yield the model's files of a kind, each with the end of its window."""
-    place = 2 if kind == "quarantine" else 3  # of the window's name: summaries lie by version
+    place = 3 if kind == "summaries" else 2  # of the window's name: summaries lie by version
     for path in store.files_below(f"{kind}/{spec.model}"):
         parts = path.split("/")
         if len(parts) <= place:

@@ -5,17 +5,13 @@ from __future__ import annotations
 import heapq
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 
-from tasks import bounds
-from tasks.audit import heads
 from tasks.classifier.margins import hinge
 from tasks.flows.row_scores import AcceptedRows, NoScoredRows, RowScores, scored_rows_of
 from tasks.ledger.ledger import Ledger
-from tasks.ledger.looking import record_look
 from tasks.ledger.records import RowLook
 from tasks.spec.model import ModelSpec
 from tasks.spec.part import SpecError
@@ -127,33 +123,22 @@ def worst(
     )
 
 
-def record_worst(found: WorstRows, *, by: str, shown: str) -> RowLook:
-    """Append to the ledger who looks at the rows, and where; to be called before they are shown.
-
-    Raises
-    ------
-    tasks.bounds.OutOfBounds
-        If the name of who looks, or of the file, is none that the ledger holds.
-    tasks.disk.Unusable, tasks.signing.keyring.KeyUnusable
-        If it cannot be recorded: then nothing must be shown.
-    """
-    of, ledger = found.scored, Ledger.open()
-    look = RowLook(
+def look_of(found: WorstRows, *, by: str, shown: str) -> RowLook:
+    """Return what is to be recorded before these rows are shown."""
+    of = found.scored
+    return RowLook(
         model=of.spec.model,
         purpose="worst",
         window_start=of.window.start,
         window_end=of.window.end,
         version=of.version,
         data_digest=of.checked.data_digest,
-        by=bounds.name(by, "who looks"),
+        by=by,
         ranked=found.by,
         rows=len(found.rows),
         columns=list(found.columns),
-        shown=bounds.prose(shown, "where rows are shown"),
+        shown=shown,
     )
-    made = ledger.alone(look.model, partial(record_look, look=look))
-    heads.keep(look.model, ledger)
-    return made
 
 
 def _need_columns(batch: RowScores, columns: Sequence[str]) -> None:

@@ -214,7 +214,7 @@ class Delivery:
     detail: str
 
 
-ExpiryKind: TypeAlias = Literal["figures", "quarantine", "summaries"]
+ExpiryKind: TypeAlias = Literal["figures", "quarantine", "summaries", "review"]
 
 
 @dataclass(frozen=True, kw_only=True)
