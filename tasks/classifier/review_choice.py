@@ -102,7 +102,18 @@ class Choice(Generic[_Row]):
             held[:] = heapq.nsmallest(self._most, held, key=lambda e: e[:3])
 
     def chosen(self) -> list[Chosen[_Row]]:
-        """Return the chosen rows, in their order."""
+        """Return the chosen rows, in their order.
+
+        Raises
+        ------
+        TooManySlices
+            If there are fewer rows to choose than slices: one would have no chance at all.
+        """
+        if len(self._seen) > self._most:
+            raise TooManySlices(
+                f"review.over tells {len(self._seen)} slices apart, and review.at_most is "
+                f"{self._most}; raise it"
+            )
         shares = _shares(self._seen, self._most)
         found = []
         for name in sorted(self._held):

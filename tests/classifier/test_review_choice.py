@@ -38,7 +38,7 @@ def choose(
     return choice.chosen()
 
 
-@given(ROWS, st.sampled_from(["uncertain", "random", "slices"]), st.integers(1, 20), st.data())
+@given(ROWS, st.sampled_from(["uncertain", "random", "slices"]), st.integers(3, 20), st.data())
 def test_neither_the_order_of_rows_nor_batches_make_a_difference(
     rows: list[tuple[float, str]], prefer: Preference, at_most: int, data: st.DataObject
 ) -> None:
@@ -60,7 +60,7 @@ def test_uncertain_rows_are_those_that_a_sort_puts_first(
     assert {one.probability for one in found} == {1.0}
 
 
-@given(ROWS, st.integers(1, 20))
+@given(ROWS, st.integers(3, 20))
 def test_slices_get_alike_and_what_one_lacks_goes_to_the_others(
     rows: list[tuple[float, str]], at_most: int
 ) -> None:
@@ -94,3 +94,5 @@ def test_a_column_of_too_many_values_is_no_column_of_slices() -> None:
     choice: Choice[int] = Choice("slices", 5)
     with pytest.raises(TooManySlices, match=r"review\.over .* fewer values, or prefer: random"):
         choice.places(np.zeros(101), np.zeros(101), [str(n) for n in range(101)])
+    with pytest.raises(TooManySlices, match=r"tells 3 slices apart, and review.at_most is 2"):
+        choose([(0, 0.0, "a"), (1, 0.0, "b"), (2, 0.0, "c")], "slices", 2)

@@ -180,6 +180,30 @@ def test_labels_that_come_back_are_counted_apart_and_bad_ones_are_named(window_1
     assert MARKER not in told
 
 
+@pytest.mark.parametrize(
+    ("key", "column"),
+    [("time", {}), ("id", {"id": [10**12 + n for n in range(300)]})],
+    ids=["times", "numbers"],
+)
+def test_keys_of_other_types_are_known_again(window_12: None, key: str, column: Any) -> None:
+    land(**column)
+    raw = {**flow.SPEC, "source": {**flow.SPEC["source"], "key": key}, "review": REVIEW}
+    made = ModelSpec.model_validate(raw)
+    queue = review_queue.choose_once(made, window(12))
+    assert queue is not None
+    with Path("reviewed.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([(key, "choice"), *((row.key, 1) for row in queue.rows)])
+    found = returned(scored_rows_of(made, window(12), Ledger.open()))
+    assert (found.asked, found.reviewed, found.unknown) == (20, 20, 0)
+
+
+def test_before_labels_come_back_their_file_need_not_be_there(window_12: None) -> None:
+    chosen()
+    done = run("review", "churn", "--window", "2026-01-12")
+    assert done.exit_code == 0, done.output
+    assert "0 of 20 rows have a reviewed label" in done.output
+
+
 def test_a_label_after_the_fact_is_named_and_the_rows_own_goes_first(window_12: None) -> None:
     keys = [row.key for row in chosen().rows]
     land(300)
