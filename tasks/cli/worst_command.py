@@ -21,7 +21,8 @@ from tasks.spec.model import ModelSpec
 from tasks.spec.windows import Window, window_at
 
 if TYPE_CHECKING:
-    from tasks.flows.worst import RankedRow, WorstRows
+    from tasks.flows.row_scores import DescribedRow
+    from tasks.flows.worst import WorstRows
 
 _SIGNS = 40  # of a cell on a terminal
 _PARTS = 3  # contributions of a row on a terminal
@@ -94,7 +95,7 @@ def window_of(spec: ModelSpec, moment: datetime) -> Window:
     )
 
 
-def _line(found: WorstRows, row: RankedRow) -> dict[str, Any]:
+def _line(found: WorstRows, row: DescribedRow) -> dict[str, Any]:
     return {
         "key": row.key,
         "margin": row.margin,
@@ -117,7 +118,7 @@ def _table(found: WorstRows, wide: bool) -> Any:
     return tabulate(columns, (_cells(row) for row in found.rows), wide=wide)
 
 
-def _cells(row: RankedRow) -> list[str]:
+def _cells(row: DescribedRow) -> list[str]:
     most = list(row.contributions.items())[:_PARTS]
     return [
         _shown(row.key),

@@ -11,6 +11,7 @@ import numpy as np
 
 from tasks.data.label_source import joined_keys, known_labels
 from tasks.data.plain import plain_type
+from tasks.data.readers import SourceError
 from tasks.flows.review_queue import ReviewQueue, key_texts, queues_of, read_queue, review_of
 from tasks.flows.row_scores import AcceptedRows
 from tasks.spec.model import ModelSpec
@@ -148,7 +149,13 @@ def _by_joined_key(texts: set[str], key_type: pa.DataType) -> dict[Any, str]:
     import pyarrow as pa
 
     ordered = sorted(texts)
-    keys = joined_keys(pa.array(ordered, pa.string()).cast(key_type), key_type)
+    try:
+        keys = joined_keys(pa.array(ordered, pa.string()).cast(key_type), key_type)
+    except pa.ArrowInvalid:  # whose text would quote a key
+        raise SourceError(
+            f"the keys that were asked about are no {key_type}, as those of the source now are; "
+            "remove the older files below review/ in the store"
+        ) from None
     return dict(zip(keys.to_pylist(), ordered, strict=True))
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,15 @@ import numpy as np
 from tasks import formats, store
 from tasks.classifier import review_choice
 from tasks.classifier.review_choice import Choice
-from tasks.flows.row_scores import AcceptedRows, NoScoredRows, RowScores, scored_rows_of
+from tasks.flows.row_scores import (
+    AcceptedRows,
+    DescribedRow,
+    NoScoredRows,
+    RowScores,
+    describe_rows,
+    need_columns,
+    scored_rows_of,
+)
 from tasks.ledger.ledger import Ledger
 from tasks.spec.model import ModelSpec
 from tasks.spec.part import SpecError
@@ -109,9 +117,12 @@ def choose(scored: AcceptedRows, review: Review, *, number: int = 1) -> ReviewQu
         order = _order(batch, places, review, chance)
         slices = _slices(batch, places, review)
         mine = choice.places(order, chance, slices)
-        rows = _rows(scored, batch, places[mine], review.columns)
+        rows = describe_rows(
+            spec, scored.classes, batch, places[mine], review.columns, "review.columns"
+        )
         for at, row in zip(mine, rows, strict=True):
-            choice.add(float(order[at]), float(chance[at]), row.key, slices[at], row)
+            queued = _queued(row, keys[at])
+            choice.add(float(order[at]), float(chance[at]), keys[at], slices[at], queued)
     return ReviewQueue(
         model=spec.model,
         window=window.name,
@@ -121,7 +132,7 @@ def choose(scored: AcceptedRows, review: Review, *, number: int = 1) -> ReviewQu
         prefer=review.prefer,
         margin_below=review.margin_below,
         candidates=choice.candidates,
-        rows=tuple(_with(one.row, one.probability) for one in choice.chosen()),
+        rows=tuple(replace(one.row, probability=one.probability) for one in choice.chosen()),
     )
 
 
@@ -169,38 +180,16 @@ def _order(batch: RowScores, places: Any, review: Review, chance: Any) -> Any:
 def _slices(batch: RowScores, places: Any, review: Review) -> list[str]:
     if review.over is None:
         return [""] * len(places)
-    _need(batch, review.over)
+    need_columns(batch, [review.over], "review.over")
     return [str(value) for value in batch.rows.column(review.over).take(places).to_pylist()]
 
 
-def _rows(
-    scored: AcceptedRows, batch: RowScores, places: Any, columns: Sequence[str]
-) -> Iterator[QueuedRow]:
-    if not len(places):
-        return
-    for name in columns:
-        _need(batch, name)
-    names, parts = batch.contributions(places)
-    picked = batch.rows.take(places)
-    keys = key_texts(picked.column(scored.spec.source.key)).to_pylist()
-    shown = {name: picked.column(name).to_pylist() for name in columns}
-    margins, decided = batch.margins[places], batch.decided[places]
-    for row, key in enumerate(keys):
-        order = np.argsort(-np.abs(parts[row]), kind="stable")
-        yield QueuedRow(
-            key=key,
-            margin=float(margins[row]),
-            decided=scored.classes[decided[row]],
-            contributions={names[i]: float(parts[row, i]) for i in order},
-            probability=0.0,
-            columns={name: values[row] for name, values in shown.items()},
-        )
-
-
-def _need(batch: RowScores, name: str) -> None:
-    if name not in batch.rows.schema.names:
-        raise SpecError(f"review names column {name!r}, which the rows of this window do not have")
-
-
-def _with(row: QueuedRow, probability: float) -> QueuedRow:
-    return QueuedRow(**{**vars(row), "probability": probability})
+def _queued(one: DescribedRow, key: str) -> QueuedRow:
+    return QueuedRow(
+        key=key,
+        margin=one.margin,
+        decided=one.decided,
+        contributions=one.contributions,
+        probability=0.0,
+        columns=one.columns,
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -12,13 +12,14 @@ from tasks.audit.verified_model import classes_of, model_of
 from tasks.classifier import older_classes, scoring
 from tasks.classifier.contributions import row_contributions
 from tasks.classifier.finite import need_finite
-from tasks.classifier.margins import confidence, margin
+from tasks.classifier.margins import confidence, hinge, margin
 from tasks.data.frame import class_indices, feature_columns
 from tasks.errors import Final
 from tasks.flows.observe import constants_of
 from tasks.ledger.ledger import Ledger
 from tasks.ledger.records import champion_at
 from tasks.spec.model import ModelSpec
+from tasks.spec.part import SpecError
 from tasks.spec.windows import Window
 from tasks.validation.checked_rows import Checked, accepted_but, check_without_keeping
 
@@ -30,6 +31,22 @@ if TYPE_CHECKING:
 
 class NoScoredRows(Final):
     """No row of a window can be ranked; the message says why."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DescribedRow:
+    """One row: what is said of it, and the columns that were asked for.
+
+    `margin` is f(x) of two classes; of more, the top score minus the second. `contributions` are
+    the features' parts of it, the largest first. `loss` is the hinge loss, None without a label.
+    """
+
+    key: Any
+    margin: float
+    decided: str
+    loss: float | None
+    contributions: dict[str, float]
+    columns: dict[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,6 +125,54 @@ class AcceptedRows:
                 yield RowScores(
                     rows=rows, model=self.model, inputs=inputs, decision=decision, label=label
                 )
+
+
+def describe_rows(
+    spec: ModelSpec,
+    classes: Sequence[str],
+    batch: RowScores,
+    places: Ints,
+    columns: Sequence[str],
+    option: str,
+) -> Iterator[DescribedRow]:
+    """Yield some rows of a batch as they are described to people.
+
+    Parameters
+    ----------
+    option
+        Where the columns were named, for the error.
+
+    Raises
+    ------
+    tasks.spec.part.SpecError
+        If the rows do not have a column.
+    """
+    if not len(places):
+        return
+    need_columns(batch, columns, option)
+    names, parts = batch.contributions(places)
+    picked = batch.rows.take(places)
+    keys = picked.column(spec.source.key).to_pylist()
+    shown = {name: picked.column(name).to_pylist() for name in columns}
+    margins, losses = batch.margins[places], hinge(batch.labelled_margins[places])
+    decided = batch.decided[places]
+    for row, key in enumerate(keys):
+        order = np.argsort(-np.abs(parts[row]), kind="stable")
+        yield DescribedRow(
+            key=key,
+            margin=float(margins[row]),
+            decided=classes[decided[row]],
+            loss=None if np.isnan(losses[row]) else float(losses[row]),
+            contributions={names[i]: float(parts[row, i]) for i in order},
+            columns={name: values[row] for name, values in shown.items()},
+        )
+
+
+def need_columns(batch: RowScores, columns: Sequence[str], option: str) -> None:
+    """Raise SpecError if the rows do not have these columns, which an option named."""
+    missing = [name for name in columns if name not in batch.rows.schema.names]
+    if missing:
+        raise SpecError(f"{option} {', '.join(missing)}: not in the rows of this window")
 
 
 def scored_rows_of(spec: ModelSpec, window: Window, ledger: Ledger) -> AcceptedRows:

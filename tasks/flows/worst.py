@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import numpy as np
 
-from tasks.classifier.margins import hinge
-from tasks.flows.row_scores import AcceptedRows, NoScoredRows, RowScores, scored_rows_of
+from tasks.flows.row_scores import (
+    AcceptedRows,
+    DescribedRow,
+    NoScoredRows,
+    RowScores,
+    describe_rows,
+    need_columns,
+    scored_rows_of,
+)
 from tasks.ledger.ledger import Ledger
 from tasks.ledger.records import RowLook
 from tasks.spec.model import ModelSpec
@@ -18,25 +25,9 @@ from tasks.spec.part import SpecError
 from tasks.spec.windows import Window
 
 if TYPE_CHECKING:
-    from tasks.arrays import Floats, Ints
+    from tasks.arrays import Floats
 
 Ranking: TypeAlias = Literal["loss", "margin", "contribution"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class RankedRow:
-    """One row: what is said of it, and the columns that were asked for.
-
-    `margin` is f(x) of two classes; of more, the top score minus the second. `contributions` are
-    the features' parts of it, the largest first. `loss` is the hinge loss, None without a label.
-    """
-
-    key: Any
-    margin: float
-    decided: str
-    loss: float | None
-    contributions: dict[str, float]
-    columns: dict[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +37,7 @@ class WorstRows:
     scored: AcceptedRows
     by: Ranking
     columns: tuple[str, ...]
-    rows: list[RankedRow]
+    rows: list[DescribedRow]
     ranked: int
 
     @property
@@ -94,16 +85,16 @@ def worst(
             f"there are: {', '.join(spec.columns)}"
         )
     scored = scored_rows_of(spec, window, Ledger.open())
-    best: list[tuple[float, int, RankedRow]] = []
+    best: list[tuple[float, int, DescribedRow]] = []
     first = ranked = 0
     for batch in scored.batches():
-        _need_columns(batch, columns)
+        need_columns(batch, columns, "--columns")
         rank = _ranks(batch, by)
         known = np.flatnonzero(~np.isnan(rank))
         ranked += len(known)
         # No more than could still be among them become Python's objects.
         nearest = known[np.argsort(rank[known], kind="stable")[:at_most]]
-        rows = _ranked_rows(scored, batch, nearest, columns)
+        rows = describe_rows(spec, scored.classes, batch, nearest, columns, "--columns")
         places = (first + nearest).tolist()
         found = zip(rank[nearest].tolist(), places, rows, strict=True)
         best = heapq.nsmallest(at_most, [*best, *found])
@@ -141,12 +132,6 @@ def look_of(found: WorstRows, *, by: str, shown: str) -> RowLook:
     )
 
 
-def _need_columns(batch: RowScores, columns: Sequence[str]) -> None:
-    missing = [name for name in columns if name not in batch.rows.schema.names]
-    if missing:
-        raise SpecError(f"--columns {', '.join(missing)}: not in the rows of this window")
-
-
 def _ranks(batch: RowScores, by: Ranking) -> Floats:
     """Return what puts a batch's rows in order, the worst having the least; NaN: no rank."""
     if by == "loss":
@@ -154,26 +139,3 @@ def _ranks(batch: RowScores, by: Ranking) -> Floats:
     if by == "margin":
         return np.abs(batch.margins)
     return np.asarray(-np.abs(batch.contributions()[1]).max(axis=1))
-
-
-def _ranked_rows(
-    scored: AcceptedRows, batch: RowScores, places: Ints, columns: Sequence[str]
-) -> Iterator[RankedRow]:
-    if not len(places):
-        return
-    names, parts = batch.contributions(places)
-    picked = batch.rows.take(places)
-    keys = picked.column(scored.spec.source.key).to_pylist()
-    shown = [picked.column(name).to_pylist() for name in columns]
-    margins, losses = batch.margins[places], hinge(batch.labelled_margins[places])
-    decided = batch.decided[places]
-    for row, key in enumerate(keys):
-        order = np.argsort(-np.abs(parts[row]), kind="stable")
-        yield RankedRow(
-            key=key,
-            margin=float(margins[row]),
-            decided=scored.classes[decided[row]],
-            loss=None if np.isnan(losses[row]) else float(losses[row]),
-            contributions={names[i]: float(parts[row, i]) for i in order},
-            columns={name: values[row] for name, values in zip(columns, shown, strict=True)},
-        )

@@ -18,6 +18,7 @@ from tasks.ledger import kept_fold, status
 from tasks.ledger.chain import LedgerRefused
 from tasks.ledger.ledger import Ledger
 from tasks.ledger.records import Observation
+from tasks.registry import tracking
 from tasks.spec.model import ModelSpec
 from tasks.views.board import material
 from tests.conftest import CHURN
@@ -47,6 +48,7 @@ def past(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ledger:
     monkeypatch.setenv("GATELATCH_STORE", str(tmp_path / "store"))
     monkeypatch.setenv("GATELATCH_MODELS", str(tmp_path / "models"))
     monkeypatch.setattr(kept_fold, "NEWEST_READ", 8)
+    tracking.connect.cache_clear()  # another test's MLflow knows other versions of churn
     (tmp_path / "models").mkdir()
     (tmp_path / "models/churn.yaml").write_text(yaml.safe_dump({**CHURN, "retention": KEEPS}))
     ledger = Ledger.open()

@@ -16,6 +16,7 @@ from typer.testing import CliRunner, Result
 
 from tasks import store
 from tasks.__main__ import app
+from tasks.data.readers import SourceError
 from tasks.flows import review_queue
 from tasks.flows.review_labels import Returned, returned, weighed
 from tasks.flows.row_scores import scored_rows_of
@@ -195,6 +196,14 @@ def test_keys_of_other_types_are_known_again(window_12: None, key: str, column: 
         csv.writer(file).writerows([(key, "choice"), *((row.key, 1) for row in queue.rows)])
     found = returned(scored_rows_of(made, window(12), Ledger.open()))
     assert (found.asked, found.reviewed, found.unknown) == (20, 20, 0)
+
+
+def test_keys_that_became_another_type_are_named_without_one_of_them(window_12: None) -> None:
+    chosen()
+    land(id=list(range(300)))
+    with pytest.raises(SourceError, match="are no int64, as those of the source now") as refused:
+        came([])
+    assert MARKER not in str(refused.value)
 
 
 def test_before_labels_come_back_their_file_need_not_be_there(window_12: None) -> None:

@@ -24,7 +24,7 @@ from tasks.audit.verified_model import model_of
 from tasks.classifier.scoring import decision_values
 from tasks.data import unpacking
 from tasks.flows import worst as looking
-from tasks.flows.row_scores import NoScoredRows
+from tasks.flows.row_scores import DescribedRow, NoScoredRows
 from tasks.ledger.ledger import Ledger
 from tasks.ledger.records import RowLook
 from tasks.ledger.stored import of_model
@@ -211,7 +211,7 @@ def test_a_window_before_the_first_champion_is_named(champion: None) -> None:
 def test_a_key_cannot_move_the_cursor_of_a_terminal() -> None:
     from tasks.cli.worst_command import _cells
 
-    row = looking.RankedRow(
+    row = DescribedRow(
         key="\x1b[2Jkey[red]", margin=1.0, decided="1", loss=None, contributions={}, columns={}
     )
     assert _cells(row)[0] == "�[2Jkey\\[red]"
