@@ -2,7 +2,7 @@
 
 Label Studio: a JSON list of tasks with `data` and `meta`. Argilla 2: a JSON list of dictionaries
 for `dataset.records.log`, whose keys are names of fields and metadata. CSV: one row for each.
-No format proposes a label: who sees the model's answer first tends to agree with it.
+No format proposes a label: who sees an answer first tends to agree with it.
 """
 
 from __future__ import annotations

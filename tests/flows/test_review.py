@@ -145,7 +145,7 @@ def test_each_format_is_written_for_one_reader_and_recorded(window_12: None, for
         records = json.loads(file.read_text())
         assert [record["id"] for record in records] == keys
         assert [record["x"] for record in records] == [str(value) for value in shown]
-    assert "decided" not in file.read_text()  # who sees an answer tends to agree
+    assert "decided" not in file.read_text()  # who sees a proposed answer tends to agree
     assert "looked at (review by uncertain, version 2), with x" in (
         run("audit", "churn", "--wide").output
     )
