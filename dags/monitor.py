@@ -67,6 +67,19 @@ def make(spec: ModelSpec) -> DAG:
         version = registry.version_url(spec.model, measured.version)
         return {**measured.to_json(), "registered_version": version}
 
+    @task
+    def review(validated: dict[str, Any] | None) -> dict[str, Any] | None:
+        from tasks.flows import review_queue
+
+        context = get_current_context()
+        if validated is None or context["params"]["model_version"] is not None:
+            return None
+        queue = review_queue.choose_once(spec, window_of(spec, context))
+        if queue is None:
+            return None
+        print(queue.told)
+        return {"rows": len(queue.rows), "candidates": queue.candidates}
+
     def judge(measured: dict[str, Any] | None) -> dict[str, Any] | None:
         from tasks.flows import monitor
         from tasks.flows.window_steps import Measured
@@ -139,6 +152,8 @@ def make(spec: ModelSpec) -> DAG:
         doc_md=__doc__,
     ) as dag:
         validated = linked(validate(), "validation_report")
+        if spec.review is not None:  # beside the others: nobody waits for it to be judged
+            review(validated)
         judged = judging(linked(measure(validated), "registered_version"))
         last = relabel() if spec.label.late else judged
         if spec.label.late:

@@ -23,9 +23,11 @@ from tasks.cli.rehearse_command import rehearse
 from tasks.cli.replay_command import replay
 from tasks.cli.report_command import report
 from tasks.cli.reproduce_command import reproduce
+from tasks.cli.review_command import review
 from tasks.cli.rollback_command import rollback
 from tasks.cli.status_command import status
 from tasks.cli.withdraw_command import withdraw
+from tasks.cli.worst_command import worst
 from tasks.errors import GatelatchError
 
 app = typer.Typer(
@@ -69,6 +71,8 @@ for command in (
     metrics,
     doctor,
     notify,
+    worst,
+    review,
     expire,
     init,
     options,

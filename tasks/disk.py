@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 from uuid import uuid4
 
 from tasks.errors import GatelatchError, Retryable
@@ -105,6 +105,16 @@ def whole(path: Path, option: str) -> Iterator[Path]:
             with suppress(OSError):
                 partial.unlink()
             raise
+
+
+@contextmanager
+def whole_private(path: Path, option: str) -> Iterator[IO[str]]:
+    """Yield a text file as `whole` does, which nobody but its owner may read."""
+    with whole(path, option) as place:
+        # Its mode is there before its first byte, whatever the umask.
+        number = os.open(place, os.O_WRONLY | os.O_CREAT, 0o600)
+        with os.fdopen(number, "w", encoding="utf-8", newline="") as file:
+            yield file
 
 
 # What databases call it: the beginnings of SQLite's names and of PostgreSQL's states.

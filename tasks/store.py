@@ -20,7 +20,8 @@ import fsspec
 
 from tasks.disk import Unusable, said, writing
 
-QUARANTINE = "quarantine/"  # rows: on a disk for their owner and group alone, whatever the umask
+# Rows: on a disk for their owner and group alone, whatever the umask.
+QUARANTINE, REVIEW = "quarantine/", "review/"
 _PARTIAL = re.compile(r"(\d+)(-\w+)?\.partial$")
 # Other processes write here too: by a list that it kept, a driver would miss or misread a file.
 _ANEW = {"use_listings_cache": False}
@@ -144,7 +145,7 @@ def _left(name: str) -> bool:
 
 def _write(path: str, content: IO[bytes]) -> None:
     target = url(path)
-    private = path.startswith(QUARANTINE)
+    private = path.startswith((QUARANTINE, REVIEW))
     with whole_at(target, f"{target} (GATELATCH_STORE)", private=private) as file:
         shutil.copyfileobj(content, file)
 

@@ -139,6 +139,16 @@ def _expiry(link: Link, row: Row) -> Event:
     return _at(link, row, row["until"], what, by=row["by"], why=row["policy"])
 
 
+def _look(link: Link, row: Row) -> Event:
+    columns = f", with {', '.join(row['columns'])}" if row["columns"] else ""
+    what = (
+        f"{row['rows']} rows of the window from {_day(row['window_start'])} looked at "
+        f"({row['purpose']} by {row['ranked']}, version {row['version']}){columns}"
+    )
+    digest = _digests(row, "data")
+    return _at(link, row, row["window_end"], what, by=row["by"], why=row["shown"], evidence=digest)
+
+
 def _notice(link: Link, row: Row) -> Event:
     within = f", within {row['within']}" if row["within"] else ""
     what = f"{row['event']}: {row['channel']} is to be told{within}, attempt {row['attempt']}"
@@ -207,6 +217,7 @@ _KINDS: Mapping[str, Callable[[Link, Row], Event]] = {
     "candidates": _candidate,
     "freezes": _freeze,
     "expiries": _expiry,
+    "looks": _look,
     "notices": _notice,
     "deliveries": _delivery,
 }

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from textwrap import shorten
 from typing import Any
 
 from rich.console import Console
@@ -14,7 +13,7 @@ from tasks import bounds
 from tasks.audit import heads
 from tasks.audit.events import Event
 from tasks.audit.findings import Findings
-from tasks.cli.console import Column, Fitted, out, short_time, tabulate
+from tasks.cli.console import Column, Fitted, cell_text, out, short_time, tabulate
 from tasks.ledger import chain
 
 _SHOWN = 200  # signs of a text on a terminal
@@ -53,10 +52,10 @@ def _events(told: list[Event], wide: bool, longest: int) -> Fitted:
     for event in told:
         until = short_time(event.event_time.isoformat()) if event.event_time else ""
         proposal, why, what, by = (
-            escape(_plain(text, longest))
+            escape(cell_text(text, longest))
             for text in (event.proposal, event.why, event.what, event.by)
         )
-        on = escape(_plain(_evidence(event), longest))
+        on = escape(cell_text(_evidence(event), longest))
         details = [
             ", ".join(part for part in (until and f"event time {until}", proposal) if part),
             why and f"why: {why}",
@@ -82,19 +81,13 @@ def _evidence(event: Event) -> str:
     return ", ".join(f"{of} {digest[:12]}" for of, digest in event.evidence.items())
 
 
-def _plain(text: str, longest: int) -> str:
-    # What people wrote must not move the cursor: a comment could paint over other lines.
-    line = shorten(text, longest, placeholder=" …")
-    return "".join(sign if sign.isprintable() else "�" for sign in line)
-
-
 def _seal(trail: chain.Trail, found: Findings | None) -> str:
     said = "not verified (--verify)"
     unchecked: list[str] = []
     if found:
         good = f"[green]verified[/] against {len(found.kept)} kept heads"
         said = "[red]not as they were recorded[/]" if found.fault else good
-        unchecked = [f"not checked: {escape(_plain(line, 500))}" for line in found.unchecked]
+        unchecked = [f"not checked: {escape(cell_text(line, 500))}" for line in found.unchecked]
     lines = [f"{len(trail.links)} rows, {said}", *unchecked, f"head: {trail.head or 'none yet'}"]
     return "\n".join(lines)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import compress
+from textwrap import shorten
 from typing import Annotated, NoReturn
 
 import typer
@@ -102,6 +103,12 @@ def tabulate(
     for row in rows:
         table.add_row(*compress(row, shown))
     return Fitted(table, wide)
+
+
+def cell_text(text: str, longest: int) -> str:
+    """Return a text for a cell: shortened, and with nothing that could move the cursor."""
+    line = shorten(text, longest, placeholder=" …")
+    return "".join(sign if sign.isprintable() else "�" for sign in line)
 
 
 def short_time(iso: str) -> str:

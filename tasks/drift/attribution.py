@@ -6,12 +6,13 @@ contributions, and its change the sum of theirs.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 
 from tasks.arrays import Floats, Ints, Mask
+from tasks.classifier.contributions import class_pairs, class_scores
 from tasks.classifier.linear import linear
 from tasks.drift.summary import Summary
 
@@ -32,7 +33,9 @@ def contributions_of_scores(model: Any, inputs: Any, decision: Floats) -> dict[s
     if decision.ndim == 1:
         return _sums(model, inputs, [(1, 0, everything)])
     order = np.argsort(decision, axis=1)
-    return _sums(model, inputs, _pairs(order[:, -1], order[:, -2], everything, decision.shape[1]))
+    return _sums(
+        model, inputs, class_pairs(order[:, -1], order[:, -2], everything, decision.shape[1])
+    )
 
 
 def contributions_by_class(
@@ -48,27 +51,15 @@ def contributions_by_class(
         others = decision.copy()
         others[:, index] = -np.inf
         toward = np.full(len(decision), index)
-        pairs = _pairs(toward, others.argmax(axis=1), rows, len(classes))
+        pairs = class_pairs(toward, others.argmax(axis=1), rows, len(classes))
         found[name] = _sums(model, inputs, pairs)
     return found
-
-
-def _pairs(
-    toward: Ints, against: Ints, rows: Mask, classes: int
-) -> Iterator[tuple[int, int, Mask]]:
-    """Yield each pair of classes, and which of those rows are between them."""
-    pairs = toward * classes + against
-    for pair in np.flatnonzero(np.bincount(pairs[rows])):
-        plus, minus = divmod(int(pair), classes)
-        yield plus, minus, rows & (pairs == pair)
 
 
 def _sums(model: Any, inputs: Any, pairs: Iterable[tuple[int, int, Mask]]) -> dict[str, float]:
     """Return Σ (w_plus - w_minus)·x over the rows of each pair (plus, minus), by feature."""
     f = linear(getattr(model, "estimator", model))
-    weights, intercepts = f.weights, f.intercepts
-    if len(weights) == 1:  # of two classes, only the positive one has a score
-        weights, intercepts = np.vstack([np.zeros_like(weights), weights]), np.r_[0.0, intercepts]
+    weights, intercepts = class_scores(f)
     total, intercept = np.zeros(weights.shape[1]), 0.0
     for plus, minus, rows in pairs:
         # A product with 0 and 1 sums the rows without copying them.

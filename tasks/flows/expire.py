@@ -103,7 +103,7 @@ def _figures(
         return sum(EXPIRED not in o.figures for o in past)
     count = 0
     thin = partial(expiring.thin, model=spec.model, until=until, by=by, policy=policy)
-    while made := ledger.expire(spec.model, thin):
+    while made := ledger.alone(spec.model, thin):
         count += len(made.expired)
     return count
 
@@ -122,7 +122,7 @@ def _files(
         # Recorded first: what a crash leaves behind is removed, and recorded again, by the next.
         said = partial(expiring.record_expiry, model=spec.model, kind=kind, until=until, by=by)
         gone = dict.fromkeys(paths, "")
-        ledger.expire(spec.model, lambda link: said(link, policy=policy, expired=gone))
+        ledger.alone(spec.model, lambda link: said(link, policy=policy, expired=gone))
         for path in paths:
             store.remove(path)
     return len(paths)
@@ -130,7 +130,7 @@ def _files(
 
 def _kept(spec: ModelSpec, kind: ExpiryKind) -> Iterator[tuple[str, datetime]]:
     """Yield the model's files of a kind, each with the end of its window."""
-    place = 2 if kind == "quarantine" else 3  # of the window's name: summaries lie by version
+    place = 3 if kind == "summaries" else 2  # of the window's name: summaries lie by version
     for path in store.files_below(f"{kind}/{spec.model}"):
         parts = path.split("/")
         if len(parts) <= place:

@@ -226,11 +226,11 @@ class Ledger(LedgerReader):
         self._insert(ADOPTIONS, stored.row_of(adoption))
         return adoption
 
-    def expire(self, model: str, take: Callable[[sa.Connection], _Row]) -> _Row:
-        """Take something away of a model and say so, in one transaction; see `expiring`."""
+    def alone(self, model: str, write: Callable[[sa.Connection], _Row]) -> _Row:
+        """Write about a model in one transaction, as `expiring` and `looking` do."""
         with self._engine.begin() as link:
             triggers.alone(link, model)
-            return take(link)
+            return write(link)
 
     def freeze(self, model: str, state: FreezeState, *, by: str, reason: str) -> Freeze | None:
         """Append that a person stopped a model or let it go on; None if it is so already."""

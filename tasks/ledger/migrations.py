@@ -10,7 +10,7 @@ from tasks.disk import Unusable
 from tasks.ledger import triggers
 from tasks.ledger.tables import META
 
-SCHEMA = 3  # the newest of revisions/
+SCHEMA = 4  # the newest of revisions/
 TABLE = "gatelatch_schema"  # not Alembic's usual name, which Airflow's own number has
 _HERE = Path(__file__).parent
 

@@ -240,7 +240,7 @@ class Delivery:
     detail: str
 
 
-ExpiryKind: TypeAlias = Literal["figures", "quarantine", "summaries"]
+ExpiryKind: TypeAlias = Literal["figures", "quarantine", "summaries", "review"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -259,6 +259,31 @@ class Expiry:
     by: str
     policy: str
     expired: Mapping[str, str]
+
+
+LookPurpose: TypeAlias = Literal["worst", "review"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RowLook:
+    """The `number`-th time that rows of a model were shown to somebody: which, never what they say.
+
+    `rows` of the window, `ranked` by what and scored by `version`, with these `columns` of the
+    source, were `shown` on a terminal or written to the file that is named. The ledger numbers it.
+    """
+
+    model: str
+    number: int = 0
+    purpose: LookPurpose
+    window_start: datetime
+    window_end: datetime
+    version: int
+    data_digest: str
+    by: str
+    ranked: str
+    rows: int
+    columns: list[str]
+    shown: str
 
 
 def champion_at(promotions: list[Promotion], moment: datetime) -> Promotion | None:

@@ -179,6 +179,21 @@ EXPIRIES = _table(
     _json("expired"),
     unique=("number",),
 )
+LOOKS = _table(
+    "looks",
+    _number("number"),
+    _text("purpose", 20),
+    _time("window_start"),
+    _time("window_end"),
+    _number("version"),
+    _text("data_digest", 64),
+    _text("by"),
+    _text("ranked", 20),
+    _number("rows"),
+    _json("columns"),
+    _text("shown", 2000),
+    unique=("number",),
+)
 CHAIN = sa.Table(
     "chain",
     META,

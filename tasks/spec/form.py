@@ -30,14 +30,27 @@ ADDED: Mapping[str, Any] = {
     "tags": [],
     "scoring": None,
     "scoring.on": ["window"],
-    "retention": {"figures": None, "quarantine": None, "summaries": None},
+    "review": None,
+    "review.margin_below": None,
+    "review.at_most": 200,
+    "review.prefer": "random",
+    "review.over": None,
+    "review.columns": [],
+    "review.labels": None,
+    **{
+        f"review.labels.{name}": None
+        for name in ("path", "table", "database", "delta", "key", "column")
+    },
+    "retention": {"figures": None, "quarantine": None, "review": None, "summaries": None},
     "retention.figures": None,
     "retention.quarantine": None,
+    "retention.review": None,
     "retention.summaries": None,
 }
-# No part of the form: who is told, and how long what explains a window is kept, change nothing that
-# was approved, made or observed. So either may be set up while a question waits.
-NOT_COVERED = frozenset({"notify", "retention"})
+# No part of the form: who is told, how long what explains a window is kept, and which rows people
+# are asked to label change nothing that was approved, made or observed. So each may be set up while
+# a question waits.
+NOT_COVERED = frozenset({"notify", "retention", "review"})
 
 _EFFECTS = "ks wasserstein margin_density hinge_loss violation_rate class_loss class_recall"
 _GATES = (

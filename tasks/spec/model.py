@@ -16,6 +16,7 @@ from tasks.spec.notify_options import Notify
 from tasks.spec.part import Name, SpecPart, Tag
 from tasks.spec.policy_options import Drift, LatchPolicy, Shadow, Slo
 from tasks.spec.retention_options import Retention
+from tasks.spec.review_options import Review
 from tasks.spec.rule_options import Expectation, Validation
 from tasks.spec.scoring_options import Scoring
 from tasks.spec.source_options import Features, LabelColumn, Source
@@ -53,6 +54,10 @@ class ModelSpec(SpecPart):
         default=None,
         description="let the DAG `score.MODEL` score the rows of each window with its champion; "
         "left out: somebody else does",
+    )
+    review: Review | None = Field(
+        default=None,
+        description="let the monitor choose rows of each window that people label; left out: none",
     )
     retention: Retention = Retention()
     tags: tuple[Tag, ...] = Field(
@@ -92,6 +97,8 @@ class ModelSpec(SpecPart):
             raise ValueError("source.margin is for models with two classes; leave it out")
         if self.scoring is not None:
             self._scores_fit(self.scoring)
+        if self.review is not None:
+            self._review_fits(self.review)
         costly = self.slo is not None and self.slo.metric == "cost"
         if costly and (self.gates.costs is None or len(self.label.classes) > 2):
             raise ValueError(
@@ -117,6 +124,18 @@ class ModelSpec(SpecPart):
                     f"column {name!r} is what `scoring` writes, and has another use in the spec; "
                     "name source.margin or source.version_column otherwise"
                 )
+
+    def _review_fits(self, review: Review) -> None:
+        if (review.prefer == "slices") != (review.over is not None):
+            raise ValueError(
+                "review.over names the column of `review.prefer: slices`; give both or none"
+            )
+        named = [*review.columns, *([review.over] if review.over else [])]
+        if unknown := [name for name in named if name not in self.columns]:
+            raise ValueError(
+                f"review names column {unknown[0]!r}, which the spec names nowhere else; there "
+                f"are: {', '.join(self.columns)}"
+            )
 
     @property
     def score_columns(self) -> tuple[str, str, str, str]:

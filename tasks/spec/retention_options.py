@@ -18,6 +18,9 @@ class Retention(SpecPart):
     quarantine: Duration | None = Field(
         default=None, description=f"the same of quarantined rows in the store; {_AGE}"
     )
+    review: Duration | None = Field(
+        default=None, description=f"the same of rows for review in the store; {_AGE}"
+    )
     summaries: Duration | None = Field(
         default=None, description=f"the same of windows' summaries in the store; {_AGE}"
     )

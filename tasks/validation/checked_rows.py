@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,10 +18,12 @@ from tasks.data.window_rows import batches
 from tasks.spec.model import ModelSpec
 from tasks.spec.windows import Window
 from tasks.validation.checked_window import WindowOutcome, judge_window
-from tasks.validation.quarantine import Quarantine, quarantined_rows
+from tasks.validation.quarantine import Quarantine, positions_of, quarantined_rows
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+    from tasks.arrays import Ints
 
 CHECKED_FORMAT = 1  # of the JSON; release 0.1 wrote the same without a number
 _AGAIN = "clear this run from its first task on to check them again"
@@ -101,25 +103,35 @@ def check_rows(spec: ModelSpec, window: Window, constants: Mapping[str, float]) 
     SpecError
         If an expectation of the spec cannot be used.
     """
-    digest, scored, outside = Digest(), ServedCount(spec.source.version_column), Outside()
     with scratch.folder() as folder, Quarantine(folder) as bad:
-        try:
-            repeated = keys.repeated_keys(lambda: batches(spec, window, [spec.source.key]))
-            outcome = judge_window(
-                spec,
-                window,
-                scored.tap(batches(spec, window, digest=digest, outside=outside)),
-                repeated=repeated,
-                constants=constants,
-                quarantine=bad.add,
-            )
-        except SourceChanged:
-            raise
-        except SourceError as error:
-            outcome = _unreadable(str(error))
-            digest = Digest.of(str(error))  # a file that breaks after it was missing is news
-            outside = Outside()
-        kept = bad.put(f"{store.QUARANTINE}{spec.model}/{window.name}/{digest}")
+        checked = _check(spec, window, constants, bad.add)
+        kept = bad.put(f"{store.QUARANTINE}{spec.model}/{window.name}/{checked.data_digest}")
+    return replace(checked, quarantine=kept)
+
+
+def _check(
+    spec: ModelSpec,
+    window: Window,
+    constants: Mapping[str, float],
+    quarantine: Callable[[pa.Table], None],
+) -> Checked:
+    digest, scored, outside = Digest(), ServedCount(spec.source.version_column), Outside()
+    try:
+        repeated = keys.repeated_keys(lambda: batches(spec, window, [spec.source.key]))
+        outcome = judge_window(
+            spec,
+            window,
+            scored.tap(batches(spec, window, digest=digest, outside=outside)),
+            repeated=repeated,
+            constants=constants,
+            quarantine=quarantine,
+        )
+    except SourceChanged:
+        raise
+    except SourceError as error:
+        outcome = _unreadable(str(error))
+        digest = Digest.of(str(error))  # a file that breaks after it was missing is news
+        outside = Outside()
     return Checked(
         problem=outcome.problem,
         rows=outcome.rows,
@@ -130,13 +142,27 @@ def check_rows(spec: ModelSpec, window: Window, constants: Mapping[str, float]) 
         reasons=outcome.reasons,
         data_digest=str(digest),
         seen_digest=digest.beside(outside.told),
-        quarantine=kept,
+        quarantine=(),
         scored_by=scored.scored_by() if spec.source.version_column else None,
     )
 
 
 def _unreadable(problem: str) -> WindowOutcome:
     return WindowOutcome(rows=0, accepted=0, quarantined=0, checks=(), problem=problem, warnings=())
+
+
+def check_without_keeping(
+    spec: ModelSpec, window: Window, constants: Mapping[str, float]
+) -> tuple[Checked, Ints]:
+    """Check rows as `check_rows` does, and leave nothing in the store.
+
+    Returns
+    -------
+    What was found, and the positions of the bad rows in the stream, rising; shape (n,).
+    """
+    bad = [np.empty(0, dtype=np.int64)]
+    checked = _check(spec, window, constants, lambda rows: bad.append(positions_of(rows)))
+    return checked, np.sort(np.concatenate(bad))
 
 
 def accepted(spec: ModelSpec, window: Window, checked: Checked) -> Iterator[pa.RecordBatch]:
@@ -147,9 +173,15 @@ def accepted(spec: ModelSpec, window: Window, checked: Checked) -> Iterator[pa.R
     SourceChanged
         If the rows are no longer those that were checked.
     """
+    yield from accepted_but(spec, window, quarantined_rows(checked.quarantine), checked.data_digest)
+
+
+def accepted_but(
+    spec: ModelSpec, window: Window, bad: Ints, data_digest: str
+) -> Iterator[pa.RecordBatch]:
+    """Yield the rows of an interval without those at the `bad` positions; see `accepted`."""
     import pyarrow as pa
 
-    bad = quarantined_rows(checked.quarantine)
     digest = Digest()
     first = 0
     for batch in batches(spec, window, digest=digest):
@@ -161,7 +193,7 @@ def accepted(spec: ModelSpec, window: Window, checked: Checked) -> Iterator[pa.R
         else:
             yield batch
         first += batch.num_rows
-    if str(digest) != checked.data_digest:
+    if str(digest) != data_digest:
         raise SourceChanged(
             f"the rows of {window} changed after they were validated; clear this run from its "
             "first task on to use the new ones"

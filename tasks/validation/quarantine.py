@@ -53,6 +53,11 @@ class Quarantine:
         return f"{self._folder}/{number}.parquet"
 
 
+def positions_of(rows: pa.Table) -> Ints:
+    """Return the positions of bad rows in the stream that was checked; shape (n,)."""
+    return np.asarray(rows.column("_row").to_numpy())
+
+
 def quarantined_rows(addresses: Iterable[str]) -> Ints:
     """Return the positions of the bad rows in the stream that was checked, rising; shape (n,)."""
     import pyarrow.parquet as pq
@@ -60,5 +65,5 @@ def quarantined_rows(addresses: Iterable[str]) -> Ints:
     found = [np.empty(0, dtype=np.int64)]
     for address in addresses:
         with store.reading(address) as file:
-            found.append(pq.read_table(file, columns=["_row"]).column("_row").to_numpy())
+            found.append(positions_of(pq.read_table(file, columns=["_row"])))
     return np.sort(np.concatenate(found))

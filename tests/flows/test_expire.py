@@ -18,6 +18,7 @@ from tasks.ledger import kept_fold, status
 from tasks.ledger.chain import LedgerRefused
 from tasks.ledger.ledger import Ledger
 from tasks.ledger.records import Observation
+from tasks.registry import tracking
 from tasks.spec.model import ModelSpec
 from tasks.views.board import material
 from tests.conftest import CHURN
@@ -26,7 +27,7 @@ from tests.support.forging import as_owner, version
 
 START = datetime(2026, 1, 9, tzinfo=UTC)
 DAY = timedelta(days=1)
-KEEPS = {"figures": "20d", "quarantine": "10d", "summaries": "15d"}
+KEEPS = {"figures": "20d", "quarantine": "10d", "summaries": "15d", "review": "5d"}
 
 
 def window(number: int, **parts: Any) -> Observation:
@@ -47,6 +48,7 @@ def past(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ledger:
     monkeypatch.setenv("GATELATCH_STORE", str(tmp_path / "store"))
     monkeypatch.setenv("GATELATCH_MODELS", str(tmp_path / "models"))
     monkeypatch.setattr(kept_fold, "NEWEST_READ", 8)
+    tracking.connect.cache_clear()  # another test's MLflow knows other versions of churn
     (tmp_path / "models").mkdir()
     (tmp_path / "models/churn.yaml").write_text(yaml.safe_dump({**CHURN, "retention": KEEPS}))
     ledger = Ledger.open()
@@ -54,6 +56,7 @@ def past(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ledger:
     for number in range(40):
         seen = ledger.observe(window(number))
         store.write(f"quarantine/churn/{seen.window.name}/abc-0.parquet", "rows")
+        store.write(f"review/churn/{seen.window.name}/v1-abc.json", "{}")
         store.write(f"summaries/churn/v1/{seen.window.name}-spec-data.json", "{}")
     return ledger
 
@@ -80,6 +83,7 @@ def test_the_policy_is_carried_out_recorded_and_told(past: Ledger) -> None:
     assert "30 files of quarantine up to 2026-02-08 removed" in done.output
     assert len(store.files_below("quarantine/churn")) == 10
     assert len(store.files_below("summaries/churn")) == 15
+    assert len(store.files_below("review/churn")) == 8  # the newest eight are held back
     verification.require(past, "churn", whole=True)
     after = status.read(spec(), past)
     assert (after.history, after.due) == (before.history, before.due)

@@ -54,7 +54,7 @@ def past(ledger: Ledger) -> Ledger:
 
 def expire(ledger: Ledger, until: int = 12) -> Expiry | None:
     thin = partial(expiring.thin, model="churn", until=day(until), by="ada", policy=POLICY)
-    return ledger.expire("churn", thin)
+    return ledger.alone("churn", thin)
 
 
 def test_what_is_thinned_is_recorded_and_the_ledger_still_verifies(past: Ledger) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 from uuid import uuid4
 
@@ -15,9 +15,11 @@ from tasks.audit.heads import Head
 from tasks.ledger import expiring
 from tasks.ledger.chain import chain_fault, link
 from tasks.ledger.ledger import Ledger
+from tasks.ledger.looking import record_look
 from tasks.ledger.records import Adoption, Delivery, Notice, Question
 from tasks.ledger.tables import META
 from tests.ledger.test_ledger import day, decision, observation, promote, proposal, registered
+from tests.ledger.test_looking import LOOK
 from tests.support.again import write_again
 
 TABLES = sorted(META.tables)
@@ -50,9 +52,10 @@ def a_row_in_every_table(ledger: Ledger) -> None:
     )
     said: dict[str, Any] = {"model": "third", "kind": "summaries", "until": day(9), "by": "ada"}
     gone = {"summaries/third/v1/one.json": ""}
-    ledger.expire(
+    ledger.alone(
         "third", lambda link: expiring.record_expiry(link, **said, policy="9d", expired=gone)
     )
+    ledger.alone("third", lambda link: record_look(link, replace(LOOK, model="third")))
     ledger.freeze("third", "frozen", by="ada", reason="holidays")
     told: dict[str, Any] = {
         "model": "third",
