@@ -69,7 +69,7 @@ def load_trusted(path: Path, trusted: Sequence[str]) -> tuple[Any, list[str]]:
     return found, sorted(strange)
 
 
-def main(source: str, target: str, trusted: Sequence[str]) -> None:
+def convert(source: str, target: str, trusted: Sequence[str]) -> None:
     """Write the skops file; print as JSON what is not trusted, and what was warned of."""
     import skops.io as sio
 
@@ -83,4 +83,4 @@ def main(source: str, target: str, trusted: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], sys.argv[3:])
+    convert(sys.argv[1], sys.argv[2], sys.argv[3:])

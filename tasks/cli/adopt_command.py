@@ -33,7 +33,7 @@ def adopt(
     1: nothing is kept, and the message says why.
     """
     from tasks.cli.pickled import converted
-    from tasks.flows.handed_in import keep
+    from tasks.flows.handed_in import keep_handed_in
 
     spec = find_or_fail(model)
     try:
@@ -41,7 +41,7 @@ def adopt(
             warnings.simplefilter("always")
             pickled = trust or not _is_zip(file)
             content, told = converted(file, trust or []) if pickled else (file.read_bytes(), [])
-            digest = keep(spec, content, str(file))
+            digest = keep_handed_in(spec, content, str(file))
     except GatelatchError as error:
         fail(error)
     said = dict.fromkeys([*told, *(str(one.message).splitlines()[0] for one in heard)])

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tasks.validation.checked_rows import Checked
 
 
-def keep(spec: ModelSpec, content: bytes, named: str) -> str:
+def keep_handed_in(spec: ModelSpec, content: bytes, named: str) -> str:
     """Check the skops file of a fitted pipeline and keep it; return the digest that names it.
 
     Parameters

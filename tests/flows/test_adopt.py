@@ -123,7 +123,8 @@ def test_an_adopted_pipeline_passes_the_same_steps_and_decides_as_it_did_elsewhe
     seen = [watch(number) for number in (11, 12)]
     assert [(o.version, o.verdict) for o in seen] == [(2, "steady")] * 2
     moved = seen[-1].numbers.moved
-    assert moved is not None and set(moved.features) <= {"x", "z", "(intercept)"}
+    assert moved is not None
+    assert set(moved.features) <= {"x", "z", "(intercept)"}
     # Its mean score is the sum of what its coefficients say of each feature.
     summary = json.loads(store.read_bytes(store.files_below("summaries/churn/v2")[-1]))
     mean = sum(summary["contributions"].values()) / 300
@@ -132,7 +133,8 @@ def test_an_adopted_pipeline_passes_the_same_steps_and_decides_as_it_did_elsewhe
     with pytest.raises(reproduce.CannotReproduce, match=f"fit elsewhere and adopted.*{digest}"):
         reproduce.reproduce(MODEL, 2)
     card = registry.lineage_of("churn", 2, Ledger.open().version("churn", 2).artifact_digest)
-    assert card.kind == "adopt" and digest in card.reason
+    assert card.kind == "adopt"
+    assert digest in card.reason
 
 
 def test_our_own_retrain_replaces_an_adopted_champion(at: At) -> None:
@@ -224,7 +226,8 @@ def test_a_file_that_is_nothing_is_named(at: At) -> None:
         Path("broken").write_bytes(content)
         told = hand_in("broken")
         assert told.exit_code == 1
-        assert "broken" in told.output and "Traceback" not in told.output
+        assert "broken" in told.output
+        assert "Traceback" not in told.output
     assert kept() == []
 
 
@@ -240,7 +243,8 @@ def test_a_joblib_file_is_converted_once_its_owner_names_what_is_trusted(at: At)
     theirs = taught(LinearSVC(), 9, 10)
     joblib.dump(theirs, "theirs.joblib", compress=3)
     told = hand_in("theirs.joblib")
-    assert told.exit_code == 1 and kept() == []
+    assert told.exit_code == 1
+    assert kept() == []
     needed = re.findall(r"--trust (\S+)", told.output)
     assert "sklearn.svm._classes.LinearSVC" in needed
     options = [word for name in needed for word in ("--trust", name)]
@@ -307,7 +311,9 @@ def test_an_approved_retrain_of_a_model_that_is_trained_elsewhere_says_how_to_ha
     known = status.read(EXTERNAL, Ledger.open())
     assert (known.live, known.due, known.history.now.state) == ([], None, "resting")
     assert known.decisions[-1].step == "train"
-    digest = handed_in.keep(EXTERNAL, saved(taught(LinearSVC(), 9, 10)).read_bytes(), "theirs")
+    digest = handed_in.keep_handed_in(
+        EXTERNAL, saved(taught(LinearSVC(), 9, 10)).read_bytes(), "theirs"
+    )
     propose(digest, spec=EXTERNAL)
     promoted(spec=EXTERNAL)
     assert status.read(EXTERNAL, Ledger.open()).champion == 2
