@@ -311,9 +311,8 @@ def test_an_approved_retrain_of_a_model_that_is_trained_elsewhere_says_how_to_ha
     known = status.read(EXTERNAL, Ledger.open())
     assert (known.live, known.due, known.history.now.state) == ([], None, "resting")
     assert known.decisions[-1].step == "train"
-    digest = handed_in.keep_handed_in(
-        EXTERNAL, saved(taught(LinearSVC(), 9, 10)).read_bytes(), "theirs"
-    )
+    content = saved(taught(LinearSVC(), 9, 10)).read_bytes()
+    digest = handed_in.keep_handed_in(EXTERNAL, content, "theirs")
     propose(digest, spec=EXTERNAL)
     promoted(spec=EXTERNAL)
     assert status.read(EXTERNAL, Ledger.open()).champion == 2
