@@ -33,7 +33,7 @@ from tasks.ledger.records import Observation
 from tasks.promotion import decisions, promotion, proposals
 from tasks.promotion.proposal_reason import ProposalReason
 from tasks.promotion.proposals import NotApproved
-from tasks.registry import registry
+from tasks.registry import registry, tracking
 from tasks.spec.model import ModelSpec
 from tests.support import flow
 from tests.support.flow import MODEL, SPEC, At, answer, beginning, day, land, rows, window
@@ -168,19 +168,17 @@ def test_of_a_pipeline_that_is_not_linear_contributions_are_not_available(at: At
 
 
 def test_the_first_champion_may_be_adopted_and_is_then_the_reference(
-    at: At, monkeypatch: pytest.MonkeyPatch
+    at: At, stores: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    at("bootstrapped")
-    monkeypatch.setenv("GATELATCH_LEDGER", f"sqlite:///{Path('other.db').absolute()}")
-    monkeypatch.setenv("GATELATCH_STORE", str(Path("other").absolute()))
-    Path("data").rename("later")
-    Path("data").mkdir()
+    (stores / "new" / "data").mkdir(parents=True)
+    flow.enter(monkeypatch, stores / "new")
+    tracking.prepare_store()
     for number in range(1, 6):  # before the labels turn round
         land(number)
     brief = propose(digest_of(hand_in(saved(taught(LinearSVC(), 1, 2)))))
     assert "Calibrate it and judge it on" in brief["body"]
     promoted()
-    assert status.read(MODEL, Ledger.open()).champion is not None
+    assert status.read(MODEL, Ledger.open()).champion == 1
     land(6)
     assert watch(6).verdict == "steady"
 
