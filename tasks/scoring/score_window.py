@@ -165,7 +165,8 @@ def _scored(
 
     margin, probability, decided, version = spec.score_columns
     source = spec.source
-    names = [source.key, source.time, margin, probability, decided, version]
+    kept = list(dict.fromkeys([source.key, source.time]))  # the time may be the key
+    names = [*kept, margin, probability, decided, version]
     # As a column, classes are of one type.
     whole = all(isinstance(name, int) for name in spec.label.classes)
     classes = pa.array(spec.label.classes if whole else spec.label.names)
@@ -183,8 +184,7 @@ def _scored(
                 likely = chance[np.arange(len(index)), index]
             yield pa.record_batch(
                 [
-                    rows.column(source.key),
-                    rows.column(source.time),
+                    *(rows.column(name) for name in kept),
                     pa.array(confidence(decision)),
                     pa.array(likely),
                     classes.take(pa.array(index)),

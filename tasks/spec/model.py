@@ -105,7 +105,7 @@ class ModelSpec(SpecPart):
             raise ValueError(
                 "scoring.on has `landing` and source.asset is left out; name the asset there"
             )
-        names = [self.source.time, self.source.key, *self.score_columns]
+        names = [*{self.source.time, self.source.key}, *self.score_columns]
         if twice := [name for name, count in Counter(names).items() if count > 1]:
             raise ValueError(
                 f"the scores would have two columns {twice[0]!r}; name source.margin or "
