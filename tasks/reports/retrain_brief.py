@@ -129,11 +129,12 @@ def _proposed(spec: ModelSpec, proposal: Proposal) -> str:
     )
     again = " You will be asked again before anything is promoted."
     if spec.training.estimator == "external":
+        rests = f", and the latch rests for {spec.latch.rest_told}" if proposal.episode else ""
         return (
             f"**Proposed:** `{spec.model}` is trained elsewhere. If you approve, its owner is told "
             f"to train it, such as on {days}, and to hand it in with `python -m tasks adopt "
-            f"{spec.model} FILE`; you are then asked about that file. Until then the champion "
-            f"stays, and the latch rests for {spec.latch.rest_told}.\n\n"
+            f"{spec.model} FILE`; you are then asked about that file. Until then nothing "
+            f"changes{rests}.\n\n"
             f"{if_refused(spec, _then(spec, proposal))}"
         )
     return (

@@ -14,9 +14,10 @@ import pytest
 import skops.io as sio
 import yaml
 from sklearn.calibration import CalibratedClassifierCV
+from sklearn.compose import ColumnTransformer
 from sklearn.dummy import DummyClassifier
 from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import FunctionTransformer, StandardScaler
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 from sklearn.svm import SVC, LinearSVC
 from sklearn.tree import DecisionTreeClassifier
 from typer.testing import CliRunner, Result
@@ -165,6 +166,26 @@ def test_of_a_pipeline_that_is_not_linear_contributions_are_not_available(at: At
     due = status.read(MODEL, Ledger.open()).due
     assert due is not None
     assert "**Contributions of features: not available.**" in flow.propose(due)["body"]
+
+
+def test_a_window_whose_rows_an_adopted_champion_refuses_is_insufficient_and_quotes_none(
+    at: At,
+) -> None:
+    at("drifted")
+    coded = {number: {"z": np.sign(rows(number)["z"])} for number in (9, 10, 11)}
+    for number, columns in coded.items():
+        land(number, **columns)
+    read = pd.concat(pd.DataFrame({**rows(number), **coded[number]}) for number in (9, 10))
+    codes = ColumnTransformer([("x", StandardScaler(), ["x"]), ("z", OneHotEncoder(), ["z"])])
+    theirs = make_pipeline(codes, LinearSVC()).fit(read[["x", "z"]], read["y"])
+    propose(digest_of(hand_in(saved(theirs))))
+    promoted()
+    assert watch(11).verdict == "steady"
+    land(12, z=np.full(300, 31415.0))
+    seen = watch(12)
+    assert seen.verdict == "insufficient"
+    assert "the adopted pipeline refuses these rows (ValueError)" in seen.reason
+    assert "31415" not in seen.reason
 
 
 def test_the_first_champion_may_be_adopted_and_is_then_the_reference(
