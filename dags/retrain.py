@@ -26,6 +26,7 @@ from dags.each_model import (
 )
 from dags.end import end, with_end
 from tasks import bounds
+from tasks.promotion.proposal_reason import FILE
 from tasks.spec.model import ModelSpec
 from tasks.spec.part import format_duration
 
@@ -41,7 +42,11 @@ def make(spec: ModelSpec) -> DAG:
         context = get_current_context()
         run, params = context["dag_run"], context["params"]
         until = params["until"]
-        reason = ProposalReason(why=params["reason"], backfill=params["backfill"] or None)
+        reason = ProposalReason(
+            why=params["reason"],
+            backfill=params["backfill"] or None,
+            file=params["model_file"] or None,
+        )
         due = by_monitor(spec, context)
         # The monitor asks again after the thaw; a person is told by a run that fails.
         with skipped(proposals.NotDue, *([Frozen] if due else [])):
@@ -78,7 +83,10 @@ def make(spec: ModelSpec) -> DAG:
         from tasks.flows import retrain
         from tasks.reports import brief_links
 
-        trained = retrain.train(spec, get_current_context()["dag_run"].run_id)
+        try:
+            trained = retrain.train(spec, get_current_context()["dag_run"].run_id)
+        except retrain.TrainedElsewhere as said:
+            raise AirflowSkipException(str(said)) from None
         return {**trained, "validation_report": brief_links.address_of(trained["report"])}
 
     @task
@@ -204,9 +212,16 @@ def _form(spec: ModelSpec) -> dict[str, Param]:
         "action": Param(
             "retrain",
             type="string",
-            enum=["retrain", "recalibrate"],
+            enum=["retrain", "recalibrate", "adopt"],
             description="`recalibrate` keeps the champion's decisions and learns its "
-            "probabilities again.",
+            "probabilities again. `adopt` takes the pipeline in `model_file`, fit elsewhere, as "
+            "the candidate.",
+        ),
+        "model_file": Param(
+            "",
+            type="string",
+            pattern=f"^({FILE})?$",
+            description="To adopt: the digest that `python -m tasks adopt` printed. Else empty.",
         ),
         "reason": Param(
             "manual",

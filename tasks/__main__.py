@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from tasks import __version__
+from tasks.cli.adopt_command import adopt
 from tasks.cli.audit_command import audit
 from tasks.cli.check_command import check
 from tasks.cli.console import err
@@ -67,6 +68,7 @@ for command in (
     replay,
     rehearse,
     rollback,
+    adopt,
     reproduce,
     metrics,
     doctor,

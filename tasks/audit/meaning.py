@@ -19,6 +19,7 @@ from tasks.ledger.records import ENDS, POLICY
 _APPROVED = {
     "retrain": ("retrain", "promote"),
     "recalibrate": ("retrain", "promote"),
+    "adopt": ("retrain", "promote"),
     "rollback": ("rollback",),
 }
 _PASSED = ("shadow",)  # steps that pass by themselves, on figures

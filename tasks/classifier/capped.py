@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from tasks.classifier import adopted
 from tasks.classifier.encoding import scaler_of
 from tasks.data.frame import Rows
 
@@ -20,8 +21,11 @@ _NAMED = 6  # features in a sentence
 def beyond(model: Any, rows: Rows) -> dict[str, int]:
     """Return by feature in how many rows a model caps it; those of no row are left out.
 
-    `model` is a fitted pipeline, or a calibrated one; `rows` a frame, or its columns by name.
+    `model` is a fitted pipeline, or a calibrated one; `rows` a frame, or its columns by name. What
+    was fit elsewhere has no cap of ours.
     """
+    if adopted.adopted_pipeline(model) is not None:
+        return {}
     found: dict[str, int] = {}
     for kind, step, names in getattr(model, "estimator", model)[0].transformers_:
         if kind != "numeric":

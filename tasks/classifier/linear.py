@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tasks.arrays import Floats
+from tasks.classifier import adopted
 from tasks.classifier.encoding import encode, scaler_of
 from tasks.data.frame import Rows
 
@@ -65,7 +66,9 @@ class InputColumns:
 
 
 def linear(pipeline: Any) -> Linear:
-    """Return a fitted pipeline as a function of `inputs`."""
+    """Return a fitted pipeline as a function of `inputs`, if it is `explained`."""
+    if (foreign := adopted.adopted_pipeline(pipeline)) is not None:
+        return _adopted(foreign)
     model, intercepts = pipeline[-1], np.atleast_1d(pipeline[-1].intercept_)
     if not _numbers_alone(pipeline):
         return Linear(model.coef_, intercepts, 0.0, *_features_of(pipeline[0]))
@@ -73,6 +76,20 @@ def linear(pipeline: Any) -> Linear:
     names = scaler.feature_names_in_.tolist()
     centre = 0.0 if _far_off(scaler) else scaler.mean_
     return Linear(model.coef_ / scaler.scale_, intercepts, centre, names, [*range(len(names))])
+
+
+def explained(pipeline: Any) -> bool:
+    """Return whether each margin is a known sum over the features; of what we fit it always is."""
+    foreign = adopted.adopted_pipeline(pipeline)
+    return foreign is None or adopted.weighed_features(foreign) is not None
+
+
+def _adopted(pipeline: Any) -> Linear:
+    found = adopted.weighed_features(pipeline)
+    assert found is not None, "not explained"
+    weights = np.atleast_2d(pipeline[-1].coef_)
+    intercepts = np.broadcast_to(pipeline[-1].intercept_, len(weights))
+    return Linear(weights, intercepts, 0.0, *found)
 
 
 def inputs(pipeline: Any, rows: Rows) -> Any:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from tasks.arrays import Ints
-from tasks.classifier import absent
+from tasks.classifier import absent, adopted
 from tasks.classifier.calibrators import calibrator_of
 
 
@@ -27,9 +27,20 @@ def answering(calibrated: Any, known: Sequence[str], wanted: Sequence[str]) -> A
 
     It decides as before, and for the new classes nowhere, with probability 0; see `absent.widen`.
     A model that knows a class which is not wanted is returned as it is.
+
+    Raises
+    ------
+    tasks.classifier.adopted.CannotScore
+        If it was fit elsewhere: it is no linear function of ours to extend.
     """
     if list(known) == list(wanted) or not set(known) < set(wanted):
         return calibrated
+    if adopted.adopted_pipeline(calibrated) is not None:
+        new = ", ".join(name for name in wanted if name not in known)
+        raise adopted.CannotScore(
+            f"the champion was adopted and does not know class {new}; take it out of label.classes "
+            "until a pipeline that knows it can be adopted in its place"
+        )
     found = deepcopy(calibrated)
     inner = found.calibrated_classifiers_[0]
     there = np.array([list(wanted).index(name) for name in known])

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
+from tasks.classifier import adopted, skops_file
 from tasks.classifier.encoding import scaler_of
 
 
@@ -15,6 +17,9 @@ def structure(model: Any) -> list[Any]:
     model
         A fitted pipeline, or a calibrated one.
     """
+    if (foreign := adopted.adopted_pipeline(model)) is not None:
+        steps = [[name, type(step).__name__] for name, step in foreign.steps[:-1]]
+        return [adopted.STEP, steps, [str(name) for name in foreign.feature_names_in_]]
     return [
         [name, _kind(step), [columns] if isinstance(columns, str) else list(columns)]
         for name, step, columns in _transform(model).transformers_
@@ -23,6 +28,9 @@ def structure(model: Any) -> list[Any]:
 
 def preprocessing_of(model: Any) -> list[Any]:
     """Return the structure, and what each transformation learnt."""
+    if (foreign := adopted.adopted_pipeline(model)) is not None:
+        files = [skops_file.dump(step) for _, step in foreign.steps[:-1]]
+        return [structure(model), [hashlib.sha256(file).hexdigest() for file in files]]
     return [structure(model), [_fitted(step) for _, step, _ in _transform(model).transformers_]]
 
 

@@ -75,6 +75,6 @@ def refit(spec: ModelSpec, judged: Any, rows: TrainingRows, cut: Cut) -> Any:
 
 def refit_of(spec: ModelSpec, cut: Cut) -> Refit | None:
     """Return on how many rows the refit and its judged twin are fit; None without a refit."""
-    if spec.training.refit == "never":
+    if spec.training.refit == "never" or cut.fit.stop == cut.fit.start:
         return None
     return Refit(rows=cut.judge.stop - cut.fit.start, judged_fit=cut.fit.stop - cut.fit.start)

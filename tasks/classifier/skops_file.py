@@ -26,6 +26,7 @@ TRUSTED = (
     "numpy.expand_dims",
 )
 _SCHEMA = "schema.json"
+_BROKEN = (BadZipFile, ValueError, TypeError, OSError, KeyError)
 
 
 class ModelFileError(Final):
@@ -78,6 +79,19 @@ def _is_flag(node: Any) -> bool:
     return isinstance(node, dict) and node.get("content") in ("true", "false")
 
 
+def untrusted(content: bytes, name: str) -> list[str]:
+    """Return the types of a skops file that `load` refuses; nothing of it is built.
+
+    Raises ModelFileError if it is no skops file.
+    """
+    import skops.io as sio
+
+    try:
+        return sorted(set(sio.get_untrusted_types(data=content)) - set(TRUSTED))
+    except _BROKEN as error:
+        raise ModelFileError(f"{name} is not a readable skops file: {error}") from None
+
+
 def load(content: bytes, name: str) -> Any:
     """Return the model of a skops file; no type outside of our own list is ever built.
 
@@ -93,5 +107,5 @@ def load(content: bytes, name: str) -> Any:
         return sio.loads(content, trusted=list(TRUSTED))
     except UntrustedTypesFoundException as error:
         raise ModelFileError(f"{name} holds types that are not trusted: {error}") from None
-    except (BadZipFile, ValueError, TypeError, OSError, KeyError) as error:
+    except _BROKEN as error:
         raise ModelFileError(f"{name} is not a readable skops file: {error}") from None

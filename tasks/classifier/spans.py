@@ -160,6 +160,11 @@ class Learning:
         return cls(tried=tried, **{name: kept[name] for name in places})
 
 
+def unfitted(cut: Cut) -> Learning:
+    """Return the slices of a candidate that was fit elsewhere: nobody here knows on what."""
+    return Learning(tried=(), taken=0, fit=0, calibrate=0, judge=cut.judge.start, since=0)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Fit:
     """The best of what was fit: the pipeline, its slices, and what it learnt from."""

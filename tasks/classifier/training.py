@@ -33,9 +33,14 @@ def fit(spec: ModelSpec, frame: pd.DataFrame, label: Ints) -> Pipeline:
     Raises
     ------
     TrainingError
-        If the rows are of one class only, a feature's squares are no finite numbers, or a text or
-        category has nothing to learn from.
+        If the owner trains elsewhere, the rows are of one class only, a feature's squares are no
+        finite numbers, or a text or category has nothing to learn from.
     """
+    if spec.training.estimator == "external":
+        raise TrainingError(
+            f"{spec.model} is trained elsewhere (training.estimator: external), so nothing can be "
+            "fit here; name linear_svc or sgd_hinge to try what they would do"
+        )
     need_two_classes(spec, label, "fitting")
     need_squares(spec, frame)
     try:

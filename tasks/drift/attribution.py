@@ -13,7 +13,7 @@ import numpy as np
 
 from tasks.arrays import Floats, Ints, Mask
 from tasks.classifier.contributions import class_pairs, class_scores
-from tasks.classifier.linear import linear
+from tasks.classifier.linear import explained, linear
 from tasks.drift.summary import Summary
 
 INTERCEPT = "(intercept)"
@@ -22,6 +22,8 @@ INTERCEPT = "(intercept)"
 def contributions_of_scores(model: Any, inputs: Any, decision: Floats) -> dict[str, float]:
     """Return each feature's contribution to the margins without labels, summed over the rows.
 
+    None of a model that is no known sum over the features.
+
     Parameters
     ----------
     model
@@ -29,6 +31,8 @@ def contributions_of_scores(model: Any, inputs: Any, decision: Floats) -> dict[s
     inputs, decision
         What `scoring.score` returned for the rows.
     """
+    if not explained(model):
+        return {}
     everything = np.ones(len(decision), dtype=bool)
     if decision.ndim == 1:
         return _sums(model, inputs, [(1, 0, everything)])
@@ -42,6 +46,8 @@ def contributions_by_class(
     model: Any, inputs: Any, decision: Floats, label: Ints, classes: tuple[str, ...]
 ) -> dict[str, dict[str, float]]:
     """Return each feature's contribution to the labelled margins, summed over each class's rows."""
+    if not explained(model):
+        return {}
     found = {}
     for index, name in enumerate(classes):
         rows = label == index

@@ -68,14 +68,15 @@ class Explanation:
     """Why a window's margins are what they are; None where it is not known.
 
     `moved`: the change of the mean margin without labels, and by which features, the largest ones
-    and the rest; `moved_by_class` likewise of the labelled margins. `features`: those whose mean or
+    and the rest, None where a margin is no known sum over them; `moved_by_class` likewise of the
+    labelled margins. `features`: those whose mean or
     spread differs most. `diagnoses`: see `diagnosis.diagnose`. `capped`: in how many rows a feature
     is, where there are any. `losses`: those of the labelled rows. `expected`: what the champion's
     probabilities promise, where labels are missing.
     """
 
     psi: float
-    moved: Change
+    moved: Change | None
     features: tuple[FeatureShift, ...]
     diagnoses: tuple[Diagnosis, ...]
     capped: Mapping[str, float] | None = None
@@ -91,10 +92,11 @@ def explain(
     """Return what explains a window's margins; `hinge_gap` is that of the version at acceptance."""
     accepted = reference.summary
     labelled = judgement.labelled
+    summed = bool(accepted.contributions)
     promised = None if labelled else reference.sigmoid
     return Explanation(
         psi=psi(window.scores, accepted.scores),
-        moved=_largest(change(window, accepted)),
+        moved=_largest(change(window, accepted)) if summed else None,
         features=tuple(_features(window, accepted)),
         diagnoses=tuple(diagnose(window, accepted, judgement, hinge_gap)),
         capped=dict(window.capped) or None,
@@ -103,7 +105,7 @@ def explain(
         moved_by_class={
             name: _largest(change_of_class(window, accepted, name)) for name in accepted.classes
         }
-        if labelled
+        if labelled and summed
         else None,
         expected=None
         if promised is None

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from tasks import store
 from tasks.audit.verified_model import classes_of, model_of
 from tasks.classifier import capped, older_classes, scoring
+from tasks.classifier.adopted import CannotScore
 from tasks.classifier.finite import NotFinite
 from tasks.data.frame import class_indices, feature_columns, sample_weights
 from tasks.data.served_by import of_version
@@ -117,7 +118,7 @@ def _summaries(
                     try:
                         summary = summarise[version](rows, *read)
                         found[version] = merge(earlier, summary) if earlier else summary
-                    except NotFinite as error:
+                    except (NotFinite, CannotScore) as error:
                         found[version] = f"version {version}: {error}, then run the window again"
                     except (KeyError, ValueError) as error:  # such as a feature of an older spec
                         if version == versions[0].version:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from tasks.audit.verified_model import champion_of
 from tasks.classifier import absent, scoring, training
 from tasks.data.frame import class_indices
-from tasks.flows import ending
+from tasks.flows import ending, handed_in
 from tasks.flows.asked_rows import slices_of
 from tasks.ledger import status
 from tasks.ledger.ledger import Ledger
@@ -40,6 +40,8 @@ def count(spec: ModelSpec, proposal: Proposal) -> CountedRows:
     tasks.classifier.training.TrainingError
         If the rows are not there, cannot be read, or are too few for a part; if one that learns
         holds a single class.
+    tasks.classifier.adopted.NotAdoptable, tasks.classifier.adopted.CannotScore
+        If the pipeline to adopt is not there, or does not score these rows.
     """
     decisions.whom_to_ask(spec, proposal)
     window = Window(proposal.trained_from, proposal.trained_until)
@@ -58,9 +60,11 @@ def count(spec: ModelSpec, proposal: Proposal) -> CountedRows:
     label, times = _labels(spec, window, checked, newest)
     changes = known.changes(proposal.episode, proposal.trained_until) if retrains else ()
     slices = slices_of(spec, proposal, times, label, changes)
-    if proposal.kind != "recalibrate":
+    if proposal.kind == "retrain":
         training.need_two_classes(spec, label[slices.fit], "fitting")
     training.need_enough_to_calibrate(spec, label[slices.calibrate])
+    if proposal.kind == "adopt":
+        handed_in.try_out(spec, proposal, checked)
     fresh = label[times >= stamp(changes[0])] if changes else label
     return CountedRows(
         rows=checked.rows,

@@ -15,6 +15,7 @@ from tasks.classifier.training_rows import gather
 from tasks.errors import Final
 from tasks.gates.candidate_metrics import CandidateMetrics
 from tasks.ledger.ledger import Ledger
+from tasks.promotion.proposal_reason import ProposalReason
 from tasks.registry import registry
 from tasks.registry.lineage import Lineage
 from tasks.registry.made_with import made_with
@@ -25,7 +26,7 @@ _TOLERANCE = 1e-9
 
 
 class CannotReproduce(Final):
-    """Something that the candidate was made of is no longer there: says which, by digest."""
+    """Something that the candidate was made of is not there, or not any more: says which."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ def reproduce(spec: ModelSpec, version: int) -> Reproduction:
     Raises
     ------
     CannotReproduce
-        If spec or data are no longer those of the lineage.
+        If spec or data are no longer those of the lineage, or it was fit elsewhere.
     tasks.spec.part.SpecError
         If the ledger knows no such version.
     tasks.registry.tracking.RegistryRefused
@@ -59,6 +60,13 @@ def reproduce(spec: ModelSpec, version: int) -> Reproduction:
     """
     ledger = Ledger.open()
     candidate = ledger.version(spec.model, version)
+    asked = next(p for p in ledger.proposals(spec.model) if p.proposal == candidate.proposal)
+    if asked.kind == "adopt":
+        raise CannotReproduce(
+            f"{spec.model} version {version} was fit elsewhere and adopted, so its fit cannot be "
+            f"done again here; {ProposalReason.parse(asked.reason).file} is the digest of the file "
+            "that was handed in"
+        )
     record = registry.lineage_of(spec.model, version, candidate.artifact_digest)
     if record.spec_digest != spec.digest:
         raise CannotReproduce(
@@ -74,7 +82,6 @@ def reproduce(spec: ModelSpec, version: int) -> Reproduction:
             + (f" ({rows.problem})" if rows.problem else "")
         )
     taught = gather(spec, checked_rows.accepted(spec.unscored, window, rows))
-    asked = next(p for p in ledger.proposals(spec.model) if p.proposal == candidate.proposal)
     learning = CandidateMetrics.from_json(candidate.metrics).learning
     if learning is None:
         share = {"calibrate": spec.calibration.share, "judge": spec.training.judge}

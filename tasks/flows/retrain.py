@@ -8,19 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from tasks import formats
 from tasks.audit.verified_model import champion_of
 from tasks.classifier import absent, calibration, refit, spans, training
 from tasks.drift import reference
-from tasks.flows import handover
+from tasks.errors import Final
+from tasks.flows import handed_in, handover
 from tasks.flows.asked_rows import changes_of, interval_of, rows_accepted, rows_of_run, slices_of
 from tasks.flows.judging import judged_now
 from tasks.gates import gate_result
 from tasks.gates.gate_result import GateResult
+from tasks.ledger import status
 from tasks.ledger.ledger import Ledger
-from tasks.ledger.records import Candidate, Proposal
+from tasks.ledger.records import Candidate, Decision, Proposal
 from tasks.promotion.decisions import approved
 from tasks.promotion.promotion import follow
 from tasks.promotion.proposals import NotApproved
@@ -36,15 +38,29 @@ if TYPE_CHECKING:
     from tasks.classifier.spans import Learning
 
 
+class TrainedElsewhere(Final):
+    """An approved retrain of a model that its owner trains: says what to do now."""
+
+
 def train(spec: ModelSpec, proposal: str) -> dict[str, Any]:
     """Fit the pipeline on the oldest slice of the proposal's rows; keep it under its run.
 
     It is fit on several spans of them, and the best is taken: see `spans`. To recalibrate nothing
-    is fit: the champion's pipeline is taken as it is.
+    is fit: the champion's pipeline is taken as it is. To adopt, the pipeline is the one that was
+    handed in.
+
+    Raises
+    ------
+    tasks.classifier.training.TrainingError
+        If the rows cannot be trained on.
+    TrainedElsewhere
+        If the spec says that somebody else trains; recorded.
     """
 
     ledger = Ledger.open()
     asked = approved(spec, ledger, proposal, "retrain")
+    if asked.kind == "retrain" and spec.training.estimator == "external":
+        _leave_to_owner(spec, ledger, asked)
     checked = checked_rows.check_rows(spec.unscored, interval_of(asked), {})
     report = validation_page.publish(spec, interval_of(asked), checked)
     if checked.problem:
@@ -55,6 +71,10 @@ def train(spec: ModelSpec, proposal: str) -> dict[str, Any]:
         cut = slices_of(spec, asked, rows.facts.time, rows.label, ())
         training.need_enough_to_calibrate(spec, rows.label[cut.calibrate])
         fitted = champion_of(spec, ledger, asked.champion or 0).estimator.estimator
+    elif asked.kind == "adopt":
+        cut = slices_of(spec, asked, rows.facts.time, rows.label, ())
+        training.need_enough_to_calibrate(spec, rows.label[cut.calibrate])
+        fitted, learning = handed_in.pipeline_of(spec, asked), spans.unfitted(cut)
     else:
         best = spans.fit_spans(spec, rows, interval_of(asked), changes_of(spec, ledger, asked))
         fitted, learning, cut = best.pipeline, best.learning, best.cut
@@ -82,6 +102,30 @@ def train(spec: ModelSpec, proposal: str) -> dict[str, Any]:
         "report": report,
         "mlflow_run": tracking.run_url(spec.model, run_id),
     }
+
+
+def _leave_to_owner(spec: ModelSpec, ledger: Ledger, asked: Proposal) -> NoReturn:
+    """Record that an approved retrain is the owner's to make, which rests the latch meanwhile."""
+    days = f"{asked.trained_from:%Y-%m-%d %H:%M} until {asked.trained_until:%Y-%m-%d %H:%M} UTC"
+    said = (
+        f"{spec.model} is trained elsewhere (training.estimator: external). Train it on newer "
+        f"rows, such as those from {days}; then hand it in with `python -m tasks adopt "
+        f"{spec.model} FILE`, which says how to propose it"
+    )
+    known = status.read(spec, ledger)
+    ledger.decide(
+        Decision(
+            model=spec.model,
+            proposal=asked.proposal,
+            step="train",
+            answer="failed",
+            by="gatelatch",
+            comment=said,
+            evidence="",
+            effective_from=known.decided_at(asked),
+        )
+    )
+    raise TrainedElsewhere(said)
 
 
 def calibrate(spec: ModelSpec, proposal: str, run_id: str) -> dict[str, Any]:
@@ -181,7 +225,7 @@ def _candidate(spec: ModelSpec, asked: Proposal, run_id: str, taken: set[int]) -
 def _accepted(spec: ModelSpec, asked: Proposal, run_id: str) -> Any:
     """Return the model to register from a run that passed: the judged one, or its refit twin."""
 
-    never = spec.training.refit == "never"
+    never = spec.training.refit == "never" or asked.kind == "adopt"
     learning = None if never else handover.LEARNING.get(run_id)
     if learning is None:
         return tracking.get_model(run_id, "calibrated")

@@ -13,6 +13,7 @@ import numpy as np
 
 from tasks.arrays import Floats, Ints
 from tasks.classifier import absent, calibration, capped, refit, scoring
+from tasks.classifier.adopted import CannotScore
 from tasks.classifier.calibration_fit import calibration_parameters
 from tasks.classifier.cut import Cut
 from tasks.classifier.finite import NotFinite, need_finite
@@ -76,7 +77,7 @@ def trainable() -> Iterator[None]:
     """Raise TrainingError if a summary cannot take a model's decision values."""
     try:
         yield
-    except NotFinite as error:
+    except (NotFinite, CannotScore) as error:
         raise TrainingError(f"the candidate cannot be judged: {error}") from None
 
 
@@ -98,7 +99,8 @@ def judge_candidate(
         All rows of the training window. Their weights weigh the reference's losses; the gates count
         rows.
     cut
-        Which of them the candidate was fit on, which calibrated it, and which judge it.
+        Which of them the candidate was fit on, which calibrated it, and which judge it. The first
+        are none where it was fit elsewhere.
     span
         The event time that all rows cover.
 
@@ -164,11 +166,13 @@ def metrics(heard: Heard) -> CandidateMetrics:
         candidate=both.candidate,
         champion=both.champion,
         calibration=calibration_parameters(model, heard.decision[cut.calibrate], spec.label.names),
-        hinge_gap=float(hinge(heard.answers.candidate.margins).mean() - hinge(fitted).mean()),
+        hinge_gap=float(hinge(heard.answers.candidate.margins).mean() - hinge(fitted).mean())
+        if len(fitted)
+        else None,
         support_vectors=int((fitted <= 1).sum()),
         fitted_rows=len(fitted),
         refit=refit.refit_of(spec, cut),
-        warnings=tuple(absent.warnings(spec, rows.label, cut)),
+        warnings=tuple(absent.warnings(spec, rows.label, cut, absent.learnt_classes(model))),
     )
 
 

@@ -17,7 +17,8 @@ class CandidateMetrics:
     `candidate` and `champion` are what `losses.rates` returns, `champion` None at the bootstrap;
     `capped` counts judged rows with a feature beyond its cap; `calibration` is what
     `calibration_fit.calibration_parameters` returns. `hinge_gap`, `support_vectors` and
-    `fitted_rows` are of the fit, and a recalibration's those of its champion. `refit` is None
+    `fitted_rows` are of the fit, and a recalibration's those of its champion; of what was fit
+    elsewhere they are None, 0 and 0. `refit` is None
     where nothing is refit; `learning` where nothing was fit, or nobody said from which rows;
     `model_file` is the digest of the registered file.
     """
@@ -27,7 +28,7 @@ class CandidateMetrics:
     candidate: Mapping[str, float]
     champion: Mapping[str, float] | None
     calibration: Mapping[str, Any]
-    hinge_gap: float
+    hinge_gap: float | None
     support_vectors: int
     fitted_rows: int
     refit: Refit | None = None

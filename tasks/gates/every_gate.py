@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from tasks.arrays import Floats
-from tasks.classifier import absent, calibration, preprocessing
+from tasks.classifier import absent, adopted, calibration, preprocessing
 from tasks.classifier.cut import Cut
 from tasks.classifier.training_rows import TrainingRows
 from tasks.gates import calibration_defects, declared_gates, leakage, slices, soundness
@@ -16,6 +16,7 @@ from tasks.gates.losses import Scored
 from tasks.ledger.evidence import digest, short
 from tasks.spec.model import ModelSpec
 
+_LEAKS = ("time_order", "separating_features", "shared_keys", "shared_content")
 Checks = Mapping[str, Callable[[], list[GateResult]]]
 
 
@@ -69,7 +70,13 @@ def sound(
 
 
 def unleaked(spec: ModelSpec, rows: TrainingRows, cut: Cut) -> list[GateResult]:
-    """Return whether the judged rows were unknown to the fit; see `leakage`."""
+    """Return whether the judged rows were unknown to the fit; see `leakage`.
+
+    Nobody can say so of a candidate that was fit elsewhere.
+    """
+
+    if cut.fit.start == cut.fit.stop:
+        return [GateResult(name, "not_judged", soundness.FIT_ELSEWHERE) for name in _LEAKS]
 
     def separating() -> list[GateResult]:
         kinds, allowed = spec.features.numeric, spec.gates.may_separate
@@ -94,7 +101,8 @@ def _prepared(contender: Contender) -> soundness.Preprocessing:
     model = contender.model
     made = preprocessing.structure(model), preprocessing.preprocessing_of(model)
     structure, whole = (short(digest(part)) for part in made)
-    return soundness.Preprocessing(structure, whole, contender.spec_digest)
+    foreign = adopted.adopted_pipeline(model) is not None
+    return soundness.Preprocessing(structure, whole, contender.spec_digest, foreign)
 
 
 def _all(checks: Checks) -> list[GateResult]:

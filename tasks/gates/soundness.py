@@ -16,16 +16,21 @@ from tasks.gates.losses import LOSSES, NotComputable, Scored
 from tasks.spec.gate_options import Gates
 
 _OF_THE_FIT = ("hinge_gap", "support_vectors", "support_vector_share")
+FIT_ELSEWHERE = "it was fit elsewhere, and nobody here knows the rows of its fit"
 _ROUNDING = 1e-9  # what sums of a constant's losses may be off by
 
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """What a model does to its features: digest of its structure, and of its statistics too."""
+    """What a model does to its features: digest of its structure, and of its statistics too.
+
+    `adopted`: it was fit elsewhere, and its steps are no matter of the spec.
+    """
 
     structure: str
     whole: str
     spec_digest: str | None
+    adopted: bool = False
 
 
 def judged_classes(scored: Scored, classes: Sequence[str]) -> list[GateResult]:
@@ -100,11 +105,13 @@ def bounds(gates: Gates, candidate: Scored, fitted: Floats) -> list[GateResult]:
     Parameters
     ----------
     fitted
-        Labelled margins of the rows that it was fitted on; may be empty if nothing is declared.
+        Labelled margins of the rows that it was fitted on; empty if it was fit elsewhere.
     """
     asked = [(name, gate) for name, gate in gates.declared() if name in _OF_THE_FIT]
     if not asked:
         return []
+    if not len(fitted):
+        return [GateResult(name, "not_judged", FIT_ELSEWHERE) for name, _ in asked]
     vectors = int((fitted <= 1).sum())
     figures = {
         "hinge_gap": float(hinge(candidate.margins).mean() - hinge(fitted).mean()),
@@ -152,6 +159,9 @@ def preprocessing(prepared: Contest[Preprocessing]) -> list[GateResult]:
         reason = f"the champion's, digest {ours.whole}"
     elif ours.structure == theirs.structure:
         reason = f"the champion's steps, with statistics of newer rows, digest {ours.whole}"
+    elif ours.adopted or theirs.adopted:
+        whose = "the candidate" if ours.adopted else "the champion"
+        reason = f"other steps than the champion's, as {whose} was fit elsewhere"
     elif theirs.spec_digest not in (None, ours.spec_digest):
         reason = (
             f"other steps or features than the champion's, as the spec changed from "

@@ -151,6 +151,8 @@ def _of_end(decision: Decision) -> list[str]:
 
 def _end_told(decision: Decision) -> tuple[Severity, str] | None:
     """Return how urgent an end is that no person chose, and its subject; None of any other."""
+    if (decision.step, decision.answer) == ("train", "failed"):
+        return "ticket", "a retrain was approved: train it elsewhere and hand it in"
     if decision.answer == "failed":
         refused = "gates" if decision.step == "gates" else "shadow windows"
         return "info", f"the {refused} refused the candidate"

@@ -74,6 +74,8 @@ def _asked_about(proposal: Proposal, step: str) -> str:
         return "you are asked to promote a candidate"
     if proposal.kind == "recalibrate":
         return "you are asked to recalibrate"
+    if proposal.kind == "adopt":
+        return "you are asked to take a model that was trained elsewhere as a candidate"
     return (
         "you are asked to retrain"
         if proposal.champion

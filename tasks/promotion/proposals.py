@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import re
 from datetime import datetime, timedelta
+from typing import Literal, TypeAlias
 
 from tasks import bounds
 from tasks.data.newest import newest_row
 from tasks.drift.episode import Numbered, breach_of
-from tasks.drift.latch import LatchKind
 from tasks.errors import Final
 from tasks.ledger import status
 from tasks.ledger.freezes import asked_by_hand, require_thawed
 from tasks.ledger.ledger import Ledger
 from tasks.ledger.records import PROPOSER, Candidate, Decision, Proposal
 from tasks.promotion import answers
+from tasks.promotion.proposal_reason import FILE, ProposalReason
 from tasks.spec.model import ModelSpec
 from tasks.spec.windows import latest_complete, window_at
+
+Action: TypeAlias = Literal["retrain", "recalibrate", "adopt"]
 
 
 class NotApproved(Final):
@@ -36,7 +39,7 @@ def propose(
     training_window: timedelta | None,
     until: datetime | None,
     now: datetime,
-    action: LatchKind = "retrain",
+    action: Action = "retrain",
     by_monitor: bool = False,
 ) -> Proposal:
     """Append the proposal, or return the first one unchanged if this runs again.
@@ -45,7 +48,8 @@ def propose(
     nobody, or the person named in `approval.proposer`. A person's proposal belongs to no episode.
     Only the monitor may use the monitor's names.
 
-    A recalibration takes the newest rows only, see `_unseen`.
+    A recalibration takes the newest rows only, see `_unseen`. To adopt, the reason names the file;
+    its rows calibrate and judge.
 
     `until` (event time) defaults to the end of the newest observed window, and where nothing was
     observed yet, of the newest complete one that holds a row.
@@ -64,6 +68,7 @@ def propose(
     bounds.name(proposal, "the run id")
     bounds.name(proposer, "who proposes")
     bounds.prose(reason)
+    _need_file(action, ProposalReason.parse(reason).file, spec.model)
     ledger = Ledger.open()
     known = status.read(spec, ledger)
     if earlier := next((p for p in known.proposals if p.proposal == proposal), None):
@@ -101,12 +106,23 @@ def propose(
     )
 
 
+def _need_file(action: Action, file: str | None, model: str) -> None:
+    """Raise NotApproved unless there is a file to adopt just where something is to be adopted."""
+    if action == "adopt" and (file is None or not re.fullmatch(FILE, file)):
+        raise NotApproved(
+            f"model_file has to be the digest, 64 hex digits, that `python -m tasks adopt {model} "
+            "FILE` printed"
+        )
+    if action != "adopt" and file is not None:
+        raise NotApproved(f"model_file is for the action adopt, not for {action}; leave it empty")
+
+
 def reserved(spec: ModelSpec, proposal: str) -> bool:
     """Return whether a name is one that the monitor gives to what it proposes."""
     return re.match(rf"{re.escape(spec.model)}\.v\d", proposal) is not None
 
 
-def _waits_for(known: status.Status, proposal: str, action: LatchKind) -> str:
+def _waits_for(known: status.Status, proposal: str, action: Action) -> str:
     """Return the episode that waits for a proposal of this name.
 
     Its number may be higher than the next one: somebody else may have taken that run id.

@@ -16,7 +16,7 @@ from tasks.registry.lineage import Lineage
 
 def card(record: Lineage, artifact_digest: str) -> str:
     """Return the model card of a candidate; holds no row."""
-    data, model = record.data, record.model
+    data, model, adopted = record.data, record.model, record.kind == "adopt"
     rival = "no champion yet" if record.champion is None else f"version {record.champion}"
     return "\n\n".join(
         [
@@ -28,7 +28,7 @@ def card(record: Lineage, artifact_digest: str) -> str:
             f"{_features(record.features)}. It is a margin classifier, and its decision "
             "value is watched for drift. The calibration error below says how far its "
             "probabilities can be trusted.",
-            "## Training data\n\n"
+            f"## {'Rows that calibrated and judged it' if adopted else 'Training data'}\n\n"
             + _table(
                 ("rows from", "until", "rows", "accepted", "data digest"),
                 [
@@ -42,21 +42,27 @@ def card(record: Lineage, artifact_digest: str) -> str:
                 ],
             ),
             "## How it was made\n\n" + _table(("part", "value"), _made(record)),
-            "## Metrics on the newest rows\n\n" + _metrics(record.metrics),
+            "## Metrics on the newest rows\n\n" + _metrics(record.metrics, adopted),
             *_limits(record.metrics),
             "## Gates\n\n" + _table(("gate", "verdict", "why"), map(_gate, record.gates)),
             "## Who approved it\n\n"
             f"`python -m tasks audit {model}` says who approved and promoted it, and on which "
             "evidence. The tags of this version name a promotion too.",
-            f"Artifact digest `{artifact_digest}`. `python -m tasks reproduce {model} VERSION` "
-            "trains it again and compares.",
+            f"Artifact digest `{artifact_digest}`. {_again(record)}",
         ]
     )
 
 
+def _again(record: Lineage) -> str:
+    if record.kind == "adopt":
+        return "It was fit elsewhere, so it cannot be trained again here."
+    return f"`python -m tasks reproduce {record.model} VERSION` trains it again and compares."
+
+
 def _made(record: Lineage) -> Iterable[tuple[str, str]]:
     made = record.made_with
-    yield "training", _options(record.training)
+    adopted = record.kind == "adopt"
+    yield "training", "elsewhere; adopted" if adopted else _options(record.training)
     yield "calibration", _options(record.calibration)
     yield "spec", f"`{record.spec_digest}`"
     yield "preprocessing", f"`{record.preprocessing[:12]}`"
@@ -65,14 +71,17 @@ def _made(record: Lineage) -> Iterable[tuple[str, str]]:
     yield "packages", _listed(f"{name} {version}" for name, version in made.versions.items())
 
 
-def _metrics(metrics: CandidateMetrics) -> str:
+def _metrics(metrics: CandidateMetrics, adopted: bool) -> str:
     ours, theirs = metrics.candidate, metrics.champion or {}
     rows = [
         (name.replace("_", " "), f"{value:.4g}", f"{theirs[name]:.4g}" if name in theirs else "–")
         for name, value in ours.items()
         if isinstance(value, int | float)
     ]
-    judged = f"\n\n{metrics.judged_rows:,} rows that neither fit nor calibration has seen."
+    seen = "neither fit nor calibration has seen"
+    if adopted:
+        seen = "the calibration has not seen; whether the fit has is not known here"
+    judged = f"\n\n{metrics.judged_rows:,} rows that {seen}."
     if metrics.refit:
         judged += f" The model was {metrics.refit}."
     return _table(("metric", "candidate", "champion"), rows) + judged

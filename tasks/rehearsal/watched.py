@@ -200,7 +200,8 @@ def _causes(heard: JudgedWindow, incident: Incident) -> list[str]:
     told = explain(summary, heard.champion.reference, said, heard.champion.hinge_gap)
     found = [_cause(d, list(heard.champion.reference.summary.features)) for d in told.diagnoses]
     if said.verdict == "drifting":
-        most = [*list(told.moved.features)[:1], *(shift.feature for shift in told.features[:1])]
+        moved = told.moved.features if told.moved else {}
+        most = [*list(moved)[:1], *(shift.feature for shift in told.features[:1])]
         found += [f"{MOVED} {name}" for name in dict.fromkeys(most) if name in names]
     return found
 

@@ -96,6 +96,9 @@ def _why(numbers: WindowFigures) -> str:
 
 def _moved(numbers: WindowFigures) -> str:
     moved = numbers.moved
+    if moved is None and not numbers.gone:
+        said = "The champion's margins are no sum of them."
+        return f"**Contributions of features: not available.** {said}"
     if moved is None or not _parts(moved):
         return f"It is not known which features moved the margins{_why(numbers)}."
     told = f"**The mean score moved by {moved.total:+.3f}:** {_parts(moved)}."

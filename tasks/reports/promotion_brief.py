@@ -9,6 +9,7 @@ from tasks.gates.candidate_metrics import CandidateMetrics
 from tasks.gates.gate_result import GateResult
 from tasks.ledger.records import Candidate, Proposal
 from tasks.ledger.status import Status
+from tasks.promotion.proposal_reason import ProposalReason
 from tasks.promotion.shadow import Outcome
 from tasks.registry import registry, tracking
 from tasks.reports import brief_links, gate_page, markdown, recalibration_brief
@@ -40,7 +41,7 @@ def promotion(
     parts = [
         *brief_links.if_frozen(known),
         f"**No gate of version {candidate.version} failed** ({_verdicts(gates)}) on the newest "
-        f"{metrics.judged_rows} rows, which neither its fit nor its calibration saw."
+        f"{metrics.judged_rows} rows, {_unseen(asked)}."
         + (" There is no champion yet to compare it with." if asked.champion is None else ""),
         *broken_rows(known, asked),
         *_same_file(known, candidate),
@@ -98,14 +99,25 @@ def _verdicts(gates: Sequence[GateResult]) -> str:
     return ", ".join(f"{count} {verdict}" for verdict, count in counts.most_common())
 
 
+def _unseen(asked: Proposal) -> str:
+    if asked.kind == "adopt":
+        return "which its calibration did not see; whether its fit did is not known here"
+    return "which neither its fit nor its calibration saw"
+
+
 def _fit(asked: Proposal, metrics: CandidateMetrics) -> str:
+    if asked.kind == "adopt":
+        return (
+            "It was fit elsewhere: nothing was fit here. The file that was handed in has the "
+            f"digest `{ProposalReason.parse(asked.reason).file}`."
+        )
     if asked.kind == "recalibrate":  # the figures of the fit are the champion's
         return f"Nothing was fit: every decision equals that of version {asked.champion}."
     share = metrics.support_vectors / metrics.fitted_rows
     return (f"**The model to promote was {metrics.refit}.** " if metrics.refit else "") + (
         f"Fit on {metrics.fitted_rows} rows, {metrics.support_vectors} of them ({share:.0%}) "
         f"support vectors; hinge loss of the judged rows minus that of the fitted rows: "
-        f"{metrics.hinge_gap:+.3f}."
+        f"{metrics.hinge_gap or 0.0:+.3f}."
     )
 
 

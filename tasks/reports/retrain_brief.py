@@ -30,6 +30,8 @@ def retrain(
         subject, parts = recalibration_brief.what_failed(spec, proposal, seen)
         parts = [*if_frozen(known), *parts, *_rows(rows), links(known, proposal, run_link)]
         return subject, "\n\n".join(parts)
+    if proposal.kind == "adopt":
+        return _adoption(known, proposal, run_link, rows)
     if proposal.champion is None:
         subject = f"{spec.model}: train the first champion?"
         parts = [f"**`{spec.model}` has no champion yet.** Monitoring starts with the first one."]
@@ -43,6 +45,30 @@ def retrain(
             subject = f"{spec.model}: the margins drifted, retrain version {proposal.champion}?"
     parts += [_proposed(spec, proposal), *_rows(rows)]
     return subject, "\n\n".join([*if_frozen(known), *parts, links(known, proposal, run_link)])
+
+
+def _adoption(
+    known: Status, proposal: Proposal, run_link: str, rows: CountedRows | None
+) -> tuple[str, str]:
+    """Return subject and body of the request to take what was trained elsewhere as a candidate."""
+    spec, reason = known.spec, ProposalReason.parse(proposal.reason)
+    days = days_of(Window(proposal.trained_from, proposal.trained_until))
+    rival = "it" if proposal.champion is None else f"it against version {proposal.champion}"
+    again = " You will be asked again before anything is promoted."
+    return f"{spec.model}: take a model that was trained elsewhere as a candidate?", "\n\n".join(
+        [
+            *if_frozen(known),
+            f"**{as_text(proposal.proposer)} hands in a model that was trained elsewhere**: "
+            f"{as_text(reason.why)}. The file has the digest `{reason.file}`, which "
+            "`python -m tasks adopt` printed when it was handed in.",
+            f"**Proposed:** nothing is fit. Calibrate it and judge {rival} on {days}. Whether its "
+            "fit has seen these rows is not known here: if it has, gates and limits are too "
+            f"favourable.{again if spec.approval.promote == 'human' else ''}\n\n"
+            f"{if_refused(spec, _then(spec, proposal))}",
+            *_rows(rows),
+            links(known, proposal, run_link),
+        ]
+    )
 
 
 def _what_drifted(known: Status, proposal: Proposal) -> str:
@@ -113,6 +139,15 @@ def _proposed(spec: ModelSpec, proposal: Proposal) -> str:
         else f"judge it on the newest {spec.training.judge:.0%}"
     )
     again = " You will be asked again before anything is promoted."
+    if spec.training.estimator == "external":
+        rests = f", and the latch rests for {spec.latch.rest_told}" if proposal.episode else ""
+        return (
+            f"**Proposed:** `{spec.model}` is trained elsewhere. If you approve, its owner is told "
+            f"to train it, such as on {days}, and to hand it in with `python -m tasks adopt "
+            f"{spec.model} FILE`; you are then asked about that file. Until then nothing "
+            f"changes{rests}.\n\n"
+            f"{if_refused(spec, _then(spec, proposal))}"
+        )
     return (
         f"**Proposed:** train `{spec.training.estimator}` on {days}, calibrate it, {against}."
         f"{again if spec.approval.promote == 'human' else ''}\n\n"

@@ -14,7 +14,7 @@ import numpy as np
 
 from tasks import disk
 from tasks.arrays import Floats
-from tasks.classifier import platt
+from tasks.classifier import adopted, platt
 from tasks.classifier.calibrators import calibrator_of
 from tasks.classifier.encoding import scaler_of
 from tasks.errors import Final
@@ -37,7 +37,7 @@ def write_onnx(fetched: FetchedModel, path: str | Path) -> None:
     Raises
     ------
     NotExported
-        If not all features are numbers.
+        If not all features are numbers, or it was fit elsewhere.
     tasks.disk.Unusable
         If the file cannot be written.
     """
@@ -48,6 +48,11 @@ def write_onnx(fetched: FetchedModel, path: str | Path) -> None:
         raise NotExported(
             f"{fetched.model} version {fetched.version} has no ONNX file: {', '.join(texts)} are "
             "not numbers; score with Python, or train without them"
+        )
+    if adopted.adopted_pipeline(fetched.calibrated) is not None:
+        raise NotExported(
+            f"{fetched.model} version {fetched.version} has no ONNX file: it was fit elsewhere and "
+            "adopted; convert it there, or score with Python"
         )
     graph = _Graph()
     pipeline = fetched.calibrated.estimator

@@ -12,8 +12,10 @@ CalibrationMethod = Literal["sigmoid", "temperature", "isotonic", "beta"]
 
 
 class Training(SpecPart):
-    estimator: Literal["linear_svc", "sgd_hinge"] = Field(
-        default="linear_svc", description="LinearSVC(loss='hinge') or SGDClassifier(loss='hinge')"
+    estimator: Literal["linear_svc", "sgd_hinge", "external"] = Field(
+        default="linear_svc",
+        description="LinearSVC(loss='hinge') or SGDClassifier(loss='hinge'); `external`: the owner "
+        "trains it elsewhere, and hands it in with `python -m tasks adopt`",
     )
     window: Length = Field(description="event time that the rows of a training span")
     weighting: Literal["balanced", "none"] = Field(default="balanced", description="class weights")

@@ -11,9 +11,13 @@ from tasks.promotion.proposal_reason import ProposalReason
 SPAN = "2026-01-05/2026-03-30"
 
 
-@given(st.sampled_from(["drift", "calibration drift", "manual"]), st.sampled_from([None, SPAN]))
-def test_a_reason_reads_back_as_itself(why: str, backfill: str | None) -> None:
-    reason = ProposalReason(why=why, backfill=backfill)
+@given(
+    st.sampled_from(["drift", "calibration drift", "manual"]),
+    st.sampled_from([None, SPAN]),
+    st.sampled_from([None, "0" * 64]),
+)
+def test_a_reason_reads_back_as_itself(why: str, backfill: str | None, file: str | None) -> None:
+    reason = ProposalReason(why=why, backfill=backfill, file=file)
     assert ProposalReason.parse(str(reason)) == reason
 
 
