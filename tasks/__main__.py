@@ -9,6 +9,7 @@ import typer
 
 from tasks import __version__
 from tasks.cli.audit_command import audit
+from tasks.cli.canary_command import canary
 from tasks.cli.check_command import check
 from tasks.cli.console import err
 from tasks.cli.doctor_command import doctor
@@ -65,6 +66,7 @@ for command in (
     replay,
     rehearse,
     rollback,
+    canary,
     reproduce,
     metrics,
     doctor,

@@ -14,6 +14,7 @@ from tasks.ledger.freezes import freeze_told, way_out
 from tasks.ledger.status import Status
 from tasks.ledger.status_json import status_json
 from tasks.notices.untold import Untold, missed_by, who_is_told
+from tasks.promotion.ramp import Ramp
 
 
 def show_status(
@@ -21,12 +22,13 @@ def show_status(
     newest: int,
     *,
     missed: Mapping[str, Untold] | None = None,
+    ramp: Ramp | None = None,
     wide: bool = False,
     out: Console = out,
 ) -> None:
     """Print a status, with its newest windows, its proposals and promotions as tables.
 
-    `missed` says what each channel was not told.
+    `missed` says what each channel was not told, `ramp` where the champion's canary stands.
     """
     told = status_json(status, newest)
     model = status.spec.model
@@ -34,6 +36,8 @@ def show_status(
     latch = status.history.now
     rest = f" until {latch.rests_until:%Y-%m-%d}" if latch.rests_until else ""
     out.print(f"[bold]{model}[/]  champion: {champion}  latch: [bold]{latch.state}[/]{rest}")
+    if ramp is not None and ramp.over is None:
+        out.print(escape(ramp.told))
     if latch.episode:
         out.print(f"episode: {latch.episode}")
     if status.frozen:
