@@ -11,7 +11,7 @@ from tasks.ledger.conflicts import Conflict
 from tasks.ledger.freezes import require_thawed
 from tasks.ledger.ledger import Ledger
 from tasks.ledger.reader import LedgerReader
-from tasks.ledger.records import POLICY, Decision
+from tasks.ledger.records import POLICY, Decision, Observation
 from tasks.ledger.status import Status
 from tasks.promotion.answers import visible
 from tasks.promotion.proposals import NotApproved, proposal_of
@@ -20,11 +20,21 @@ from tasks.spec.model import ModelSpec
 
 
 def ramp_read(known: Status, ledger: LedgerReader, moment: datetime | None = None) -> Ramp | None:
-    """Return the canary of the champion of a moment, as the ledger has it; see `ramp_at`."""
-    model = known.spec.model
-    return ramp_at(
-        known, lambda version, since: ledger.observations_of(model, version, since), moment
-    )
+    """Return the canary of the champion of a moment, as the ledger has it; see `ramp_at`.
+
+    While the model is frozen, what was recorded since is left out, so that no share grows.
+    """
+    model, freeze = known.spec.model, known.frozen
+
+    def observed(version: int, since: datetime) -> list[Observation]:
+        seen = ledger.observations_of(model, version, since)
+        if freeze is None:
+            return seen
+        times = ledger.recorded(model)
+        at = ((o, times.first(o)) for o in seen)
+        return [o for o, when in at if when is not None and when < freeze.recorded_at]
+
+    return ramp_at(known, observed, moment)
 
 
 def record_passed(known: Status, ledger: Ledger) -> Ramp | None:

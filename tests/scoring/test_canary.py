@@ -236,11 +236,20 @@ def test_nobody_else_skips_anything(
     assert "canary" not in {d.step for d in read().decisions}
 
 
-def test_while_a_model_is_frozen_no_canary_is_skipped(at: At) -> None:
+def test_while_a_model_is_frozen_no_share_grows_and_no_canary_is_skipped(at: At) -> None:
     at("promoted")
+    for number in (11, 12, 13):
+        customers(number)
+    play(11)
     freezing.record(Ledger.open(), ["churn"], "frozen", by="otto", reason="an incident")
+    play(12)
+    assert "1 of 2 windows" in str(told())
+    play(13)
+    assert sides(13) == sides(11)
     with pytest.raises(Frozen):
         ramping.skip_canary(SHARED, by="ada", reason="hurry")
+    freezing.record(Ledger.open(), ["churn"], "thawed", by="otto", reason="it is over")
+    assert "it held in 2 of 2 windows" in str(told())
 
 
 def test_the_brief_of_the_promotion_says_what_the_canary_is_and_what_it_needs(at: At) -> None:
