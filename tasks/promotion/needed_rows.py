@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import inf, sqrt
 from statistics import median
@@ -22,14 +23,15 @@ class Needed:
 
     `rows` are those of the new version that show a rise by `drift.hinge_loss.effect`; None if no
     number does, as blocks of a reference held too few rows. `usual` are the rows of a window by
-    both versions, None if no window says, and `least` is `window.min_rows`. `labelled` is whether
-    the usual rows have labels.
+    both versions, None if no window says; with its share of these the new one shows a rise by
+    `shows`. `least` is `window.min_rows`. `labelled` is whether the usual rows have labels.
     """
 
     share: float
     effect: float
     rows: int | None
     usual: float | None
+    shows: float | None
     least: int
     labelled: bool
 
@@ -41,23 +43,23 @@ class Needed:
     @property
     def told(self) -> str:
         """Return what is needed, and what is usual."""
-        shows = f"a rise of the hinge loss by {self.effect:g}"
+        rise = f"a rise of the hinge loss by {self.effect:g}"
         need = (
-            f"No number of rows shows {shows} in one window: blocks of the reference held too few"
+            f"No number of rows shows {rise} in one window, as blocks of the references had too few"
             if self.rows is None
-            else f"A window shows {shows} from {self.rows:,} labelled rows of the new version on"
+            else f"A window shows {rise} from {self.rows:,} labelled rows of the new version on"
         )
-        if self.expected is None:
+        if self.expected is None or self.shows is None:
             return need
-        kind = "labelled rows" if self.labelled else "rows, without labels"
-        return (
-            f"{need}; at {percent(self.share)} of the keys it has about {self.expected:,.0f} {kind}"
-        )
+        usual = f"{need}; at {percent(self.share)} of the keys it has about {self.expected:,.0f}"
+        if not self.labelled:
+            return f"{usual} rows, without labels"
+        return f"{usual} labelled rows, which show a rise by {self.shows:.2g}"
 
     @property
     def too_small(self) -> str | None:
         """Return what is wrong with the share, and the way out; None if nothing is known to be."""
-        if self.usual is None or self.expected is None:
+        if self.expected is None:
             return None
         if self.expected < self.least:
             rows, what = self.least, "by window.min_rows; no window would count"
@@ -75,11 +77,13 @@ class Needed:
 def needed(known: Status, share: float, new: Candidate, old: Candidate) -> Needed:
     """Return what a canary of one version beside another needs, and what a window has."""
     usual, labelled = _usual(known)
+    mine = share * usual if usual else 0.0
     return Needed(
         share=share,
         effect=known.spec.drift.hinge_loss.effect,
         rows=rows_needed(known.spec, share, new, old),
         usual=usual,
+        shows=_chance(known.spec, share, new, old)(mine) if mine else None,
         least=known.spec.window.min_rows,
         labelled=labelled,
     )
@@ -92,14 +96,7 @@ def rows_needed(spec: ModelSpec, share: float, new: Candidate, old: Candidate) -
     do, with its design effect; more rows than one of its blocks held count as that block
     (`paired.mean_variance`). None if no number is enough.
     """
-    factor = errors_of_chance(spec, new, old)
-    others = (1 - share) / share
-    sides = [(_row_variance(c), accepted_spread(c).rows) for c in (new, old)]
-
-    def chance(rows: float) -> float:
-        (mine, most), (theirs, their_most) = sides
-        return factor * sqrt(mine / min(rows, most) + theirs / min(rows * others, their_most))
-
+    chance = _chance(spec, share, new, old)
     effect = spec.drift.hinge_loss.effect
     if chance(inf) > effect:
         return None
@@ -110,6 +107,21 @@ def rows_needed(spec: ModelSpec, share: float, new: Candidate, old: Candidate) -
         middle = (low + high) // 2
         low, high = (middle, high) if chance(middle) > effect else (low, middle)
     return high
+
+
+def _chance(
+    spec: ModelSpec, share: float, new: Candidate, old: Candidate
+) -> Callable[[float], float]:
+    """Return which rise chance shows, by the rows of the new version."""
+    factor, others = errors_of_chance(spec, new, old), (1 - share) / share
+    (mine, most), (theirs, their_most) = (
+        (_row_variance(c), accepted_spread(c).rows) for c in (new, old)
+    )
+
+    def chance(rows: float) -> float:
+        return factor * sqrt(mine / min(rows, most) + theirs / min(rows * others, their_most))
+
+    return chance
 
 
 def _row_variance(version: Candidate) -> float:

@@ -77,7 +77,10 @@ def test_a_share_that_leaves_too_few_rows_is_named_with_those_that_it_needs() ->
     assert f"and {rows:,} are needed to show a rise of the hinge loss by {EFFECT:g}" in str(
         short.too_small
     )
-    assert needed(known(rows=10 * rows), 0.1, NEW, OLD).too_small is None
+    assert short.shows is not None
+    assert short.shows > EFFECT
+    enough = needed(known(rows=10 * rows), 0.1, NEW, OLD)
+    assert (enough.too_small, enough.shows) == (None, pytest.approx(EFFECT, rel=0.01))
 
 
 def test_a_share_below_min_rows_would_never_count() -> None:
