@@ -99,7 +99,7 @@ def _earlier(
     """Return the version that scores the keys of a window which are not the champion's yet."""
     if spec.scoring is None or spec.scoring.canary is None:
         return None
-    ramp = ramping.ramp_read(kept_fold.read_newest(spec, ledger), ledger, window.start)
+    ramp = ramping.ramp_read(kept_fold.read_newest(spec, ledger, keep=False), ledger, window.start)
     if ramp is None or ramp.over is not None or ramp.promotion.number != champion.number:
         return None
     # Its link is the same on every worker, whatever key signs, and nobody knows it who does not

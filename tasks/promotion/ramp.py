@@ -29,11 +29,11 @@ class Ramp:
     """Where the canary of a champion stands.
 
     The `champion` scores a `share` of the keys and `earlier` the others; once the canary is over,
-    that is who was champion before. Of the `steps` (shares)
-    `passed` are passed; of the windows of the next one `judged` count, and `windows` are needed.
-    `rows` are those of the champion in all windows that counted. `idle` is how many windows in a
-    row did not count since, and `why` the newest did not. `worse` is whether the comparison has
-    opened. `over` says why the champion has all keys; None while it has not.
+    that is who was champion before. Of the `steps` (shares) `passed` are passed; of the windows of
+    the next one `judged` count, and `windows` are needed. `rows` are those of the champion in all
+    windows that counted. `idle` is how many windows in a row did not count since, and `why` the
+    newest did not. `worse` is whether the comparison has opened. `over` says why the champion has
+    all keys; None while it has not.
     """
 
     promotion: Promotion
@@ -84,7 +84,7 @@ class Ramp:
     @property
     def stuck(self) -> str | None:
         """Return a sentence once too many windows in a row did not count; else None."""
-        if self.over is not None or self.worse or self.idle < STUCK * self.windows:
+        if self.over is not None or self.idle < STUCK * self.windows:
             return None
         return (
             f"the canary of version {self.champion} stays at {percent(self.share)} of the keys: "
@@ -180,10 +180,11 @@ def _walked(known: Status, begun: Ramp, observed: Observed, moment: datetime | N
         for (pair, _), (_, latch) in zip(compared, steps, strict=True)
     }
     ramp = begun
-    for seen in sorted(mine, key=lambda o: o.window):
+    for place, seen in enumerate(sorted(mine, key=lambda o: o.window)):
         pair, state = found.get(seen.window, (None, "closed"))
         if state == "open":
-            return replace(ramp, worse=True)
+            why = f"It was found worse in {seen.window}, and nobody went back"
+            return replace(ramp, worse=True, idle=len(mine) - place - 1, why=why)
         if pair is not None and _awaited(spec, pair, until):
             continue
         why = _unfit(begun, pair, ramp.passed, seen)

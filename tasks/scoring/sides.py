@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -42,8 +41,8 @@ def _texts(keys: pa.Array) -> list[bytes]:
     import pyarrow as pa
 
     if pa.types.is_floating(keys.type):
-        with suppress(pa.ArrowInvalid):  # not all are whole
-            keys = keys.cast(pa.int64())
+        numbers = keys.to_pylist()
+        return [str(int(n) if n.is_integer() else n).encode() for n in numbers]
     kept = keys if pa.types.is_binary(keys.type) else keys.cast(pa.string()).cast(pa.binary())
     found: list[bytes] = kept.to_pylist()
     return found

@@ -173,6 +173,15 @@ def test_a_canary_that_no_window_counts_for_says_so_and_the_way_out() -> None:
     assert few.stuck is None
 
 
+def test_a_worse_canary_from_which_nobody_goes_back_says_so_in_the_end() -> None:
+    found = ramp(days(5, 6, new=0.9) + days(*range(7, 13)))
+    assert found is not None
+    assert "It was found worse in" in (found.stuck or "")
+    early = ramp(days(5, 6, new=0.9) + days(7))
+    assert early is not None
+    assert early.stuck is None
+
+
 def test_where_labels_come_late_a_window_counts_with_them() -> None:
     late = ModelSpec.model_validate(
         {**ONE.model_dump(mode="json"), "label": {"column": "y", "classes": [0, 1], "delay": "3d"}}

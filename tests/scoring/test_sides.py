@@ -52,6 +52,8 @@ def test_a_whole_number_is_on_one_side_in_whatever_type_it_landed() -> None:
     as_texts = sides.of_champion(pa.array(map(str, numbers))).tolist()
     for kind in (pa.int32(), pa.int64(), pa.float64()):
         assert sides.of_champion(pa.array(numbers, kind)).tolist() == as_texts
+    mixed = pa.array([*map(float, numbers), 0.5])
+    assert sides.of_champion(mixed).tolist()[:-1] == as_texts
 
 
 def test_a_side_is_what_the_docs_say_it_is() -> None:
