@@ -5,11 +5,16 @@ A DAG that scores is scheduled on the champion: `schedule=[champion_of("churn")]
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from datetime import datetime
+
 from airflow.sdk import Asset, Context
 from airflow.sdk.definitions.asset import AssetRef
 
+from tasks.bounds import moment
 from tasks.ledger.records import Promotion
 from tasks.spec.model import ModelSpec
+from tasks.spec.windows import Window
 
 HAPPENED = Asset("gatelatch.happened", "gatelatch://happened", group="gatelatch")
 
@@ -42,3 +47,19 @@ def tell_of(context: Context, promotion: Promotion) -> None:
     """
     event = context["outlet_events"][champion_of(promotion.model)]
     event.extra = {"version": promotion.version, "promotion": promotion.number}
+
+
+def tell_scored(context: Context, model: str, window: Window) -> None:
+    """Let the event of a task that scored a window say which window it is."""
+    context["outlet_events"][scores_of(model)].extra = {"window": window.start.isoformat()}
+
+
+def starts_scored(context: Context, model: str) -> list[datetime]:
+    """Return the starts of the windows whose scores started this run; none if none did."""
+    found: Iterable[object] = (
+        event.extra.get("window")
+        for of_asset in context["triggering_asset_events"].values()
+        for event in of_asset
+        if event.source_dag_id == f"score.{model}"
+    )
+    return [moment(start, "window") for start in found if isinstance(start, str)]

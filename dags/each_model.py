@@ -12,6 +12,7 @@ from airflow.sdk import DAG, Context, ExceptionRetryPolicy, RetryAction, RetryRu
 from airflow.sdk.exceptions import AirflowSkipException
 from airflow.sdk.log import mask_secret
 
+from dags.assets import starts_scored
 from tasks.bounds import moment
 from tasks.errors import Final
 from tasks.redaction import secrets_of
@@ -77,7 +78,8 @@ def made_of(
 def window_of(spec: ModelSpec, context: Context) -> Window:
     """Return the window that a run of the monitor owns.
 
-    The one its form names, else its data interval, else the newest complete one.
+    The one its form names, else its data interval, else the newest of those whose scores started
+    it, else the newest complete one.
 
     Raises
     ------
@@ -91,6 +93,8 @@ def window_of(spec: ModelSpec, context: Context) -> Window:
         return window_at(spec.window, moment(named, "window"))
     run = context["dag_run"]
     if run.data_interval_start is None or run.data_interval_start == run.data_interval_end:
+        if scored := starts_scored(context, spec.model):
+            return window_at(spec.window, max(scored))
         return latest_complete(spec.window, run.run_after)  # not the clock: a retry would move on
     window = window_at(spec.window, run.data_interval_start)
     if window.start != run.data_interval_start or window.end != run.data_interval_end:

@@ -152,7 +152,8 @@ def _schedule(spec: ModelSpec) -> Any:
 
     Where it reads the scores that `scoring` writes, it runs when they are written instead.
 
-    A run that an asset starts has no window of its own: it takes the newest complete one.
+    A run that scores start takes their window. One that another asset starts takes the newest
+    complete one.
     """
     windows: Any = WindowTimetable(spec.window)  # the SDK's types know no scheduler's timetable
     if spec.joined_scores:  # rows that landed can be measured once they are scored

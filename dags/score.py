@@ -12,7 +12,7 @@ from typing import Any
 from airflow.sdk import DAG, AssetAny, AssetOrTimeSchedule, Param, get_current_context, task
 from window_timetable import WindowTimetable
 
-from dags.assets import champion_of, landing_of, scores_of
+from dags.assets import champion_of, landing_of, scores_of, tell_scored
 from dags.each_model import DEFAULTS, each_model, skipped, window_of
 from tasks import bounds
 from tasks.spec.model import ModelSpec
@@ -33,6 +33,7 @@ def make(spec: ModelSpec) -> DAG:
         with skipped(NoChampion, NoRows):
             found = score.score_once(spec, window, again=bool(context["params"]["again"]))
         print(found.told(spec, window))
+        tell_scored(context, spec.model, window)
         return found.to_json()
 
     with DAG(

@@ -19,8 +19,10 @@ import typer
 
 from ops import stack
 from ops.rest import Airflow
+from tasks.spec.spec_files import load_all
 
 _ATTEMPTS = 10
+_SCORED_SECONDS = 86_400.0
 
 
 def create(home: Path, client: Airflow, dag: str, *options: str) -> None:
@@ -65,6 +67,22 @@ def _cancelled(client: Airflow, dag: str, since: datetime) -> bool:
     return not left
 
 
+def score(home: Path, client: Airflow, model: str, *span: str) -> None:
+    """Score the windows of a span, and wait until all are scored.
+
+    The monitor is paused meanwhile: scores start it, and its own backfill follows.
+    """
+    dag = f"score.{model}"
+
+    def ended() -> bool:
+        found = client.call("GET", "backfills", params={"dag_id": dag})["backfills"]
+        return all(one["completed_at"] for one in found)
+
+    with client.paused(f"monitor.{model}"):
+        create(home, client, dag, *span)
+        client.until(ended, f"{dag} to score the windows", _SCORED_SECONDS)
+
+
 def main(
     model: str,
     first: Annotated[str, typer.Argument(metavar="FROM", help="start of the first window")],
@@ -80,11 +98,14 @@ def main(
     settings = stack.settings_of(home)
     client = Airflow(settings.airflow_url, stack.OPERATOR, settings.passwords[stack.OPERATOR])
     span = ["--from-date", first, "--to-date", last]
-    if propose:
-        span += ["--dag-run-conf", json.dumps({"propose": f"{first}/{last}"})]
+    asks = ["--dag-run-conf", json.dumps({"propose": f"{first}/{last}"})] if propose else []
+    specs, _ = load_all(Path(settings.models))
     try:
-        create(home, client, f"monitor.{model}", *span, *(options or ()))
-    except (stack.StackError, httpx.HTTPError) as error:
+        if any(spec.joined_scores for spec in specs if spec.model == model):
+            stack.out.print(f"scoring first, as {model} is measured by its scores")
+            score(home, client, model, *span)
+        create(home, client, f"monitor.{model}", *span, *asks, *(options or ()))
+    except (stack.StackError, TimeoutError, httpx.HTTPError) as error:
         stack.out.print(str(error), markup=False, style="red")
         raise typer.Exit(1) from None
     stack.out.print(f"created; watch it at {settings.airflow_url}/dags/monitor.{model}")

@@ -1,8 +1,8 @@
 """The whole story on real data: `make demo`.
 
-Electricity prices of New South Wales, 1996-1997: a champion is trained and accepted, history is
-monitored in real DAG runs, the margins drift when the interstate market opens, the latch opens,
-and a person decides.
+Electricity prices of New South Wales, 1996-1997: a champion is trained and accepted and scores the
+rows, its scores are monitored in real DAG runs, the margins drift when the interstate market opens,
+the latch opens, and a person decides.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ import shutil
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import httpx
 import psutil
@@ -30,9 +30,12 @@ from ops import backfill, stack
 from ops.landing import land_electricity
 from ops.rest import Airflow
 
+if TYPE_CHECKING:
+    from tasks.ledger.ledger import Ledger
+
 HOME = stack.ROOT / ".run" / "demo"
 MODEL = "electricity"
-MONITOR, RETRAIN = f"monitor.{MODEL}", f"retrain.{MODEL}"
+MONITOR, RETRAIN, SCORE = (f"{dag}.{MODEL}" for dag in ("monitor", "retrain", "score"))
 FORTNIGHT = timedelta(days=14)
 START = datetime(1996, 12, 3, tzinfo=UTC)  # the first champion is accepted here
 QUIET, DRIFTING, AFTER = 13, 3, 4  # windows in each part of the story
@@ -125,7 +128,7 @@ class _Story:
             stack.start(self.home, self.settings)
         self.operator = self._as(stack.OPERATOR)
         self.approver = self._as(stack.APPROVER)
-        self.operator.wait_for_dags([MONITOR, RETRAIN])
+        self.operator.wait_for_dags([MONITOR, RETRAIN, SCORE])
         stack.show_address(self.settings)
 
     def _as(self, user: str) -> Airflow:
@@ -142,27 +145,35 @@ class _Story:
 
     def quiet_past(self) -> None:
         last = START + QUIET * FORTNIGHT
-        with _bar("Backfilling the quiet past", QUIET) as advance:
-            span = ("--from-date", START.isoformat(), "--to-date", (last - FORTNIGHT).isoformat())
-            backfill.create(self.home, self.operator, MONITOR, *span, "--max-active-runs", "3")
-            self._count(QUIET, advance)
+        span = ("--from-date", START.isoformat(), "--to-date", (last - FORTNIGHT).isoformat())
+        for dag, doing in ((SCORE, "Scoring the quiet past"), (MONITOR, "Monitoring its scores")):
+            with _bar(doing, QUIET) as advance, self._waits(dag):
+                backfill.create(self.home, self.operator, dag, *span, "--max-active-runs", "3")
+                self._count(dag, QUIET, advance)
 
-    def _count(self, wanted: int, advance: Any) -> None:
+    def _waits(self, dag: str) -> AbstractContextManager[None]:
+        """Let the monitor wait until all scores are there: each of them would start a run."""
+        return self.operator.paused(MONITOR) if dag == SCORE else nullcontext()
+
+    def _count(self, dag: str, wanted: int, advance: Any) -> None:
         def finished() -> bool:
-            runs = self.operator.runs(MONITOR)
-            failed = [r["dag_run_id"] for r in runs if r["state"] == "failed"]
-            if failed:
-                raise DemoError(f"{MONITOR} failed: {', '.join(failed)}")
+            runs = [r for r in self._good_runs(dag) if r["run_type"] == "backfill"]
             ended: int = sum(r["state"] == "success" for r in runs)
             advance(ended)
             return ended >= wanted
 
         self.operator.until(finished, f"{wanted} windows")
 
+    def _good_runs(self, dag: str) -> list[dict[str, Any]]:
+        runs = self.operator.runs(dag)
+        if failed := [r["dag_run_id"] for r in runs if r["state"] == "failed"]:
+            raise DemoError(f"{dag} failed: {', '.join(failed)}")
+        return runs
+
     def drift(self) -> None:
-        with _bar("Monitoring on; the interstate market has opened", DRIFTING) as advance:
+        with _bar("The interstate market has opened", DRIFTING) as advance:
             for k in range(DRIFTING):
-                self._ends(MONITOR, self._window(QUIET + k))
+                self._score(QUIET + k)
                 advance(k + 1)
         self.proposal = self.operator.until(self._newest_proposal, "the latch to open", 30)
         out.print(f"[bold red]The latch opened.[/] A retrain run waits: {self.proposal}")
@@ -171,10 +182,28 @@ class _Story:
         runs = [r["dag_run_id"] for r in self.operator.runs(RETRAIN)]
         return runs[-1] if len(runs) > 1 else None
 
-    def _window(self, index: int, version: int | None = None) -> str:
+    def _score(self, index: int) -> None:
+        """Score a window. Its scores start the monitor; return when it has measured them."""
+        start = START + index * FORTNIGHT
+        run = self.operator.trigger(SCORE, {"conf": {"window": start.isoformat()}})
+        self._ends(SCORE, run)
+
+        def measured() -> bool:
+            self._good_runs(MONITOR)
+            return any(o.window_start == start for o in self._ledger.observations(MODEL))
+
+        self.operator.until(measured, f"the scores from {start:%Y-%m-%d} to be measured")
+
+    def _what_if(self, index: int, version: int) -> str:
         start = START + index * FORTNIGHT
         conf = {"window": start.isoformat(), "model_version": version}
         return self.operator.trigger(MONITOR, {"conf": conf})
+
+    @cached_property
+    def _ledger(self) -> Ledger:
+        from tasks.ledger.ledger import Ledger
+
+        return Ledger(f"sqlite:///{self.home / 'ledger.db'}")
 
     def decided(self) -> bool:
         """Return whether the candidate was promoted."""
@@ -208,9 +237,7 @@ class _Story:
 
     def _decision(self, run: str, step: str) -> str | None:
         """Return what the ledger has on a step of a proposal."""
-        from tasks.ledger.ledger import Ledger
-
-        decisions = Ledger(f"sqlite:///{self.home / 'ledger.db'}").decisions(MODEL)
+        decisions = self._ledger.decisions(MODEL)
         return next((d.answer for d in decisions if (d.proposal, d.step) == (run, step)), None)
 
     def _invite(self, detail: dict[str, Any]) -> None:
@@ -244,21 +271,18 @@ class _Story:
             raise DemoError(f"{dag} {run} failed")
 
     def measure_after(self) -> None:
-        with _bar("Measuring the next windows with the new champion", AFTER) as advance:
+        with _bar("The new champion scores, and is monitored", AFTER) as advance:
             for k in range(AFTER):
-                self._ends(MONITOR, self._window(QUIET + DRIFTING + k))
+                self._score(QUIET + DRIFTING + k)
                 advance(k + 1)
         with _step("Asking what the old champion would have said"):
-            runs = [self._window(QUIET + DRIFTING + k, version=1) for k in range(AFTER)]
+            runs = [self._what_if(QUIET + DRIFTING + k, version=1) for k in range(AFTER)]
             for run in runs:
                 self._ends(MONITOR, run)
 
     def compare(self) -> None:
-        from tasks.ledger.ledger import Ledger
-
-        ledger = Ledger(f"sqlite:///{self.home / 'ledger.db'}")
         first = START + (QUIET + DRIFTING) * FORTNIGHT
-        seen = [o for o in ledger.history(MODEL) if o.window_start >= first]
+        seen = [o for o in self._ledger.history(MODEL) if o.window_start >= first]
         metrics = ("accuracy", "hinge_loss", "violation_rate")
         rows: list[list[float]] = []
         table = Table(title="Old champion → new, on windows neither has seen", title_justify="left")
@@ -277,7 +301,7 @@ class _Story:
     def ask_again(self) -> None:
         with _step("The latch rests for 28 days; then the same episode asks again"):
             for k in range(2):
-                self._ends(MONITOR, self._window(QUIET + DRIFTING + k))
+                self._score(QUIET + DRIFTING + k)
             again = self.operator.until(
                 lambda: run if (run := self._newest_proposal()) != self.proposal else None,
                 "the second proposal",

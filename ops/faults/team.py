@@ -108,6 +108,7 @@ def _write_model(file: Path, own: dict[str, Any]) -> None:
     """Write the demo's model, whose latch opens with the first window that drifted."""
     raw = yaml.safe_load((ROOT / "models" / "electricity.yaml").read_text())
     raw["source"]["path"] = "data/landing/date={date}/*.parquet"
+    del raw["scoring"], raw["source"]["margin"], raw["source"]["version_column"]
     raw["owner"] = {"name": "team", "approvers": ["2:ada"]}
     # One window is enough to ask, and a candidate of little more than its rows to go on.
     raw["latch"] = {"open": {"breaches": 1, "of": 1}, "wait": 1, "rest": "28d"}

@@ -10,7 +10,7 @@ from tasks.data.readers import SourceError
 from tasks.data.score_files import ScoreManifest, newest_scores
 from tasks.errors import Retryable
 from tasks.ledger.records import Promotion
-from tasks.promotion.ramp import percent
+from tasks.promotion.ramp import share_told
 from tasks.scoring import score_window
 from tasks.spec.model import ModelSpec
 from tasks.spec.windows import Window
@@ -35,7 +35,7 @@ class ScoredWindow:
         beside = found.beside
         shared = (
             f" ({beside.rows:,} of them by version {beside.version}: version {found.version} has "
-            f"{percent(beside.share)} of the keys)"
+            f"{share_told(beside.share)} of the keys)"
             if beside
             else ""
         )

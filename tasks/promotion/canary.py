@@ -62,7 +62,7 @@ def _worse_than(
     target: int, known: Status, observations_of: Callable[[int], Iterable[Observation]]
 ) -> Worse | None:
     spec, newest = known.spec, known.promotions[-1]
-    judged = beside(known, newest, target, observations_of)
+    judged = served_beside(known, newest, target, observations_of)
     latch = fold(spec.model, [r for _, r in judged], refusals(known), spec.latch).now
     if latch.state != "open" or latch.episode is None:
         return None
@@ -82,7 +82,7 @@ def _worse_than(
     return Worse(name, episode, newest.version, target, reason, compared, turn.silence)
 
 
-def beside(
+def served_beside(
     known: Status,
     promotion: Promotion,
     target: int,

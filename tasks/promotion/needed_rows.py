@@ -11,7 +11,7 @@ from tasks.ledger.records import Candidate
 from tasks.ledger.status import Status
 from tasks.promotion.canary import errors_of_chance
 from tasks.promotion.paired import accepted_spread
-from tasks.promotion.ramp import percent
+from tasks.promotion.ramp import share_told
 from tasks.spec.model import ModelSpec
 
 _LOOKED = 12  # newest windows whose rows are the usual ones
@@ -51,7 +51,7 @@ class Needed:
         )
         if self.expected is None or self.shows is None:
             return need
-        usual = f"{need}; at {percent(self.share)} of the keys it has about {self.expected:,.0f}"
+        usual = f"{need}; at {share_told(self.share)} of the keys it has about {self.expected:,.0f}"
         if not self.labelled:
             return f"{usual} rows, without labels"
         return f"{usual} labelled rows, which show a rise by {self.shows:.2g}"
@@ -68,7 +68,7 @@ class Needed:
         else:
             return None
         return (
-            f"scoring.canary: {percent(self.share)} of the keys are about {self.expected:,.0f} "
+            f"scoring.canary: {share_told(self.share)} of the keys are about {self.expected:,.0f} "
             f"rows of a window, and {rows:,} are needed {what}. Raise the share, or take longer "
             "windows"
         )

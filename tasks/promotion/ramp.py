@@ -13,7 +13,7 @@ from typing import Any
 from tasks.drift.latch import fold
 from tasks.ledger.records import Decision, Observation, Promotion, champion_at
 from tasks.ledger.status import Status
-from tasks.promotion.canary import KIND, beside
+from tasks.promotion.canary import KIND, served_beside
 from tasks.promotion.paired import Pair
 from tasks.spec.model import ModelSpec
 from tasks.spec.windows import labels_awaited_until
@@ -61,10 +61,10 @@ class Ramp:
         """Return where it stands, in words."""
         if self.over is not None:
             return f"canary of version {self.champion}: all of the keys; {self.over}"
-        then = ", then ".join(percent(share) for share in (*self.steps[self.passed + 1 :], 1.0))
+        then = ", then ".join(share_told(share) for share in (*self.steps[self.passed + 1 :], 1.0))
         held = f"; it is worse than version {self.earlier}" if self.worse else f"; then {then}"
         return (
-            f"canary of version {self.champion}: {percent(self.share)} of the keys, "
+            f"canary of version {self.champion}: {share_told(self.share)} of the keys, "
             f"{self.judged} of {self.windows} windows{held}"
         )
 
@@ -87,18 +87,18 @@ class Ramp:
         if self.over is not None or self.idle < STUCK * self.windows:
             return None
         return (
-            f"the canary of version {self.champion} stays at {percent(self.share)} of the keys: "
+            f"the canary of version {self.champion} stays at {share_told(self.share)} of the keys: "
             f"the newest {self.idle} windows did not count. {self.why}. Raise scoring.canary, skip "
             f"it (python -m tasks canary {self.promotion.model} --skip), or roll back"
         )
 
 
-def percent(share: float) -> str:
+def share_told(share: float) -> str:
     """Return a share for people.
 
     Examples
     --------
-    >>> percent(0.1), percent(0.025), percent(1.0)
+    >>> share_told(0.1), share_told(0.025), share_told(1.0)
     ('10 %', '2.5 %', '100 %')
     """
     return f"{100 * share:.4g} %"
@@ -173,7 +173,9 @@ def _walked(known: Status, begun: Ramp, observed: Observed, moment: datetime | N
     until = moment or max(o.window_end for o in mine)
     if alone := next((o for o in mine if _alone(o, begun.earlier)), None):
         return replace(begun, over=f"it served the window {alone.window} alone")
-    compared = beside(known, promotion, begun.earlier, lambda version: observed(version, since))
+    compared = served_beside(
+        known, promotion, begun.earlier, lambda version: observed(version, since)
+    )
     steps = fold(spec.model, [r for _, r in compared], [], spec.latch).steps
     found = {
         pair.window: (pair, latch.state)
@@ -230,7 +232,5 @@ def _unfit(ramp: Ramp, pair: Pair | None, passed: int, seen: Observation) -> str
     rows, others = by.versions.get(ramp.champion, 0), by.versions.get(ramp.earlier, 0)
     least = ((0.0, *ramp.steps)[passed] + ramp.steps[passed]) / 2
     if rows < least * (rows + others):
-        return (
-            f"{seen.window}: version {ramp.champion} scored {percent(rows / (rows + others))} of it"
-        )
+        return f"{seen.window}: version {ramp.champion} scored {share_told(rows / (rows + others))} of it"
     return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tasks.ledger.records import Candidate, Proposal
 from tasks.ledger.status import Status
 from tasks.promotion.needed_rows import needed
-from tasks.promotion.ramp import percent
+from tasks.promotion.ramp import share_told
 from tasks.reports.markdown import as_text
 
 
@@ -16,7 +16,7 @@ def canary_to_come(known: Status, asked: Proposal, candidate: Candidate) -> list
     if scoring is None or scoring.canary is None or champion is None:
         return []
     canary, new = scoring.canary, candidate.version
-    first, *rest = map(percent, canary.steps)
+    first, *rest = map(share_told, canary.steps)
     then = "".join(f", then {share}" for share in rest)
     needs = needed(known, canary.steps[0], candidate, champion)
     told = (

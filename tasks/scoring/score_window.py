@@ -21,7 +21,7 @@ from tasks.data.score_files import (
 from tasks.data.window_rows import batches
 from tasks.errors import Final
 from tasks.scoring.fit_rows import FitRows
-from tasks.scoring.scorer import Scorer, answers
+from tasks.scoring.scorer import Scorer, answered
 from tasks.signing import signatures
 from tasks.spec.model import ModelSpec
 from tasks.spec.windows import Window
@@ -170,18 +170,18 @@ def _scored(
 
     margin, probability, decided, version = spec.score_columns
     source = spec.source
-    names = [source.key, source.time, margin, probability, decided, version]
+    kept = list(dict.fromkeys([source.key, source.time]))  # the time may be the key
+    names = [*kept, margin, probability, decided, version]
     # As a column, classes are of one type.
     whole = all(isinstance(name, int) for name in spec.label.classes)
     classes = pa.array(spec.label.classes if whole else spec.label.names)
     with threadpool_limits(1, "blas"):
         for batch in batches(spec.unscored, window, _columns(spec), digest=digest):
             rows, columns = fit.of(batch)
-            said = answers(spec, scorer, rows.column(source.key), columns)
+            said = answered(spec, scorer, rows.column(source.key), columns)
             yield pa.record_batch(
                 [
-                    rows.column(source.key),
-                    rows.column(source.time),
+                    *(rows.column(name) for name in kept),
                     pa.array(said.confidence),
                     pa.array(said.probability),
                     classes.take(pa.array(said.decided)),

@@ -53,7 +53,7 @@ class Answers(NamedTuple):
     version: NDArray[Any]
 
 
-def answers(
+def answered(
     spec: ModelSpec, scorer: Scorer, keys: pa.Array, columns: Mapping[str, NDArray[Any]]
 ) -> Answers:
     """Return what the version on whose side a row's key is says of the row.

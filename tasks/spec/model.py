@@ -117,7 +117,7 @@ class ModelSpec(SpecPart):
                 f"{self.latch.open.breaches}, so that a canary could not be found worse before its "
                 f"share grows; write {self.latch.open.breaches} or more"
             )
-        names = [self.source.time, self.source.key, *self.score_columns]
+        names = [*{self.source.time, self.source.key}, *self.score_columns]
         if twice := [name for name, count in Counter(names).items() if count > 1]:
             raise ValueError(
                 f"the scores would have two columns {twice[0]!r}; name source.margin or "

@@ -68,6 +68,22 @@ def test_a_promotion_lets_the_champion_score_and_its_scores_let_the_monitor_meas
     assert file.parent.parent.name == f"window={seen.window.name}"
 
 
+def test_scores_of_an_earlier_window_let_the_monitor_measure_that_window(
+    running: Running, moved: None
+) -> None:
+    assert _started(running, f"monitor.{UPSTREAM}") == "success"
+    (newest,) = running.ledger.observations(UPSTREAM)
+    earlier = newest.window_start - 2 * DAY
+    conf = {"conf": {"window": earlier.isoformat()}}
+    run = running.operator.trigger(f"score.{UPSTREAM}", conf)
+    assert running.operator.finished(f"score.{UPSTREAM}", run) == "success"
+
+    def measured() -> bool:
+        return any(o.window_start == earlier for o in running.ledger.observations(UPSTREAM))
+
+    assert running.operator.until(measured, "the window to be measured")
+
+
 def test_a_monitor_that_an_asset_starts_can_still_be_backfilled(running: Running) -> None:
     running.accept(MODEL, "first", ACCEPTED, 8 * DAY)
     running.backfill(ACCEPTED, ACCEPTED + DAY, {MODEL: ()})

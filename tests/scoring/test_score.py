@@ -81,6 +81,17 @@ def test_the_monitor_reads_them_and_judges_as_if_it_had_scored_itself(at: At, nu
     assert by_scores.reason == by_itself.reason
 
 
+def test_the_time_of_a_row_may_be_its_key(at: At) -> None:
+    at("promoted")
+    timed = {**SCORED, "source": {**SCORED["source"], "key": "time"}}
+    spec = ModelSpec.model_validate(timed)
+    score.score_once(spec, window(12))
+    assert table(12).column_names == ["time", "f", "probability", "decision", "model"]
+    seen = observed(spec, 12).numbers
+    assert seen.scored_by is not None
+    assert (seen.accepted, seen.scored_by.versions) == (300, {2: 300})
+
+
 def test_a_window_that_is_not_scored_yet_is_not_measured(at: At) -> None:
     at("promoted")
     with pytest.raises(NotYetScored, match=r"not scored by version 2.* run score\.churn"):
