@@ -185,8 +185,8 @@ def _walked(known: Status, begun: Ramp, observed: Observed, moment: datetime | N
     for place, seen in enumerate(sorted(mine, key=lambda o: o.window)):
         pair, state = found.get(seen.window, (None, "closed"))
         if state == "open":
-            why = f"It was found worse in {seen.window}, and nobody went back"
-            return replace(ramp, worse=True, idle=len(mine) - place - 1, why=why)
+            worse = f"It was found worse in {seen.window}, and nobody went back"
+            return replace(ramp, worse=True, idle=len(mine) - place - 1, why=worse)
         if pair is not None and _awaited(spec, pair, until):
             continue
         why = _unfit(begun, pair, ramp.passed, seen)
@@ -232,5 +232,6 @@ def _unfit(ramp: Ramp, pair: Pair | None, passed: int, seen: Observation) -> str
     rows, others = by.versions.get(ramp.champion, 0), by.versions.get(ramp.earlier, 0)
     least = ((0.0, *ramp.steps)[passed] + ramp.steps[passed]) / 2
     if rows < least * (rows + others):
-        return f"{seen.window}: version {ramp.champion} scored {share_told(rows / (rows + others))} of it"
+        part = share_told(rows / (rows + others))
+        return f"{seen.window}: version {ramp.champion} scored {part} of it"
     return None
