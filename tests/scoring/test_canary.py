@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +22,17 @@ from tasks.data.score_files import newest_scores
 from tasks.flows import asking, monitor, rollback, score
 from tasks.flows.measure import measure
 from tasks.flows.score import ChampionChanged
+from tasks.ledger import status
 from tasks.ledger.freezes import Frozen
 from tasks.ledger.ledger import Ledger
+from tasks.ledger.recorded import RecordedTimes
 from tasks.promotion import decisions, freezing, ramping
 from tasks.promotion.proposals import NotApproved
 from tasks.scoring import scorer
 from tasks.spec.model import ModelSpec
-from tests.support.flow import FIRST, MODEL, At, land, read, rows, window
+from tasks.views.board import Board
+from tasks.views.model_page import model_page
+from tests.support.flow import FIRST, MODEL, At, day, land, read, rows, window
 from tests.support.scored import SCORED
 
 SHARED = ModelSpec.model_validate(
@@ -236,6 +241,18 @@ def test_nobody_else_skips_anything(
     assert "canary" not in {d.step for d in read().decisions}
 
 
+def test_the_page_of_the_model_says_where_it_stands(at: At) -> None:
+    at("promoted")
+    customers(11)
+    play(11)
+    known = status.read(SHARED, Ledger.open())
+    stands = Board().standing_of(known, [])
+    told = "anary of version 2: 40 % of the keys, 1 of 2 windows; then 100 %"
+    assert stands.canary == f"c{told}"
+    times = RecordedTimes({})
+    assert f"C{told}" in model_page(known, stands, day(13), base="/pages", times=times)
+
+
 def test_while_a_model_is_frozen_no_share_grows_and_no_canary_is_skipped(at: At) -> None:
     at("promoted")
     for number in (11, 12, 13):
@@ -287,8 +304,10 @@ def test_the_command_shows_where_it_stands_and_skips(
     assert shown.exit_code == 0
     assert "canary of version 2: 40 % of the keys, 1 of 2 windows; then 100 %" in shown.stdout
     assert "it has about 120 labelled rows, which show a rise by" in shown.stdout
-    status = CliRunner().invoke(app, ["status", "churn"])
-    assert "canary of version 2: 40 % of the keys, 1 of 2 windows" in status.stdout
+    stood = CliRunner().invoke(app, ["status", "churn"])
+    assert "canary of version 2: 40 % of the keys, 1 of 2 windows" in stood.stdout
+    told = json.loads(CliRunner().invoke(app, ["status", "churn", "--json"]).stdout)["canary"]
+    assert (told["share"], told["judged"], told["earlier"]) == (0.4, 1, 1)
     assert run("--skip").exit_code == 2
     refused = run("--skip", "--reason", "hurry", "--by", "otto")
     assert (refused.exit_code, "otto may not skip" in refused.stderr) == (1, True)
