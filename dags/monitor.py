@@ -195,6 +195,8 @@ def _action(spec: ModelSpec, context: Context) -> dict[str, Any] | None:
         return None
     for sentence in ending.notice(spec, partial(_run, context["ti"]), datetime.now(UTC)):
         print(sentence)
+    if (canary := monitor.canary_told(spec)) is not None:
+        print(canary)
     due = monitor.action(spec, params["propose"] or "")
     if due is None:
         return None

@@ -10,6 +10,7 @@ import typer
 from tasks import __version__
 from tasks.cli.adopt_command import adopt
 from tasks.cli.audit_command import audit
+from tasks.cli.canary_command import canary
 from tasks.cli.check_command import check
 from tasks.cli.console import err
 from tasks.cli.doctor_command import doctor
@@ -69,6 +70,7 @@ for command in (
     rehearse,
     rollback,
     adopt,
+    canary,
     reproduce,
     metrics,
     doctor,

@@ -2,7 +2,8 @@
 
 Rows a second of scoring a window, from Parquet to Parquet, beside plain pyarrow that reads the same
 columns and writes as many. Each step runs in a process of its own, as in Airflow, with its imports
-made beforehand and BLAS on one thread; the two take turns, five times, and the medians are told.
+made beforehand and BLAS on one thread; they take turns, five times, and the medians are told.
+A third step scores as in a canary: both versions, each its side of the keys.
 Afterwards, what `requirements-score.txt` costs.
 """
 
@@ -20,6 +21,7 @@ from benchmarks.score import environment
 
 SIZES = (1_000_000, 10_000_000)
 TURNS = 5
+STEPS = {"both": "read and write alone", "score": "score", "canary": "score in a canary"}
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -49,9 +51,9 @@ def main(sizes: tuple[int, ...]) -> None:
 def _window(rows: int, folder: Path) -> None:
     for step in ("land", "bootstrap"):
         _run(step, rows, folder)
-    turns = [(_run("both", rows, folder), _run("score", rows, folder)) for _ in range(TURNS)]
-    share = median(alone["seconds"] / score["seconds"] for alone, score in turns)
-    for side, (step, of_alone) in enumerate([("read and write alone", 1.0), ("score", share)]):
+    turns = [[_run(step, rows, folder) for step in STEPS] for _ in range(TURNS)]
+    for side, step in enumerate(STEPS.values()):
+        of_alone = median(turn[0]["seconds"] / turn[side]["seconds"] for turn in turns)
         told = {name: median(turn[side][name] for turn in turns) for name in turns[0][side]}
         print(
             f"| {rows:,} | {step} | {told['seconds']:.2f} | {told['cpu']:.2f} | "
@@ -68,7 +70,7 @@ def _run(step: str, rows: int, folder: Path) -> dict[str, float]:
     if done.returncode:
         raise SystemExit(f"{step} of {rows:,} rows failed with {done.returncode}; see above")
     told: dict[str, float] = {}
-    return json.loads(done.stdout.splitlines()[-1]) if step in ("both", "score") else told
+    return json.loads(done.stdout.splitlines()[-1]) if step in STEPS else told
 
 
 if __name__ == "__main__":

@@ -58,6 +58,39 @@ def score(_: int) -> None:
     assert timed(lambda: score_once(model, window)).written
 
 
+def canary(_: int) -> None:
+    """Score as in a canary: a tenth of the keys by one version, the others by another.
+
+    Both are the champion, as what each version computes makes no difference to what a split costs.
+    """
+    from tasks.audit.verified_model import champion_of
+    from tasks.ledger.ledger import Ledger
+    from tasks.scoring.score_window import write_scores
+    from tasks.scoring.scorer import Earlier, Scorer
+    from tasks.scoring.sides import Sides
+    from tasks.spec.windows import window_at
+
+    preloaded.load()
+    shutil.rmtree("scores", ignore_errors=True)
+    model = _spec()
+    window = window_at(model.window, START + DAY)
+
+    def work() -> int:
+        ledger = Ledger.open()
+        (champion,) = ledger.promotions(model.model)
+        named = {
+            "model": champion_of(model, ledger, champion.version),
+            "artifact_digest": ledger.version(model.model, champion.version).artifact_digest,
+        }
+        sides = Sides(share=0.1, secret=b"a secret of the benchmark's own.")
+        earlier = Earlier(version=0, sides=sides, **named)
+        scorer = Scorer(version=1, promotion=1, earlier=earlier, **named)
+        url = f"scores/window={window.name}/promotion=1/scores.parquet"
+        return write_scores(model, window, scorer, url, lambda: None).rows
+
+    assert timed(work)
+
+
 def fetched(_: int) -> None:
     """Leave the champion in a folder, as a program without the ledger gets it."""
     from tasks.scoring.fetch import fetch
@@ -66,7 +99,7 @@ def fetched(_: int) -> None:
     fetch("large", to="champion")
 
 
-STEPS = {f.__name__: f for f in (land, bootstrap, both, score, fetched)}
+STEPS = {f.__name__: f for f in (land, bootstrap, both, score, canary, fetched)}
 
 if __name__ == "__main__":
     STEPS[sys.argv[1]](int(sys.argv[2]))

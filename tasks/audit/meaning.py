@@ -7,7 +7,7 @@ for it can never approve.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,7 +22,7 @@ _APPROVED = {
     "adopt": ("retrain", "promote"),
     "rollback": ("rollback",),
 }
-_PASSED = ("shadow",)  # steps that pass by themselves, on figures
+_PASSED = ("shadow", "canary")  # steps that pass by themselves, on figures
 
 
 @dataclass
@@ -146,6 +146,8 @@ def _decision(past: _Past, row: Row) -> str | None:
         return f"{step} of {proposal} was decided before"
     if row["answer"] == "passed" and step not in _PASSED:
         return f"{step} is no step that passes by itself"
+    if row["answer"] == "skipped":
+        return _skipped(past, row)
     if row["answer"] != "approved":
         return None
     if step not in _APPROVED.get(asked["kind"], ()):
@@ -164,6 +166,24 @@ def _decision(past: _Past, row: Row) -> str | None:
     if row["by"] == asked["proposer"]:
         return f"{row['by']} proposed {proposal} and cannot approve it"
     return None
+
+
+def _skipped(past: _Past, row: Row) -> str | None:
+    """Return why a canary cannot be skipped so; None if it can."""
+    proposal, step = row["proposal"], row["step"]
+    if step != "canary" or not any(p["proposal"] == proposal for p in past.promotions):
+        return f"{step} of {proposal} is nothing to skip"
+    asked = [
+        q["asked"] for q in past.questions if (q["proposal"], q["step"]) == (proposal, "promote")
+    ]
+    if not may_skip(row["by"], asked):
+        return f"{row['by']} was not asked to promote {proposal} and cannot skip its canary"
+    return None
+
+
+def may_skip(by: str, asked: Iterable[Any]) -> bool:
+    """Return whether who skips a canary was asked about the promotion, or a policy let it pass."""
+    return any(may_say_yes(by, users) or may_say_yes(POLICY, users) for users in asked)
 
 
 def may_say_yes(by: str, asked: Any) -> bool:

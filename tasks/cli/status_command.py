@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -35,20 +35,24 @@ def status(
     from tasks.ledger.status_json import status_json
     from tasks.notices.events import ModelFacts
     from tasks.notices.untold import Untold, untold
+    from tasks.promotion.ramping import ramp_read
 
     ledger, spec = Ledger.open(), find_or_fail(model)
     shown = windows if as_json else windows or _SHOWN
     # Budgets and messages look further back than the windows that are shown.
     few = shown is not None and shown <= kept_fold.NEWEST_READ and not (spec.slo or spec.notify)
     known = kept_fold.read_newest(spec, ledger, keep=False) if few else state.read(spec, ledger)
+    ramp = ramp_read(known, ledger)
     missed: Mapping[str, Untold] = {}
     if spec.notify:
         facts = ModelFacts(status=known, recorded=ledger.when_recorded(model))
         missed = untold(facts, datetime.now(UTC))
     if as_json:
         spent = error_budget_of(known)
-        told = {} if spent is None else {"error_budget": spent.to_json()}
+        told: dict[str, Any] = {} if spent is None else {"error_budget": spent.to_json()}
+        if ramp is not None:
+            told["canary"] = ramp.to_json()
         channels = {name: asdict(one) for name, one in missed.items()}
         print(json.dumps({**status_json(known, windows), **told, "channels": channels}, indent=2))
     else:
-        status_tables.show_status(known, windows or _SHOWN, missed=missed, wide=wide)
+        status_tables.show_status(known, windows or _SHOWN, missed=missed, ramp=ramp, wide=wide)

@@ -15,6 +15,7 @@ from tasks.ledger.status import Status
 from tasks.ledger.status_json import status_json
 from tasks.ledger.unlabelled import awaited_told, gap_of
 from tasks.notices.untold import Untold, missed_by, who_is_told
+from tasks.promotion.ramp import Ramp
 
 
 def show_status(
@@ -22,12 +23,13 @@ def show_status(
     newest: int,
     *,
     missed: Mapping[str, Untold] | None = None,
+    ramp: Ramp | None = None,
     wide: bool = False,
     out: Console = out,
 ) -> None:
     """Print a status, with its newest windows, its proposals and promotions as tables.
 
-    `missed` says what each channel was not told.
+    `missed` says what each channel was not told, `ramp` where the champion's canary stands.
     """
     told = status_json(status, newest)
     model = status.spec.model
@@ -35,6 +37,8 @@ def show_status(
     latch = status.history.now
     rest = f" until {latch.rests_until:%Y-%m-%d}" if latch.rests_until else ""
     out.print(f"[bold]{model}[/]  champion: {champion}  latch: [bold]{latch.state}[/]{rest}")
+    if ramp is not None and ramp.over is None:
+        out.print(escape(ramp.told))
     if latch.episode:
         out.print(f"episode: {latch.episode}")
     if status.frozen:

@@ -24,11 +24,21 @@ _PROMOTION = re.compile(r"promotion=(\d{1,9})/scores\.parquet$")
 
 
 @dataclass(frozen=True, kw_only=True)
+class BesideManifest:
+    """The version that scored `rows` beside a champion which had this `share` of the keys."""
+
+    version: int
+    artifact_digest: str
+    share: float
+    rows: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class ScoreManifest:
     """What a file of scores was made by, and of which rows.
 
     `data_digest` is that of the rows that were scored: key, time and features. `unfit` counts those
-    that have no score, by reason.
+    that have no score, by reason. `beside` is there in a canary; `rows` then counts those of both.
     """
 
     model: str
@@ -39,9 +49,14 @@ class ScoreManifest:
     data_digest: str
     rows: int
     unfit: Mapping[str, int]
+    beside: BesideManifest | None = None
 
     def to_json(self) -> dict[str, Any]:
         kept = {field.name: getattr(self, field.name) for field in fields(self)}
+        if self.beside is None:
+            del kept["beside"]
+        else:
+            kept["beside"] = vars(self.beside)
         return {"schema": MANIFEST_SCHEMA, **kept, "unfit": dict(self.unfit)}
 
     @classmethod
@@ -49,7 +64,9 @@ class ScoreManifest:
         """Return what `to_json` gave. Raises ValueError."""
         if raw.get("schema") != MANIFEST_SCHEMA:
             raise ValueError
-        return cls(**{field.name: raw[field.name] for field in fields(cls)})
+        kept = {field.name: raw[field.name] for field in fields(cls) if field.name != "beside"}
+        beside = raw.get("beside")
+        return cls(**kept, beside=None if beside is None else BesideManifest(**beside))
 
 
 def scores_of(spec: ModelSpec, window: Window, promotion: int) -> str:

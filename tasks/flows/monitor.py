@@ -24,7 +24,8 @@ from tasks.ledger.freezes import freeze_told, way_out
 from tasks.ledger.ledger import Ledger
 from tasks.ledger.records import Observation, champion_at
 from tasks.ledger.status import Status
-from tasks.promotion import shadow
+from tasks.promotion import ramping, shadow
+from tasks.promotion.ramp import decided_on
 from tasks.reports import validation_page
 from tasks.spec.model import ModelSpec
 from tasks.spec.part import SpecError
@@ -150,6 +151,19 @@ def advice(spec: ModelSpec) -> str | None:
     return kept_fold.read_newest(spec, Ledger.open()).advice
 
 
+def canary_told(spec: ModelSpec) -> str | None:
+    """Return where the champion's canary stands; None if it has none, or had one before.
+
+    That it held is recorded here, once.
+    """
+    ledger = Ledger.open()
+    known = kept_fold.read_newest(spec, ledger)
+    ramp = ramping.record_passed(known, ledger)
+    if ramp is None or decided_on(known.decisions, ramp.promotion) is not None:
+        return None
+    return f"{spec.model}: {ramp.told}"
+
+
 def action(spec: ModelSpec, span: str = "") -> NextAction | None:
     """Return which run to start, or why none is; None if nothing asks for one.
 
@@ -181,6 +195,9 @@ def action(spec: ModelSpec, span: str = "") -> NextAction | None:
     if known.silence:
         said = f"the latch is open and nobody is asked: {known.silence}"
         return NextAction(silence=f"{spec.model}: {said}")
+    ramp = None if span else ramping.ramp_read(known, ledger)
+    if ramp is not None and ramp.stuck:
+        return NextAction(silence=f"{spec.model}: {ramp.stuck}")
     told = known.patience or known.given_up
     return NextAction(waits=f"{spec.model}: {told}") if told else None
 

@@ -10,9 +10,9 @@ from tasks.errors import Final
 from tasks.ledger import evidence, status
 from tasks.ledger.freezes import require_thawed
 from tasks.ledger.ledger import Ledger
-from tasks.ledger.records import PROPOSER, Decision, Observation, Promotion, Proposal
+from tasks.ledger.records import POLICY, PROPOSER, Decision, Observation, Promotion, Proposal
 from tasks.ledger.status import Status
-from tasks.promotion import canary, decisions, proposals, questions, returning
+from tasks.promotion import canary, decisions, proposals, questions, ramping, returning
 from tasks.promotion.answers import visible
 from tasks.promotion.canary import KIND
 from tasks.promotion.promotion import settle
@@ -194,7 +194,8 @@ def by_hand(
 def ask_to_roll_back(spec: ModelSpec, proposal: Proposal, run_link: str) -> dict[str, str]:
     """Write the brief for the rollback approval; return its subject, body, address, evidence.
 
-    Of a rollback by hand there is no brief, as nobody else is asked.
+    Of a rollback by hand there is no brief, as nobody else is asked. A canary goes back by itself,
+    as whoever approved the promotion was told: that is decided here, and nobody is asked.
     """
     if proposal.proposer != PROPOSER:
         return {"subject": "by hand", "body": proposal.reason}
@@ -203,9 +204,32 @@ def ask_to_roll_back(spec: ModelSpec, proposal: Proposal, run_link: str) -> dict
         ledger.observations_of(spec.model, version or 0)
         for version in (proposal.champion, proposal.target)
     )
-    text = rollback_brief.ask_for_rollback(status.read(spec, ledger), proposal, new, old, run_link)
-    question = questions.ask(spec, ledger, proposal.proposal, ROLLBACK_STEP)
+    known = status.read(spec, ledger)
+    text = rollback_brief.ask_for_rollback(known, proposal, new, old, run_link)
+    alone = _goes_back_alone(known, ledger, proposal)
+    question = questions.ask(spec, ledger, proposal.proposal, ROLLBACK_STEP, by_policy=alone)
+    if alone and decisions.decided(ledger, spec, proposal.proposal, ROLLBACK_STEP) is None:
+        ledger.decide(
+            Decision(
+                model=spec.model,
+                proposal=proposal.proposal,
+                step=ROLLBACK_STEP,
+                answer="approved",
+                by=POLICY,
+                comment="a canary that is worse goes back by itself",
+                evidence=question.evidence,
+                effective_from=known.decided_at(proposal),
+            )
+        )
     return brief_page.publish_brief(ledger, question, KIND, text)
+
+
+def _goes_back_alone(known: Status, ledger: Ledger, proposal: Proposal) -> bool:
+    """Return whether a rollback ends a canary that is not over."""
+    ramp = ramping.ramp_read(known, ledger)
+    if ramp is None or ramp.over is not None:
+        return False
+    return (proposal.champion, proposal.target) == (ramp.champion, ramp.earlier)
 
 
 def promote_back(spec: ModelSpec, proposal: str) -> Promotion:

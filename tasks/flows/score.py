@@ -1,4 +1,7 @@
-"""What the score DAG does with one window: its champion scores the rows, once."""
+"""What the score DAG does with one window: its champion scores the rows, once.
+
+In a canary it scores its share of the keys, and the version before it the others.
+"""
 
 from __future__ import annotations
 
@@ -9,10 +12,13 @@ from tasks.data.score_files import scores_of
 from tasks.errors import Final, Retryable
 from tasks.flows.monitor import NoChampion
 from tasks.flows.scored_windows import ScoredWindow, scores_by
+from tasks.ledger import kept_fold
 from tasks.ledger.ledger import Ledger
 from tasks.ledger.records import Promotion, champion_at
+from tasks.promotion import ramping
 from tasks.scoring import score_window
-from tasks.scoring.score_window import Scorer
+from tasks.scoring.scorer import Earlier, Scorer
+from tasks.scoring.sides import Sides
 from tasks.spec.model import ModelSpec
 from tasks.spec.part import SpecError
 from tasks.spec.windows import Window
@@ -68,6 +74,7 @@ def score_once(spec: ModelSpec, window: Window, *, again: bool = False) -> Score
         version=champion.version,
         promotion=champion.number,
         artifact_digest=ledger.version(spec.model, champion.version).artifact_digest,
+        earlier=_earlier(spec, ledger, window, champion),
     )
     url = scores_of(spec, window, champion.number)
     manifest = score_window.write_scores(
@@ -84,6 +91,26 @@ def _champion(spec: ModelSpec, ledger: Ledger, window: Window) -> Promotion:
             f"one: trigger retrain.{spec.model} with reason 'bootstrap', then run this window again"
         )
     return found
+
+
+def _earlier(
+    spec: ModelSpec, ledger: Ledger, window: Window, champion: Promotion
+) -> Earlier | None:
+    """Return the version that scores the keys of a window which are not the champion's yet."""
+    if spec.scoring is None or spec.scoring.canary is None:
+        return None
+    ramp = ramping.ramp_read(kept_fold.read_newest(spec, ledger, keep=False), ledger, window.start)
+    if ramp is None or ramp.over is not None or ramp.promotion.number != champion.number:
+        return None
+    # Its link is the same on every worker, whatever key signs, and nobody knows it who does not
+    # read the ledger. Another promotion draws other keys.
+    link, _ = ledger.head_at(champion)
+    return Earlier(
+        model=champion_of(spec, ledger, ramp.earlier),
+        version=ramp.earlier,
+        artifact_digest=ledger.version(spec.model, ramp.earlier).artifact_digest,
+        sides=Sides(share=ramp.share, secret=bytes.fromhex(link.digest)),
+    )
 
 
 def _stands(

@@ -10,6 +10,7 @@ from tasks.data.readers import SourceError
 from tasks.data.score_files import ScoreManifest, newest_scores
 from tasks.errors import Retryable
 from tasks.ledger.records import Promotion
+from tasks.promotion.ramp import share_told
 from tasks.scoring import score_window
 from tasks.spec.model import ModelSpec
 from tasks.spec.windows import Window
@@ -31,10 +32,17 @@ class ScoredWindow:
         """Return a sentence for the log."""
         found = self.manifest
         unfit = ", ".join(f"{rows:,} because {why}" for why, rows in found.unfit.items())
+        beside = found.beside
+        shared = (
+            f" ({beside.rows:,} of them by version {beside.version}: version {found.version} has "
+            f"{share_told(beside.share)} of the keys)"
+            if beside
+            else ""
+        )
         return (
             f"{spec.model} v{found.version} {window}: {found.rows:,} rows "
             f"{'scored' if self.written else 'were scored before, and stay as they are'}, "
-            f"in {self.url}" + (f"; not scored: {unfit}" if unfit else "")
+            f"in {self.url}{shared}" + (f"; not scored: {unfit}" if unfit else "")
         )
 
     def to_json(self) -> dict[str, Any]:

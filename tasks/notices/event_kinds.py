@@ -156,6 +156,8 @@ def _end_told(decision: Decision) -> tuple[Severity, str] | None:
     if decision.answer == "failed":
         refused = "gates" if decision.step == "gates" else "shadow windows"
         return "info", f"the {refused} refused the candidate"
+    if (decision.step, decision.answer) == ("canary", "passed"):
+        return "info", "the canary held, and the champion scores all of the keys"
     if decision.answer == "no_answer":
         return "ticket", f"nobody answered whether to {decision.step}"
     if decision.answer in ("ended", "invalid"):

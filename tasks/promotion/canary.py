@@ -10,7 +10,7 @@ from tasks.drift.latch import Pause, Reading, fold
 from tasks.drift.limits import critical_value
 from tasks.drift.verdict import Verdict
 from tasks.ledger.latches import awaited_until
-from tasks.ledger.records import Candidate, Observation, TwoCandidates
+from tasks.ledger.records import Candidate, Observation, Promotion, TwoCandidates
 from tasks.ledger.status import REFUSALS, Status
 from tasks.promotion.paired import Pair, pairs, rise
 from tasks.spec.model import ModelSpec
@@ -63,22 +63,7 @@ def _worse_than(
     target: int, known: Status, observations_of: Callable[[int], Iterable[Observation]]
 ) -> Worse | None:
     spec, newest = known.spec, known.promotions[-1]
-    try:
-        new, old = known.candidate(newest.version), known.candidate(target)
-    except TwoCandidates:  # nobody could go back to it; whoever tries is told
-        return None
-    if new is None or old is None:
-        return None
-    since = newest.effective_from
-    theirs = list(observations_of(target))
-    if not theirs:
-        return None
-    both = [
-        pair
-        for pair in pairs(observations_of(new.version), theirs, since)
-        if served(pair, target) or pair.new.numbers.scored_by is None
-    ]
-    judged = [(pair, said_by_pair(spec, pair, new, old)) for pair in both]
+    judged = served_beside(known, newest, target, observations_of)
     readings, until = [reading for _, reading in judged], known.observed_until
     latch = fold(spec.model, readings, refusals(known), spec.latch, until=until).now
     if latch.state != "open" or latch.episode is None:
@@ -91,12 +76,39 @@ def _worse_than(
     breaches = [pair for pair, found in judged if found.verdict == "drifting"]
     kind = "the hinge loss" if breaches[-1].labelled else "the margins"
     reason = (
-        f"{kind} of version {new.version} breached beside version {target} in {len(breaches)} of "
-        f"{len(judged)} windows that both served"
+        f"{kind} of version {newest.version} breached beside version {target} in "
+        f"{len(breaches)} of {len(judged)} windows that both served"
     )
     compared = tuple(pair for pair, _ in judged)
     name = str(Numbered(episode=episode, number=turn.number))
-    return Worse(name, episode, new.version, target, reason, compared, turn.silence)
+    return Worse(name, episode, newest.version, target, reason, compared, turn.silence)
+
+
+def served_beside(
+    known: Status,
+    promotion: Promotion,
+    target: int,
+    observations_of: Callable[[int], Iterable[Observation]],
+) -> list[tuple[Pair, Reading]]:
+    """Return what each window that an earlier version served, too, says against a champion.
+
+    They are those since its promotion, oldest first; none where either version is not known.
+    """
+    try:
+        new, old = known.candidate(promotion.version), known.candidate(target)
+    except TwoCandidates:  # nobody could go back to it; whoever tries is told
+        return []
+    if new is None or old is None:
+        return []
+    theirs = list(observations_of(target))
+    if not theirs:
+        return []
+    both = pairs(observations_of(new.version), theirs, promotion.effective_from)
+    return [
+        (pair, said_by_pair(known.spec, pair, new, old))
+        for pair in both
+        if served(pair, target) or pair.new.numbers.scored_by is None
+    ]
 
 
 def served(pair: Pair, version: int | None) -> bool:
@@ -116,14 +128,19 @@ def said_by_pair(spec: ModelSpec, pair: Pair, new: Candidate, old: Candidate) ->
         return Reading(pair.window, new.version, "insufficient", None)
     if pair.labelled:
         found = rise([pair], new, old)
-        openings = spec.drift.false_alarms_per_year / windows_per_year(spec.window)
-        degrees = min(c.reference["spread"]["degrees"] for c in (new, old))
-        chance = critical_value(openings, spec.latch, 0.0, degrees, sides=1) * found.error
+        chance = errors_of_chance(spec, new, old) * found.error
         pressure = max(found.value, 0.0) / max(spec.drift.hinge_loss.effect, chance)
     else:
         pressure = 0.0 if pair.old.verdict == "drifting" else pair.new.pressure or 0.0
     verdict: Verdict = "drifting" if pressure > 1 else "steady"
     return Reading(pair.window, new.version, verdict, pressure, awaited_until(spec, pair.new))
+
+
+def errors_of_chance(spec: ModelSpec, new: Candidate, old: Candidate) -> float:
+    """Return how many standard errors of a rise chance shows, at the spec's false alarms."""
+    openings = spec.drift.false_alarms_per_year / windows_per_year(spec.window)
+    degrees = min(c.reference["spread"]["degrees"] for c in (new, old))
+    return critical_value(openings, spec.latch, 0.0, degrees, sides=1)
 
 
 def refusals(known: Status) -> list[Pause]:

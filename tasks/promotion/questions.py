@@ -13,10 +13,12 @@ from tasks.promotion import answers
 from tasks.spec.model import ModelSpec
 
 
-def ask(spec: ModelSpec, ledger: Ledger, proposal: str, step: str) -> Question:
+def ask(
+    spec: ModelSpec, ledger: Ledger, proposal: str, step: str, *, by_policy: bool = False
+) -> Question:
     """Record who is asked about a step, or that the spec lets it pass; return the question."""
     asked = next(p for p in ledger.proposals(spec.model) if p.proposal == proposal)
-    if getattr(spec.approval, step) == "automatic":
+    if by_policy or getattr(spec.approval, step) == "automatic":
         users = [[POLICY, POLICY]]
     else:
         users = [list(user) for user in answers.may_answer(spec, asked.proposer)]

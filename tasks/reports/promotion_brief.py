@@ -12,7 +12,7 @@ from tasks.ledger.status import Status
 from tasks.promotion.proposal_reason import ProposalReason
 from tasks.promotion.shadow import Outcome
 from tasks.registry import registry, tracking
-from tasks.reports import brief_links, gate_page, markdown, recalibration_brief
+from tasks.reports import brief_links, canary_brief, gate_page, markdown, recalibration_brief
 from tasks.reports.broken_rows import broken_rows
 from tasks.reports.drift_evidence import of_capped
 from tasks.reports.markdown import as_text, table, versions_table
@@ -53,6 +53,7 @@ def promotion(
         *markdown.bullets("What it cannot promise", metrics.warnings),
         f"{_fit(asked, metrics)} {recalibration_brief.learnt(metrics.calibration)}",
         *_learnt_from(metrics),
+        *canary_brief.canary_to_come(known, asked, candidate),
         f"**If you approve:** version {candidate.version} is champion for windows from "
         f"{since:%Y-%m-%d %H:%M} UTC on, unless the champion has changed by then. "
         + brief_links.if_refused(

@@ -5,23 +5,23 @@ from __future__ import annotations
 import json
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from tasks import store
-from tasks.classifier import calibration
-from tasks.classifier.finite import need_finite
-from tasks.classifier.margins import confidence
-from tasks.classifier.scoring import decision_values
 from tasks.data import keys
 from tasks.data.ahead import ahead
 from tasks.data.digest import Digest
-from tasks.data.score_files import MANIFEST_KEY, ScoreManifest, manifest_in, manifest_text
+from tasks.data.score_files import (
+    MANIFEST_KEY,
+    BesideManifest,
+    ScoreManifest,
+    manifest_in,
+    manifest_text,
+)
 from tasks.data.window_rows import batches
 from tasks.errors import Final
 from tasks.scoring.fit_rows import FitRows
+from tasks.scoring.scorer import Scorer, answered
 from tasks.signing import signatures
 from tasks.spec.model import ModelSpec
 from tasks.spec.windows import Window
@@ -36,16 +36,6 @@ GROUP_ROWS = 131_072  # of a row group of the file
 
 class ScoresRefused(Final):
     """A file of scores that no worker wrote; names it and the way out."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Scorer:
-    """What scores a window: a version's model, and by which promotion it is champion."""
-
-    model: Any
-    version: int
-    promotion: int
-    artifact_digest: str
 
 
 def rows_digest(spec: ModelSpec, window: Window) -> str:
@@ -103,12 +93,13 @@ def write_scores(
     tasks.disk.Unusable
         If the file cannot be written.
     """
+    import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
     rows = Digest()
     repeated = keys.repeated_keys(lambda: batches(spec.unscored, window, [spec.source.key]))
     fit = FitRows(spec, repeated)
-    count = 0
+    count = champions = 0
     _, _, decision, version = spec.score_columns
     found = _scored(spec, window, scorer, rows, fit)
     # Before the first row is known to be readable no file is begun.
@@ -120,6 +111,7 @@ def write_scores(
             for table in _groups(ahead(_from(first, found))):
                 writer.write_table(table)
                 count += table.num_rows
+                champions += pc.sum(pc.equal(table.column(version), scorer.version)).as_py() or 0
             manifest = ScoreManifest(
                 model=spec.model,
                 window=window.name,
@@ -129,10 +121,23 @@ def write_scores(
                 data_digest=str(rows),
                 rows=count,
                 unfit=dict(fit.unfit.most_common()),
+                beside=_beside(scorer, count - champions),
             )
             stands()
             writer.add_key_value_metadata({MANIFEST_KEY: _sealed(spec, window, manifest)})
     return manifest
+
+
+def _beside(scorer: Scorer, rows: int) -> BesideManifest | None:
+    earlier = scorer.earlier
+    if earlier is None:
+        return None
+    return BesideManifest(
+        version=earlier.version,
+        artifact_digest=earlier.artifact_digest,
+        share=earlier.sides.share,
+        rows=rows,
+    )
 
 
 def _columns(spec: ModelSpec) -> list[str]:
@@ -173,29 +178,17 @@ def _scored(
     with threadpool_limits(1, "blas"):
         for batch in batches(spec.unscored, window, _columns(spec), digest=digest):
             rows, columns = fit.of(batch)
-            with np.errstate(over="ignore", invalid="ignore"):  # named by need_finite
-                decision = decision_values(scorer.model, columns) if rows.num_rows else _none(spec)
-            need_finite(decision)
-            chance = calibration.probabilities(scorer.model, decision)
-            if decision.ndim == 1:
-                index, likely = (decision > 0).astype(np.int64), chance[:, 1]
-            else:
-                index = decision.argmax(axis=1)
-                likely = chance[np.arange(len(index)), index]
+            said = answered(spec, scorer, rows.column(source.key), columns)
             yield pa.record_batch(
                 [
                     *(rows.column(name) for name in kept),
-                    pa.array(confidence(decision)),
-                    pa.array(likely),
-                    classes.take(pa.array(index)),
-                    pa.repeat(pa.scalar(scorer.version, pa.int32()), rows.num_rows),
+                    pa.array(said.confidence),
+                    pa.array(said.probability),
+                    classes.take(pa.array(said.decided)),
+                    pa.array(said.version),
                 ],
                 names=names,
             )
-
-
-def _none(spec: ModelSpec) -> Any:
-    return np.empty(0) if len(spec.label.classes) == 2 else np.empty((0, len(spec.label.classes)))
 
 
 def _groups(found: Iterator[pa.RecordBatch]) -> Iterator[pa.Table]:

@@ -41,6 +41,10 @@ ADDED: Mapping[str, Any] = {
         f"review.labels.{name}": None
         for name in ("path", "table", "database", "delta", "key", "column")
     },
+    "scoring.canary": None,
+    "scoring.canary.share": None,
+    "scoring.canary.ramp": [],
+    "scoring.canary.windows": 4,
     "retention": {"figures": None, "quarantine": None, "review": None, "summaries": None},
     "retention.figures": None,
     "retention.quarantine": None,

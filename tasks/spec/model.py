@@ -112,6 +112,18 @@ class ModelSpec(SpecPart):
             raise ValueError(
                 "scoring.on has `landing` and source.asset is left out; name the asset there"
             )
+        canary = scoring.canary
+        if canary is not None and self.source.version_column is None:
+            raise ValueError(
+                "scoring.canary has two versions score a window, and source.version_column is left "
+                "out, so nobody would know which; name a column there, such as model_version"
+            )
+        if canary is not None and canary.windows < self.latch.open.breaches:
+            raise ValueError(
+                f"scoring.canary.windows {canary.windows} is less than latch.open.breaches "
+                f"{self.latch.open.breaches}, so that a canary could not be found worse before its "
+                f"share grows; write {self.latch.open.breaches} or more"
+            )
         names = [*{self.source.time, self.source.key}, *self.score_columns]
         if twice := [name for name, count in Counter(names).items() if count > 1]:
             raise ValueError(

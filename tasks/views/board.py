@@ -29,6 +29,7 @@ from tasks.ledger.records import Observation, Question
 from tasks.ledger.status import Status
 from tasks.notices.events import ModelFacts
 from tasks.notices.untold import missed_by, untold
+from tasks.promotion.ramping import ramp_read
 from tasks.spec import spec_files
 from tasks.spec.model import ModelSpec
 from tasks.spec.part import SpecError
@@ -161,7 +162,9 @@ class Board:
 
     def standing_of(self, known: Status, questions: list[Question]) -> Standing:
         """Return where a model stands."""
-        return standing(known, questions, self._ledger()[0].touched(known.spec.model))
+        ledger = self._ledger()[0]
+        ramp = ramp_read(known, ledger)
+        return standing(known, questions, ledger.touched(known.spec.model), ramp)
 
     def missed(self, known: Status, now: datetime) -> list[str]:
         """Return sentences on what channels were not told of a model."""

@@ -24,8 +24,8 @@ ALIAS_STATES = ("same", "other", "unseen")
 PROPOSAL_KINDS = ("retrain", "recalibrate", "adopt", "rollback", OTHER)
 ASKED_STEPS = ("retrain", "promote", "rollback", OTHER)
 WORKING = "none"  # the step of a proposal that waits for nobody
-DECISION_STEPS = (*ASKED_STEPS, "gates", "shadow", "withdraw", "run", "promotion")
-DECISION_ANSWERS = ("approved", "passed", *ENDS, OTHER)
+DECISION_STEPS = (*ASKED_STEPS, "gates", "shadow", "canary", "withdraw", "run", "promotion")
+DECISION_ANSWERS = ("approved", "passed", "skipped", *ENDS, OTHER)
 STATISTICS = (*(kind.name for kind in KINDS), OTHER)
 
 

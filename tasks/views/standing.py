@@ -14,6 +14,7 @@ from tasks.ledger.budget import Budget, error_budget_of
 from tasks.ledger.records import Freeze, Observation, Proposal, Question
 from tasks.ledger.status import Status
 from tasks.ledger.unlabelled import awaited_told, gap_of
+from tasks.promotion.ramp import Ramp
 from tasks.reports.statistic_rows import leading
 from tasks.reports.strip import VerdictRun, runs_of
 from tasks.spec.window_options import WindowGrid
@@ -44,7 +45,8 @@ class Standing:
     in it. `loss` is the hinge loss of the newest labelled window under the champion, `accepted`
     that of its reference. `unseen` says in sentences what nobody can see, `budget` how much of the
     error budget is spent, where the spec has one. `frozen` is the freeze that holds the model, and
-    `held` the proposal that it holds back.
+    `held` the proposal that it holds back. `canary` says
+    which share of the keys the champion scores, while that is not all of them.
     """
 
     model: str
@@ -71,6 +73,7 @@ class Standing:
     budget: Budget | None = None
     frozen: Freeze | None = None
     held: str | None = None
+    canary: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,7 +85,10 @@ class Late:
 
 
 def standing(
-    known: Status, questions: Iterable[Question], touched: Mapping[str, datetime]
+    known: Status,
+    questions: Iterable[Question],
+    touched: Mapping[str, datetime],
+    ramp: Ramp | None = None,
 ) -> Standing:
     """Return where a model stands.
 
@@ -92,6 +98,8 @@ def standing(
         What was asked about the model.
     touched
         When the newest row about each proposal was recorded (wall clock).
+    ramp
+        The champion's canary, if it has one.
     """
     spec, seen = known.spec, known.observations
     newest = seen[-1] if seen else None
@@ -123,6 +131,7 @@ def standing(
         budget=error_budget_of(known),
         frozen=known.frozen,
         held=known.due_when_thawed if known.frozen else None,
+        canary=ramp.told if ramp is not None and ramp.over is None else None,
     )
 
 

@@ -79,6 +79,17 @@ CANNOT: dict[str, Story] = {
     "gates is no step that passes by itself": told(
         proposed, lambda ledger: ledger.decide(decision("passed", step="gates", by="gates"))
     ),
+    "canary of p1 is nothing to skip": told(
+        judged, lambda ledger: ledger.decide(decision("skipped", step="canary"))
+    ),
+    "gates of p1 is nothing to skip": told(
+        lambda ledger: version(ledger, 1),
+        lambda ledger: ledger.decide(decision("skipped", step="gates")),
+    ),
+    "mallory was not asked to promote p1 and cannot skip its canary": told(
+        lambda ledger: version(ledger, 1),
+        lambda ledger: ledger.decide(decision("skipped", step="canary", by="mallory")),
+    ),
     "p1 has no candidate to ask about": told(proposed, lambda ledger: ask(ledger, "p1", "promote")),
     "nobody proposed p9 before it": lambda ledger: ask(ledger, "p9", "retrain"),
     "nobody proposed to train p1 before it": lambda ledger: ledger.add_candidate(registered()),

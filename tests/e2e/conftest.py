@@ -29,7 +29,7 @@ from tests.support.sink import Sink, sink
 
 from . import traced
 from .browser import page as page
-from .landed import ACCEPTED, ASKING, CANARIES, LANDING, ORDERS, PLAYED, land, write_specs
+from .landed import ACCEPTED, ASKING, CANARIES, LANDING, ORDERS, PLAYED, SHARED, land, write_specs
 
 
 @dataclass(frozen=True)
@@ -195,6 +195,7 @@ def running(tmp_path_factory: pytest.TempPathFactory, webhook: Sink) -> Iterator
             "shadowed",
             "unsure",
             *CANARIES,
+            SHARED,
             *LANDING,
             *PLAYED,
         )

@@ -28,6 +28,8 @@ CANARIES = {"canary": "human", "canary_alone": "automatic"}  # who decides on a 
 # The second one listens to the champion of the first, which scores the rows that it is measured on.
 LANDING = ("upstream", "landing")
 
+SHARED = "shared"  # its champion scores half of the keys first
+
 # A change at once with the first window after ACCEPTED, so that few windows show what comes of it.
 PLAYED = {
     "abrupt": Kind(days=12, turned=kinds.days(9, 12)),
@@ -110,6 +112,17 @@ def write_specs(models: Path, home: Path) -> None:
             source={**source_in(home), "version_column": "by"},
             window={**WINDOW, "min_rows": 100},
         )
+    write_spec(
+        models,
+        home,
+        SHARED,
+        approval="human",
+        label={"column": "y_back", "classes": [0, 1]},
+        source={**source_in(home), "margin": "margin", "version_column": "model_version"},
+        # What a file of scores starts takes the newest window, which is then one of these.
+        window={**WINDOW, "end": (BACK + 2 * DAY).date(), "min_rows": 100},
+        scoring={"path": f"{home}/shares", "canary": {"share": 0.5, "windows": 2}},
+    )
     write_spec(
         models,
         home,

@@ -26,7 +26,7 @@ from tasks.flows.scored_windows import NotYetScored
 from tasks.ledger.ledger import Ledger
 from tasks.ledger.records import Observation
 from tasks.promotion import decisions
-from tasks.scoring import score_window
+from tasks.scoring import scorer
 from tasks.scoring.score_window import ScoresRefused
 from tasks.spec.model import ModelSpec
 from tests.support import flow
@@ -145,14 +145,14 @@ def test_a_champion_that_changes_meanwhile_leaves_nothing_and_the_next_attempt_t
 ) -> None:
     at("registered")
     assert score.score_once(WIRED, window(10)).manifest.version == 1
-    before, really = left(), score_window.need_finite
+    before, really = left(), scorer.need_finite
 
     def promoting(decision: Any) -> None:
-        monkeypatch.setattr(score_window, "need_finite", really)
+        monkeypatch.setattr(scorer, "need_finite", really)
         promote(FIRST)
         really(decision)
 
-    monkeypatch.setattr(score_window, "need_finite", promoting)
+    monkeypatch.setattr(scorer, "need_finite", promoting)
     with pytest.raises(ChampionChanged, match=r"version 2 became champion .* while version 1"):
         score.score_once(WIRED, window(11))
     assert left() == before

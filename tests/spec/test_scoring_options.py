@@ -11,6 +11,11 @@ from tasks.spec.model import ModelSpec
 
 Spec = Callable[..., ModelSpec]
 WRITES = {"path": "scores"}
+WIRED = {"version_column": "v"}
+
+
+def canary(**options: Any) -> dict[str, Any]:
+    return {"scoring": {**WRITES, "canary": options}, "source": WIRED}
 
 
 @pytest.mark.parametrize(
@@ -23,6 +28,19 @@ WRITES = {"path": "scores"}
         ({"scoring": WRITES, "source": {"version_column": "y"}}, "column 'y' is what `scoring`"),
         ({"scoring": WRITES, "source": {"key": "decision"}}, "two columns 'decision'"),
         ({"scoring": WRITES, "source": {"margin": "probability"}}, "two columns 'probability'"),
+        ({**canary(share=0.1), "source": {}}, "source.version_column is left out"),
+        (canary(share=1), "1 is where each canary ends by itself; leave it out"),
+        (canary(ramp=[0.1, 1.0]), "1 is where each canary ends by itself; leave it out"),
+        (canary(share=0), "write a share between 0 and 1, such as 0.1"),
+        (canary(share=-0.1), "write a share between 0 and 1, such as 0.1"),
+        (canary(share=1.5), "write a share between 0 and 1, such as 0.1"),
+        (canary(share=float("nan")), "finite number"),
+        (canary(ramp=[0.5, 0.5]), "goes from 0.5 to 0.5; write shares that rise"),
+        (canary(ramp=[0.5, 0.1]), "goes from 0.5 to 0.1; write shares that rise"),
+        (canary(), "write either `share`"),
+        (canary(share=0.1, ramp=[0.1]), "write either `share`"),
+        (canary(share=0.1, windows=0), "greater than or equal to 1"),
+        (canary(share=0.1, windows=1), "less than latch.open.breaches 2"),
     ],
 )
 def test_a_scoring_that_cannot_be_is_named(spec: Spec, parts: dict[str, Any], why: str) -> None:
@@ -51,3 +69,20 @@ def test_rows_are_trained_on_before_they_are_scored(spec: Spec) -> None:
 def test_a_spec_without_scoring_keeps_its_digest(spec: Spec) -> None:
     assert spec().digest == spec(scoring=None).digest != spec(scoring=WRITES).digest
     assert spec(scoring=WRITES).digest == spec(scoring={**WRITES, "on": ["window"]}).digest
+
+
+def test_a_canary_has_its_share_or_its_ramp_as_steps(spec: Spec) -> None:
+    def steps(**options: Any) -> tuple[float, ...]:
+        scoring = spec(**canary(**options)).scoring
+        assert scoring is not None
+        assert scoring.canary is not None
+        return scoring.canary.steps
+
+    assert steps(share=0.1) == (0.1,)
+    assert steps(ramp=[0.1, 0.5]) == (0.1, 0.5)
+
+
+def test_a_spec_without_a_canary_keeps_its_digest(spec: Spec) -> None:
+    plain = spec(scoring=WRITES, source=WIRED)
+    assert plain.digest == spec(scoring={**WRITES, "canary": None}, source=WIRED).digest
+    assert plain.digest != spec(**canary(share=0.1)).digest
