@@ -176,7 +176,7 @@ def _walked(known: Status, begun: Ramp, observed: Observed, moment: datetime | N
     compared = served_beside(
         known, promotion, begun.earlier, lambda version: observed(version, since)
     )
-    steps = fold(spec.model, [r for _, r in compared], [], spec.latch).steps
+    steps = fold(spec.model, [r for _, r in compared], [], spec.latch, until=until).steps
     found = {
         pair.window: (pair, latch.state)
         for (pair, _), (_, latch) in zip(compared, steps, strict=True)

@@ -226,7 +226,10 @@ class _Walk:
             if node.tag.endswith((":int", ":float")) and len(node.value) > 40:
                 raise ValueError(f"a number of {len(node.value)} characters")
             made = self.loader.construct_object(node)
-        except (ValueError, OverflowError, LookupError, TypeError, yaml.YAMLError) as error:
+        except (
+            *(ValueError, OverflowError, LookupError, TypeError),
+            *(AttributeError, yaml.YAMLError),  # as PyYAML meets what is not of the tag
+        ) as error:
             kind = node.tag.rpartition(":")[2]
             why = str(error) if isinstance(error, ValueError | OverflowError) else "unreadable"
             said = f"{node.value[:40]!r} is no {kind} ({why}); correct it, or write it in quotes"

@@ -80,6 +80,11 @@ NASTY: dict[str, tuple[Callable[[Path], None], str]] = {
         lambda p: p.write_text("a: !!python/object/apply:os.system [ls]"),
         "the tag 'tag:yaml.org,2002:python/object/apply:os.system' means nothing here",
     ),
+    "tag": (lambda p: p.write_text("a: !!timestamp soon"), "'soon' is no timestamp (unreadable); "),
+    "truth": (
+        lambda p: p.write_text("a: !!bool maybe"),
+        "'maybe' is no bool (unreadable); correct",
+    ),
     "nan": (lambda p: p.write_text("a: .nan"), "a: '.nan' is no finite number; write one"),
     "n" * 101: (_said(), "String should have at most 100 characters"),
     "rest": (_said(latch={"rest": "999999999w"}), "latch.rest: '999999999w': longer than a hun"),
