@@ -17,7 +17,7 @@ from typing import Annotated
 import httpx
 import typer
 
-from ops import stack
+from ops import stack, stack_settings
 from ops.rest import Airflow
 from tasks.spec.spec_files import load_all
 
@@ -33,20 +33,22 @@ def create(home: Path, client: Airflow, dag: str, *options: str) -> None:
     StackError
         If Airflow refuses it, with what it printed.
     """
-    settings = stack.settings_of(home)
+    settings = stack_settings.settings_of(home)
     began = datetime.now(UTC)
     with client.paused(dag):
         for _ in range(_ATTEMPTS):
             try:
                 stack.airflow(home, settings, "backfill", "create", "--dag-id", dag, *options)
                 return
-            except stack.StackError as error:
+            except stack_settings.StackError as error:
                 if "database is locked" not in str(error):
                     raise
             client.until(
                 lambda: _cancelled(client, dag, began), "the locked backfill to be cancelled"
             )
-    raise stack.StackError(f"the backfill of {dag} met a locked database {_ATTEMPTS} times")
+    raise stack_settings.StackError(
+        f"the backfill of {dag} met a locked database {_ATTEMPTS} times"
+    )
 
 
 def _cancelled(client: Airflow, dag: str, since: datetime) -> bool:
@@ -95,8 +97,10 @@ def main(
 ) -> None:
     """Observe the windows of MODEL from FROM to TO, again or for the first time."""
     home = home.resolve()
-    settings = stack.settings_of(home)
-    client = Airflow(settings.airflow_url, stack.OPERATOR, settings.passwords[stack.OPERATOR])
+    settings = stack_settings.settings_of(home)
+    client = Airflow(
+        settings.airflow_url, stack_settings.OPERATOR, settings.passwords[stack_settings.OPERATOR]
+    )
     span = ["--from-date", first, "--to-date", last]
     asks = ["--dag-run-conf", json.dumps({"propose": f"{first}/{last}"})] if propose else []
     specs, _ = load_all(Path(settings.models))
@@ -105,7 +109,7 @@ def main(
             stack.out.print(f"scoring first, as {model} is measured by its scores")
             score(home, client, model, *span)
         create(home, client, f"monitor.{model}", *span, *asks, *(options or ()))
-    except (stack.StackError, TimeoutError, httpx.HTTPError) as error:
+    except (stack_settings.StackError, TimeoutError, httpx.HTTPError) as error:
         stack.out.print(str(error), markup=False, style="red")
         raise typer.Exit(1) from None
     stack.out.print(f"created; watch it at {settings.airflow_url}/dags/monitor.{model}")

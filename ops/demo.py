@@ -11,8 +11,7 @@ import os
 import shutil
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from functools import cached_property, partial
@@ -22,25 +21,23 @@ from typing import TYPE_CHECKING, Annotated, Any
 import httpx
 import psutil
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
 from rich.table import Table
 
-from ops import backfill, stack
+from ops import backfill, stack, stack_processes
 from ops.landing import land_electricity
+from ops.progress import bar, out, peak_memory, timed
 from ops.rest import Airflow
+from ops.stack_settings import APPROVER, OPERATOR, ROOT, Settings, StackError, settings_of
 
 if TYPE_CHECKING:
     from tasks.ledger.ledger import Ledger
 
-HOME = stack.ROOT / ".run" / "demo"
+HOME = ROOT / ".run" / "demo"
 MODEL = "electricity"
 MONITOR, RETRAIN, SCORE = (f"{dag}.{MODEL}" for dag in ("monitor", "retrain", "score"))
 FORTNIGHT = timedelta(days=14)
 START = datetime(1996, 12, 3, tzinfo=UTC)  # the first champion is accepted here
 QUIET, DRIFTING, AFTER = 13, 3, 4  # windows in each part of the story
-
-out = Console(highlight=False, soft_wrap=True)
 
 
 class Answer(StrEnum):
@@ -66,18 +63,18 @@ def main(
     except KeyboardInterrupt:
         out.print("\nStopping.")
         raise typer.Exit(130) from None
-    except (stack.StackError, TimeoutError, DemoError, httpx.HTTPError) as error:
+    except (StackError, TimeoutError, DemoError, httpx.HTTPError) as error:
         out.print(f"[red]{error}[/]\nThe logs are in {home}/logs and {home}/airflow/logs.")
         raise typer.Exit(1) from None
     finally:
-        stack.stop(home)
+        stack_processes.stop(home)
 
 
 def _tell(story: _Story) -> None:
     started = time.monotonic()
     _replace_other_demo(story.home)
     story.prepare()
-    with _peak_memory(story.home) as peak:
+    with peak_memory(story.home) as peak:
         story.bootstrap()
         story.quiet_past()
         story.drift()
@@ -114,20 +111,20 @@ class _Story:
     def __init__(self, home: Path, answer: Answer) -> None:
         self.home = home
         self.reply = answer
-        self.settings: stack.Settings
+        self.settings: Settings
         self.operator: Airflow
         self.approver: Airflow
 
     def prepare(self) -> None:
-        stack.stop(self.home)
+        stack_processes.stop(self.home)
         shutil.rmtree(self.home, ignore_errors=True)
-        self.settings = stack.settings_of(self.home, approvers=stack.approvers())
-        with _step("Landing 2.6 years of half-hourly prices, one file a day"):
+        self.settings = settings_of(self.home, approvers=stack.approvers())
+        with timed("Landing 2.6 years of half-hourly prices, one file a day"):
             land_electricity(self.home / "landing" / MODEL)
-        with _step("Starting Airflow and MLflow"):
+        with timed("Starting Airflow and MLflow"):
             stack.start(self.home, self.settings)
-        self.operator = self._as(stack.OPERATOR)
-        self.approver = self._as(stack.APPROVER)
+        self.operator = self._as(OPERATOR)
+        self.approver = self._as(APPROVER)
         self.operator.wait_for_dags([MONITOR, RETRAIN, SCORE])
         stack.show_address(self.settings)
 
@@ -136,7 +133,7 @@ class _Story:
 
     def bootstrap(self) -> None:
         conf = {"reason": "bootstrap", "training_window": "140d", "until": START.isoformat()}
-        with _step("Training the first champion on 140 days; ada accepts it"):
+        with timed("Training the first champion on 140 days; ada accepts it"):
             run = self.operator.trigger(RETRAIN, {"conf": conf})
             for step in ("retrain", "promote"):
                 self._asked(run, step)
@@ -147,7 +144,7 @@ class _Story:
         last = START + QUIET * FORTNIGHT
         span = ("--from-date", START.isoformat(), "--to-date", (last - FORTNIGHT).isoformat())
         for dag, doing in ((SCORE, "Scoring the quiet past"), (MONITOR, "Monitoring its scores")):
-            with _bar(doing, QUIET) as advance, self._waits(dag):
+            with bar(doing, QUIET) as advance, self._waits(dag):
                 backfill.create(self.home, self.operator, dag, *span, "--max-active-runs", "3")
                 self._count(dag, QUIET, advance)
 
@@ -171,7 +168,7 @@ class _Story:
         return runs
 
     def drift(self) -> None:
-        with _bar("The interstate market has opened", DRIFTING) as advance:
+        with bar("The interstate market has opened", DRIFTING) as advance:
             for k in range(DRIFTING):
                 self._score(QUIET + k)
                 advance(k + 1)
@@ -224,7 +221,7 @@ class _Story:
             if self._decision(self.proposal, step) != "approved":
                 self._ends(RETRAIN, self.proposal)
                 return False
-            with _step(doing):
+            with timed(doing):
                 if step == "retrain":
                     self._asked(self.proposal, "promote")
                 else:
@@ -246,8 +243,8 @@ class _Story:
         text = (
             f"Open   [bold]{self.settings.airflow_url}{place}/required_actions[/]\n"
             f"or click [bold]Required Actions[/] on the home page at {self.settings.airflow_url}\n"
-            f"Log in as [bold]{stack.APPROVER}[/] with [bold]"
-            f"{self.settings.passwords[stack.APPROVER]}[/], read the brief, then Approve or Reject."
+            f"Log in as [bold]{APPROVER}[/] with [bold]"
+            f"{self.settings.passwords[APPROVER]}[/], read the brief, then Approve or Reject."
         )
         # No box around it: a box would cut the address.
         out.print(f"\n[bold red]{detail['subject']}[/]\n{text}\n")
@@ -271,11 +268,11 @@ class _Story:
             raise DemoError(f"{dag} {run} failed")
 
     def measure_after(self) -> None:
-        with _bar("The new champion scores, and is monitored", AFTER) as advance:
+        with bar("The new champion scores, and is monitored", AFTER) as advance:
             for k in range(AFTER):
                 self._score(QUIET + DRIFTING + k)
                 advance(k + 1)
-        with _step("Asking what the old champion would have said"):
+        with timed("Asking what the old champion would have said"):
             runs = [self._what_if(QUIET + DRIFTING + k, version=1) for k in range(AFTER)]
             for run in runs:
                 self._ends(MONITOR, run)
@@ -299,7 +296,7 @@ class _Story:
         out.print(table)
 
     def ask_again(self) -> None:
-        with _step("The latch rests for 28 days; then the same episode asks again"):
+        with timed("The latch rests for 28 days; then the same episode asks again"):
             for k in range(2):
                 self._score(QUIET + DRIFTING + k)
             again = self.operator.until(
@@ -314,42 +311,6 @@ def _pairs(figures: list[float]) -> list[str]:
     """Return `old → new` for figures that alternate between the two."""
     pairs = zip(figures[::2], figures[1::2], strict=True)
     return [f"{old:.3f} → {new:.3f}" for old, new in pairs]
-
-
-@contextmanager
-def _step(text: str) -> Iterator[None]:
-    begun = time.monotonic()
-    with out.status(text):
-        yield
-    out.print(f"[green]✓[/] {text} [dim]{time.monotonic() - begun:.0f} s[/]")
-
-
-@contextmanager
-def _bar(text: str, total: int) -> Iterator[Any]:
-    begun = time.monotonic()
-    columns = (SpinnerColumn(), TextColumn(text), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, console=out, transient=True, disable=not out.is_terminal) as progress:
-        task = progress.add_task(text, total=total)
-        yield lambda done: progress.update(task, completed=done)
-    out.print(f"[green]✓[/] {text}: {total} windows [dim]{time.monotonic() - begun:.0f} s[/]")
-
-
-@contextmanager
-def _peak_memory(home: Path) -> Iterator[dict[str, int]]:
-    peak = {"bytes": 0}
-    done = threading.Event()
-
-    def watch() -> None:
-        while not done.wait(2):
-            peak["bytes"] = max(peak["bytes"], stack.memory(home))
-
-    watcher = threading.Thread(target=watch, daemon=True)
-    watcher.start()
-    try:
-        yield peak
-    finally:
-        done.set()
-        watcher.join()
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.terminal_theme import TerminalTheme
 from rich.text import Text
 
-from ops import stack
+from ops import stack_settings
 
 STATUS = ("status", "electricity", "--windows", "8")
 REPLAY = (
@@ -72,13 +72,14 @@ _FORMAT = """\
 
 def main(
     home: Annotated[Path, typer.Option(help="of the demo, for the picture of status")] = (
-        stack.ROOT / ".run" / "demo"
+        stack_settings.ROOT / ".run" / "demo"
     ),
-    into: Annotated[Path, typer.Option(help="folder of the pictures")] = stack.ROOT / "docs",
+    into: Annotated[Path, typer.Option(help="folder of the pictures")] = stack_settings.ROOT
+    / "docs",
 ) -> None:
     """Draw status.svg from the demo's ledger, and replay-terminal.svg from the file of its rows."""
     home = home.resolve()
-    environment = stack.environment(home, stack.settings_of(home))
+    environment = stack_settings.environment(home, stack_settings.settings_of(home))
     draw(STATUS, into / "status.svg", environment)
     draw(REPLAY, into / "replay-terminal.svg", environment)
 
@@ -95,7 +96,7 @@ def draw(words: Sequence[str], path: Path, environment: Mapping[str, str]) -> No
     command = [sys.executable, "-m", "tasks", *words]
     done = subprocess.run(
         command,
-        cwd=stack.ROOT,
+        cwd=stack_settings.ROOT,
         env={**environment, **terminal},
         stdout=subprocess.PIPE,
         text=True,

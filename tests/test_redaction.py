@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ops.stack import Settings
+from ops.stack_settings import Settings
 from tasks import store
 from tasks.data import window_rows
 from tasks.doctor.patient import Patient

@@ -16,7 +16,7 @@ from typing import Any
 
 import yaml
 
-from ops import backfill, stack
+from ops import backfill, stack, stack_processes, stack_settings
 from ops.landing import land_electricity
 from ops.rest import Airflow
 
@@ -46,7 +46,7 @@ class Scene:
     @contextmanager
     def running(self) -> Iterator[None]:
         """Have the stack up, and a champion in it."""
-        stack.stop(self.home)
+        stack_processes.stop(self.home)
         shutil.rmtree(self.home, ignore_errors=True)
         models = self.home / "models"
         for folder in (models, self.spent):
@@ -57,37 +57,46 @@ class Scene:
             "PYTHONPATH": str(HERE / "settings"),
             "ORCHESTRATION_SPENT": str(self.spent),
             "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": json.dumps(
-                [_bundle("dags-folder", stack.ROOT / "dags"), _bundle("empty", HERE / "dags")]
+                [
+                    _bundle("dags-folder", stack_settings.ROOT / "dags"),
+                    _bundle("empty", HERE / "dags"),
+                ]
             ),
         }
-        settings = stack.settings_of(self.home, models)
+        settings = stack_settings.settings_of(self.home, models)
         try:
             stack.start(self.home, settings)
-            password = settings.passwords[stack.OPERATOR]
-            self.airflow = Airflow(settings.airflow_url, stack.OPERATOR, password)
+            password = settings.passwords[stack_settings.OPERATOR]
+            self.airflow = Airflow(settings.airflow_url, stack_settings.OPERATOR, password)
             self.airflow.wait_for_dags([MONITOR, RETRAIN, EMPTY])
             self._bootstrap()
             self._freeze(settings)
             stack.start(self.home, settings)  # again, as after the first day: a champion is there
             yield
         finally:
-            stack.stop(self.home)
+            stack_processes.stop(self.home)
 
     def _bootstrap(self) -> None:
         conf = {"reason": "bootstrap", "training_window": "140d", "until": START.isoformat()}
         self._succeeds(RETRAIN, self.airflow.trigger(RETRAIN, {"conf": conf}))
 
-    def _freeze(self, settings: stack.Settings) -> None:
+    def _freeze(self, settings: stack_settings.Settings) -> None:
         """Let no run of the monitor start a retrain beside those that are measured."""
         command = ["-m", "tasks", "freeze", MODEL, "--reason", "a benchmark", "--yes"]
-        env = stack.environment(self.home, settings)
+        env = stack_settings.environment(self.home, settings)
         subprocess.run(
-            [sys.executable, *command], env=env, cwd=stack.ROOT, check=True, stdout=sys.stderr
+            [sys.executable, *command],
+            env=env,
+            cwd=stack_settings.ROOT,
+            check=True,
+            stdout=sys.stderr,
         )
 
     def _succeeds(self, dag: str, run: str) -> None:
         if self.airflow.finished(dag, run, 600) != "success":
-            raise stack.StackError(f"{dag} {run} failed; see the logs in {self.home}/airflow/logs")
+            raise stack_settings.StackError(
+                f"{dag} {run} failed; see the logs in {self.home}/airflow/logs"
+            )
 
     def at_once(self, dag: str, days: list[int]) -> Took:
         """Run a DAG for each of these days after START, all at once, and wait for their end."""
@@ -124,7 +133,7 @@ class Scene:
 
     def _took(self, runs: list[dict[str, Any]]) -> Took:
         if failed := [r["dag_run_id"] for r in runs if r["state"] != "success"]:
-            raise stack.StackError(f"{', '.join(failed)} failed")
+            raise stack_settings.StackError(f"{', '.join(failed)} failed")
         began, ended = (
             [datetime.fromisoformat(r[at]) for r in runs] for at in ("start_date", "end_date")
         )
@@ -153,7 +162,7 @@ def _bundle(name: str, folder: Path) -> dict[str, Any]:
 
 def _spec(home: Path) -> dict[str, Any]:
     """Return the demo's spec over windows of a day, without anybody who is asked."""
-    raw = yaml.safe_load((stack.ROOT / "models" / f"{MODEL}.yaml").read_text())
+    raw = yaml.safe_load((stack_settings.ROOT / "models" / f"{MODEL}.yaml").read_text())
     raw["source"]["path"] = f"{home}/landing/date={{date}}/*.parquet"
     raw["window"] |= {"every": "1d", "min_rows": 20}
     raw["approval"] = dict.fromkeys(("retrain", "promote", "rollback"), "automatic")

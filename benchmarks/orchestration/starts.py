@@ -18,7 +18,7 @@ from statistics import median
 import httpx
 import psutil
 
-from ops import stack
+from ops import stack, stack_processes, stack_settings
 
 _PARTS = ("scheduler", "dag-processor", "api-server", "triggerer")
 _SECONDS = 300
@@ -40,17 +40,19 @@ def main(turns: int) -> None:
 
 
 def _ours(home: Path) -> Took:
-    settings = stack.settings_of(home)
+    settings = stack_settings.settings_of(home)
     try:
-        return _measured(lambda: stack.start(home, settings), lambda: stack.cpu_seconds(home))
+        return _measured(
+            lambda: stack.start(home, settings), lambda: stack_processes.cpu_seconds(home)
+        )
     finally:
-        stack.stop(home)
+        stack_processes.stop(home)
 
 
 def _alone(home: Path) -> Took:
-    settings = stack.settings_of(home)
+    settings = stack_settings.settings_of(home)
     (home / "empty").mkdir()
-    env = stack.environment(home, settings) | {
+    env = stack_settings.environment(home, settings) | {
         "PYTHONPATH": "",
         "AIRFLOW__CORE__DAGS_FOLDER": str(home / "empty"),
         "AIRFLOW__CORE__PLUGINS_FOLDER": str(home / "empty"),
@@ -59,7 +61,7 @@ def _alone(home: Path) -> Took:
     started: list[subprocess.Popen[bytes]] = []
 
     def start() -> None:
-        migrate = [str(stack.BIN / "airflow"), "db", "migrate"]
+        migrate = [str(stack_settings.BIN / "airflow"), "db", "migrate"]
         subprocess.run(migrate, env=env, stdout=log, stderr=log, check=True)
         for part in _PARTS:
             started.append(subprocess.Popen(commands[part], env=env, stdout=log, stderr=log))
@@ -67,9 +69,9 @@ def _alone(home: Path) -> Took:
 
     with open(home / "log", "wb") as log:
         try:
-            return _measured(start, lambda: stack.cpu_of(_with_children(started)))
+            return _measured(start, lambda: stack_processes.cpu_of(_with_children(started)))
         finally:
-            stack.end(_with_children(started))
+            stack_processes.end(_with_children(started))
 
 
 def _with_children(started: list[subprocess.Popen[bytes]]) -> list[psutil.Process]:

@@ -36,25 +36,25 @@ def rehearse(file: Path, *words: str) -> Result:
 
 def test_incidents_are_rehearsed_on_a_file_and_told_on_80_columns(landed: Path) -> None:
     told, page = landed.parent / "told.json", landed.parent / "page.html"
-    words = ("--scenario", "scaled", "--scenario", "labels_late", "--scenario", "outage")
+    words = ("--scenario", "scaled", "--scenario", "swapped", "--scenario", "outage")
     result = rehearse(landed, *words, "--json", str(told), "--html", str(page))
     assert result.exit_code == 0, result.stderr
     assert max(map(len, result.stdout.splitlines())) <= 80
-    for sentence in ("scaled", "1/1", "blind spots", "latch.close.steady=8 closes it"):
+    for sentence in ("scaled", "1/1", "blind spots", "drift.false_alarms_per_year=4 closes it"):
         assert sentence in result.stdout
     raw = json.loads(told.read_text())
     found = load_rehearsal(raw)
     assert found.settings == {"window.min_rows": 50}
-    assert [line.scenario for line in found.lines] == ["scaled", "labels_late", "outage"]
+    assert [line.scenario for line in found.lines] == ["scaled", "swapped", "outage"]
     assert page.read_text() == rehearsal_html(found)
-    strict = rehearse(landed, "--scenario", "labels_late", "--strict")
+    strict = rehearse(landed, "--scenario", "swapped", "--strict")
     assert strict.exit_code == 2
     assert rehearse(landed, "--scenario", "outage", "--strict").exit_code == 0
 
 
 def test_the_page_loads_nothing_and_its_text_is_escaped(landed: Path) -> None:
     page = landed.parent / "page.html"
-    words = ("--scenario", "labels_late", "--try", 'tags=["<b>x</b>"]', "--html", str(page))
+    words = ("--scenario", "swapped", "--try", 'tags=["<b>x</b>"]', "--html", str(page))
     result = rehearse(landed, *words)
     assert result.exit_code == 0, result.stderr
     html = page.read_text()

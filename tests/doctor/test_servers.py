@@ -20,7 +20,7 @@ import pytest
 import sqlalchemy as sa
 import yaml
 
-from ops import stack as made_stack
+from ops import stack_settings
 from tasks.doctor.airflow_check import airflow_findings, look_at_airflow
 from tasks.doctor.checkups import CHECKUPS
 from tasks.doctor.examination import Examined, examine
@@ -182,7 +182,7 @@ def run_in(folder: Path, *words: str, **settings: str) -> tuple[int, list[dict[s
     done = subprocess.run(
         [sys.executable, "-m", "tasks", "doctor", "--json", *words],
         env={**os.environ, **settings},
-        cwd=made_stack.ROOT,
+        cwd=stack_settings.ROOT,
         capture_output=True,
         text=True,
         timeout=120,

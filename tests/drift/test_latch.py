@@ -246,7 +246,12 @@ def test_a_rest_of_windows_is_as_long_as_they_are(case: Case, windows: int) -> N
         return START + 30 * (moment - START)
 
     months = [
-        replace(r, window=Window(longer(r.window.start), longer(r.window.end))) for r in readings
+        replace(
+            r,
+            window=Window(longer(r.window.start), longer(r.window.end)),
+            awaited_until=r.awaited_until and longer(r.awaited_until),
+        )
+        for r in readings
     ]
     later = [replace(p, since=longer(p.since)) for p in pauses]
     assert states(fold("churn", months, later, policy(rest=windows))) == states(counted)

@@ -14,7 +14,7 @@ import httpx
 import pytest
 from typer.testing import CliRunner
 
-from ops import backfill, stack
+from ops import backfill, stack, stack_processes, stack_settings
 from ops.rest import Airflow
 from tasks.__main__ import app
 from tasks.flows import retrain
@@ -37,7 +37,7 @@ class Running:
     """The stack, clients of it as the operator and as the approver, and where messages go."""
 
     home: Path
-    settings: stack.Settings
+    settings: stack_settings.Settings
     operator: Airflow
     approver: Airflow
     webhook: Sink
@@ -70,7 +70,7 @@ class Running:
     def inside(self) -> Iterator[None]:
         """Let this process see the ledger, the store, the keys and MLflow as the tasks do."""
         with pytest.MonkeyPatch.context() as patch:
-            for name, value in stack.environment(self.home, self.settings).items():
+            for name, value in stack_settings.environment(self.home, self.settings).items():
                 if name.startswith(("GATELATCH_", "MLFLOW_")):
                     patch.setenv(name, value)
             for cached in (tracking.connect, registry.load_version):
@@ -174,7 +174,7 @@ def running(tmp_path_factory: pytest.TempPathFactory, webhook: Sink) -> Iterator
     write_specs(models, home)
     traced.land(home)
     traced.write_specs(models, home)
-    settings = stack.settings_of(home, models)
+    settings = stack_settings.settings_of(home, models)
     try:
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("GATELATCH_CHANNELS", str(channels))
@@ -182,7 +182,7 @@ def running(tmp_path_factory: pytest.TempPathFactory, webhook: Sink) -> Iterator
             stack.start(home, settings)
         clients = [
             Airflow(settings.airflow_url, user, settings.passwords[user])
-            for user in (stack.OPERATOR, stack.APPROVER)
+            for user in (stack_settings.OPERATOR, stack_settings.APPROVER)
         ]
         names = (
             *ORDERS,
@@ -209,4 +209,4 @@ def running(tmp_path_factory: pytest.TempPathFactory, webhook: Sink) -> Iterator
         for client in clients:
             client.close()
     finally:
-        stack.stop(home)
+        stack_processes.stop(home)

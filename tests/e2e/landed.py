@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
 
-from ops import stack
+from ops import stack_settings
 from tests.support import kinds
 from tests.support.kinds import Kind
 
@@ -150,7 +150,7 @@ def write_spec(
     """Write a model spec over the landed data; keywords are further parts of it."""
     spec = {
         "model": name,
-        "owner": {"name": "team", "approvers": [stack.APPROVER]},
+        "owner": {"name": "team", "approvers": [stack_settings.APPROVER]},
         "source": source_in(home),
         "window": WINDOW,
         "features": {"numeric": ["x", "z"]},

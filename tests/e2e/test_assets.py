@@ -73,7 +73,7 @@ def test_scores_of_an_earlier_window_let_the_monitor_measure_that_window(
 ) -> None:
     assert _started(running, f"monitor.{UPSTREAM}") == "success"
     (newest,) = running.ledger.observations(UPSTREAM)
-    earlier = newest.window_start - 2 * DAY
+    earlier = newest.window_start - 7 * DAY  # before the labels turn
     conf = {"conf": {"window": earlier.isoformat()}}
     run = running.operator.trigger(f"score.{UPSTREAM}", conf)
     assert running.operator.finished(f"score.{UPSTREAM}", run) == "success"

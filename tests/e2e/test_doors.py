@@ -6,7 +6,7 @@ import re
 
 from playwright.sync_api import Page, Response, expect
 
-from ops import mlflow_process, stack
+from ops import mlflow_process, stack_processes, stack_settings
 from ops.doors import Door, door
 from tests.support.attack import CREATE, EVIL, SECRET, Server, knock, routes, run_in
 
@@ -21,13 +21,17 @@ def attacked(running: Running) -> Server:
         running.settings.mlflow_password,
         mlflow_process.database(running.home),
         mlflow_process.artifacts(running.home),
-        stack.ROOT,
+        stack_settings.ROOT,
     )
 
 
 def test_an_upload_reaches_no_folder_whose_files_are_run(running: Running) -> None:
     server = attacked(running)
-    places = [*(stack.ROOT / name for name in FOLDERS), running.home, running.home / "models"]
+    places = [
+        *(stack_settings.ROOT / name for name in FOLDERS),
+        running.home,
+        running.home / "models",
+    ]
     before = {place: sorted(place.iterdir()) for place in places[:3]}
     with server.client() as nobody, server.client("gatelatch") as writer:
         for place in places:
@@ -53,7 +57,7 @@ def test_an_upload_reaches_no_folder_whose_files_are_run(running: Running) -> No
 def test_a_process_knows_only_the_secrets_that_it_uses(running: Running) -> None:
     secret = running.settings.jwt_secret
     knows: dict[str, set[bool]] = {}
-    for process in stack._orphans(running.home, set()):
+    for process in stack_processes._orphans(running.home, set()):
         command = " ".join(process.cmdline())
         kind = re.search(r"tracking_server|dag.processor|scheduler", command)
         if kind:

@@ -16,7 +16,7 @@ from zipfile import ZipFile, is_zipfile
 import pyarrow.parquet as pq
 import pytest
 
-from ops import stack
+from ops import stack_processes
 from tests.support.sink import SECRET
 from tests.support.terminal import run
 
@@ -145,7 +145,7 @@ def test_no_secret_is_in_what_the_stack_writes_nor_in_a_command_line(played: Run
     assert "failed to resolve host '***@127.0.0.1'" in _log_of(
         played, "retrain.shut_out", "propose"
     )
-    processes = stack._orphans(played.home, set())
+    processes = stack_processes._orphans(played.home, set())
     assert len(processes) >= 5
     for process in processes:
         for name, word in secrets.items():

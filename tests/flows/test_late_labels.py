@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -13,12 +11,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from tasks.classifier.training import TrainingError
 from tasks.flows import asking, monitor, retrain
-from tasks.flows.late_labels import AT_MOST, due_again, measure_again, overdue
+from tasks.flows.late_labels import measure_again, overdue
 from tasks.flows.measure import measure
 from tasks.ledger import status, unlabelled
 from tasks.ledger.ledger import Ledger
@@ -27,95 +23,11 @@ from tasks.ledger.status_json import status_json
 from tasks.promotion import decisions, proposals
 from tasks.spec.model import ModelSpec
 from tasks.spec.policy_options import Drift
-from tasks.spec.source_options import LabelColumn, LabelSource, Source
-from tasks.spec.window_options import WindowGrid
+from tasks.spec.source_options import LabelColumn
 from tests.support.flow import MODEL, At, answer, beginning, day, land, rows, window
+from tests.support.late import LATE, label, watch
 
-LATE = MODEL.model_copy(
-    update={
-        "label": LabelColumn(
-            column="y",
-            classes=(0, 1),
-            delay=timedelta(days=2),
-            source=LabelSource(path="labels/{date}.parquet"),
-        )
-    }
-)
 SPAN = range(6, 14)
-
-
-def observed(number: int, labelled: int | None, spec: ModelSpec = LATE) -> Observation:
-    w = window(number)
-    figures = {"accepted": 300 if labelled is not None else 0}
-    figures |= {} if labelled is None else {"labelled": labelled}
-    verdict = "steady" if labelled is not None else "insufficient"
-    return Observation(
-        model=spec.model,
-        version=1,
-        window_start=w.start,
-        window_end=w.end,
-        spec_digest=spec.digest,
-        data_digest=f"{number}",
-        verdict=verdict,
-        reason="",
-        pressure=0.5,
-        figures=figures,
-    )
-
-
-def days(observations: Sequence[Observation]) -> list[int]:
-    return [(o.window_start - day(1)).days + 1 for o in observations]
-
-
-def test_a_window_is_due_from_the_delay_after_its_end_to_four_times_the_delay_later() -> None:
-    seen = [observed(6, labelled=0)]
-    looked = [n for n in range(6, 30) if due_again(LATE, seen, window(n))]
-    # The 6th ends as the 7th begins: its labels are there when the window of the 8th ends.
-    assert looked == list(range(8, 17))
-
-
-@pytest.mark.parametrize(
-    ("labelled", "again"), [(0, True), (299, True), (300, False), (None, True)]
-)
-def test_what_has_all_its_labels_is_left_alone(labelled: int | None, again: bool) -> None:
-    assert days(due_again(LATE, [observed(6, labelled)], window(9))) == [6] * again
-
-
-def test_the_window_of_the_run_itself_is_not_read_twice() -> None:
-    at_once = LATE.model_copy(
-        update={"label": LATE.label.model_copy(update={"delay": timedelta()})}
-    )
-    seen = [observed(n, 0) for n in (6, 7)]
-    assert days(due_again(at_once, seen, window(7))) == [6]
-
-
-def test_time_is_that_of_the_newest_window_and_so_an_old_run_looks_at_what_is_due_too() -> None:
-    seen = [observed(n, 0) for n in (6, 7, 12)]
-    assert days(due_again(LATE, seen, window(4))) == [6, 7]
-
-
-@given(st.integers(1, 90), st.integers(1, 40), st.sampled_from(["1d", "7d", "90m"]))
-def test_each_run_looks_at_a_few_windows_and_in_turn_at_all(
-    count: int, delay: int, every: str
-) -> None:
-    grid = WindowGrid.model_validate({"every": every, "start": "2026-01-01"})
-    label = LATE.label.model_copy(update={"delay": delay * grid.every})
-    spec = LATE.model_copy(update={"window": grid, "label": label})
-    seen = [
-        replace(
-            observed(1, 0),
-            window_start=grid.start + n * grid.every,
-            window_end=grid.start + (n + 1) * grid.every,
-        )
-        for n in range(count)
-    ]
-    newest = seen[-1].window.end
-    waiting = {o.window for o in seen if timedelta(0) <= newest - o.window_end - label.delay}
-    waiting = {w for w in waiting if newest - w.end - label.delay <= 4 * label.delay}
-    runs = [due_again(spec, seen, o.window) for o in seen[-1 : -count // AT_MOST - 2 : -1]]
-    assert all(len(run) <= AT_MOST for run in runs)
-    own = {o.window for o in seen[-1 : -count // AT_MOST - 2 : -1]}
-    assert {o.window for run in runs for o in run} >= waiting - own
 
 
 @pytest.fixture
@@ -140,19 +52,6 @@ def again(stores: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: A
         Path("labels").mkdir()
 
     return with_labels_to_come
-
-
-def label(number: int, share: float = 1.0, **columns: Any) -> None:
-    """Land the labels of a day, in the file of the day on which they are known."""
-    found = rows(number)
-    count = int(share * len(found["id"]))
-    table = {"id": found["id"][:count], "y": found["y"][:count], **columns}
-    pq.write_table(pa.table(table), f"labels/{day(number + 2):%Y-%m-%d}.parquet")
-
-
-def watch(number: int, spec: ModelSpec = LATE) -> Observation:
-    validated = monitor.validate(spec, window(number))
-    return monitor.judge(spec, window(number), measure(spec, window(number), validated))
 
 
 def run(number: int, spec: ModelSpec = LATE) -> list[Observation]:
@@ -409,50 +308,3 @@ def test_training_takes_the_rows_whose_labels_have_come(at: At) -> None:
     retrain.calibrate(LATE, "early", trained["candidate_run"])
     assert retrain.gate(LATE, "early", trained["candidate_run"])["passed"]
     retrain.register(LATE, "early", trained["candidate_run"])
-
-
-WEIGHED = MODEL.model_copy(
-    update={"source": Source.model_validate({**MODEL.source.model_dump(), "weight": "w"})}
-)
-
-
-def test_the_losses_of_a_window_are_weighed_and_its_margins_are_not(at: At) -> None:
-    at("drifted")
-    plain = watch(9, MODEL).figures
-    right = rows(8, 300)["y"]  # any 0 and 1
-    land(9, w=np.full(300, 2.5))
-    equal = watch(9, WEIGHED).figures
-    land(9, w=right.astype(float))
-    some = watch(9, WEIGHED).figures
-    assert equal["hinge_loss"] == pytest.approx(plain["hinge_loss"])
-    assert some["hinge_loss"] != pytest.approx(plain["hinge_loss"])
-    value = {
-        name: [s["value"] for s in f["statistics"][:3]]
-        for name, f in (("plain", plain), ("equal", equal), ("some", some))
-    }
-    assert value["plain"] == value["equal"] == value["some"]
-
-
-def test_weights_that_sum_to_zero_leave_the_losses_out_and_say_so(at: At) -> None:
-    at("bootstrapped")
-    land(6, w=[0.0] * 300)
-    seen = watch(6, WEIGHED)
-    assert seen.verdict == "steady"
-    assert (seen.figures["labelled"], "accuracy" in seen.figures) == (300, False)
-    assert [s["name"] for s in seen.figures["statistics"]] == [
-        "ks",
-        "wasserstein",
-        "margin_density",
-    ]
-    (warning,) = seen.figures["warnings"]
-    assert "weights of the labelled rows sum to zero" in warning
-
-
-def test_a_row_whose_weight_is_no_weight_is_quarantined(at: At) -> None:
-    at("bootstrapped")
-    land(6, w=[None, float("nan"), -0.5, float("inf"), 0.0, *[1.0] * 295])
-    assert watch(6, WEIGHED).figures["quarantined"] == 4
-    land(6, w=["heavy"] * 300)
-    assert "on column 'w': number; the source has string" in watch(6, WEIGHED).reason
-    land(6)
-    assert "on column 'w': not in the source" in watch(6, WEIGHED).reason

@@ -11,7 +11,7 @@ from typing import Any
 
 from fastapi import HTTPException
 
-from ops.stack import ROOT
+from ops.stack_settings import ROOT
 from tasks import store
 from tasks.ledger.ledger import Ledger
 from tests.fuzz.target import Fault, Target

@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from ops import confined, doors, mlflow_process, stack
+from ops import confined, doors, mlflow_process, stack_settings
 from tests.support.attack import Server
 from tests.support.compose import SERVICES
 from tests.support.served import by_compose, free_port, made_up, surround
@@ -79,7 +79,7 @@ def test_a_confined_process_is_held_to_its_folder_by_the_kernel(tmp_path: Path) 
     arguments = [str(tmp_path / "mlflow"), str(tmp_path), str(free_port())]
     done = subprocess.run(
         [sys.executable, "-c", CONFINED, *arguments],
-        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(stack.ROOT), "SECRET": "1"},
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(stack_settings.ROOT), "SECRET": "1"},
         capture_output=True,
         text=True,
         timeout=60,

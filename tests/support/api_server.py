@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ops import stack
+from ops import stack_settings
 
 SIMPLE = "airflow.api_fastapi.auth.managers.simple.simple_auth_manager.SimpleAuthManager"
 FAB = "airflow.providers.fab.auth_manager.fab_auth_manager.FabAuthManager"
@@ -97,8 +97,8 @@ def answers(
 
     Each answer has `name`, `method`, `path`, `status`, `text` and `headers`.
     """
-    known = stack.settings_of(home, models)
-    env = stack.environment(home, known) | {"AIRFLOW__CORE__AUTH_MANAGER": manager}
+    known = stack_settings.settings_of(home, models)
+    env = stack_settings.environment(home, known) | {"AIRFLOW__CORE__AUTH_MANAGER": manager}
     env |= settings or {}
     roles = ROLES[manager]
     if manager == SIMPLE:
@@ -115,7 +115,7 @@ def answers(
     done = subprocess.run(
         [sys.executable, "-c", _APP],
         env=env,
-        cwd=stack.ROOT,
+        cwd=stack_settings.ROOT,
         input=json.dumps(asked),
         capture_output=True,
         text=True,

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from ops import stack
+from ops import stack_settings
 
 RUN = """
 from airflow.utils.db import initdb
@@ -23,7 +23,7 @@ print("STATE", dag.test(run_conf={conf!r}).state)
 def environment(home: Path, models: Path) -> dict[str, str]:
     """Return the environment of that Airflow: its stores are those of the folder `home`."""
     (home / "airflow").mkdir(exist_ok=True)
-    return stack.environment(home, stack.settings_of(home, models)) | {
+    return stack_settings.environment(home, stack_settings.settings_of(home, models)) | {
         "GATELATCH_STORE": "store",
         "GATELATCH_LEDGER": "sqlite:///ledger.db",
         "MLFLOW_TRACKING_URI": "sqlite:///mlflow.db",
@@ -33,7 +33,7 @@ def environment(home: Path, models: Path) -> dict[str, str]:
 
 def command(code: str, **values: Any) -> list[str]:
     """Return what runs the code, with the values that it names in braces."""
-    return [sys.executable, "-c", code.format(dags=str(stack.ROOT / "dags"), **values)]
+    return [sys.executable, "-c", code.format(dags=str(stack_settings.ROOT / "dags"), **values)]
 
 
 def python(home: Path, models: Path, code: str, **values: Any) -> str:

@@ -15,7 +15,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from ops import mlflow_process, stack
+from ops import mlflow_process, stack, stack_settings
 from tests.support.attack import SECRET, Server
 from tests.support.composed import composed
 
@@ -34,7 +34,12 @@ def started(command: list[str], env: dict[str, str], url: str, log: Path) -> Ite
     """Start a server, wait until it is healthy, yield its process id, stop it."""
     with log.open("wb") as out:
         process = subprocess.Popen(
-            command, env=env, cwd=stack.ROOT, stdout=out, stderr=out, start_new_session=True
+            command,
+            env=env,
+            cwd=stack_settings.ROOT,
+            stdout=out,
+            stderr=out,
+            start_new_session=True,
         )
     try:
         deadline = time.monotonic() + 120
@@ -59,10 +64,12 @@ def made_up(folder: Path) -> Iterator[tuple[Server, int]]:
     with pytest.MonkeyPatch.context() as patch:
         for name in ("AIRFLOW_PORT", "MLFLOW_PORT", "LOG_PORT"):
             patch.setenv(name, str(free_port()))
-        settings = stack.settings_of(home)
+        settings = stack_settings.settings_of(home)
     mlflow_process.settle(home)
-    env = stack.environment(home, settings)
-    subprocess.run([sys.executable, "-m", "tasks", "init"], env=env, cwd=stack.ROOT, check=True)
+    env = stack_settings.environment(home, settings)
+    subprocess.run(
+        [sys.executable, "-m", "tasks", "init"], env=env, cwd=stack_settings.ROOT, check=True
+    )
     server = Server(
         settings.mlflow_url,
         settings.mlflow_password,
@@ -72,7 +79,7 @@ def made_up(folder: Path) -> Iterator[tuple[Server, int]]:
     )
     server.root.mkdir(exist_ok=True)
     command = stack.commands(settings, home)["mlflow"]
-    env = stack.environment_of("mlflow", home, settings)
+    env = stack_settings.environment_of("mlflow", home, settings)
     with started(command, env, settings.mlflow_url, folder / "mlflow.log") as pid:
         yield server, pid
 
