@@ -31,6 +31,9 @@ def test_a_promotion_is_an_event_of_the_champion_that_says_its_version(
 ) -> None:
     asset = _asset(running)
     assert (asset["uri"], asset["group"]) == (f"gatelatch://{UPSTREAM}/champion", "model")
+    # Airflow cannot show an event while a run that it started has not begun.
+    for dag in (f"score.{UPSTREAM}", f"monitor.{MODEL}"):
+        assert _started(running, dag) == "success"
     query = {"asset_id": asset["id"]}
     (event,) = running.operator.call("GET", "assets/events", params=query)["asset_events"]
     assert event["extra"] == {"version": 1, "promotion": 1}
