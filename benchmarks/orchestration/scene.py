@@ -163,6 +163,7 @@ def _bundle(name: str, folder: Path) -> dict[str, Any]:
 def _spec(home: Path) -> dict[str, Any]:
     """Return the demo's spec over windows of a day, without anybody who is asked."""
     raw = yaml.safe_load((stack_settings.ROOT / "models" / f"{MODEL}.yaml").read_text())
+    del raw["scoring"], raw["source"]["margin"], raw["source"]["version_column"]
     raw["source"]["path"] = f"{home}/landing/date={{date}}/*.parquet"
     raw["window"] |= {"every": "1d", "min_rows": 20}
     raw["approval"] = dict.fromkeys(("retrain", "promote", "rollback"), "automatic")
