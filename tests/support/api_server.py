@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -86,6 +87,12 @@ open(asked["into"], "w").write(json.dumps(said))
 """
 
 
+def _free_port() -> int:
+    """Return a port of its own: two that start at once would both find the usual one free."""
+    with socket.create_server(("127.0.0.1", 0)) as held:
+        return int(held.getsockname()[1])
+
+
 def answers(
     manager: str,
     home: Path,
@@ -109,7 +116,7 @@ def answers(
         "fab": manager == FAB,
         "roles": roles,
         "into": str(home / "said.json"),
-        "port": known.airflow_port,
+        "port": _free_port(),
         "requests": requests,
     }
     done = subprocess.run(
