@@ -98,7 +98,7 @@ def at_a_glance(runs: Sequence[VerdictRun]) -> str:
 def told(runs: Sequence[VerdictRun]) -> str:
     """Return what a strip shows as a sentence."""
     last = runs[-1]
-    return f"{_counts(runs)}; the newest {last.windows} {last.verdict}"
+    return f"{_counts(runs)}; the newest {last.windows:,} {last.verdict}"
 
 
 def _counts(runs: Sequence[VerdictRun]) -> str:
@@ -106,8 +106,8 @@ def _counts(runs: Sequence[VerdictRun]) -> str:
     for run in runs:
         counts[run.verdict] += run.windows
     total = sum(counts.values())
-    parts = ", ".join(f"{counts[v]} {v}" for v in reversed(_WORST) if counts[v])
-    return f"{total} windows: {parts}"
+    parts = ", ".join(f"{counts[v]:,} {v}" for v in reversed(_WORST) if counts[v])
+    return f"{total:,} windows: {parts}"
 
 
 def _last(runs: Sequence[VerdictRun], newest: int | None) -> list[VerdictRun]:

@@ -7,6 +7,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -182,3 +183,22 @@ def test_a_frozen_model_says_so_first_and_how_it_goes_on(spec: MakeSpec, ledger:
     assert "&lt;b&gt;holidays" in page
     assert "<code>python -m tasks thaw churn" in page
     assert page.index("Frozen by") < page.index("Champion")
+
+
+def test_a_page_says_who_trained_the_champion_that_a_canary_runs_and_what_is_owed(
+    spec: MakeSpec, ledger: Ledger
+) -> None:
+    status = known(spec(training={"window": "3d", "estimator": "external"}), ledger, seen(0))
+    times, plain = RecordedTimes({}), standing(status, [], {})
+    one = replace(
+        plain, canary="canary of version 1: 10 % of the keys", handed_in_by="carol", owed="hand it"
+    )
+    page = model_page(status, one, at(2), base="/gatelatch", times=times)
+    for said in (
+        "Canary of version 1: 10 % of the keys.</p>",
+        "; trained elsewhere, handed in by carol</small>",
+        '<p class="headline">Hand it.</p>',
+        "<dt>Trained</dt><dd>elsewhere",
+        '<span class="state owed">waits for a model</span>',
+    ):
+        assert said in page
