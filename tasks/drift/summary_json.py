@@ -54,8 +54,8 @@ def _read(raw: Mapping[str, Any]) -> Summary:
         scores=_distribution_from_json(raw["scores"], grid.scores),
         margins=_distribution_from_json(raw["margins"], grid.margins),
         inside=raw["inside"],
-        losses=_losses_from_json(raw["losses"]),
-        classes={name: _losses_from_json(losses) for name, losses in raw["classes"].items()},
+        losses=sums_from_json(raw["losses"]),
+        classes={name: sums_from_json(losses) for name, losses in raw["classes"].items()},
         features={name: Moments(**moments) for name, moments in raw["features"].items()},
         contributions=raw["contributions"],
         class_contributions=raw["class_contributions"],
@@ -64,7 +64,8 @@ def _read(raw: Mapping[str, Any]) -> Summary:
     )
 
 
-def _losses_from_json(raw: Mapping[str, Any]) -> Losses:
+def sums_from_json(raw: Mapping[str, Any]) -> Losses:
+    """Return the sums of losses that a stored summary holds, whatever else it holds."""
     # Of no row every sum is known.
     return Losses(**{"squared_margin": None if raw["rows"] else 0.0, **raw})
 

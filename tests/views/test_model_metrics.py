@@ -117,13 +117,13 @@ def test_what_was_measured_of_an_earlier_champion_is_not_said_of_the_new_one() -
 
 
 def test_the_champions_reference_stands_beside_the_newest_window() -> None:
-    sums = {"weight": 200.0, "hinge": 50.0, "violations": 40.0, "errors": 20.0}
+    sums = {"rows": 200, "weight": 200.0, "hinge": 50.0, "violations": 40.0, "errors": 20.0}
     candidate = registered(reference={"summary": {"losses": sums}})
     found = said(candidates=[candidate])
     assert found["hinge_loss_reference", "1"] == 0.25
     assert found["violation_ratio_reference", "1"] == 0.2
     assert found["accuracy_ratio_reference", "1"] == 0.9
-    unlabelled = registered(reference={"summary": {"losses": {"weight": 0.0}}})
+    unlabelled = registered(reference={"summary": {"losses": {"rows": 0, "weight": 0.0}}})
     assert not [k for k in said(candidates=[unlabelled]) if k[0].endswith("_reference")]
 
 
