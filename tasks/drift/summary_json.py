@@ -13,10 +13,18 @@ from tasks.drift.grid import Bins, Grid
 from tasks.drift.loss_sums import Losses
 from tasks.drift.moments import Moments
 from tasks.drift.summary import Distribution, Summary
+from tasks.spec.windows import Window
 
 SUMMARY_FORMAT = 2  # of the JSON; 1 had equal bins and squares instead of roots
 OLDER_SUMMARY = "run the window again, and retrain a model whose reference is of another format"
 _EXACT = 2**53  # whole numbers below are exact
+
+
+def summary_path(
+    model: str, version: int, window: Window, spec_digest: str, data_digest: str
+) -> str:
+    """Return where the store has the summary of a window's rows under a version."""
+    return f"summaries/{model}/v{version}/{window.name}-{spec_digest}-{data_digest}.json"
 
 
 def summary_to_json(summary: Summary) -> dict[str, Any]:
