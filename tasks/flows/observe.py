@@ -11,6 +11,7 @@ from tasks.drift import probabilities, summary_json, verdict
 from tasks.drift import reference as references
 from tasks.drift.explanation import explain
 from tasks.flows.window_steps import Measured
+from tasks.gates.candidate_metrics import CandidateMetrics
 from tasks.ledger import remembered
 from tasks.ledger.figures import WindowFigures
 from tasks.ledger.ledger import Ledger
@@ -54,7 +55,8 @@ def observation(spec: ModelSpec, window: Window, measured: Measured, ledger: Led
         held = probabilities.judge_probabilities(summary, reference, spec)
         weighed = bool(summary.losses.effective_rows)
         rates: dict[str, Any] = summary.losses.rates if weighed else {}
-        explained = explain(summary, reference, judgement, champion.metrics["hinge_gap"])
+        gap = CandidateMetrics.from_json(champion.metrics).hinge_gap
+        explained = explain(summary, reference, judgement, gap)
         weightless = (_WEIGHTLESS,) if summary.labelled and not weighed else ()
         figures = replace(
             figures,
