@@ -34,6 +34,15 @@ from tasks.spec.windows import Window, latest_complete, window_at
 for _secret in secrets_of(os.environ):
     mask_secret(_secret)
 
+
+def read_apart_when_tried_again(context: Context) -> None:
+    """Let a child read files first if an attempt failed before: a file may have ended it."""
+    if context["ti"].try_number > 1:
+        from tasks.data import apart
+
+        apart.begin()
+
+
 # 10, 20, 40, 80 s, at least: what a store or server needs to come back. What is final is not tried
 # again: see docs/decisions/023-errors-have-two-kinds.md.
 DEFAULTS = {
@@ -44,6 +53,7 @@ DEFAULTS = {
     "retry_delay": timedelta(seconds=10),
     "retry_exponential_backoff": 2,
     "max_retry_delay": timedelta(minutes=5),
+    "pre_execute": read_apart_when_tried_again,
 }
 
 
