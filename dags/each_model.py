@@ -31,6 +31,15 @@ from tasks.spec.part import SpecError
 from tasks.spec.spec_files import find, load_all, models_folder
 from tasks.spec.windows import Window, latest_complete, window_at
 
+
+def read_apart_when_tried_again(context: Context) -> None:
+    """Let a child read files first if an attempt failed before: a file may have ended it."""
+    if context["ti"].try_number > 1:
+        from tasks.data import apart
+
+        apart.begin()
+
+
 # 10, 20, 40, 80 s, at least: what a store or server needs to come back. What is final is not tried
 # again: see docs/decisions/023-errors-have-two-kinds.md.
 DEFAULTS = {
@@ -41,8 +50,8 @@ DEFAULTS = {
     "retry_delay": timedelta(seconds=10),
     "retry_exponential_backoff": 2,
     "max_retry_delay": timedelta(minutes=5),
+    "pre_execute": read_apart_when_tried_again,
 }
-
 
 # Seconds. A sensor in mode `reschedule` waits in no process and uses up no retry.
 FOR_EVER = timedelta(days=3650).total_seconds()
