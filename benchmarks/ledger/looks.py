@@ -55,9 +55,10 @@ def judge(models: int, windows: int) -> Told:
 
     def work() -> None:
         monitor.judge(spec, window, measured)
-        monitor.advice(spec)
-        ending.notice(spec, lambda dag, run: "active", datetime.now(UTC))
-        monitor.action(spec)
+        known = monitor.reading(spec)
+        ending.notice(spec, lambda dag, run: "active", datetime.now(UTC), known)
+        monitor.canary_told(spec, known)
+        monitor.action(spec, known=known)
 
     return timed(work)
 

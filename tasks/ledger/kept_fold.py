@@ -23,7 +23,7 @@ from tasks.disk import Unusable
 from tasks.drift.episode import breach_of
 from tasks.ledger import kept_memories, latches, remembered, sealing, status, stored
 from tasks.ledger.chain import Link
-from tasks.ledger.extended import reigned
+from tasks.ledger.extended import BegunReign, reigned
 from tasks.ledger.latches import Memories
 from tasks.ledger.reader import LedgerReader, ModelRows, rows_of
 from tasks.ledger.records import Promotion, champion_at
@@ -46,13 +46,13 @@ _LOG = logging.getLogger(__name__)
 class KeptFold:
     """What the latches remember of all windows that start before `since`, as of a link.
 
-    `reigned` are number, version and `effective_from` of the promotions up to that.
+    `reigned` are the reigns that had begun by then.
     """
 
     position: int
     digest: str
     since: datetime
-    reigned: tuple[tuple[int, int, datetime], ...]
+    reigned: tuple[BegunReign, ...]
     memories: Memories
 
 
@@ -248,7 +248,7 @@ def fold_from_json(spec: ModelSpec, raw: Mapping[str, Any]) -> KeptFold | None:
         position=raw["position"],
         digest=raw["digest"],
         since=datetime.fromisoformat(raw["since"]),
-        reigned=tuple((n, v, datetime.fromisoformat(at)) for n, v, at in raw["reigned"]),
+        reigned=tuple(BegunReign(n, v, datetime.fromisoformat(at)) for n, v, at in raw["reigned"]),
         memories=Memories(
             kept_memories.memory_from_json(raw["drift"]),
             kept_memories.memory_from_json(raw["calibration"]),

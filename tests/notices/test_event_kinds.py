@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from tasks.notices.event_kinds import EVENT_KINDS, events_of
 from tasks.notices.events import QUIET, ModelFacts, NoticeEvent, event_key, is_quiet
 from tests.conftest import CHURN
-from tests.ledger.test_ledger import decision, proposal
 from tests.support.facts import LATE, facts, freeze, moved, spec_told
+from tests.support.rows import decision, proposal
 from tests.support.stood import at, seen
 
 NOW = at(40)

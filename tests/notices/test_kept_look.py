@@ -22,9 +22,8 @@ from tasks.notices.sender import Message, due_messages
 from tasks.reports import chart
 from tasks.spec.model import ModelSpec
 from tests.conftest import CHURN
-from tests.ledger.test_kept_fold import promote
-from tests.ledger.test_ledger import decision, observation, proposal
 from tests.support import forging
+from tests.support.rows import decision, observation, promote, proposal
 from tests.support.stood import statistic
 
 START = datetime(2026, 1, 1, tzinfo=UTC)

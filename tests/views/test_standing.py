@@ -16,8 +16,8 @@ from tasks.reports.strip import VerdictRun
 from tasks.views.attention import attention, states, worst_first
 from tasks.views.standing import Standing, late, standing
 from tests.conftest import CHURN
-from tests.ledger.test_ledger import decision, proposal, registered
 from tests.support import forging
+from tests.support.rows import decision, proposal, registered
 from tests.support.stood import MakeSpec, at, known, ledger_in, seen
 
 
