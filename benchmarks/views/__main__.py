@@ -91,8 +91,7 @@ def _one(ledger: Ledger, windows: int, shown: Sequence[int]) -> None:
 
     def page(board: Board, most: int) -> str:
         known = board.status(spec)
-        asked = board.questions(spec)
-        stands, times = board.standing_of(known, asked), board.recorded(known)
+        stands, times = board.standing_of(known), board.recorded(known)
         return model_page(known, stands, now, base="/gatelatch", times=times, most=most)
 
     read = median(reads)

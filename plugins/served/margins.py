@@ -104,7 +104,7 @@ def one(
         moment = bounds.moment(until) if until else None
         known = _board.status(specs.usable[model])
         questions = _board.questions(known.spec)
-        standing = _board.standing_of(known, questions)
+        standing = _board.standing_of(known)
         now = datetime.now(UTC)
         page = model_page(
             known,
