@@ -100,12 +100,9 @@ def _reference(spec: ModelSpec, candidate: Candidate) -> Reference:
 
 def reigns_at(spec: ModelSpec, ledger: Ledger, moment: datetime) -> list[Reign]:
     """Return the champions' times up to a moment of event time, without folding any window."""
+    rows = ledger.rows_but_windows(spec.model)
     return remembered.reigns_of(
-        ledger.promotions(spec.model),
-        ledger.proposals(spec.model),
-        ledger.decisions(spec.model),
-        ledger.candidates(spec.model),
-        moment,
+        rows.promotions, rows.proposals, rows.decisions, rows.candidates, moment
     )
 
 
