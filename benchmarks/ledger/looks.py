@@ -55,7 +55,7 @@ def judge(models: int, windows: int) -> Told:
 
     def work() -> None:
         monitor.judge(spec, window, measured)
-        known = monitor.reading(spec)
+        known = monitor.status_now(spec)
         ending.notice(spec, lambda dag, run: "active", datetime.now(UTC), known)
         monitor.canary_told(spec, known)
         monitor.action(spec, known=known)

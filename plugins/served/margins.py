@@ -19,7 +19,7 @@ from tasks.errors import GatelatchError
 from tasks.registry import registry
 from tasks.views import addresses
 from tasks.views.board import Board, material, why_unreadable
-from tasks.views.model_page import MOST_WINDOWS, SHOWN_WINDOWS, model_page, problem_page
+from tasks.views.model_page import SHOWN_WINDOWS, WINDOW_CHOICES, model_page, problem_page
 from tasks.views.overview import Asked, overview
 from tasks.views.standing import Standing
 from tasks.views.templating import STATIC
@@ -114,7 +114,7 @@ def one(
             times=_board.recorded(known),
             questions=questions,
             until=moment,
-            most=most if most in MOST_WINDOWS else SHOWN_WINDOWS,
+            most=most if most in WINDOW_CHOICES else SHOWN_WINDOWS,
             mlflow=_version(model, known.champion),
             missed=_board.missed(known, now),
         )
