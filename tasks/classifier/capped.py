@@ -42,7 +42,7 @@ def beyond(model: Any, rows: Rows) -> dict[str, int]:
     return found
 
 
-def sentence(found: Mapping[str, float], rows: int) -> str:
+def capped_sentence(found: Mapping[str, float], rows: int) -> str:
     """Return what `beyond` found in these rows, as a sentence, the most first; empty if nothing."""
     if not found:
         return ""

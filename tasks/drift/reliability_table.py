@@ -34,7 +34,7 @@ class ClassSums:
         )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ReliabilityTable:
     """Weighted sums over labelled rows in equal bins of the probability p, each of shape (20,).
 
@@ -76,26 +76,26 @@ class ReliabilityTable:
             return total(values if weight is None else weight * values)
 
         return cls(
-            total(),
-            total(weight),
-            weighed(p),
-            weighed(y),
-            weighed((p - y) ** 2),
-            float(len(p) if weight is None else weight @ weight),
-            top,
-            _by_class(probability, label, weight, classes) if top else {},
+            rows=total(),
+            weight=total(weight),
+            probability=weighed(p),
+            happened=weighed(y),
+            squared=weighed((p - y) ** 2),
+            weight_squared=float(len(p) if weight is None else weight @ weight),
+            top=top,
+            classes=_by_class(probability, label, weight, classes) if top else {},
         )
 
     def merge(self, other: ReliabilityTable) -> ReliabilityTable:
         return ReliabilityTable(
-            self.rows + other.rows,
-            self.weight + other.weight,
-            self.probability + other.probability,
-            self.happened + other.happened,
-            self.squared + other.squared,
-            self.weight_squared + other.weight_squared,
-            self.top or other.top,
-            self._classes_with(other),
+            rows=self.rows + other.rows,
+            weight=self.weight + other.weight,
+            probability=self.probability + other.probability,
+            happened=self.happened + other.happened,
+            squared=self.squared + other.squared,
+            weight_squared=self.weight_squared + other.weight_squared,
+            top=self.top or other.top,
+            classes=self._classes_with(other),
         )
 
     def _classes_with(self, other: ReliabilityTable) -> Mapping[str, ClassSums]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from math import inf, sqrt
 from typing import Any, Literal, TypeAlias
 
@@ -36,6 +36,7 @@ class Statistic:
     value: float
     effect: float
     noise: float
+    _: KW_ONLY
     counts: Counts = "both"
     of: str | None = None
     reference: float | None = None
@@ -59,7 +60,14 @@ class Statistic:
         """Return the statistic; `most` is the largest change that counts and can be."""
         unreachable = max(effect, noise) >= most
         blind = unreachable or noise >= policy.blind_at * effect
-        return cls(name, value, effect, noise, counts, of, reference, blind, unreachable)
+        return cls(
+            *(name, value, effect, noise),
+            counts=counts,
+            of=of,
+            reference=reference,
+            blind=blind,
+            unreachable=unreachable,
+        )
 
     @property
     def title(self) -> str:

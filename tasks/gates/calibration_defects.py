@@ -125,4 +125,5 @@ def _shared(
         said = f"the champion is no better{of(both) if len(both) > 1 else ''}: no reason to keep it"
         reason = f"{reason if any(new) else defect}; {said}"
     figure = None if theirs is None else theirs.figure
-    return [GateResult(name, verdict(not any(new)), reason, ours.figure, figure)]
+    ok = verdict(not any(new))
+    return [GateResult(name, ok, reason, candidate=ours.figure, champion=figure)]

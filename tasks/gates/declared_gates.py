@@ -73,12 +73,12 @@ class Comparison:
             self.metric,
             verdict(ok),
             reason,
-            self.candidate,
-            self.champion,
-            low,
-            high,
-            self.slice,
-            None if self.slice is None else self.rows,
+            candidate=self.candidate,
+            champion=self.champion,
+            low=low,
+            high=high,
+            slice=self.slice,
+            rows=None if self.slice is None else self.rows,
         )
 
     def _judged(self, gate: Gate) -> tuple[bool, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import KW_ONLY, asdict, dataclass, fields
 from typing import Any, Literal
 
 import numpy as np
@@ -26,6 +26,7 @@ class GateResult:
     name: str
     verdict: GateVerdict
     reason: str
+    _: KW_ONLY
     candidate: float | None = None
     champion: float | None = None
     low: float | None = None
@@ -109,4 +110,4 @@ def bounded_gate(name: str, value: float, gate: Gate, champion: float | None = N
         if champion is not None and not within(champion):
             reason += f"; the champion's {champion:.3g} is beyond it too"
         reason += f"; change gates.{name} if the bound no longer fits"
-    return GateResult(name, verdict(ok), reason, value, champion)
+    return GateResult(name, verdict(ok), reason, candidate=value, champion=champion)

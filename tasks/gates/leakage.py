@@ -57,7 +57,7 @@ def separating_features(
             f"{', '.join(found)} tells the classes apart alone, without one mistake: is it known "
             "before the label? If so, name it in gates.may_separate; if not, take it out"
         )
-    return [GateResult(name, verdict(not found), reason, float(len(found)))]
+    return [GateResult(name, verdict(not found), reason, candidate=float(len(found)))]
 
 
 def _separating(
@@ -100,7 +100,7 @@ def shared_keys(facts: Facts, cut: Cut) -> list[GateResult]:
     reason = "no judged row has the key of a fitted one"
     if both:
         reason = f"{both} judged rows have the key of a fitted row; land each row once"
-    return [GateResult(name, verdict(both == 0), reason, float(both))]
+    return [GateResult(name, verdict(both == 0), reason, candidate=float(both))]
 
 
 def shared_content(frame: pd.DataFrame, label: Ints, cut: Cut) -> list[GateResult]:
@@ -123,9 +123,9 @@ def shared_content(frame: pd.DataFrame, label: Ints, cut: Cut) -> list[GateResul
     share = twins / len(fitted)
     if share > _REPEATED:
         reason = f"{share:.0%} of the fitted rows have a twin there: content names no row"
-        return [GateResult(name, "not_judged", reason, float(both))]
+        return [GateResult(name, "not_judged", reason, candidate=float(both))]
     allowed = int(binom.ppf(_CHANCE, len(judged), share)) if twins else 0
     reason = f"judged rows that equal a fitted one: {both}; chance explains {allowed}"
     if both > allowed:
         reason += "; land each row once"
-    return [GateResult(name, verdict(both <= allowed), reason, float(both))]
+    return [GateResult(name, verdict(both <= allowed), reason, candidate=float(both))]

@@ -118,4 +118,5 @@ def _same(ours: Floats, theirs: Floats) -> GateResult:
     reason = "the decision values are the champion's, and so is the ranking"
     if gap:
         reason = "the decision values are not the champion's: nothing may be fit to recalibrate"
-    return GateResult("same_decisions", verdict(gap == 0.0), reason, gap, 0.0)
+    ok = verdict(gap == 0.0)
+    return GateResult("same_decisions", ok, reason, candidate=gap, champion=0.0)

@@ -155,7 +155,9 @@ def _one(
         return GateResult(name, "not_judged", reason, slice=part.name, rows=count)
     mean = float(ours[part.rows].mean())
     if theirs is None or blocks is None:
-        return GateResult(name, "not_judged", NO_CHAMPION, mean, slice=part.name, rows=count)
+        return GateResult(
+            *(name, "not_judged", NO_CHAMPION), candidate=mean, slice=part.name, rows=count
+        )
     low, high = blocks.interval(ours - theirs, confidence, part.rows.astype(np.float64))
     ok = low <= policy.not_worse_by
     said = "not shown to be" if ok else "shown to be"
@@ -169,4 +171,14 @@ def _one(
             "(gates.slices.not_worse_by)"
         )
     before = float(theirs[part.rows].mean())
-    return GateResult(name, verdict(ok), reason, mean, before, low, high, part.name, count)
+    return GateResult(
+        name,
+        verdict(ok),
+        reason,
+        candidate=mean,
+        champion=before,
+        low=low,
+        high=high,
+        slice=part.name,
+        rows=count,
+    )

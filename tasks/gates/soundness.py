@@ -42,7 +42,9 @@ def judged_classes(scored: Scored, classes: Sequence[str]) -> list[GateResult]:
         reason = f"no judged row is of class {', '.join(missing)}"
     if len(there) < 2:
         reason += f", all are of class {', '.join(there)}; widen training.window or training.judge"
-    return [GateResult("judged_classes", verdict(len(there) > 1), reason, float(len(there)))]
+    return [
+        GateResult("judged_classes", verdict(len(there) > 1), reason, candidate=float(len(there)))
+    ]
 
 
 def another_model(answers: Contest[Scored]) -> list[GateResult]:
@@ -96,7 +98,7 @@ def trivial(answers: Contest[Scored]) -> list[GateResult]:
             "fit are of another time: look at training.window"
         )
     ours = float(hinge(candidate.margins).mean())
-    return [GateResult(name, verdict(better), reason, ours, theirs)]
+    return [GateResult(name, verdict(better), reason, candidate=ours, champion=theirs)]
 
 
 def bounds(gates: Gates, candidate: Scored, fitted: Floats) -> list[GateResult]:
@@ -139,7 +141,7 @@ def scoring_time(
         return [GateResult(name, "not_judged", "not measured in a replay")]
     ours = 1000 * candidate
     if champion is None:
-        return [GateResult(name, "passed", NO_CHAMPION, ours)]
+        return [GateResult(name, "passed", NO_CHAMPION, candidate=ours)]
     if not champion > 0:
         raise NotComputable("the champion took no time")
     theirs = 1000 * champion
@@ -147,7 +149,7 @@ def scoring_time(
     ok = ours <= gate.at_most * theirs
     if not ok:
         reason += "; take features out, or raise the bound"
-    return [GateResult(name, verdict(ok), reason, ours, theirs)]
+    return [GateResult(name, verdict(ok), reason, candidate=ours, champion=theirs)]
 
 
 def preprocessing(prepared: Contest[Preprocessing]) -> list[GateResult]:

@@ -19,7 +19,7 @@ from tasks.spec.windows import windows_per_year
 KIND = "rollback"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Worse:
     """A champion that is worse than an earlier one which still serves, by the latch's policy.
 
@@ -81,7 +81,15 @@ def _worse_than(
     )
     compared = tuple(pair for pair, _ in judged)
     name = str(Numbered(episode=episode, number=turn.number))
-    return Worse(name, episode, newest.version, target, reason, compared, turn.silence)
+    return Worse(
+        proposal=name,
+        episode=episode,
+        champion=newest.version,
+        target=target,
+        reason=reason,
+        compared=compared,
+        silence=turn.silence,
+    )
 
 
 def served_beside(

@@ -16,7 +16,7 @@ _WHOLE = 0.02  # an interval as wide as this is told in whole points
 OutlookAnswer = Literal["gain", "undecided", "none"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Estimate:
     """What a quick fit gains over the champion on the same held-out rows.
 

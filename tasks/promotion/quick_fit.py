@@ -73,14 +73,14 @@ def estimate(
     gain = ours - theirs
     low, high = Blocks.for_series(gain, spec.training.seed).interval(gain, _confidence(spec))
     return Estimate(
-        "balanced accuracy" if balanced else "accuracy",
-        float(theirs.mean()),
-        float(ours.mean()),
-        low,
-        high,
-        held - first,
-        len(truth),
-        datetime.fromtimestamp(int(times[first]) / 1e6, UTC),
+        measure="balanced accuracy" if balanced else "accuracy",
+        champion=float(theirs.mean()),
+        fitted=float(ours.mean()),
+        low=low,
+        high=high,
+        rows=held - first,
+        held_out=len(truth),
+        since=datetime.fromtimestamp(int(times[first]) / 1e6, UTC),
     )
 
 

@@ -111,7 +111,13 @@ def return_due(
         reason = f"version {version}, measured beside version {newest.version}, is better: {why}"
         name = str(Numbered(episode=episode, number=turn.number))
         return canary.Worse(
-            name, episode, newest.version, version, reason, tuple(both), turn.silence
+            proposal=name,
+            episode=episode,
+            champion=newest.version,
+            target=version,
+            reason=reason,
+            compared=tuple(both),
+            silence=turn.silence,
         )
     return None
 

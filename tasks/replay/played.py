@@ -31,7 +31,7 @@ class Step:
     metric: MetricSeen | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Retrain:
     """What came of one proposal, made at the end of window `index`.
 

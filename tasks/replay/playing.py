@@ -119,7 +119,8 @@ class Playing:
         champion = self.champion
         breach = breach_of(self.steps[-1].latch.episode)
         refusal, trained = None, np.empty(0, np.int64)
-        spans: tuple[tuple[Tried, ...], int] = (), 0
+        tried: tuple[Tried, ...] = ()
+        taken = 0
         gates: tuple[GateResult, ...] = ()
         warnings: tuple[str, ...] = ()
         try:
@@ -129,24 +130,25 @@ class Playing:
             refusal = str(error)
         else:
             gates, trained = candidate.accepted.gates, candidate.trained
-            spans = candidate.tried, candidate.taken
+            tried, taken = candidate.tried, candidate.taken
             warnings = candidate.accepted.metrics.warnings
             failed = [f"{g.title} ({g.reason})" for g in gates if not g.passed]
             refusal = "; ".join(failed) or None
         measured = next(s for s in reversed(self.steps) if s.judgement.pressure is not None)
         self.retrains.append(
             Retrain(
-                index,
-                self.steps[-1].latch.episode or "",
-                None if refusal else len(self.rates) + 1,
-                refusal,
-                gates,
-                tuple(s.title for s in measured.judgement.statistics if s.pressure > 1),
-                change(champion.summary(measured.index, True), champion.reference.summary),
-                trained,
-                champion.version,
-                *spans,
-                warnings,
+                index=index,
+                episode=self.steps[-1].latch.episode or "",
+                version=None if refusal else len(self.rates) + 1,
+                refusal=refusal,
+                gates=gates,
+                above=tuple(s.title for s in measured.judgement.statistics if s.pressure > 1),
+                causes=change(champion.summary(measured.index, True), champion.reference.summary),
+                trained=trained,
+                champion=champion.version,
+                tried=tried,
+                taken=taken,
+                warnings=warnings,
             )
         )
         if self.retrains[-1].untrained:

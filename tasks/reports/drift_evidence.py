@@ -110,7 +110,7 @@ def _moved(numbers: WindowFigures) -> str:
 
 def of_capped(found: Mapping[str, float], rows: int) -> list[str]:
     """Return a warning about capped features of these rows, if any were capped."""
-    said = capped.sentence({as_text(name): count for name, count in found.items()}, rows)
+    said = capped.capped_sentence({as_text(name): count for name, count in found.items()}, rows)
     return [f"**Far outside the range of the fit:** {said}."] if said else []
 
 

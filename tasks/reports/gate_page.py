@@ -51,7 +51,7 @@ def page_html(spec: ModelSpec, proposal: Proposal, judged: Acceptance) -> str:
         failed=[g for g in judged.gates if not g.passed],
         groups={name: _sorted(found) for name, found in groups.items() if found},
         metrics=judged.metrics,
-        capped=capped.sentence(judged.metrics.capped, judged.metrics.judged_rows),
+        capped=capped.capped_sentence(judged.metrics.capped, judged.metrics.judged_rows),
         twin=judged.metrics.refit if judged.passed else None,
         reliability=gate_chart.reliability_chart(judged.figures),
         margins=gate_chart.margins(judged.figures),

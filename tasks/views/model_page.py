@@ -24,11 +24,12 @@ from tasks.views.standing import Standing, late
 from tasks.views.templating import fill_page
 
 SHOWN_WINDOWS = 365  # of a page, unless a visitor asks for another number of WINDOW_CHOICES
-WINDOW_CHOICES = (90, SHOWN_WINDOWS, 1000)  # with more neither browsers nor people can deal
+# More make a page that browsers and people cannot handle.
+WINDOW_CHOICES = (90, SHOWN_WINDOWS, 1000)
 
 
 @dataclass(frozen=True, kw_only=True)
-class PagePeriod:
+class ShownPeriod:
     """The windows of one page: where it begins and ends, and how many have which verdict."""
 
     since: datetime
@@ -55,7 +56,7 @@ class Part:
     earlier: int
     later: int
     most: int
-    periods: Sequence[PagePeriod]
+    periods: Sequence[ShownPeriod]
 
     @property
     def before(self) -> datetime | None:
@@ -88,14 +89,16 @@ def part_of(
     )
 
 
-def _period(spec: ModelSpec, seen: Sequence[Observation], one_before: bool) -> PagePeriod:
+def _period(spec: ModelSpec, seen: Sequence[Observation], one_before: bool) -> ShownPeriod:
     """Return what a page has; the window before it shows how many are missing in between."""
     counts = Counter[str]()
     for run in runs_of(spec, seen):
         counts[run.verdict] += run.windows
     if one_before:
         counts[runs_of(spec, seen[:1])[0].verdict] -= 1
-    return PagePeriod(since=seen[one_before].window_start, until=seen[-1].window_end, counts=counts)
+    return ShownPeriod(
+        since=seen[one_before].window_start, until=seen[-1].window_end, counts=counts
+    )
 
 
 def model_page(

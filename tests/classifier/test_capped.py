@@ -146,11 +146,11 @@ def test_a_model_file_may_hold_the_function_that_caps_and_no_other(spec: Make) -
 
 
 def test_what_was_capped_is_said_the_most_first_and_not_of_too_many_features() -> None:
-    assert capped.sentence({}, 500) == ""
-    assert capped.sentence({"x3": 12, "x1": 40.0}, 5000) == (
+    assert capped.capped_sentence({}, 500) == ""
+    assert capped.capped_sentence({"x3": 12, "x1": 40.0}, 5000) == (
         "values beyond training.cap count as if they lay there: x1 in 40, x3 in 12 of 5,000 rows"
     )
-    many = capped.sentence({f"x{i}": 9 for i in range(10)}, 50)
+    many = capped.capped_sentence({f"x{i}": 9 for i in range(10)}, 50)
     assert many.endswith("x5 in 9 of 50 rows and 4 other features")
 
 

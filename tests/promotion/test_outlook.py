@@ -24,7 +24,16 @@ CHANGE = day(6)
 
 
 def found(low: float, high: float) -> Estimate:
-    return Estimate("accuracy", 0.8, 0.8 + (low + high) / 2, low, high, 1500, 800, day(61))
+    return Estimate(
+        measure="accuracy",
+        champion=0.8,
+        fitted=0.8 + (low + high) / 2,
+        low=low,
+        high=high,
+        rows=1500,
+        held_out=800,
+        since=day(61),
+    )
 
 
 def stream(
