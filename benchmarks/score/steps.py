@@ -85,8 +85,7 @@ def canary(_: int) -> None:
         sides = Sides(share=0.1, secret=b"a secret of the benchmark's own.")
         earlier = Earlier(version=0, sides=sides, **named)
         scorer = Scorer(version=1, promotion=1, earlier=earlier, **named)
-        url = f"scores/window={window.name}/promotion=1/scores.parquet"
-        return write_scores(model, window, scorer, url, lambda: None).rows
+        return write_scores(model, window, scorer, lambda: None).rows
 
     assert timed(work)
 
