@@ -9,8 +9,10 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from tasks.data.readers import SourceError, parquet, read_parquet, unreadable
+from tasks.data import apart
+from tasks.data.readers import SourceError, parquet, read_parquet, unreadable, within_bounds
 from tasks.data.score_manifest import AGAIN
+from tasks.data.unpacking import check_footer
 from tasks.spec.model import ModelSpec
 from tasks.spec.windows import Window
 
@@ -60,7 +62,9 @@ def manifest_text(spec: ModelSpec, window: Window, promotion: int) -> str | None
     url = named(spec, window, promotion)
     try:
         fs, path = fsspec.core.url_to_fs(url)
-        with fs.open(path, "rb") as file:
+        apart.first("footer", fs, path)
+        with within_bounds(url), fs.open(path, "rb") as file:
+            check_footer(file, fs.size(path) or 0)
             found = pq.read_metadata(file).metadata or {}
     except FileNotFoundError:
         return None
