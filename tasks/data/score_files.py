@@ -23,12 +23,12 @@ MANIFEST_KEY = "gatelatch"  # of the footer's key-value metadata
 _PROMOTION = re.compile(r"promotion=(\d{1,9})/scores\.parquet$")
 
 
-def named(spec: ModelSpec, window: Window, promotion: int) -> str:
+def scores_named(spec: ModelSpec, window: Window, promotion: int) -> str:
     """Return the URL of the file with a window's scores by the champion of a promotion."""
     return f"{_folder(spec, window)}/promotion={promotion}/scores.parquet"
 
 
-def newest(spec: ModelSpec, window: Window) -> int | None:
+def newest_scores(spec: ModelSpec, window: Window) -> int | None:
     """Return the latest promotion whose champion scored a window; None if none did.
 
     Raises SourceError if the folder cannot be looked at.
@@ -47,7 +47,7 @@ def newest(spec: ModelSpec, window: Window) -> int | None:
     return max((int(m[1]) for name in found if (m := _PROMOTION.search(name))), default=None)
 
 
-def manifest_text(spec: ModelSpec, window: Window, promotion: int) -> str | None:
+def scores_manifest(spec: ModelSpec, window: Window, promotion: int) -> str | None:
     """Return the manifest in a file's footer, as text; None if there is no file.
 
     Raises
@@ -59,7 +59,7 @@ def manifest_text(spec: ModelSpec, window: Window, promotion: int) -> str | None
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    url = named(spec, window, promotion)
+    url = scores_named(spec, window, promotion)
     try:
         fs, path = fsspec.core.url_to_fs(url)
         apart.first("footer", fs, path)
@@ -75,14 +75,14 @@ def manifest_text(spec: ModelSpec, window: Window, promotion: int) -> str | None
     return str(found[MANIFEST_KEY.encode()].decode(errors="replace"))
 
 
-def read(
+def read_scores(
     spec: ModelSpec, window: Window, promotion: int, columns: list[str]
 ) -> Iterator[pa.RecordBatch]:
     """Yield these columns of a file of scores. Raises SourceError."""
     import fsspec
     import pyarrow as pa
 
-    url = named(spec, window, promotion)
+    url = scores_named(spec, window, promotion)
     fs, path = fsspec.core.url_to_fs(url)
     try:
         file = parquet(fs, path, url)

@@ -42,10 +42,10 @@ def join_scores(
     """
     import pyarrow as pa
 
-    promotion = place_of(spec).newest(spec, window)
+    promotion = place_of(spec).newest_scores(spec, window)
     names = [f"s{number}" for number in range(len(wanted))]
     kinds = [pa.float64() if name == spec.source.margin else pa.int32() for name in wanted]
-    where = "" if promotion is None else place_of(spec).named(spec, window, promotion)
+    where = "" if promotion is None else place_of(spec).scores_named(spec, window, promotion)
     what = f"the scores of {where} and the keys of the window {window}"
     with duck.connection(what, preserve_insertion_order=False) as link:
         key_type = None if promotion is None else keep_keys(link, keys, spec.source.key)
@@ -81,7 +81,7 @@ def _find(
     place = place_of(spec)
 
     def known() -> Iterator[pa.RecordBatch]:
-        for batch in place.read(spec, window, promotion, [spec.source.key, *wanted]):
+        for batch in place.read_scores(spec, window, promotion, [spec.source.key, *wanted]):
             key, *scores = batch.columns
             yield pa.record_batch([joined_keys(key, key_type), *scores], names=["key", *names])
 
@@ -113,7 +113,7 @@ def _find(
     ((count,),) = link.sql("select count(*) - count(distinct place) from scored").fetchall()
     if count:
         raise SourceError(
-            f"{place.named(spec, window, promotion)}: {count:,} key(s) of the window {window} have "
-            f"several scores; remove these scores, then score the window again (DAG "
+            f"{place.scores_named(spec, window, promotion)}: {count:,} key(s) of the window "
+            f"{window} have several scores; remove these scores, then score the window again (DAG "
             f"score.{spec.model})"
         )

@@ -16,22 +16,22 @@ if TYPE_CHECKING:
 class ScorePlace(Protocol):
     """Where scores stand, one set for each window and promotion."""
 
-    def named(self, spec: ModelSpec, window: Window, promotion: int, /) -> str:
+    def scores_named(self, spec: ModelSpec, window: Window, promotion: int, /) -> str:
         """Return what people know a window's scores by."""
 
-    def newest(self, spec: ModelSpec, window: Window, /) -> int | None:
+    def newest_scores(self, spec: ModelSpec, window: Window, /) -> int | None:
         """Return the latest promotion whose champion scored a window; None if none did.
 
         Raises SourceError.
         """
 
-    def manifest_text(self, spec: ModelSpec, window: Window, promotion: int, /) -> str | None:
+    def scores_manifest(self, spec: ModelSpec, window: Window, promotion: int, /) -> str | None:
         """Return the manifest of a window's scores, as text; None if there are none.
 
         Raises SourceError.
         """
 
-    def read(
+    def read_scores(
         self, spec: ModelSpec, window: Window, promotion: int, columns: list[str], /
     ) -> Iterator[pa.RecordBatch]:
         """Yield these columns of a window's scores. Raises SourceError."""

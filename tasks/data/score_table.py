@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from tasks.data.columns import ColumnRole
 from tasks.data.readers import SourceError, first_columns
 from tasks.data.score_manifest import AGAIN
-from tasks.data.sql_table import SqlColumn, UnreadableTable, columns_of, read_table, reading
+from tasks.data.sql_table import SqlColumn, UnreadableTable, columns_of, database_of, read_table
 from tasks.spec.model import ModelSpec
 from tasks.spec.scoring_options import WINDOW_COLUMNS
 from tasks.spec.source_options import Place
@@ -27,12 +27,12 @@ OPTION = "scoring"
 WINDOW, PROMOTION = WINDOW_COLUMNS
 
 
-def named(spec: ModelSpec, window: Window, promotion: int) -> str:
+def scores_named(spec: ModelSpec, window: Window, promotion: int) -> str:
     """Return what people know a window's scores by."""
     return f"{scores_place(spec)} ({WINDOW} {window.name}, {PROMOTION} {promotion})"
 
 
-def newest(spec: ModelSpec, window: Window) -> int | None:
+def newest_scores(spec: ModelSpec, window: Window) -> int | None:
     """Return the latest promotion whose champion scored a window; None if none did.
 
     Raises SourceError if the tables cannot be read.
@@ -49,7 +49,7 @@ def newest(spec: ModelSpec, window: Window) -> int | None:
         return found
 
 
-def manifest_text(spec: ModelSpec, window: Window, promotion: int) -> str | None:
+def scores_manifest(spec: ModelSpec, window: Window, promotion: int) -> str | None:
     """Return the manifest of a window's scores, as text; None if there are none.
 
     Raises SourceError if the tables cannot be read.
@@ -63,7 +63,7 @@ def manifest_text(spec: ModelSpec, window: Window, promotion: int) -> str | None
         return found
 
 
-def read(
+def read_scores(
     spec: ModelSpec, window: Window, promotion: int, columns: list[str]
 ) -> Iterator[pa.RecordBatch]:
     """Yield these columns of a window's scores. Raises SourceError."""
@@ -118,7 +118,7 @@ def of_window(table: sa.Table, window: Window, promotion: int) -> sa.ColumnEleme
 @contextmanager
 def _known(spec: ModelSpec) -> Iterator[sa.Engine]:
     try:
-        with reading(scores_place(spec), OPTION) as engine:
+        with database_of(scores_place(spec), OPTION) as engine:
             yield engine
     except UnreadableTable as error:
         raise SourceError(str(error)) from None

@@ -158,7 +158,7 @@ def engine_at(place: Place, option: str, **settings: Any) -> sa.Engine:
 
 
 @contextmanager
-def reading(place: Place, option: str) -> Iterator[sa.Engine]:
+def database_of(place: Place, option: str) -> Iterator[sa.Engine]:
     """Yield the engine of a table's database; what it says against reading is UnreadableTable."""
     import sqlalchemy as sa
 
@@ -217,7 +217,7 @@ def read_table(
     import pyarrow as pa
     import sqlalchemy as sa
 
-    with reading(place, option) as engine:
+    with database_of(place, option) as engine:
         table = table_at(place, engine)
         with engine.connect() as link:
             refine, columns = plan(table, link)

@@ -81,7 +81,7 @@ def score_once(spec: ModelSpec, window: Window, *, again: bool = False) -> Score
     manifest = score_window.write_scores(
         spec, window, scorer, _stands(spec, ledger, window, champion), again=again
     )
-    place = place_of(spec).named(spec, window, champion.number)
+    place = place_of(spec).scores_named(spec, window, champion.number)
     return ScoredWindow(manifest=manifest, place=place, written=True)
 
 

@@ -62,14 +62,14 @@ def scores_by(spec: ModelSpec, window: Window, champion: Promotion) -> ScoredWin
         If they cannot be read.
     """
     place = place_of(spec)
-    promotion = place.newest(spec, window)
+    promotion = place.newest_scores(spec, window)
     if promotion is None:
         return None
     manifest = score_window.manifest_of(spec, window, promotion)
     if manifest is None or manifest.version != champion.version:
         return None
     return ScoredWindow(
-        manifest=manifest, place=place.named(spec, window, promotion), written=False
+        manifest=manifest, place=place.scores_named(spec, window, promotion), written=False
     )
 
 

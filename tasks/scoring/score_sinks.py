@@ -48,7 +48,7 @@ def _file_sink(
 ) -> Iterator[ScoreSink]:
     import pyarrow.parquet as pq
 
-    url = score_files.named(spec, window, promotion)
+    url = score_files.scores_named(spec, window, promotion)
     *_, decision, version = spec.score_columns
     with (
         store.whole_at(url, f"{url} (scoring.path)") as file,

@@ -50,7 +50,7 @@ def table_sink(
     """
     import sqlalchemy as sa
 
-    where, place = score_table.named(spec, window, promotion), scores_place(spec)
+    where, place = score_table.scores_named(spec, window, promotion), scores_place(spec)
     try:
         patient = {"connect_args": {"timeout": _PATIENCE}} if _is_sqlite(place.database) else {}
         engine = engine_at(place, OPTION, **patient)

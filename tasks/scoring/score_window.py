@@ -56,8 +56,8 @@ def manifest_of(spec: ModelSpec, window: Window, promotion: int) -> ScoreManifes
     """
     place = place_of(spec)
     text, where = (
-        place.manifest_text(spec, window, promotion),
-        place.named(spec, window, promotion),
+        place.scores_manifest(spec, window, promotion),
+        place.scores_named(spec, window, promotion),
     )
     if text is None:
         return None

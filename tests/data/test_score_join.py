@@ -111,7 +111,7 @@ def test_many_rows_are_joined_batch_by_batch(wired: ModelSpec) -> None:
 
 def test_without_scores_the_columns_are_there_and_empty(wired: ModelSpec) -> None:
     land(["a", "b"])
-    assert place_of(wired).newest(wired, WINDOW) is None
+    assert place_of(wired).newest_scores(wired, WINDOW) is None
     there = read(wired)
     assert there.column("f").null_count == there.column("v").null_count == 2
     write(

@@ -45,9 +45,11 @@ BACK = "churn.v2.20260111T0000.rollback.1"
 
 
 def table(number: int) -> pa.Table:
-    promotion = score_files.newest(SHARED, window(number))
+    promotion = score_files.newest_scores(SHARED, window(number))
     assert promotion is not None
-    return pq.read_table(score_files.named(SHARED, window(number), promotion), partitioning=None)
+    return pq.read_table(
+        score_files.scores_named(SHARED, window(number), promotion), partitioning=None
+    )
 
 
 def sides(number: int, version: int = 2) -> set[str]:

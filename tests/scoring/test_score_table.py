@@ -183,7 +183,7 @@ def test_what_ends_before_the_last_row_leaves_none(database: sa.Engine) -> None:
         with pytest.raises(KeyboardInterrupt):
             write(again=again, meanwhile=_interrupted)
     assert said(database, "select distinct promotion from scores") == [(1,)]
-    assert score_table.newest(TABLE, window(12)) == 1
+    assert score_table.newest_scores(TABLE, window(12)) == 1
 
 
 def test_of_two_runs_at_once_one_writes_and_the_other_is_told(database: sa.Engine) -> None:
@@ -285,7 +285,7 @@ def test_a_database_that_is_away_or_not_named_is_told_with_its_option(
         write()
     assert "hidden" not in str(told.value)
     with pytest.raises(SourceError, match="table scores cannot be read"):
-        score_table.newest(TABLE, window(12))
+        score_table.newest_scores(TABLE, window(12))
     monkeypatch.setenv("CHURN_SCORES", "nonsense")
     with pytest.raises(NotWritten, match=r"scoring\.database: CHURN_SCORES is no address"):
         write()
@@ -293,7 +293,7 @@ def test_a_database_that_is_away_or_not_named_is_told_with_its_option(
     with pytest.raises(NotWritten, match=r"scoring\.database: the environment variable CHURN_SC"):
         write()
     with pytest.raises(SourceError, match=r"scoring\.database: the environment variable CHURN_SC"):
-        score_table.newest(TABLE, window(12))
+        score_table.newest_scores(TABLE, window(12))
 
 
 def test_a_connection_that_dies_in_the_middle_leaves_nothing(database: sa.Engine) -> None:
@@ -311,4 +311,4 @@ def test_times_with_nanoseconds_are_refused_rather_than_cut_off(database: sa.Eng
     fine = scores().set_column(1, "time", pa.array([1, 2, 3], pa.timestamp("ns", "UTC")))
     with pytest.raises(NotWritten, match="keeps microseconds; write the scores to files"):
         write(fine)
-    assert score_table.newest(TABLE, window(12)) is None
+    assert score_table.newest_scores(TABLE, window(12)) is None
