@@ -17,6 +17,10 @@ ALLOWED = {
     "parts": "each reader of `data/sources.py` has it: the parts of a window",
     "labels": "each reader of `data/sources.py` has it: the labels of a window",
     **dict.fromkeys(
+        ["newest_scores", "read_scores", "scores_manifest", "scores_named"],
+        "each place of `data/score_places.py` has it",
+    ),
+    **dict.fromkeys(
         [
             name
             for name in {**vars(CalibrationMap), **CalibrationMap.__annotations__}

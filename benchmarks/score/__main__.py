@@ -3,7 +3,9 @@
 Rows a second of scoring a window, from Parquet to Parquet, beside plain pyarrow that reads the same
 columns and writes as many. Each step runs in a process of its own, as in Airflow, with its imports
 made beforehand and BLAS on one thread; they take turns, five times, and the medians are told.
-A third step scores as in a canary: both versions, each its side of the keys.
+A third step scores as in a canary: both versions, each its side of the keys. Two more do the same
+with a SQL table, beside its driver alone: in the database that the environment variable SCORES
+names, or in SQLite.
 Afterwards, what `requirements-score.txt` costs.
 """
 
@@ -21,7 +23,14 @@ from benchmarks.score import environment
 
 SIZES = (1_000_000, 10_000_000)
 TURNS = 5
-STEPS = {"both": "read and write alone", "score": "score", "canary": "score in a canary"}
+STEPS = {
+    "both": "read and write alone",
+    "score": "score",
+    "canary": "score in a canary",
+    "both_table": "read, and write a table alone",
+    "score_table": "score into a table",
+}
+BOUNDS = {"score_table": "both_table", "both_table": "both_table"}  # what others are held against
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -51,12 +60,13 @@ def main(sizes: tuple[int, ...]) -> None:
 def _window(rows: int, folder: Path) -> None:
     for step in ("land", "bootstrap"):
         _run(step, rows, folder)
-    turns = [[_run(step, rows, folder) for step in STEPS] for _ in range(TURNS)]
-    for side, step in enumerate(STEPS.values()):
-        of_alone = median(turn[0]["seconds"] / turn[side]["seconds"] for turn in turns)
-        told = {name: median(turn[side][name] for turn in turns) for name in turns[0][side]}
+    turns = [{step: _run(step, rows, folder) for step in STEPS} for _ in range(TURNS)]
+    for step, told_as in STEPS.items():
+        bound = BOUNDS.get(step, "both")
+        of_alone = median(turn[bound]["seconds"] / turn[step]["seconds"] for turn in turns)
+        told = {name: median(turn[step][name] for turn in turns) for name in turns[0][step]}
         print(
-            f"| {rows:,} | {step} | {told['seconds']:.2f} | {told['cpu']:.2f} | "
+            f"| {rows:,} | {told_as} | {told['seconds']:.2f} | {told['cpu']:.2f} | "
             f"{rows / told['seconds']:,.0f} | {of_alone:.2f} | {told['peak']:,.0f} |",
             flush=True,
         )
@@ -64,7 +74,12 @@ def _window(rows: int, folder: Path) -> None:
 
 def _run(step: str, rows: int, folder: Path) -> dict[str, float]:
     print(f"{rows:,} rows: {step}", file=sys.stderr, flush=True)
-    env = {**os.environ, "PYTHONPATH": str(ROOT), "OPENBLAS_NUM_THREADS": "1"}
+    env = {
+        "SCORES": "sqlite:///scores.db",
+        **os.environ,
+        "PYTHONPATH": str(ROOT),
+        "OPENBLAS_NUM_THREADS": "1",
+    }
     command = [sys.executable, "-m", "benchmarks.score.steps", step, str(rows)]
     done = subprocess.run(command, env=env, cwd=folder, stdout=subprocess.PIPE, text=True)
     if done.returncode:

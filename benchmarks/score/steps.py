@@ -6,8 +6,10 @@ champion of `benchmarks.speed.steps`.
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
+from typing import Any
 
 from benchmarks.speed.steps import DAY, FEATURES, START, bootstrap, land, spec, timed
 from ops import preloaded
@@ -16,9 +18,10 @@ from tasks.spec.model import ModelSpec
 COLUMNS = ["id", "time", *FEATURES]
 
 
-def _spec() -> ModelSpec:
+def _spec(**place: str) -> ModelSpec:
+    scoring = place or {"path": "scores"}
     return ModelSpec.model_validate(
-        {**spec().model_dump(mode="json", exclude_none=True), "scoring": {"path": "scores"}}
+        {**spec().model_dump(mode="json", exclude_none=True), "scoring": scoring}
     )
 
 
@@ -45,6 +48,61 @@ def both(_: int) -> None:
         writer.close()
 
     timed(work)
+
+
+def both_table(_: int) -> None:
+    """Read the columns and write a score's into a table, with nothing in between."""
+    import io
+
+    import pyarrow as pa
+    import pyarrow.csv as pc
+    import pyarrow.dataset as ds
+    import sqlalchemy as sa
+
+    engine = sa.create_engine(os.environ["SCORES"])
+    columns = "scored_window text, promotion int, id {0}, time {1}, margin float, chance float"
+    columns += ", decision {0}, version int"
+    postgres = engine.dialect.name == "postgresql"
+    kinds = ("bigint", "timestamptz") if postgres else ("integer", "text")
+    with engine.begin() as link:
+        link.exec_driver_sql("drop table if exists alone")
+        link.exec_driver_sql(f"create table alone ({columns.format(*kinds)})")
+        link.exec_driver_sql("create index alone_window on alone (scored_window, promotion)")
+
+    def work() -> None:
+        data = ds.dataset(f"date={START + DAY:%Y-%m-%d}", format="parquet")
+        with engine.begin() as link:
+            driver: Any = link.connection.driver_connection
+            for batch in data.to_batches(columns=COLUMNS, batch_size=131_072):
+                one = [pa.repeat(pa.scalar(fixed), batch.num_rows) for fixed in ("20260102", 1, 1)]
+                time = batch["time"] if postgres else batch["time"].cast(pa.string())
+                arrays = [*one[:2], batch["id"], time, batch["x0"], batch["x1"], one[1], one[2]]
+                rows = pa.record_batch(arrays, names=[f"c{n}" for n in range(8)])
+                if postgres:
+                    text = io.BytesIO()
+                    pc.write_csv(rows, text, pc.WriteOptions(include_header=False))
+                    with driver.cursor().copy("copy alone from stdin (format csv)") as stream:
+                        stream.write(text.getbuffer())
+                else:
+                    values = zip(*(column.to_pylist() for column in rows.columns), strict=True)
+                    driver.executemany("insert into alone values (?,?,?,?,?,?,?,?)", values)
+
+    timed(work)
+
+
+def score_table(_: int) -> None:
+    import sqlalchemy as sa
+
+    from tasks.flows.score import score_once
+    from tasks.spec.windows import window_at
+
+    preloaded.load()
+    with sa.create_engine(os.environ["SCORES"]).begin() as link:
+        for table in ("scores", "scores_manifests"):
+            link.exec_driver_sql(f"drop table if exists {table}")
+    model = _spec(table="scores", database="SCORES")
+    window = window_at(model.window, START + DAY)
+    assert timed(lambda: score_once(model, window)).written
 
 
 def score(_: int) -> None:
@@ -85,8 +143,7 @@ def canary(_: int) -> None:
         sides = Sides(share=0.1, secret=b"a secret of the benchmark's own.")
         earlier = Earlier(version=0, sides=sides, **named)
         scorer = Scorer(version=1, promotion=1, earlier=earlier, **named)
-        url = f"scores/window={window.name}/promotion=1/scores.parquet"
-        return write_scores(model, window, scorer, url, lambda: None).rows
+        return write_scores(model, window, scorer, lambda: None).rows
 
     assert timed(work)
 
@@ -99,7 +156,8 @@ def fetched(_: int) -> None:
     fetch("large", to="champion")
 
 
-STEPS = {f.__name__: f for f in (land, bootstrap, both, score, canary, fetched)}
+_ALL = (land, bootstrap, both, score, canary, both_table, score_table, fetched)
+STEPS = {f.__name__: f for f in _ALL}
 
 if __name__ == "__main__":
     STEPS[sys.argv[1]](int(sys.argv[2]))

@@ -37,8 +37,8 @@ def labels(
     """Yield batches of key and label, and what file each is from."""
     place = spec.label.source
     assert place is not None
-    for name in _files(place, "label.source", columns):
-        for batch in window_files.labels_of(window, name, columns):
+    for name in _files(place, place.option, columns):
+        for batch in window_files.labels_of(window, name, columns, place.option):
             yield name, batch
 
 

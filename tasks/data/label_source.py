@@ -77,17 +77,19 @@ def _tidy(
 ) -> pa.RecordBatch:
     import pyarrow as pa
 
+    assert spec.label.source is not None
+    option = spec.label.source.option
     keys, known = batch.columns
     with within_bounds(where):
         check_keys(batch.schema.names[0], keys)
     if not _alike(plain(keys[:0]).type, key_type):
         raise SourceError(
-            f"{where}: column {batch.schema.names[0]!r} (label.source.key) is {keys.type}, but the "
+            f"{where}: column {batch.schema.names[0]!r} ({option}.key) is {keys.type}, but the "
             f"key of {spec.source} is {key_type}; write both in one type"
         )
     if pa.types.is_temporal(known.type) or pa.types.is_nested(known.type):
         raise SourceError(
-            f"{where}: column {batch.schema.names[1]!r} (label.source.column) is "
+            f"{where}: column {batch.schema.names[1]!r} ({option}.column) is "
             f"{known.type}; write classes as texts or numbers"
         )
     found = classes.as_class_names(spec, known)

@@ -80,13 +80,15 @@ class SourcePart:
     read: Callable[[], Iterator[pa.RecordBatch]]
 
 
-def require_columns(columns: list[str], there: list[str], where: str) -> None:
-    """Raise SourceError unless a source of labels has their key and their column."""
-    for option, name in zip(("key", "column"), columns, strict=True):
+def require_columns(columns: list[str], there: list[str], where: str, option: str) -> None:
+    """Raise SourceError unless a source of labels has their key and their column.
+
+    `option` is where the spec names it.
+    """
+    for part, name in zip(("key", "column"), columns, strict=True):
         if name not in there:
             raise SourceError(
-                f"{where} has no column {name!r} (label.source.{option}); it has: "
-                f"{first_columns(there)}"
+                f"{where} has no column {name!r} ({option}.{part}); it has: {first_columns(there)}"
             )
 
 

@@ -1,18 +1,17 @@
-"""The files in which scores stand: where they are, and what each says of itself.
+"""The files in which scores stand: where they are, and how they are read.
 
 A file's footer holds its manifest, so that scores and manifest take their name together.
 """
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from tasks.data import apart
 from tasks.data.readers import SourceError, parquet, read_parquet, unreadable, within_bounds
+from tasks.data.score_manifest import AGAIN
 from tasks.data.unpacking import check_footer
 from tasks.spec.model import ModelSpec
 from tasks.spec.windows import Window
@@ -20,64 +19,17 @@ from tasks.spec.windows import Window
 if TYPE_CHECKING:
     import pyarrow as pa
 
-MANIFEST_SCHEMA = "gatelatch.scores/1"
 MANIFEST_KEY = "gatelatch"  # of the footer's key-value metadata
 _PROMOTION = re.compile(r"promotion=(\d{1,9})/scores\.parquet$")
 
 
-@dataclass(frozen=True, kw_only=True)
-class BesideManifest:
-    """The version that scored `rows` beside a champion which had this `share` of the keys."""
-
-    version: int
-    artifact_digest: str
-    share: float
-    rows: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class ScoreManifest:
-    """What a file of scores was made by, and of which rows.
-
-    `data_digest` is that of the rows that were scored: key, time and features. `unfit` counts those
-    that have no score, by reason. `beside` is there in a canary; `rows` then counts those of both.
-    """
-
-    model: str
-    window: str
-    version: int
-    promotion: int
-    artifact_digest: str
-    data_digest: str
-    rows: int
-    unfit: Mapping[str, int]
-    beside: BesideManifest | None = None
-
-    def to_json(self) -> dict[str, Any]:
-        kept = {field.name: getattr(self, field.name) for field in fields(self)}
-        if self.beside is None:
-            del kept["beside"]
-        else:
-            kept["beside"] = vars(self.beside)
-        return {"schema": MANIFEST_SCHEMA, **kept, "unfit": dict(self.unfit)}
-
-    @classmethod
-    def from_json(cls, raw: Mapping[str, Any]) -> ScoreManifest:
-        """Return what `to_json` gave. Raises ValueError."""
-        if raw.get("schema") != MANIFEST_SCHEMA:
-            raise ValueError
-        kept = {field.name: raw[field.name] for field in fields(cls) if field.name != "beside"}
-        beside = raw.get("beside")
-        return cls(**kept, beside=None if beside is None else BesideManifest(**beside))
-
-
-def scores_of(spec: ModelSpec, window: Window, promotion: int) -> str:
+def scores_named(spec: ModelSpec, window: Window, promotion: int) -> str:
     """Return the URL of the file with a window's scores by the champion of a promotion."""
     return f"{_folder(spec, window)}/promotion={promotion}/scores.parquet"
 
 
-def newest_scores(spec: ModelSpec, window: Window) -> str | None:
-    """Return the URL of a window's scores by the latest champion that scored it; None if none did.
+def newest_scores(spec: ModelSpec, window: Window) -> int | None:
+    """Return the latest promotion whose champion scored a window; None if none did.
 
     Raises SourceError if the folder cannot be looked at.
     """
@@ -92,11 +44,10 @@ def newest_scores(spec: ModelSpec, window: Window) -> str | None:
             f"scoring.path {pattern}: {type(error).__name__}: {error}; name a folder that this "
             "process can read"
         ) from None
-    numbered = [(int(m[1]), name) for name in found if (m := _PROMOTION.search(name))]
-    return fs.unstrip_protocol(max(numbered)[1]) if numbered else None
+    return max((int(m[1]) for name in found if (m := _PROMOTION.search(name))), default=None)
 
 
-def manifest_text(url: str) -> str | None:
+def scores_manifest(spec: ModelSpec, window: Window, promotion: int) -> str | None:
     """Return the manifest in a file's footer, as text; None if there is no file.
 
     Raises
@@ -108,6 +59,7 @@ def manifest_text(url: str) -> str | None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    url = scores_named(spec, window, promotion)
     try:
         fs, path = fsspec.core.url_to_fs(url)
         apart.first("footer", fs, path)
@@ -117,20 +69,20 @@ def manifest_text(url: str) -> str | None:
     except FileNotFoundError:
         return None
     except (ImportError, ValueError, OSError, pa.ArrowException) as error:
-        raise unreadable(url, "parquet", error, _AGAIN) from None
+        raise unreadable(url, "parquet", error, AGAIN) from None
     if MANIFEST_KEY.encode() not in found:
-        raise SourceError(f"{url} has no manifest: nothing here wrote it; remove it, then {_AGAIN}")
+        raise SourceError(f"{url} has no manifest: nothing here wrote it; remove it, then {AGAIN}")
     return str(found[MANIFEST_KEY.encode()].decode(errors="replace"))
 
 
-_AGAIN = "score the window again (DAG score.MODEL)"
-
-
-def read_scores(url: str, columns: list[str]) -> Iterator[pa.RecordBatch]:
+def read_scores(
+    spec: ModelSpec, window: Window, promotion: int, columns: list[str]
+) -> Iterator[pa.RecordBatch]:
     """Yield these columns of a file of scores. Raises SourceError."""
     import fsspec
     import pyarrow as pa
 
+    url = scores_named(spec, window, promotion)
     fs, path = fsspec.core.url_to_fs(url)
     try:
         file = parquet(fs, path, url)
@@ -139,25 +91,15 @@ def read_scores(url: str, columns: list[str]) -> Iterator[pa.RecordBatch]:
         if missing := [name for name in columns if name not in file.schema.names]:
             raise SourceError(
                 f"{url} has no column {missing[0]!r}: the spec named its columns otherwise when "
-                f"it was written; remove it, then {_AGAIN}"
+                f"it was written; remove it, then {AGAIN}"
             )
         for batch in read_parquet(fs, path, file.groups(None), columns):
             yield batch.select(columns)
     except (pa.ArrowException, OSError) as error:
-        raise unreadable(url, "parquet", error, _AGAIN) from None
-
-
-def manifest_in(text: str, url: str) -> ScoreManifest:
-    """Return the manifest in a footer's text. Raises SourceError."""
-    try:
-        outer: Any = json.loads(text)
-        return ScoreManifest.from_json(json.loads(outer["manifest"]))
-    except (ValueError, LookupError, TypeError, AttributeError):
-        raise SourceError(
-            f"the manifest of {url} cannot be read; remove it, then {_AGAIN}"
-        ) from None
+        raise unreadable(url, "parquet", error, AGAIN) from None
 
 
 def _folder(spec: ModelSpec, window: Window) -> str:
     assert spec.scoring is not None
+    assert spec.scoring.path is not None
     return f"{spec.scoring.path.rstrip('/')}/window={window.name}"

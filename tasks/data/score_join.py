@@ -9,7 +9,7 @@ from tasks.data import duck
 from tasks.data.key_join import found_for, keep_keys
 from tasks.data.label_source import joined_keys
 from tasks.data.readers import SourceError
-from tasks.data.score_files import newest_scores, read_scores
+from tasks.data.score_places import place_of
 from tasks.spec.model import ModelSpec
 from tasks.spec.windows import Window
 
@@ -42,14 +42,15 @@ def join_scores(
     """
     import pyarrow as pa
 
-    url = newest_scores(spec, window)
+    promotion = place_of(spec).newest_scores(spec, window)
     names = [f"s{number}" for number in range(len(wanted))]
     kinds = [pa.float64() if name == spec.source.margin else pa.int32() for name in wanted]
-    what = f"the scores of {url} and the keys of the window {window}"
+    where = "" if promotion is None else place_of(spec).scores_named(spec, window, promotion)
+    what = f"the scores of {where} and the keys of the window {window}"
     with duck.connection(what, preserve_insertion_order=False) as link:
-        key_type = None if url is None else keep_keys(link, keys, spec.source.key)
-        if url is not None and key_type is not None:
-            _find(spec, window, link, url, key_type, wanted, names)
+        key_type = None if promotion is None else keep_keys(link, keys, spec.source.key)
+        if promotion is not None and key_type is not None:
+            _find(spec, window, link, promotion, key_type, wanted, names)
         first = 0
         for batch in rows:
             if key_type is None:
@@ -67,7 +68,7 @@ def _find(
     spec: ModelSpec,
     window: Window,
     link: Any,
-    url: str,
+    promotion: int,
     key_type: pa.DataType,
     wanted: tuple[str, ...],
     names: list[str],
@@ -77,9 +78,10 @@ def _find(
     import pyarrow as pa
 
     errors: list[Exception] = []
+    place = place_of(spec)
 
     def known() -> Iterator[pa.RecordBatch]:
-        for batch in read_scores(url, [spec.source.key, *wanted]):
+        for batch in place.read_scores(spec, window, promotion, [spec.source.key, *wanted]):
             key, *scores = batch.columns
             yield pa.record_batch([joined_keys(key, key_type), *scores], names=["key", *names])
 
@@ -111,6 +113,7 @@ def _find(
     ((count,),) = link.sql("select count(*) - count(distinct place) from scored").fetchall()
     if count:
         raise SourceError(
-            f"{url}: {count:,} key(s) of the window {window} have several scores; remove the file, "
-            f"then score the window again (DAG score.{spec.model})"
+            f"{place.scores_named(spec, window, promotion)}: {count:,} key(s) of the window "
+            f"{window} have several scores; remove these scores, then score the window again (DAG "
+            f"score.{spec.model})"
         )

@@ -34,7 +34,7 @@ class Reader(Protocol):
     def labels(
         self, spec: ModelSpec, window: Window, columns: list[str], /
     ) -> Iterator[tuple[str, pa.RecordBatch]]:
-        """Yield batches of key and label of `label.source`, and where each is from.
+        """Yield batches of key and label of `spec.label.source`, and where each is from.
 
         Those of the window are among them. Raises SourceError.
         """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -138,6 +139,62 @@ def _inferred(values: list[Any]) -> pa.Array:
     return column.cast(pa.float64()) if pa.types.is_null(column.type) else column
 
 
+def engine_at(place: Place, option: str, **settings: Any) -> sa.Engine:
+    """Return the engine of a table's database. Raises UnreadableTable if none is named."""
+    import sqlalchemy as sa
+
+    variable = place.database or ""
+    url = os.environ.get(variable)
+    if not url:
+        raise UnreadableTable(f"{option}.database: the environment variable {variable} is not set")
+    try:
+        return sa.create_engine(url, **settings)
+    except (sa.exc.ArgumentError, ImportError, ValueError) as error:  # may quote a password
+        raise UnreadableTable(
+            f"{option}.database: {variable} is no address of a database ({type(error).__name__}); "
+            "write postgresql+psycopg://ROLE:PASSWORD@HOST/DATABASE, with %-signs for special "
+            "signs of the password"
+        ) from None
+
+
+@contextmanager
+def database_of(place: Place, option: str) -> Iterator[sa.Engine]:
+    """Yield the engine of a table's database; what it says against reading is UnreadableTable."""
+    import sqlalchemy as sa
+
+    engine = engine_at(place, option)
+    try:
+        yield engine
+    except TooLarge as error:
+        raise UnreadableTable(f"{place}: {error}, then run this again") from None
+    except sa.exc.NoSuchTableError:
+        raise UnreadableTable(
+            f"{place} is not in the database of {place.database}; correct {option}.table"
+        ) from None
+    except (sa.exc.OperationalError, sa.exc.ProgrammingError) as error:
+        reason = str(error.orig).splitlines()[0][:200]
+        raise UnreadableTable(f"{place} cannot be read: {reason}") from None
+    except (sa.exc.SQLAlchemyError, engine.dialect.dbapi.Error, ValueError) as error:  # type: ignore[union-attr]
+        # Its text may quote a row's value.
+        raise UnreadableTable(f"{place} cannot be read ({type(error).__name__})") from None
+    finally:
+        engine.dispose()
+
+
+def table_at(place: Place, engine: sa.Engine) -> sa.Table:
+    """Return a table with the columns that it has in its database."""
+    import sqlalchemy as sa
+
+    schema_name, _, table_name = (place.table or "").rpartition(".")
+    return sa.Table(
+        table_name,
+        sa.MetaData(),
+        schema=schema_name or None,
+        autoload_with=engine,
+        info={"dialect": engine.dialect.name},
+    )
+
+
 def read_table(
     place: Place,
     option: str,
@@ -154,33 +211,14 @@ def read_table(
 
     Raises
     ------
-    Unreadable
+    UnreadableTable
         If the table cannot be read.
     """
     import pyarrow as pa
     import sqlalchemy as sa
 
-    variable = place.database or ""
-    url = os.environ.get(variable)
-    if not url:
-        raise UnreadableTable(f"{option}.database: the environment variable {variable} is not set")
-    try:
-        engine = sa.create_engine(url)
-    except (sa.exc.ArgumentError, ImportError, ValueError) as error:  # may quote a password
-        raise UnreadableTable(
-            f"{option}.database: {variable} is no address of a database ({type(error).__name__}); "
-            "write postgresql+psycopg://ROLE:PASSWORD@HOST/DATABASE, with %-signs for special "
-            "signs of the password"
-        ) from None
-    schema_name, _, table_name = (place.table or "").rpartition(".")
-    try:
-        table = sa.Table(
-            table_name,
-            sa.MetaData(),
-            schema=schema_name or None,
-            autoload_with=engine,
-            info={"dialect": engine.dialect.name},
-        )
+    with database_of(place, option) as engine:
+        table = table_at(place, engine)
         with engine.connect() as link:
             refine, columns = plan(table, link)
             query = refine(sa.select(*(column.expression for column in columns)))
@@ -196,20 +234,6 @@ def read_table(
                     yield pa.RecordBatch.from_arrays(arrays, names=names)
 
             yield from bounded(parts())
-    except TooLarge as error:
-        raise UnreadableTable(f"{place}: {error}, then run this again") from None
-    except sa.exc.NoSuchTableError:
-        raise UnreadableTable(
-            f"{place} is not in the database of {variable}; correct {option}.table"
-        ) from None
-    except (sa.exc.OperationalError, sa.exc.ProgrammingError) as error:
-        reason = str(error.orig).splitlines()[0][:200]
-        raise UnreadableTable(f"{place} cannot be read: {reason}") from None
-    except (sa.exc.SQLAlchemyError, engine.dialect.dbapi.Error, ValueError) as error:  # type: ignore[union-attr]
-        # Its text may quote a row's value.
-        raise UnreadableTable(f"{place} cannot be read ({type(error).__name__})") from None
-    finally:
-        engine.dispose()
 
 
 def _array(place: Place, column: SqlColumn, values: list[Any]) -> pa.Array:

@@ -70,13 +70,15 @@ def labels(
     place = spec.label.source
     assert place is not None
     last = shifted(window.end, spec.label.delay)
-    for name in files(place, "label.source", window.start, last, spec.window.timezone):
-        for batch in labels_of(window, name, columns):
+    for name in files(place, place.option, window.start, last, spec.window.timezone):
+        for batch in labels_of(window, name, columns, place.option):
             yield name, batch
 
 
-def labels_of(window: Window, name: str, columns: list[str]) -> Iterator[pa.RecordBatch]:
-    """Yield batches of key and label of one file."""
+def labels_of(
+    window: Window, name: str, columns: list[str], option: str
+) -> Iterator[pa.RecordBatch]:
+    """Yield batches of key and label of one file; `option` is where the spec names it."""
     import fsspec
     import pyarrow as pa
 
@@ -84,7 +86,7 @@ def labels_of(window: Window, name: str, columns: list[str]) -> Iterator[pa.Reco
     kind = "csv" if csv_file.is_csv(path) else "parquet"
 
     def wanted(there: list[str]) -> list[str]:
-        require_columns(columns, there, name)
+        require_columns(columns, there, name, option)
         return columns
 
     try:

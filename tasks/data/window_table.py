@@ -42,11 +42,11 @@ def labels(
         return "key" if name == columns[0] else "label"
 
     def plan(table: sa.Table, link: sa.Connection) -> tuple[Any, list[SqlColumn]]:
-        require_columns(columns, list(table.c.keys()), str(place))
+        require_columns(columns, list(table.c.keys()), str(place), place.option)
         return lambda query: query, columns_of(table, columns, role)
 
     try:
-        for batch in read_table(place, "label.source", plan):
+        for batch in read_table(place, place.option, plan):
             yield str(place), batch
     except UnreadableTable as error:
         raise SourceError(str(error)) from None

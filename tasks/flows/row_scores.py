@@ -175,8 +175,12 @@ def need_columns(batch: RowScores, columns: Sequence[str], option: str) -> None:
         raise SpecError(f"{option} {', '.join(missing)}: not in the rows of this window")
 
 
-def scored_rows_of(spec: ModelSpec, window: Window, ledger: Ledger) -> AcceptedRows:
-    """Check a window's rows for its champion, keeping nothing, and return how it scores them.
+def scored_rows_of(
+    spec: ModelSpec, window: Window, ledger: Ledger, version: int | None = None
+) -> AcceptedRows:
+    """Check a window's rows for a version, keeping nothing, and return how it scores them.
+
+    Without a `version` it is the window's champion.
 
     Raises
     ------
@@ -185,22 +189,24 @@ def scored_rows_of(spec: ModelSpec, window: Window, ledger: Ledger) -> AcceptedR
     tasks.registry.tracking.RegistryRefused, tasks.ledger.chain.LedgerRefused
         If the model or the ledger is not what was accepted.
     """
-    period = champion_at(ledger.promotions(spec.model), window.start)
-    if period is None:
-        raise NoScoredRows(
-            f"{spec.model} had no champion for {window}; name a window since the first promotion "
-            f"(python -m tasks status {spec.model})"
-        )
-    model = model_of(spec, ledger, period.version)
-    checked, bad = check_without_keeping(spec, window, constants_of(spec, ledger, period.version))
+    if version is None:
+        period = champion_at(ledger.promotions(spec.model), window.start)
+        if period is None:
+            raise NoScoredRows(
+                f"{spec.model} had no champion for {window}; name a window since the first "
+                f"promotion (python -m tasks status {spec.model})"
+            )
+        version = period.version
+    model = model_of(spec, ledger, version)
+    checked, bad = check_without_keeping(spec, window, constants_of(spec, ledger, version))
     if not checked.accepted:
         told = checked.problem or f"all {checked.rows:,} rows are in quarantine"
         raise NoScoredRows(f"{spec.model} {window}: no row is accepted: {told}")
     return AcceptedRows(
         spec=spec,
         window=window,
-        version=period.version,
-        classes=classes_of(spec, ledger, period.version),
+        version=version,
+        classes=classes_of(spec, ledger, version),
         checked=checked,
         model=model,
         bad=bad,

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from tasks.audit.verified_model import champion_of
-from tasks.data.score_files import scores_of
+from tasks.data.score_places import place_of
 from tasks.errors import Final, Retryable
 from tasks.flows.monitor import NoChampion
 from tasks.flows.scored_windows import ScoredWindow, scores_by
@@ -54,7 +54,9 @@ def score_once(spec: ModelSpec, window: Window, *, again: bool = False) -> Score
         If the model or the ledger is not what was accepted.
     """
     if spec.scoring is None:
-        raise SpecError(f"{spec.model}: the spec has no `scoring`; name scoring.path there")
+        raise SpecError(
+            f"{spec.model}: the spec has no `scoring`; name scoring.path or scoring.table there"
+        )
     ledger = Ledger.open()
     champion = _champion(spec, ledger, window)
     before = scores_by(spec, window, champion)
@@ -64,10 +66,10 @@ def score_once(spec: ModelSpec, window: Window, *, again: bool = False) -> Score
             return before
         if not again:
             raise ScoredOtherwise(
-                f"{before.url} holds the scores of {window} by version {champion.version} of rows "
-                f"with the digest {before.manifest.data_digest}, and the rows now have the digest "
-                f"{rows}; nothing is written. To score them anew, run score.{spec.model} with "
-                "`again`"
+                f"{before.place} holds the scores of {window} by version {champion.version} of "
+                f"rows with the digest {before.manifest.data_digest}, and the rows now have the "
+                f"digest {rows}; nothing is written. To score them anew, run score.{spec.model} "
+                "with `again`"
             )
     scorer = Scorer(
         model=champion_of(spec, ledger, champion.version),
@@ -76,11 +78,11 @@ def score_once(spec: ModelSpec, window: Window, *, again: bool = False) -> Score
         artifact_digest=ledger.version(spec.model, champion.version).artifact_digest,
         earlier=_earlier(spec, ledger, window, champion),
     )
-    url = scores_of(spec, window, champion.number)
     manifest = score_window.write_scores(
-        spec, window, scorer, url, _stands(spec, ledger, window, champion)
+        spec, window, scorer, _stands(spec, ledger, window, champion), again=again
     )
-    return ScoredWindow(manifest=manifest, url=url, written=True)
+    place = place_of(spec).scores_named(spec, window, champion.number)
+    return ScoredWindow(manifest=manifest, place=place, written=True)
 
 
 def _champion(spec: ModelSpec, ledger: Ledger, window: Window) -> Promotion:

@@ -7,7 +7,8 @@ from typing import Any
 
 from tasks.data import window_rows
 from tasks.data.readers import SourceError
-from tasks.data.score_files import ScoreManifest, newest_scores
+from tasks.data.score_manifest import ScoreManifest
+from tasks.data.score_places import place_of
 from tasks.errors import Retryable
 from tasks.ledger.records import Promotion
 from tasks.promotion.ramp import share_told
@@ -25,7 +26,7 @@ class ScoredWindow:
     """The scores of a window: what they are, where, and whether this call wrote them."""
 
     manifest: ScoreManifest
-    url: str
+    place: str
     written: bool
 
     def told(self, spec: ModelSpec, window: Window) -> str:
@@ -42,12 +43,12 @@ class ScoredWindow:
         return (
             f"{spec.model} v{found.version} {window}: {found.rows:,} rows "
             f"{'scored' if self.written else 'were scored before, and stay as they are'}, "
-            f"in {self.url}{shared}" + (f"; not scored: {unfit}" if unfit else "")
+            f"in {self.place}{shared}" + (f"; not scored: {unfit}" if unfit else "")
         )
 
     def to_json(self) -> dict[str, Any]:
         """Return it ready for JSON: counts and addresses, never a row."""
-        return {**self.manifest.to_json(), "url": self.url, "written": self.written}
+        return {**self.manifest.to_json(), "place": self.place, "written": self.written}
 
 
 def scores_by(spec: ModelSpec, window: Window, champion: Promotion) -> ScoredWindow | None:
@@ -60,11 +61,16 @@ def scores_by(spec: ModelSpec, window: Window, champion: Promotion) -> ScoredWin
     tasks.data.readers.SourceError
         If they cannot be read.
     """
-    url = newest_scores(spec, window)
-    manifest = score_window.manifest_at(spec, window, url) if url else None
-    if url is None or manifest is None or manifest.version != champion.version:
+    place = place_of(spec)
+    promotion = place.newest_scores(spec, window)
+    if promotion is None:
         return None
-    return ScoredWindow(manifest=manifest, url=url, written=False)
+    manifest = score_window.manifest_of(spec, window, promotion)
+    if manifest is None or manifest.version != champion.version:
+        return None
+    return ScoredWindow(
+        manifest=manifest, place=place.scores_named(spec, window, promotion), written=False
+    )
 
 
 def require_scores(spec: ModelSpec, window: Window, champion: Promotion) -> None:

@@ -17,7 +17,7 @@ from tasks.drift.label_gap import IN_A_ROW, LabelGap
 from tasks.drift.latch import LatchHistory, State
 from tasks.ledger.budget import Budget, burning_since
 from tasks.ledger.freezes import way_out
-from tasks.ledger.records import Decision, Freeze, Observation, Promotion
+from tasks.ledger.records import POLICY, Decision, Freeze, Observation, Promotion
 from tasks.ledger.status import Status
 from tasks.ledger.unlabelled import gap_of
 from tasks.notices.events import ModelFacts, NoticeEvent, event_key
@@ -158,6 +158,8 @@ def _end_told(decision: Decision) -> tuple[Severity, str] | None:
         return "info", f"the {refused} refused the candidate"
     if (decision.step, decision.answer) == ("canary", "passed"):
         return "info", "the canary held, and the champion scores all of the keys"
+    if (decision.answer, decision.by) == ("rejected", POLICY):
+        return "ticket", "a candidate learnt from broken rows and is not promoted by itself"
     if decision.answer == "no_answer":
         return "ticket", f"nobody answered whether to {decision.step}"
     if decision.answer in ("ended", "invalid"):

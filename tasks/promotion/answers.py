@@ -11,7 +11,7 @@ import unicodedata
 from collections.abc import Mapping
 from typing import Any
 
-from tasks.ledger.records import Proposal
+from tasks.ledger.records import POLICY, Proposal
 from tasks.spec.model import ModelSpec
 
 APPROVE, REJECT = "Approve", "Reject"
@@ -59,7 +59,7 @@ def answer_of(
     `ended` if the task that asked is over and left nothing.
     """
     if getattr(spec.approval, step) == "automatic":
-        return "approved", "policy", "the spec says automatic"
+        return "approved", POLICY, "the spec says automatic"
     if response is None:
         return "ended", "nobody", f"approve_{step} was marked as done before anybody answered"
     user = response.get("responded_by_user")

@@ -13,8 +13,9 @@ from tasks.ledger import evidence, status
 from tasks.ledger.conflicts import Conflict
 from tasks.ledger.freezes import freeze_told
 from tasks.ledger.ledger import Ledger
-from tasks.ledger.records import Decision, Proposal
+from tasks.ledger.records import POLICY, Decision, Proposal
 from tasks.promotion import answers, questions
+from tasks.promotion.data_faults import DataFault, data_faults
 from tasks.promotion.proposals import NotApproved, candidate_of, ended, proposal_of, still_stands
 from tasks.spec.model import ModelSpec
 
@@ -60,9 +61,11 @@ def decide(
     """Record what a person answered to one step, or that the spec lets it pass without.
 
     The first decision on a step stands: whoever comes later, with whatever answer, gets that one.
-    It is recorded with the evidence as the ledger has it, which is what the brief showed. Once the
-    proposal has ended, that end is returned and nothing is recorded. That nobody answered while the
-    model was frozen is no refusal: the proposal ends, and the latch does not rest.
+    It is recorded with the evidence as the ledger has it, which is what the brief showed. Where the
+    spec lets a promotion pass without a person, one that learnt from rows with a data fault is
+    refused. Once the proposal has ended, that end is returned and nothing is recorded. That nobody
+    answered while the model was frozen is no refusal: the proposal ends, and the latch does not
+    rest.
 
     Parameters
     ----------
@@ -82,7 +85,9 @@ def decide(
     asked = proposal_of(known, proposal)
     shown = evidence_of(known, proposal, step)
     answer, by, comment = answers.answer_of(spec, asked, step, response)
-    if answer == "approved":
+    if (step, by) == ("promote", POLICY) and (faults := data_faults(known, asked)):
+        answer, comment = "rejected", _not_by_policy(faults)
+    elif answer == "approved":
         why = questions.unasked(spec, ledger, proposal, step, shown, by)
         answer, comment = ("invalid", why) if why else (answer, comment)
     elif answer == "no_answer" and known.frozen:
@@ -103,6 +108,19 @@ def decide(
         decision = next(d for d in ledger.decisions(spec.model) if _is_on(d, proposal, step))
     heads.keep(spec.model, ledger)
     return decision
+
+
+def _not_by_policy(faults: list[DataFault]) -> str:
+    """Return why what learnt from broken rows becomes champion by no policy, and the way out."""
+    told = "; ".join(
+        f"{fault.name}: {fault.newest.finding}, {fault.where} ({fault.newest.advice})"
+        for fault in faults
+    )
+    return (
+        "not promoted without a person, as the rows that it learnt from hold a data fault, "
+        f"{told}. If the world is so now, write approval.promote: human and propose again: who is "
+        "asked may approve it"
+    )
 
 
 def decided(ledger: Ledger, spec: ModelSpec, proposal: str, step: str) -> Decision | None:

@@ -28,7 +28,8 @@ def retrain(
     if proposal.kind == "recalibrate":
         seen = seen_windows(known, proposal)
         subject, parts = recalibration_brief.what_failed(spec, proposal, seen)
-        parts = [*if_frozen(known), *parts, *_rows(rows), links(known, proposal, run_link)]
+        parts = [*if_frozen(known), *parts, *broken_rows(known, proposal), *_rows(rows)]
+        parts.append(links(known, proposal, run_link))
         return subject, "\n\n".join(parts)
     if proposal.kind == "adopt":
         return _adoption(known, proposal, run_link, rows)
@@ -65,6 +66,7 @@ def _adoption(
             "fit has seen these rows is not known here: if it has, gates and limits are too "
             f"favourable.{again if spec.approval.promote == 'human' else ''}\n\n"
             f"{if_refused(spec, _then(spec, proposal))}",
+            *broken_rows(known, proposal),
             *_rows(rows),
             links(known, proposal, run_link),
         ]

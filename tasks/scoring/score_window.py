@@ -1,4 +1,4 @@
-"""A window's rows → the file of their scores: streamed, and written whole or not at all."""
+"""A window's rows → their scores: streamed, and written whole or not at all."""
 
 from __future__ import annotations
 
@@ -7,20 +7,15 @@ from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from tasks import store
 from tasks.data import keys
 from tasks.data.ahead import ahead
 from tasks.data.digest import Digest
-from tasks.data.score_files import (
-    MANIFEST_KEY,
-    BesideManifest,
-    ScoreManifest,
-    manifest_in,
-    manifest_text,
-)
+from tasks.data.score_manifest import BesideManifest, ScoreManifest, manifest_in
+from tasks.data.score_places import place_of
 from tasks.data.window_rows import batches
 from tasks.errors import Final
 from tasks.scoring.fit_rows import FitRows
+from tasks.scoring.score_sinks import sink_of
 from tasks.scoring.scorer import Scorer, answered
 from tasks.signing import signatures
 from tasks.spec.model import ModelSpec
@@ -31,11 +26,11 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-GROUP_ROWS = 131_072  # of a row group of the file
+GROUP_ROWS = 131_072  # that are written at once
 
 
 class ScoresRefused(Final):
-    """A file of scores that no worker wrote; names it and the way out."""
+    """Scores that no worker wrote; names them and the way out."""
 
 
 def rows_digest(spec: ModelSpec, window: Window) -> str:
@@ -49,27 +44,31 @@ def rows_digest(spec: ModelSpec, window: Window) -> str:
     return str(digest)
 
 
-def manifest_at(spec: ModelSpec, window: Window, url: str) -> ScoreManifest | None:
-    """Return what a file of scores says of itself; None if there is no file.
+def manifest_of(spec: ModelSpec, window: Window, promotion: int) -> ScoreManifest | None:
+    """Return what the scores of a window say of themselves; None if there are none.
 
     Raises
     ------
     ScoresRefused
         If no worker signed that, for this model and window.
     SourceError
-        If the file cannot be read.
+        If they cannot be read.
     """
-    text = manifest_text(url)
+    place = place_of(spec)
+    text, where = (
+        place.scores_manifest(spec, window, promotion),
+        place.scores_named(spec, window, promotion),
+    )
     if text is None:
         return None
-    found = manifest_in(text, url)
+    found = manifest_in(text, where)
     try:
         outer: Any = json.loads(text)
         sealed = b64decode(outer["signature"], validate=True)
         signatures.check_content(outer["manifest"].encode(), _place(spec, window), sealed)
     except (signatures.SignatureRefused, ValueError, LookupError, TypeError, AttributeError):
         raise ScoresRefused(
-            f"{url} was not written by a worker for {window}: no trusted key signed its manifest "
+            f"{where} was not written by a worker for {window}: no trusted key signed its manifest "
             f"(GATELATCH_VERIFY_KEY); remove it, then score the window again (DAG "
             f"score.{spec.model})"
         ) from None
@@ -77,54 +76,57 @@ def manifest_at(spec: ModelSpec, window: Window, url: str) -> ScoreManifest | No
 
 
 def write_scores(
-    spec: ModelSpec, window: Window, scorer: Scorer, url: str, stands: Callable[[], None]
+    spec: ModelSpec,
+    window: Window,
+    scorer: Scorer,
+    stands: Callable[[], None],
+    *,
+    again: bool = False,
 ) -> ScoreManifest:
-    """Score a window's rows and write them to a file, whole or not at all.
+    """Score a window's rows and write them, whole or not at all.
 
     Parameters
     ----------
     stands
         Called when all rows are scored; raises if they must not be written after all.
+    again
+        Whether they may take the place of scores by the same promotion.
 
     Raises
     ------
     SourceError
         If the rows cannot be read, NoRows if there is none.
-    tasks.disk.Unusable
-        If the file cannot be written.
+    tasks.disk.Unusable, tasks.scoring.score_table_sink.NotWritten
+        If the scores cannot be written.
     """
     import pyarrow.compute as pc
-    import pyarrow.parquet as pq
 
     rows = Digest()
     repeated = keys.repeated_keys(lambda: batches(spec.unscored, window, [spec.source.key]))
     fit = FitRows(spec, repeated)
     count = champions = 0
-    _, _, decision, version = spec.score_columns
+    *_, version = spec.score_columns
     found = _scored(spec, window, scorer, rows, fit)
-    # Before the first row is known to be readable no file is begun.
+    # Before the first row is known to be readable nothing is begun.
     first = next(found)
-    with store.whole_at(url, f"{url} (scoring.path)") as file:
-        schema = first.schema
-        few = [decision, version]
-        with pq.ParquetWriter(file, schema, use_dictionary=few, write_statistics=True) as writer:
-            for table in _groups(ahead(_from(first, found))):
-                writer.write_table(table)
-                count += table.num_rows
-                champions += pc.sum(pc.equal(table.column(version), scorer.version)).as_py() or 0
-            manifest = ScoreManifest(
-                model=spec.model,
-                window=window.name,
-                version=scorer.version,
-                promotion=scorer.promotion,
-                artifact_digest=scorer.artifact_digest,
-                data_digest=str(rows),
-                rows=count,
-                unfit=dict(fit.unfit.most_common()),
-                beside=_beside(scorer, count - champions),
-            )
-            stands()
-            writer.add_key_value_metadata({MANIFEST_KEY: _sealed(spec, window, manifest)})
+    with sink_of(spec, window, scorer.promotion, first.schema, again=again) as sink:
+        for table in _groups(ahead(_from(first, found))):
+            sink.write(table)
+            count += table.num_rows
+            champions += pc.sum(pc.equal(table.column(version), scorer.version)).as_py() or 0
+        manifest = ScoreManifest(
+            model=spec.model,
+            window=window.name,
+            version=scorer.version,
+            promotion=scorer.promotion,
+            artifact_digest=scorer.artifact_digest,
+            data_digest=str(rows),
+            rows=count,
+            unfit=dict(fit.unfit.most_common()),
+            beside=_beside(scorer, count - champions),
+        )
+        stands()
+        sink.seal(_sealed(spec, window, manifest))
     return manifest
 
 
@@ -164,7 +166,7 @@ def _from(
 def _scored(
     spec: ModelSpec, window: Window, scorer: Scorer, digest: Digest, fit: FitRows
 ) -> Iterator[pa.RecordBatch]:
-    """Yield the rows of the file, batch by batch."""
+    """Yield the rows to write, batch by batch."""
     import pyarrow as pa
     from threadpoolctl import threadpool_limits
 
@@ -192,7 +194,7 @@ def _scored(
 
 
 def _groups(found: Iterator[pa.RecordBatch]) -> Iterator[pa.Table]:
-    """Join batches up to the rows of a row group."""
+    """Join batches up to the rows that are written at once."""
     import pyarrow as pa
 
     held: list[pa.RecordBatch] = []

@@ -18,7 +18,7 @@ from tasks.spec.policy_options import Drift, LatchPolicy, Shadow, Slo
 from tasks.spec.retention_options import Retention
 from tasks.spec.review_options import Review
 from tasks.spec.rule_options import Expectation, Validation
-from tasks.spec.scoring_options import Scoring
+from tasks.spec.scoring_options import WINDOW_COLUMNS, Scoring
 from tasks.spec.source_options import Features, LabelColumn, Source
 from tasks.spec.training_options import Calibration, Training
 from tasks.spec.window_options import WindowGrid
@@ -125,6 +125,7 @@ class ModelSpec(SpecPart):
                 f"share grows; write {self.latch.open.breaches} or more"
             )
         names = [*{self.source.time, self.source.key}, *self.score_columns]
+        names += WINDOW_COLUMNS if scoring.kind == "table" else ()
         if twice := [name for name, count in Counter(names).items() if count > 1]:
             raise ValueError(
                 f"the scores would have two columns {twice[0]!r}; name source.margin or "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field, field_validator
 
@@ -12,6 +12,10 @@ from tasks.spec.source_options import LabelSource
 Preference = Literal["uncertain", "conflicting", "slices", "random"]
 # What a file for review says of each row beside the named columns.
 SAID = ("id", "key", "margin", "contributions", "probability", "window", "version")
+
+
+class ReviewedLabels(LabelSource):
+    option: ClassVar[str] = "review.labels"
 
 
 class Review(SpecPart):
@@ -36,7 +40,7 @@ class Review(SpecPart):
         default=(),
         description="columns that the reviewers see; they go into the file for review. Empty: none",
     )
-    labels: LabelSource | None = Field(
+    labels: ReviewedLabels | None = Field(
         default=None,
         description="where the reviewers' labels come back, as `label.source` has it; they are "
         "counted apart and enter no loss",

@@ -7,9 +7,12 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from tasks.spec.part import Finite, Path, SpecPart, Windows
+from tasks.spec.part import Finite, Path, SpecPart, Text, Windows
+from tasks.spec.source_options import Place
 
 Occasion = Literal["window", "landing", "champion"]
+WINDOW_COLUMNS = ("scored_window", "promotion")  # of a table of scores, beside those of a file
+_TABLE_NAME = 50  # of 63 in PostgreSQL: a second table and an index are named after it
 
 
 def _of_keys(share: float) -> float:
@@ -58,9 +61,18 @@ class Canary(SpecPart):
 
 
 class Scoring(SpecPart):
-    path: Path = Field(
+    path: Path | None = Field(
+        default=None,
         description="folder or fsspec URL; a window's scores are the file "
-        "`window=…/promotion=…/scores.parquet` below it"
+        "`window=…/promotion=…/scores.parquet` below it",
+    )
+    table: Text | None = Field(
+        default=None,
+        description="SQL table for the scores, instead of `path`; it is made if it is not there",
+    )
+    database: Text | None = Field(
+        default=None,
+        description="name of the environment variable that holds the table's SQLAlchemy URL",
     )
     on: tuple[Occasion, ...] = Field(
         default=("window",),
@@ -73,3 +85,29 @@ class Scoring(SpecPart):
         description="let a new champion score a share of the keys first, beside the one before "
         "it; left out: all at once",
     )
+
+    @model_validator(mode="after")
+    def _one_place(self) -> Self:
+        if (self.path is None) == (self.table is None):
+            raise ValueError("write either `path` (Parquet files) or `table` (SQL)")
+        if (self.table is None) != (self.database is None):
+            raise ValueError(
+                "`table` and `database` go together: a table, and the name of an environment "
+                "variable that holds the address of its database"
+            )
+        if self.table is not None and len(self.table.rpartition(".")[2]) > _TABLE_NAME:
+            raise ValueError(
+                f"the table's name is longer than {_TABLE_NAME} characters, so that PostgreSQL "
+                "would cut off what stands behind it; name it shorter"
+            )
+        return self
+
+    @property
+    def kind(self) -> Literal["path", "table"]:
+        """Return the option that says where the scores are: what reads and writes them."""
+        return "path" if self.table is None else "table"
+
+    @property
+    def place(self) -> Place:
+        """Return where the scores are, as what reads it takes it."""
+        return Place(path=self.path, table=self.table, database=self.database)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Self
+from typing import ClassVar, Self
 
 from pydantic import Field, field_validator, model_validator
 
@@ -102,6 +102,8 @@ class Features(SpecPart):
 
 
 class LabelSource(Place):
+    option: ClassVar[str] = "label.source"  # where the spec names it, for errors
+
     path: Path | None = Field(
         default=None,
         description="Parquet or CSV files with the labels, instead of a column of the source; "

@@ -1,8 +1,8 @@
-"""Scores are joined to their rows on the key, whatever the order and the type of keys."""
+"""Scores are joined to their rows on the key, whatever its type, the order and the place."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -16,10 +16,12 @@ import pytest
 
 from tasks.data.digest import Digest
 from tasks.data.readers import SourceError
-from tasks.data.score_files import newest_scores, scores_of
+from tasks.data.score_places import place_of
 from tasks.data.window_rows import batches
+from tasks.scoring.score_sinks import sink_of
 from tasks.spec.model import ModelSpec
 from tasks.spec.windows import Window
+from tests.conftest import database_in_postgres
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 WINDOW = Window(START, START + timedelta(days=1))
@@ -28,13 +30,23 @@ COUNT = 70_000  # of several batches
 Spec = Callable[..., ModelSpec]
 
 
-@pytest.fixture
-def wired(spec: Spec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModelSpec:
+@pytest.fixture(params=["files", "sqlite", "psycopg", "psycopg2"])
+def wired(
+    request: pytest.FixtureRequest, spec: Spec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[ModelSpec]:
     monkeypatch.chdir(tmp_path)
-    return spec(
-        source={"path": "rows.parquet", "margin": "f", "version_column": "v"},
-        scoring={"path": str(tmp_path / "scores")},
-    )
+    source = {"path": "rows.parquet", "margin": "f", "version_column": "v"}
+    if request.param == "files":
+        yield spec(source=source, scoring={"path": str(tmp_path / "scores")})
+        return
+    table = spec(source=source, scoring={"table": "scores", "database": "SCORES"})
+    if request.param == "sqlite":
+        monkeypatch.setenv("SCORES", f"sqlite:///{tmp_path / 'scores.db'}")
+        yield table
+        return
+    with database_in_postgres("scores", request.param) as url:
+        monkeypatch.setenv("SCORES", url)
+        yield table
 
 
 def land(keys: Any, **columns: Any) -> None:
@@ -44,11 +56,12 @@ def land(keys: Any, **columns: Any) -> None:
     pq.write_table(pa.table({**rows, "y": np.ones(count, int), **columns}), "rows.parquet")
 
 
-def write(spec: ModelSpec, promotion: int = 1, **columns: Any) -> Path:
-    path = Path(scores_of(spec, WINDOW, promotion))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    pq.write_table(pa.table(columns), path)
-    return path
+def write(spec: ModelSpec, promotion: int = 1, **columns: Any) -> None:
+    scores = pa.table(columns)
+    with sink_of(spec, WINDOW, promotion, scores.schema, again=True) as sink:
+        sink.write(scores.slice(0, 1))
+        sink.write(scores.slice(1))
+        sink.seal("{}")
 
 
 def read(spec: ModelSpec, digest: Digest | None = None) -> pa.Table:
@@ -56,9 +69,12 @@ def read(spec: ModelSpec, digest: Digest | None = None) -> pa.Table:
 
 
 KEYS: dict[str, Callable[[int], Any]] = {
-    "text": lambda i: f"key-{i}",
-    "number": lambda i: i,
+    "text": lambda i: f'key, "{i}"\n' if i else "",
+    "number": lambda i: i - 7,
+    "large": lambda i: 2**64 - 1 - i,
+    "fraction": lambda i: i / 7,
     "moment": lambda i: START + timedelta(microseconds=i),
+    "local": lambda i: datetime(2026, 3, 29, 2) + timedelta(microseconds=i),
     "day": lambda i: (START + timedelta(days=i)).date(),
     "decimal": lambda i: Decimal(i) / 100,
     "uuid": lambda i: UUID(int=i).bytes,
@@ -71,7 +87,8 @@ def test_each_row_gets_its_own_score_whatever_the_order_of_the_file(
 ) -> None:
     count = 5_000
     rng = np.random.default_rng(0)
-    keys = pa.array([KEYS[kind](i) for i in rng.permutation(count).tolist()])
+    large = pa.uint64() if kind == "large" else None
+    keys = pa.array([KEYS[kind](i) for i in rng.permutation(count).tolist()], large)
     order = rng.permutation(count)
     land(keys)
     plain = next(iter(batches(wired.unscored, WINDOW, ["id"]))).column("id")
@@ -94,7 +111,7 @@ def test_many_rows_are_joined_batch_by_batch(wired: ModelSpec) -> None:
 
 def test_without_scores_the_columns_are_there_and_empty(wired: ModelSpec) -> None:
     land(["a", "b"])
-    assert newest_scores(wired, WINDOW) is None
+    assert place_of(wired).newest_scores(wired, WINDOW) is None
     there = read(wired)
     assert there.column("f").null_count == there.column("v").null_count == 2
     write(
@@ -128,11 +145,12 @@ def test_new_scores_are_another_digest(wired: ModelSpec) -> None:
 def test_a_key_with_two_scores_and_a_file_without_the_column_are_named(wired: ModelSpec) -> None:
     land(["a", "b"])
     write(wired, id=["a", "a"], f=[1.0, 1.0], v=pa.array([1, 1], pa.int32()))
-    with pytest.raises(SourceError, match=r"1 key\(s\) .* have several scores; remove the file"):
+    with pytest.raises(SourceError, match=r"1 key\(s\) .* have several scores; remove these"):
         read(wired)
-    write(wired, id=["a"], margin=[1.0], v=pa.array([1], pa.int32()))
-    with pytest.raises(SourceError, match="has no column 'f': the spec named its columns other"):
-        read(wired)
+    if wired.scoring and wired.scoring.kind == "path":  # a table is held when it is written
+        write(wired, id=["a"], margin=[1.0], v=pa.array([1], pa.int32()))
+        with pytest.raises(SourceError, match="has no column 'f': the spec named its columns oth"):
+            read(wired)
 
 
 def test_scores_are_joined_beside_labels_that_have_a_source_of_their_own(

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import yaml
 from typer.testing import CliRunner, Result
@@ -204,6 +205,37 @@ def test_keys_that_became_another_type_are_named_without_one_of_them(window_12: 
     with pytest.raises(SourceError, match="are no int64, as those of the source now") as refused:
         came([])
     assert MARKER not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("labels", "columns", "why"),
+    [
+        ({"path": "r.parquet"}, {"key": ["a"], "y": [1]}, r"'id' \(review\.labels\.key\)"),
+        ({"path": "r.parquet"}, {"id": ["a"], "z": [1]}, r"'y' \(review\.labels\.column\)"),
+        (
+            {"path": "r.parquet", "key": "day"},
+            {"day": pa.array([1], pa.date32()), "y": [1]},
+            r"'day' \(review\.labels\.key\) is date32",
+        ),
+        (
+            {"path": "r.parquet"},
+            {"id": ["a"], "y": [[1]]},
+            r"'y' \(review\.labels\.column\) is list",
+        ),
+        ({"table": "t", "database": "ABSENT"}, {}, r"review\.labels\.database: .* ABSENT is not"),
+    ],
+)
+def test_reviewed_labels_that_cannot_be_read_are_named_by_the_option_of_their_own(
+    window_12: None, labels: dict[str, Any], columns: dict[str, Any], why: str
+) -> None:
+    if "day" in columns:
+        land(id=list(range(300)))
+    made = spec(labels=labels)
+    review_queue.choose_once(made, window(12))
+    pq.write_table(pa.table(columns), "r.parquet")
+    with pytest.raises(SourceError, match=why) as said:
+        returned(scored_rows_of(made, window(12), Ledger.open()))
+    assert "label.source" not in str(said.value)
 
 
 def test_before_labels_come_back_their_file_need_not_be_there(window_12: None) -> None:

@@ -18,7 +18,7 @@ from tasks.__main__ import app
 from tasks.audit import verification
 from tasks.audit.verified_model import model_of
 from tasks.classifier import calibration, scoring
-from tasks.data.score_files import newest_scores
+from tasks.data import score_files
 from tasks.flows import asking, monitor, rollback, score
 from tasks.flows.measure import measure
 from tasks.flows.score import ChampionChanged
@@ -45,9 +45,11 @@ BACK = "churn.v2.20260111T0000.rollback.1"
 
 
 def table(number: int) -> pa.Table:
-    url = newest_scores(SHARED, window(number))
-    assert url is not None
-    return pq.read_table(url.removeprefix("file://"), partitioning=None)
+    promotion = score_files.newest_scores(SHARED, window(number))
+    assert promotion is not None
+    return pq.read_table(
+        score_files.scores_named(SHARED, window(number), promotion), partitioning=None
+    )
 
 
 def sides(number: int, version: int = 2) -> set[str]:

@@ -122,12 +122,12 @@ def test_labels_that_come_later_are_no_reason_to_score_again(at: At) -> None:
 def test_other_rows_are_named_and_scored_only_on_request(at: At) -> None:
     at("promoted")
     first = score.score_once(WIRED, window(12))
-    content = Path(first.url.removeprefix("file://")).read_bytes()
+    content = Path(first.place.removeprefix("file://")).read_bytes()
     land(12, x=-rows(12)["x"])
     with pytest.raises(ScoredOtherwise, match=first.manifest.data_digest) as said:
         score.score_once(WIRED, window(12))
     assert "with `again`" in str(said.value)
-    assert Path(first.url.removeprefix("file://")).read_bytes() == content
+    assert Path(first.place.removeprefix("file://")).read_bytes() == content
     assert score.score_once(WIRED, window(12), again=True).written
     assert not score.score_once(WIRED, window(12)).written
     assert len(left()) == 1
@@ -243,7 +243,7 @@ def test_a_file_that_no_worker_wrote_is_neither_taken_nor_replaced(
     at: At, change: Callable[[Path], None], error: type[Exception], why: str
 ) -> None:
     at("promoted")
-    path = Path(score.score_once(WIRED, window(12)).url.removeprefix("file://"))
+    path = Path(score.score_once(WIRED, window(12)).place.removeprefix("file://"))
     change(path)
     content = path.read_bytes()
     for read in (

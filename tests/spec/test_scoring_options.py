@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 
+from tasks.spec import form
 from tasks.spec.model import ModelSpec
 
 Spec = Callable[..., ModelSpec]
 WRITES = {"path": "scores"}
+TABLE = {"table": "lake.scores", "database": "DB"}
 WIRED = {"version_column": "v"}
 
 
@@ -28,6 +30,12 @@ def canary(**options: Any) -> dict[str, Any]:
         ({"scoring": WRITES, "source": {"version_column": "y"}}, "column 'y' is what `scoring`"),
         ({"scoring": WRITES, "source": {"key": "decision"}}, "two columns 'decision'"),
         ({"scoring": WRITES, "source": {"margin": "probability"}}, "two columns 'probability'"),
+        ({"scoring": {}}, "write either `path` (Parquet files) or `table` (SQL)"),
+        ({"scoring": {**WRITES, **TABLE}}, "write either `path` (Parquet files) or `table` (SQL)"),
+        ({"scoring": {"table": "scores"}}, "`table` and `database` go together"),
+        ({"scoring": {**WRITES, "database": "DB"}}, "`table` and `database` go together"),
+        ({"scoring": {**TABLE, "table": "lake." + 51 * "s"}}, "longer than 50 characters"),
+        ({"scoring": TABLE, "source": {"key": "promotion"}}, "two columns 'promotion'"),
         ({**canary(share=0.1), "source": {}}, "source.version_column is left out"),
         (canary(share=1), "1 is where each canary ends by itself; leave it out"),
         (canary(ramp=[0.1, 1.0]), "1 is where each canary ends by itself; leave it out"),
@@ -69,6 +77,16 @@ def test_rows_are_trained_on_before_they_are_scored(spec: Spec) -> None:
 def test_a_spec_without_scoring_keeps_its_digest(spec: Spec) -> None:
     assert spec().digest == spec(scoring=None).digest != spec(scoring=WRITES).digest
     assert spec(scoring=WRITES).digest == spec(scoring={**WRITES, "on": ["window"]}).digest
+
+
+def test_scores_go_to_files_or_to_a_table_and_a_spec_of_files_keeps_its_digest(spec: Spec) -> None:
+    files, table = spec(scoring=WRITES).scoring, spec(scoring=TABLE).scoring
+    assert files is not None
+    assert table is not None
+    assert (files.kind, table.kind) == ("path", "table")
+    assert str(table.place) == "table lake.scores"
+    assert spec(scoring=TABLE).digest != spec(scoring=WRITES).digest
+    assert form.canonical(spec(scoring=WRITES))["scoring"] == WRITES
 
 
 def test_a_canary_has_its_share_or_its_ramp_as_steps(spec: Spec) -> None:
