@@ -49,6 +49,8 @@ def expire(
                 f"{spec.model}: everything is kept; set `retention` in its spec", markup=False
             )
         for one in found:
-            out.print(f"{spec.model}: {expiring.described(one, try_out=try_out)}", markup=False)
+            shown = out if one.allowed else err
+            shown.print(f"{spec.model}: {expiring.described(one, try_out=try_out)}", markup=False)
+            failed |= not one.allowed
     if failed:
         raise typer.Exit(1)

@@ -101,6 +101,12 @@ CHECKUPS: Sequence[Checkup] = (
         needs=("models",),
     ),
     Checkup(
+        name="retention",
+        looks_at="what is kept a week longer than the specs' `retention` says",
+        look=model_check.look_at_retention,
+        needs=("models",),
+    ),
+    Checkup(
         name="store",
         looks_at="the store: there, and writable",
         look=store_check.look_at_store,

@@ -16,6 +16,7 @@ from tasks.promotion.time_left import time_is_up
 from tasks.views.model_metrics import windows_due
 from tasks.views.trust_metrics import next_run
 
+KEPT_TOO_LONG = timedelta(days=7)  # of event time: the DAG runs each day
 LATE = timedelta(minutes=15)  # as the alerts have it: a run takes its time
 
 
@@ -139,3 +140,22 @@ def window_findings(known: Status, now: datetime) -> Iterator[Finding]:
             "or no scheduler runs",
             model=model,
         )
+
+
+def look_at_retention(patient: Patient) -> Iterator[Finding]:
+    """Yield which models keep more than their specs say."""
+    from tasks.flows import expire
+
+    for known in patient.standing():
+        for due in expire.due(known, patient.reader, kept=KEPT_TOO_LONG):
+            who = (
+                "let the role that owns the ledger's tables run" if due.kind == "figures" else "run"
+            )
+            yield Finding(
+                state="warning",
+                finding=f"retention.{due.kind}: what should have expired is kept, the oldest of "
+                f"{due.end:%Y-%m-%d}",
+                remedy=f"let the DAG gatelatch.expire run (is it paused?), or {who} "
+                f"`{expire.COMMAND}`",
+                model=known.spec.model,
+            )

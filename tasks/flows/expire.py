@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import cast, get_args
 
@@ -15,6 +15,7 @@ from tasks.bounds import shifted
 from tasks.ledger import expiring, status
 from tasks.ledger.kept_fold import needed_since
 from tasks.ledger.ledger import Ledger
+from tasks.ledger.reader import LedgerReader
 from tasks.ledger.records import ExpiryKind
 from tasks.ledger.status import Status
 from tasks.ledger.thinning import EXPIRED
@@ -22,6 +23,7 @@ from tasks.spec.model import ModelSpec
 from tasks.spec.part import format_duration
 
 _KINDS: tuple[ExpiryKind, ...] = get_args(ExpiryKind)
+COMMAND = "python -m tasks expire --all"
 _START = "%Y%m%dT%H%M"  # of a window, as `Window.name` has it
 
 
@@ -29,7 +31,8 @@ _START = "%Y%m%dT%H%M"  # of a window, as `Window.name` has it
 class Expired:
     """What went of one kind: windows that end at `until` or before; `held`: the policy says more.
 
-    `count` is of observations or of files.
+    `count` is of observations or of files. If not `allowed`, this process's role may not take it
+    away, and nothing went.
     """
 
     kind: ExpiryKind
@@ -37,6 +40,15 @@ class Expired:
     policy: str
     count: int
     held: bool
+    allowed: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Due:
+    """That something of one kind is kept longer than the policy says: the oldest ended at `end`."""
+
+    kind: ExpiryKind
+    end: datetime
 
 
 def expire(spec: ModelSpec, by: str, *, try_out: bool = False) -> list[Expired]:
@@ -59,23 +71,45 @@ def expire(spec: ModelSpec, by: str, *, try_out: bool = False) -> list[Expired]:
     verification.require(ledger, spec.model, whole=True)
     known = status.read(spec, ledger)
     found = []
-    for kind in _KINDS:
-        age, newest = getattr(spec.retention, kind), known.observed_until
-        if age is None or newest is None:
-            continue
-        wanted, held = shifted(newest, -age), held_since(known)
-        until = min(wanted, held)
-        policy = f"retention.{kind}: {format_duration(age)}"
-        if kind == "figures":
+    for kind, until, held in _wanted(known):
+        policy = f"retention.{kind}: {format_duration(getattr(spec.retention, kind))}"
+        allowed = try_out or kind != "figures" or ledger.may_thin()
+        if not allowed:
+            count = 0
+        elif kind == "figures":
             count = _figures(ledger, spec, until, by, policy, try_out)
         else:
             count = _files(ledger, spec, kind, until, by, policy, try_out)
         found.append(
-            Expired(kind=kind, until=until, policy=policy, count=count, held=held < wanted)
+            Expired(kind=kind, until=until, policy=policy, count=count, held=held, allowed=allowed)
         )
     if not try_out:
         heads.keep(spec.model, ledger)
     return found
+
+
+def due(known: Status, reader: LedgerReader, *, kept: timedelta = timedelta(0)) -> Iterator[Due]:
+    """Yield of which kinds something is kept more than `kept` longer than the policy says.
+
+    A window that was measured again after its figures expired is not noticed.
+    """
+    for kind, until, _ in _wanted(known):
+        if kind == "figures":
+            end = reader.unexpired(known.spec.model, shifted(until, -kept))
+        else:
+            ends = (end for _, end in _kept(known.spec, kind))
+            end = min((end for end in ends if end <= shifted(until, -kept)), default=None)
+        if end is not None:
+            yield Due(kind=kind, end=end)
+
+
+def _wanted(known: Status) -> Iterator[tuple[ExpiryKind, datetime, bool]]:
+    """Yield each kind with a policy, up to when it goes, and whether the policy says more."""
+    for kind in _KINDS:
+        age, newest = getattr(known.spec.retention, kind), known.observed_until
+        if age is not None and newest is not None:
+            wanted, held = shifted(newest, -age), held_since(known)
+            yield kind, min(wanted, held), held < wanted
 
 
 def held_since(known: Status) -> datetime:
@@ -142,6 +176,11 @@ def _kept(spec: ModelSpec, kind: ExpiryKind) -> Iterator[tuple[str, datetime]]:
 
 def described(one: Expired, *, try_out: bool) -> str:
     """Return a sentence on what went."""
+    if not one.allowed:
+        return (
+            f"figures up to {one.until:%Y-%m-%d} are kept ({one.policy}): this process's role may "
+            f"not thin them; let the role that owns the ledger's tables run `{COMMAND}`"
+        )
     what = "windows' figures" if one.kind == "figures" else f"files of {cast(str, one.kind)}"
     verb = "thinned" if one.kind == "figures" else "removed"
     would = "would be " if try_out else ""

@@ -76,6 +76,26 @@ def record_expiry(
     return made
 
 
+def may_thin(link: sa.Connection) -> bool:
+    """Return whether this role may update the figures of windows."""
+    if link.dialect.name != "postgresql":
+        return True
+    right = sa.func.has_column_privilege(OBSERVATIONS.name, "figures", "update")
+    return bool(link.scalar(sa.select(right)))
+
+
+def unexpired(link: sa.Connection, model: str, until: datetime) -> datetime | None:
+    """Return when the oldest window ends that ended by `until` and no expiry of figures reached."""
+    e, o = EXPIRIES.c, OBSERVATIONS.c
+    reached = link.scalar(
+        sa.select(sa.func.max(e.until)).where(e.model == model, e.kind == "figures")
+    )
+    after = [] if reached is None else [o.window_end > reached]
+    query = sa.select(sa.func.min(o.window_end)).where(o.model == model, o.window_end <= until)
+    found: datetime | None = link.scalar(query.where(*after))
+    return found
+
+
 def _next(link: sa.Connection, model: str) -> int:
     newest = sa.select(sa.func.max(EXPIRIES.c.number)).where(EXPIRIES.c.model == model)
     return int(link.execute(newest).scalar() or 0) + 1

@@ -11,7 +11,7 @@ from typing import TypeVar
 import sqlalchemy as sa
 
 from tasks.ledger import engine as database
-from tasks.ledger import migrations, sealing, stored
+from tasks.ledger import expiring, migrations, sealing, stored
 from tasks.ledger.chain import Link, Seal, Trail
 from tasks.ledger.recorded import RecordedTimes
 from tasks.ledger.records import (
@@ -244,6 +244,16 @@ class LedgerReader:
         """Return what `trail` does without the rows of some tables; see `sealing.trail_without`."""
         with self.at_one_moment() as link:
             return sealing.trail_without(link, model, unread, heads)
+
+    def may_thin(self) -> bool:
+        """Return whether this role may thin figures, as on PostgreSQL the tables' owner alone."""
+        with self._engine.connect() as link:
+            return expiring.may_thin(link)
+
+    def unexpired(self, model: str, until: datetime) -> datetime | None:
+        """Return when the oldest window ends that ended by then and no expiry reached yet."""
+        with self._engine.connect() as link:
+            return expiring.unexpired(link, model, until)
 
     def _of(self, table: sa.Table, model: str, kind: type[_Row]) -> list[_Row]:
         with self._engine.connect() as link:

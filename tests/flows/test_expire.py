@@ -13,6 +13,9 @@ from typer.testing import CliRunner, Result
 from tasks import store
 from tasks.__main__ import app
 from tasks.audit import verification
+from tasks.doctor import model_check
+from tasks.doctor.patient import Patient
+from tasks.flows import expire
 from tasks.flows.expire import held_since
 from tasks.ledger import kept_fold, status
 from tasks.ledger.chain import LedgerRefused
@@ -95,6 +98,54 @@ def test_the_policy_is_carried_out_recorded_and_told(past: Ledger) -> None:
     assert (old.numbers.gone or "").endswith("(retention.figures: 20d)")
     assert material(after, old).missing == old.numbers.gone
     assert "0 windows' figures" in run("expire", "churn").output
+
+
+def kinds(past: Ledger, days: int = 0) -> list[tuple[str, datetime]]:
+    found = expire.due(status.read(spec(), past), past, kept=timedelta(days=days))
+    return [(one.kind, one.end) for one in found]
+
+
+def test_what_is_due_is_known_until_it_is_carried_out(past: Ledger) -> None:
+    oldest = START + DAY
+    every = [(kind, oldest) for kind in ("figures", "quarantine", "review", "summaries")]
+    assert sorted(kinds(past)) == every
+    assert [kind for kind, _ in kinds(past, 20)] == ["quarantine", "summaries", "review"]
+    assert run("expire", "churn").exit_code == 0
+    assert kinds(past) == []
+    past.observe(window(40))
+    assert sorted(kinds(past)) == [
+        ("figures", START + 21 * DAY),
+        ("quarantine", START + 31 * DAY),
+        ("review", START + 33 * DAY),
+        ("summaries", START + 26 * DAY),
+    ]
+    assert kinds(past, 7) == []
+
+
+def test_a_role_that_may_not_thin_removes_files_and_says_whose_the_figures_are(
+    past: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Ledger, "may_thin", lambda self: False)
+    done = run("expire", "churn")
+    assert done.exit_code == 1
+    assert "let the role that owns the ledger's tables run" in done.stderr
+    assert "30 files of quarantine" in done.stdout
+    assert kinds(past) == [("figures", START + DAY)]
+
+
+def test_doctor_warns_of_what_is_kept_too_long(past: Ledger) -> None:
+    def warned() -> dict[str, str]:
+        with Patient("churn", {}, lambda: datetime.now(UTC)) as patient:
+            found = list(model_check.look_at_retention(patient))
+        assert {(f.state, f.model) for f in found} <= {("warning", "churn")}
+        assert all("gatelatch.expire" in f.remedy for f in found)
+        return {f.finding.split(":")[0]: f.remedy for f in found}
+
+    kept = warned()
+    assert sorted(kept) == [f"retention.{kind}" for kind in sorted(KEEPS)]
+    assert "the role that owns" in kept["retention.figures"]
+    assert run("expire", "churn").exit_code == 0
+    assert warned() == {}
 
 
 def test_nothing_expires_without_a_policy(past: Ledger, tmp_path: Path) -> None:

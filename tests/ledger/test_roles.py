@@ -98,6 +98,15 @@ def test_a_writer_appends_and_can_undo_nothing_by_any_statement(owned: str, role
     engine.dispose()
 
 
+def test_the_owner_alone_may_thin_figures(owned: str, role: str) -> None:
+    roles.grant(owned, writers=[role], readers=[])
+    with opened(owned, role) as ledger:
+        assert not ledger.may_thin()
+    owner = Ledger(owned)
+    assert owner.may_thin()
+    owner.close()
+
+
 def test_a_reader_reads_and_appends_nothing(owned: str, role: str) -> None:
     roles.grant(owned, writers=[], readers=[role])
     with opened(owned, role) as ledger:
