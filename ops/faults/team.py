@@ -39,6 +39,7 @@ class Team:
     home: Path
     operator: Airflow
     approver: Airflow
+    database: str  # of Airflow, as who may read all of it
 
     def says(self, container: str, *words: str) -> str:
         """Return what a program prints beside a container. Raises CalledProcessError."""
@@ -61,14 +62,16 @@ def up(home: Path, models: dict[str, dict[str, Any]]) -> Iterator[Team]:
     for name, own in models.items():
         _write_model(home / "models" / f"{name}.yaml", {"model": name, **own})
     make_secrets.make(home / "secrets")
-    (home / "compose.yaml").write_text(_without_watchers())
-    port = _free_port()
+    port, database = _free_port(), _free_port()
+    (home / "compose.yaml").write_text(_altered(database))
     settings = {
         "GATELATCH_SECRETS_DIR": str(home / "secrets"),
         "GATELATCH_MODELS_DIR": str(home / "models"),
         "GATELATCH_DATA_DIR": str(home / "data"),
         "AIRFLOW_PORT": str(port),
         "MLFLOW_PORT": str(_free_port()),
+        # A life holds a place of a worker while it waits for the others.
+        "GATELATCH_WORKER_CONCURRENCY": str(max(4, 1 + len(models))),
     }
     command = [sys.executable, "-m", "ops.native", "up", "--home", str(home / "run")]
     with (home / "up.log").open("wb") as log:
@@ -83,7 +86,9 @@ def up(home: Path, models: dict[str, dict[str, Any]]) -> Iterator[Team]:
     try:
         time.sleep(1)
         native.wait_until_up(home / "run", _START_SECONDS)
-        yield _with_people(home, f"http://127.0.0.1:{port}", list(models))
+        password = (home / "secrets" / "postgres_password").read_text()
+        address = f"postgresql://gatelatch:{password}@127.0.0.1:{database}/airflow"
+        yield _with_people(home, f"http://127.0.0.1:{port}", list(models), address)
     finally:
         process.kill()  # and the kernel ends all that is in its namespaces
         process.wait()
@@ -95,8 +100,10 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _without_watchers() -> str:
+def _altered(database: int) -> str:
+    """Return the compose file without what only watches, and with a port of PostgreSQL's."""
     raw = yaml.safe_load(native.FILE.read_text())
+    raw["services"]["postgres"]["ports"] = [f"127.0.0.1:{database}:5432"]
     for name in _WATCHERS:
         del raw["services"][name]
     for name in _UNASKED:
@@ -121,9 +128,9 @@ def _write_model(file: Path, own: dict[str, Any]) -> None:
     file.write_text(yaml.safe_dump({**raw, **own}, sort_keys=False))
 
 
-def _with_people(home: Path, url: str, models: list[str]) -> Team:
+def _with_people(home: Path, url: str, models: list[str], database: str) -> Team:
     secret = (home / "secrets" / "admin_password").read_text()
-    team = Team(home, Airflow(url, "admin", secret), Airflow(url, "ada", "ada"))
+    team = Team(home, Airflow(url, "admin", secret), Airflow(url, "ada", "ada"), database)
     person = ["--firstname", "ada", "--lastname", "-", "--email", "ada@localhost"]
     account = ["--role", "Admin", "--username", "ada", "--password", "ada"]
     team.says("api-server", "airflow", "users", "create", *account, *person)

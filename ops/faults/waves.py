@@ -1,0 +1,151 @@
+"""Lives one behind the other: in each wave one fault meets all of them, each in another stage.
+
+Life k begins with wave k and meets its next stage in each wave; the faults take turns. So after as
+many waves as there are stages and faults, each fault has met each stage.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import partial
+
+import httpx
+
+from ops.faults import faults
+from ops.faults.life import STAGES, Life, LifeLost, Stage
+from ops.faults.matrix import Cell
+from ops.faults.team import Team
+from ops.faults.watch import Watch
+
+_POLL = 0.5
+PATIENCE = 420.0  # seconds for one stage, after which the cell says "no"
+_WELL = {"healthy", "running", "done"}
+
+Tell = Callable[[str], None]
+
+
+@dataclass
+class Waves:
+    """All that lives while faults come."""
+
+    team: Team
+    watch: Watch
+    tell: Tell
+    cells: list[Cell] = field(default_factory=list)
+
+    def undisturbed(self, life: Life, shown: list[Stage]) -> dict[str, float]:
+        """Let a life pass through all stages; return the seconds that each took."""
+        todo = list(STAGES)
+
+        def through() -> bool:
+            while todo and life.went_on(todo[0]):
+                todo.pop(0)
+            return not todo
+
+        self.need({life.model: through}, 4 * PATIENCE)
+        found = {}
+        for stage in STAGES:
+            task = life.ended(stage)
+            if task and task.begun and task.ended:
+                found[stage.task] = (task.ended - task.begun).total_seconds()
+        self.cells += [Cell("none", stage.task, found[stage.task]) for stage in shown]
+        return found
+
+    def play(self, lives: list[Life], names: list[str], stages: list[Stage]) -> None:
+        """Let each fault of these names meet each of these stages."""
+        count = len(stages) + len(lives) - 1
+        begun = time.monotonic()
+        for wave in range(count):
+            at = {k: life for k, life in enumerate(lives) if 0 <= wave - k < len(stages)}
+            pairs = [(life, stages[wave - k]) for k, life in at.items()]
+            coming = {k: life for k, life in enumerate(lives) if 0 <= wave + 1 - k < len(stages)}
+            ahead = {life.model: stages[wave + 1 - k] for k, life in coming.items()}
+            fault = names[wave % len(names)]
+            spent = time.monotonic() - begun
+            rest = f", about {spent / wave * (count - wave) / 60:.0f} min left" if wave else ""
+            self.tell(f"wave {wave + 1} of {count}: {fault}{rest}")
+            new = [coming[k] for k in coming.keys() - at.keys()]
+            self._disturb(fault, pairs, ahead, new)
+        end = {life.model: partial(life.went_on, STAGES[-1]) for life in lives if not life.lost}
+        for model, why in self.until(end).items():
+            self.tell(f"{model} did not come to its end: {why}")
+
+    def _disturb(
+        self, fault: str, pairs: list[tuple[Life, Stage]], ahead: dict[str, Stage], new: list[Life]
+    ) -> None:
+        """Inject a fault while each life is in the middle of its stage, and gather what comes."""
+        for life, stage in pairs:
+            if life.lost:
+                self._add(Cell(fault, stage.task, 0, life.model, never=life.lost))
+        pairs = [(life, stage) for life, stage in pairs if not life.lost]
+        meets = {life.model: partial(life.meets, stage) for life, stage in pairs}
+        late = self.until(meets)
+        caught = {life.model: life.stands_at(stage) for life, stage in pairs}
+        begun = datetime.now(UTC)
+        said = faults.FAULTS[fault](self.team.home / "run")
+        for life, stage in pairs:
+            life.let_go(stage)
+        self.tell(f"  {begun:%H:%M:%S} {', '.join(said)}")
+        found: set[str] = set()
+
+        def over(life: Life, stage: Stage) -> bool:
+            if life.model not in found:
+                later, task = life.went_on(stage), life.ended(stage)
+                if later is None or task is None:
+                    return False
+                found.add(life.model)
+                seconds = max(0.0, (later - begun).total_seconds())
+                cell = Cell(fault, stage.task, seconds, life.model, tries=task.tries)
+                cell.caught = caught[life.model] and life.model not in late
+                self._add(cell)
+            after = ahead.get(life.model)
+            return after is None or life.meets(after)
+
+        waits = {life.model: partial(over, life, stage) for life, stage in pairs}
+        waits |= {life.model: partial(life.meets, ahead[life.model]) for life in new}
+        lost = self.until(waits)
+        for life, stage in pairs:
+            if life.model in lost:
+                life.lost = f"{lost[life.model]}, in the wave of {fault}"
+                if life.model not in found:
+                    self._add(Cell(fault, stage.task, PATIENCE, life.model, wrong=life.lost))
+        self._until_up()
+
+    def _add(self, cell: Cell) -> None:
+        self.cells.append(cell)
+        self.tell(f"  {cell.stage:<17} {cell.text:>6}  {cell.model}, try {cell.tries} {cell.why}")
+
+    def until(
+        self, done: Mapping[str, Callable[[], object]], patience: float = PATIENCE
+    ) -> dict[str, str]:
+        """Return once all of them are done: those that never were, and why."""
+        left, deadline = dict(done), time.monotonic() + patience
+        failed: dict[str, str] = {}
+        while left and time.monotonic() < deadline:
+            self.watch.look()
+            for name, one in list(left.items()):
+                try:
+                    if one():
+                        del left[name]
+                except httpx.HTTPError:
+                    continue  # the server restarts
+                except LifeLost as error:
+                    failed[name] = str(error)
+                    del left[name]
+            time.sleep(_POLL)
+        return failed | dict.fromkeys(left, f"not over after {patience:.0f} s")
+
+    def need(self, done: Mapping[str, Callable[[], object]], patience: float = PATIENCE) -> None:
+        """Return once all of them are done. Raises RuntimeError if one never is."""
+        if failed := self.until(done, patience):
+            raise RuntimeError(f"nothing disturbed these, and yet: {failed}")
+
+    def _until_up(self) -> None:
+        deadline = time.monotonic() + PATIENCE
+        while time.monotonic() < deadline:
+            if {one["state"] for one in self.team.states().values()} <= _WELL:
+                return
+            time.sleep(_POLL)
