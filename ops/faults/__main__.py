@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import shutil
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -17,7 +17,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from ops.faults import away, faults
+from ops.faults import away, clock, faults
 from ops.faults.catch import Catcher
 from ops.faults.ends import differences, leftovers
 from ops.faults.life import STAGES, Life, Stage
@@ -40,22 +40,55 @@ def main(
         typer.Option(help=f"to disturb: {', '.join(s.task for s in STAGES)} [default: all]"),
     ] = None,
     kept: Annotated[Path, typer.Option(help="file of all cells")] = Path(".run/faults.json"),
+    faketime: Annotated[
+        Path | None,
+        typer.Option(
+            help="libfaketimeMT.so.1, for clocks that jump [default: where Debian has it]"
+        ),
+    ] = None,
 ) -> None:
     """Print the matrix."""
     asked = _of(fault, [*faults.FAULTS, away.NAME], "--fault")
     stages = [s for s in STAGES if s.task in _of(stage, [s.task for s in STAGES], "--stage")]
-    home, begun = home.resolve(), time.monotonic()
-    shutil.rmtree(home, ignore_errors=True)
-    chosen = [name for name in asked if name != away.NAME]
-    models = [f"life_{k}" for k in range(len(chosen) + 1)] if chosen else []
-    late = dict.fromkeys(away.MODELS if away.NAME in asked else (), away.OWN)
+    library, begun = faketime or clock.library(), time.monotonic()
 
     def tell(said: str) -> None:
         spent = int(time.monotonic() - begun)
         out.print(f"{spent // 60:3d}:{spent % 60:02d}  {said}")
 
+    home = home.resolve()
+    shutil.rmtree(home, ignore_errors=True)
+    jumps = [name for name in asked if name in clock.JUMPS]
+    others = [name for name in asked if name not in clock.JUMPS]
+    cells: list[Cell] = []
+    if others:
+        cells += on_services(home / "services", others, stages, tell, None)
+        keep(cells, kept)
+    if jumps and library is None:
+        why = "libfaketime is not installed (a package of Debian), and no --faketime names it"
+        cells += [Cell(j, s.task, 0, never=why) for j in jumps for s in stages]
+    elif jumps:
+        of_jumps = on_services(home / "clock", jumps, stages, tell, library)
+        cells += [cell for cell in of_jumps if cell.fault != "none" or not others]
+    keep(cells, kept)
+    tell("over")
+    out.print(table(cells))
+    raise typer.Exit(int(any(cell.wrong for cell in cells)))
+
+
+def on_services(
+    home: Path,
+    asked: list[str],
+    stages: list[Stage],
+    tell: Callable[[str], None],
+    faketime: Path | None,
+) -> list[Cell]:
+    """Return the cells of these faults, played on services that are started for them."""
+    chosen = [name for name in asked if name != away.NAME]
+    models = [f"life_{k}" for k in range(len(chosen) + 1)] if chosen else []
+    late = dict.fromkeys(away.MODELS if away.NAME in asked else (), away.OWN)
     tell(f"services start, with {len(models) + len(late)} models")
-    with up(home, {**{name: {} for name in models}, **late}) as team:
+    with up(home, {**{name: {} for name in models}, **late}, faketime) as team:
         tell("up, and each model has its first champion")
         watch, catcher = Watch(team.database), Catcher()
         waves = Waves(team, watch, tell)
@@ -63,16 +96,12 @@ def main(
         lives = {name: Life(team, watch, catcher, name, usual) for name in [*models, *late]}
         if chosen:
             play(waves, [lives[name] for name in models], chosen, stages)
-            keep(waves.cells, kept)
         if late:
             tell(f"{away.NAME}: a question runs out twice")
             waves.cells.append(away.play(waves, [lives[name] for name in late]))
-            keep(waves.cells, kept)
         for line in leftovers(home):
             tell(f"left: {line}")
-    tell("over")
-    out.print(table(waves.cells))
-    raise typer.Exit(int(any(cell.wrong for cell in waves.cells)))
+    return waves.cells
 
 
 def play(waves: Waves, lives: list[Life], chosen: list[str], stages: list[Stage]) -> None:

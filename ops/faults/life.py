@@ -69,8 +69,14 @@ class Life:
             return True  # it was quicker than we were: the fault comes just after it
         if stage.waits:
             return task.state == "awaiting_input" and self._stands(task.id)
-        self.catcher.want(task.id, self.usual.get(stage.task, 2 * _BEGUN) / 2)
+        self.expects(stage)
         return self.catcher.holds(task.id)
+
+    def expects(self, stage: Stage) -> None:
+        """Have a stage stopped in its middle, whenever it comes: it may last only a second."""
+        task = self._task(stage)
+        if task is not None and not stage.waits:
+            self.catcher.want(task.id, self.usual.get(stage.task, 2 * _BEGUN) / 2)
 
     def stands_at(self, stage: Stage) -> bool:
         """Return whether a stage is held in its middle, or waits for a person."""

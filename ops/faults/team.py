@@ -18,6 +18,7 @@ from typing import Any
 
 import yaml
 
+from ops.faults import clock, full
 from ops.landing import land_electricity
 from ops.native import __main__ as native
 from ops.native.images import ROOT
@@ -55,15 +56,20 @@ class Team:
 
 
 @contextmanager
-def up(home: Path, models: dict[str, dict[str, Any]]) -> Iterator[Team]:
-    """Start the services with these models, each given by what its spec has of its own."""
+def up(
+    home: Path, models: dict[str, dict[str, Any]], faketime: Path | None = None
+) -> Iterator[Team]:
+    """Start the services with these models, each given by what its spec has of its own.
+
+    With `faketime`, that library, their clock can be set.
+    """
     home.mkdir(parents=True)
     land_electricity(home / "data" / "landing")
     for name, own in models.items():
         _write_model(home / "models" / f"{name}.yaml", {"model": name, **own})
     make_secrets.make(home / "secrets")
     port, database = _free_port(), _free_port()
-    (home / "compose.yaml").write_text(_altered(database))
+    (home / "compose.yaml").write_text(_altered(database, home, faketime))
     settings = {
         "GATELATCH_SECRETS_DIR": str(home / "secrets"),
         "GATELATCH_MODELS_DIR": str(home / "models"),
@@ -73,10 +79,11 @@ def up(home: Path, models: dict[str, dict[str, Any]]) -> Iterator[Team]:
         # A life holds a place of a worker while it waits for the others.
         "GATELATCH_WORKER_CONCURRENCY": str(max(4, 1 + len(models))),
     }
-    command = [sys.executable, "-m", "ops.native", "up", "--home", str(home / "run")]
+    words = (sys.executable, "-m", "ops.native", "up", "--home", str(home / "run"))
+    command = full.mounting(home / "run", [*words, "--file", str(home / "compose.yaml")])
     with (home / "up.log").open("wb") as log:
         process = subprocess.Popen(
-            [*command, "--file", str(home / "compose.yaml")],
+            command,
             cwd=ROOT,
             env={**os.environ, **settings},
             stdin=subprocess.DEVNULL,
@@ -100,7 +107,7 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _altered(database: int) -> str:
+def _altered(database: int, home: Path, faketime: Path | None) -> str:
     """Return the compose file without what only watches, and with a port of PostgreSQL's."""
     raw = yaml.safe_load(native.FILE.read_text())
     raw["services"]["postgres"]["ports"] = [f"127.0.0.1:{database}:5432"]
@@ -108,6 +115,8 @@ def _altered(database: int) -> str:
         del raw["services"][name]
     for name in _UNASKED:
         del raw["services"][name]["healthcheck"]
+    if faketime:
+        clock.prepare(raw["services"], faketime, home)
     return yaml.safe_dump(raw, sort_keys=False)
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from functools import partial
 
 import httpx
@@ -84,24 +83,26 @@ class Waves:
         meets = {life.model: partial(life.meets, stage) for life, stage in pairs}
         late = self.until(meets)
         caught = {life.model: life.stands_at(stage) for life, stage in pairs}
-        begun = datetime.now(UTC)
+        begun = time.monotonic()  # the clock of the services may be the fault
         said = faults.FAULTS[fault](self.team.home / "run")
         for life, stage in pairs:
             life.let_go(stage)
-        self.tell(f"  {begun:%H:%M:%S} {', '.join(said)}")
+        self.tell(f"  {', '.join(said)}")
         found: set[str] = set()
 
         def over(life: Life, stage: Stage) -> bool:
+            after = ahead.get(life.model)
+            if after is not None:
+                life.expects(after)
             if life.model not in found:
-                later, task = life.went_on(stage), life.ended(stage)
-                if later is None or task is None:
+                task = life.ended(stage)
+                if task is None or life.went_on(stage) is None:
                     return False
                 found.add(life.model)
-                seconds = max(0.0, (later - begun).total_seconds())
+                seconds = time.monotonic() - begun
                 cell = Cell(fault, stage.task, seconds, life.model, tries=task.tries)
                 cell.caught = caught[life.model] and life.model not in late
                 self._add(cell)
-            after = ahead.get(life.model)
             return after is None or life.meets(after)
 
         waits = {life.model: partial(over, life, stage) for life, stage in pairs}

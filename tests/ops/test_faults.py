@@ -1,20 +1,133 @@
-"""The matrix of faults, as it is printed."""
+"""The matrix of faults, as it is printed, and a clock of services that jumps."""
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from ops.faults import clock
+from ops.faults.catch import Catcher
 from ops.faults.life import STAGES
 from ops.faults.matrix import Cell, table
 
+TASK = """
+import setproctitle, time
+setproctitle.setproctitle("airflow worker -- some-id")
+time.sleep(60)
+"""
+CLOCKS = """
+import json, sys, time
+for _ in sys.stdin:
+    print(json.dumps([time.time(), time.monotonic()]), flush=True)
+"""
 
-def test_the_matrix_has_a_row_for_each_stage_and_a_column_for_each_fault() -> None:
+
+def test_the_matrix_has_a_row_for_each_stage_and_a_reason_for_each_cell_that_is_no_number() -> None:
     cells = [Cell("none", stage.task, 2.0) for stage in STAGES]
     cells += [
         Cell("worker", "measure", 41.4, tries=2),
         Cell("worker", "judge", 3.0, caught=False),
-        Cell("redis", "judge", 420.0, wrong="not after 420 s"),
+        Cell("redis", "judge", 420.0, wrong="not over after 420 s"),
+        Cell("redis", "propose", 0, never="judge is failed"),
     ]
     lines = table(cells).splitlines()
     assert lines[0] == "| stage | none | worker | redis |"
-    assert len(lines) == 2 + len(STAGES)
     assert "| monitor: measure | 2 | 41 |  |" in lines
-    assert "| monitor: judge | 2 | missed | **no** |" in lines
+    assert "| monitor: judge | 2 | (3) | **no** |" in lines
+    assert "| monitor: propose | 2 |  | – |" in lines
+    over, wrong, never = lines[2 + len(STAGES) + 1 :]
+    assert over.startswith("- ( ) worker at judge: the task was over before the fault came")
+    assert wrong == "- –, no redis at judge: not over after 420 s."
+    assert never == "- –, no redis at propose: judge is failed."
+
+
+def test_of_some_stages_only_their_rows_are_printed() -> None:
+    assert len(table([Cell("worker", "judge", 3.0)]).splitlines()) == 3
+
+
+@pytest.fixture
+def task() -> Any:
+    """A process that has the title of a task's."""
+    one = psutil.Popen([sys.executable, "-c", TASK])
+    yield one
+    with suppress(psutil.NoSuchProcess):
+        one.kill()
+        one.wait()
+
+
+def test_a_task_is_stopped_in_its_middle_and_goes_on_when_it_is_let_go(task: psutil.Popen) -> None:
+    catcher = Catcher()
+    catcher.want("another-id", 0)
+    catcher.want("some-id", 1.5)
+    time.sleep(0.8)
+    assert not catcher.holds("some-id")
+    until(lambda: catcher.holds("some-id"))
+    assert task.status() == psutil.STATUS_STOPPED
+    catcher.let_go("some-id")
+    until(lambda: task.status() != psutil.STATUS_STOPPED)
+    time.sleep(0.5)
+    assert not catcher.holds("some-id")
+
+
+def test_what_a_fault_has_ended_is_held_no_more(task: psutil.Popen) -> None:
+    catcher = Catcher()
+    catcher.want("some-id", 0)
+    until(lambda: catcher.holds("some-id"))
+    task.kill()
+    task.wait()
+    assert not catcher.holds("some-id")
+
+
+def until(done: Any) -> None:
+    deadline = time.monotonic() + 30
+    while not done():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_the_clock_of_a_service_jumps_while_it_runs(tmp_path: Path) -> None:
+    library = clock.library()
+    if library is None:
+        pytest.skip("libfaketime is missing: apt-get install libfaketime")
+    services: dict[str, Any] = {"one": {"environment": {"KEPT": "yes"}}}
+    clock.prepare(services, library, tmp_path)
+    (volume,), environment = services["one"]["volumes"], services["one"]["environment"]
+    outside, inside, _ = volume.split(":")
+    told = {name: text.replace(inside, outside) for name, text in environment.items()}
+    assert told["KEPT"] == "yes"
+    with subprocess.Popen(
+        [sys.executable, "-c", CLOCKS],
+        env={**os.environ, **told},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as service:
+        assert service.stdin is not None
+        assert service.stdout is not None
+
+        def now() -> tuple[float, float]:
+            print("now", file=service.stdin, flush=True)
+            said = json.loads(service.stdout.readline())  # type: ignore[union-attr]  # a pipe
+            return said[0] - datetime.now(UTC).timestamp(), said[1]
+
+        assert abs(now()[0]) < 5
+        before = now()[1]
+        clock.jump(tmp_path / "run", clock.HOUR)
+        time.sleep(2)
+        off, after = now()
+        assert abs(off - clock.HOUR) < 5
+        assert after - before < 30
+        clock.jump(tmp_path / "run", -2 * clock.HOUR)
+        time.sleep(2)
+        assert abs(now()[0] + clock.HOUR) < 5
+        service.stdin.close()
