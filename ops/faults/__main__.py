@@ -40,17 +40,11 @@ def main(
         typer.Option(help=f"to disturb: {', '.join(s.task for s in STAGES)} [default: all]"),
     ] = None,
     kept: Annotated[Path, typer.Option(help="file of all cells")] = Path(".run/faults.json"),
-    faketime: Annotated[
-        Path | None,
-        typer.Option(
-            help="libfaketimeMT.so.1, for clocks that jump [default: where Debian has it]"
-        ),
-    ] = None,
 ) -> None:
     """Print the matrix."""
     asked = _of(fault, [*faults.FAULTS, away.NAME], "--fault")
     stages = [s for s in STAGES if s.task in _of(stage, [s.task for s in STAGES], "--stage")]
-    library, begun = faketime or clock.library(), time.monotonic()
+    begun = time.monotonic()
 
     def tell(said: str) -> None:
         spent = int(time.monotonic() - begun)
@@ -62,13 +56,12 @@ def main(
     others = [name for name in asked if name not in clock.JUMPS]
     cells: list[Cell] = []
     if others:
-        cells += on_services(home / "services", others, stages, tell, None)
+        cells += on_services(home / "services", others, stages, tell)
         keep(cells, kept)
-    if jumps and library is None:
-        why = "libfaketime is not installed (a package of Debian), and no --faketime names it"
+    if jumps and (why := clock.missing()):
         cells += [Cell(j, s.task, 0, never=why) for j in jumps for s in stages]
     elif jumps:
-        of_jumps = on_services(home / "clock", jumps, stages, tell, library)
+        of_jumps = on_services(home / "clock", jumps, stages, tell, clocks=True)
         cells += [cell for cell in of_jumps if cell.fault != "none" or not others]
     keep(cells, kept)
     tell("over")
@@ -81,14 +74,15 @@ def on_services(
     asked: list[str],
     stages: list[Stage],
     tell: Callable[[str], None],
-    faketime: Path | None,
+    *,
+    clocks: bool = False,
 ) -> list[Cell]:
     """Return the cells of these faults, played on services that are started for them."""
     chosen = [name for name in asked if name != away.NAME]
     models = [f"life_{k}" for k in range(len(chosen) + 1)] if chosen else []
     late = dict.fromkeys(away.MODELS if away.NAME in asked else (), away.OWN)
     tell(f"services start, with {len(models) + len(late)} models")
-    with up(home, {**{name: {} for name in models}, **late}, faketime) as team:
+    with up(home, {**{name: {} for name in models}, **late}, clocks=clocks) as team:
         tell("up, and each model has its first champion")
         watch, catcher = Watch(team.database), Catcher()
         waves = Waves(team, watch, tell)

@@ -56,12 +56,10 @@ class Team:
 
 
 @contextmanager
-def up(
-    home: Path, models: dict[str, dict[str, Any]], faketime: Path | None = None
-) -> Iterator[Team]:
+def up(home: Path, models: dict[str, dict[str, Any]], *, clocks: bool = False) -> Iterator[Team]:
     """Start the services with these models, each given by what its spec has of its own.
 
-    With `faketime`, that library, their clock can be set.
+    With `clocks`, what time it is for them can be set.
     """
     home.mkdir(parents=True)
     land_electricity(home / "data" / "landing")
@@ -69,7 +67,7 @@ def up(
         _write_model(home / "models" / f"{name}.yaml", {"model": name, **own})
     make_secrets.make(home / "secrets")
     port, database = _free_port(), _free_port()
-    (home / "compose.yaml").write_text(_altered(database, home, faketime))
+    (home / "compose.yaml").write_text(_altered(database, home, clocks))
     settings = {
         "GATELATCH_SECRETS_DIR": str(home / "secrets"),
         "GATELATCH_MODELS_DIR": str(home / "models"),
@@ -107,7 +105,7 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _altered(database: int, home: Path, faketime: Path | None) -> str:
+def _altered(database: int, home: Path, clocks: bool) -> str:
     """Return the compose file without what only watches, and with a port of PostgreSQL's."""
     raw = yaml.safe_load(native.FILE.read_text())
     raw["services"]["postgres"]["ports"] = [f"127.0.0.1:{database}:5432"]
@@ -115,8 +113,8 @@ def _altered(database: int, home: Path, faketime: Path | None) -> str:
         del raw["services"][name]
     for name in _UNASKED:
         del raw["services"][name]["healthcheck"]
-    if faketime:
-        clock.prepare(raw["services"], faketime, home)
+    if clocks:
+        clock.prepare(raw["services"], home)
     return yaml.safe_dump(raw, sort_keys=False)
 
 
