@@ -27,8 +27,8 @@ class Stage:
 
     @property
     def waits(self) -> bool:
-        """Return whether it waits for a person, in no process."""
-        return self.task.startswith("approve_")
+        """Return whether it waits for a person, in no process. By hand nobody is asked again."""
+        return self.task in ("approve_retrain", "approve_promote")
 
     def __str__(self) -> str:
         return f"{self.flow}: {self.task}"
