@@ -11,6 +11,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -56,14 +57,13 @@ def main(
     others = [name for name in asked if name not in clock.JUMPS]
     cells: list[Cell] = []
     if others:
-        cells += on_services(home / "services", others, stages, tell)
-        keep(cells, kept)
+        cells += on_services(home / "services", others, stages, tell, kept)
     if jumps and (why := clock.missing()):
         cells += [Cell(j, s.task, 0, never=why) for j in jumps for s in stages]
     elif jumps:
-        of_jumps = on_services(home / "clock", jumps, stages, tell, clocks=True)
+        of_jumps = on_services(home / "clock", jumps, stages, tell, kept, clocks=True)
         cells += [cell for cell in of_jumps if cell.fault != "none" or not others]
-    keep(cells, kept)
+    keep(kept, cells)
     tell("over")
     out.print(table(cells))
     raise typer.Exit(int(any(cell.wrong for cell in cells)))
@@ -74,6 +74,7 @@ def on_services(
     asked: list[str],
     stages: list[Stage],
     tell: Callable[[str], None],
+    kept: Path,
     *,
     clocks: bool = False,
 ) -> list[Cell]:
@@ -85,7 +86,7 @@ def on_services(
     with up(home, {**{name: {} for name in models}, **late}, clocks=clocks) as team:
         tell("up, and each model has its first champion")
         watch, catcher = Watch(team.database), Catcher()
-        waves = Waves(team, watch, tell)
+        waves = Waves(team, watch, tell, partial(keep, kept))
         usual: dict[str, float] = {}
         lives = {name: Life(team, watch, catcher, name, usual) for name in [*models, *late]}
         if chosen:
@@ -111,7 +112,7 @@ def play(waves: Waves, lives: list[Life], chosen: list[str], stages: list[Stage]
         cell.wrong = cell.wrong or wrong.get(cell.model, "")
 
 
-def keep(cells: list[Cell], file: Path) -> None:
+def keep(file: Path, cells: list[Cell]) -> None:
     """Write all cells to a file."""
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(json.dumps([asdict(cell) for cell in cells], indent=1))

@@ -13,7 +13,7 @@ from ops.faults.life import STAGES, Life
 from ops.faults.matrix import Cell
 from ops.faults.waves import Waves
 
-NAME, MODELS = "scheduler away", ("late_0", "late_1")
+NAME, MODELS = "scheduler-away", ("late_0", "late_1")
 TIMEOUT = 60.0  # seconds, as the specs of these models have it
 OWN = {"approval": {**dict.fromkeys(("retrain", "promote", "rollback"), "human"), "timeout": "1m"}}
 _PROPOSED, _ASKED = STAGES[3], STAGES[4]

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 HOUR = 3600
-JUMPS = {"clock forward": HOUR, "clock back": -HOUR}
+JUMPS = {"clock-forward": HOUR, "clock-back": -HOUR}
 _SOURCE, _INSIDE = Path(__file__).with_name("clock.c"), "/opt/clock"
 _FORM = struct.Struct("=q")
 

@@ -97,10 +97,10 @@ FAULTS: dict[str, Callable[[Path], list[str]]] = {
         name: partial(kill, service=name)
         for name in ("worker", "mlflow", "postgres", "scheduler", "api-server", "redis")
     },
-    "mlflow slow": partial(hang_for_a_while, service="mlflow"),
-    "mlflow hangs": partial(hang, service="mlflow"),
-    "api-server hangs": partial(hang, service="api-server"),
-    "lost connections": cut_connections,
-    **{f"{name} full": partial(full.fill, volume=name) for name in full.SMALL},
+    "mlflow-slow": partial(hang_for_a_while, service="mlflow"),
+    "mlflow-hangs": partial(hang, service="mlflow"),
+    "api-server-hangs": partial(hang, service="api-server"),
+    "lost-connections": cut_connections,
+    **{f"{name}-full": partial(full.fill, volume=name) for name in full.SMALL},
     **{name: partial(clock.jump, by=by) for name, by in clock.JUMPS.items()},
 }

@@ -33,6 +33,7 @@ class Waves:
     team: Team
     watch: Watch
     tell: Tell
+    keep: Callable[[list[Cell]], None]  # called after each wave
     cells: list[Cell] = field(default_factory=list)
 
     def undisturbed(self, life: Life, shown: list[Stage]) -> dict[str, float]:
@@ -113,6 +114,7 @@ class Waves:
                 life.lost = f"{lost[life.model]}, in the wave of {fault}"
                 if life.model not in found:
                     self._add(Cell(fault, stage.task, PATIENCE, life.model, wrong=life.lost))
+        self.keep(self.cells)
         self._until_up()
 
     def _add(self, cell: Cell) -> None:
