@@ -5,11 +5,12 @@ from __future__ import annotations
 import shutil
 import struct
 import subprocess
+import threading
 from pathlib import Path
 from typing import Any
 
-HOUR = 3600
-JUMPS = {"clock-forward": HOUR, "clock-back": -HOUR}
+HOUR, DAY = 3600, 86_400
+_LASTS = 45.0  # seconds until a clock that went back is set right
 _SOURCE, _INSIDE = Path(__file__).with_name("clock.c"), "/opt/clock"
 _FORM = struct.Struct("=q")
 
@@ -35,10 +36,31 @@ def prepare(services: dict[str, Any], home: Path) -> None:
         }
 
 
-def jump(run: Path, by: int) -> list[str]:
-    """Set the clock of all services at this moment; `run` is the folder of `ops.native`."""
+def forward(run: Path) -> list[str]:
+    """Set the clock of all services a day ahead, for good; `run` is the folder of `ops.native`."""
+    return [f"the clock jumps by a day, and is {jump(run, DAY)} s wrong"]
+
+
+def back(run: Path) -> list[str]:
+    """Set it back by an hour, and right again after a while.
+
+    For good, Airflow would look an hour long at no run that was made before.
+    """
+    wrong = jump(run, -HOUR)
+    later = threading.Timer(_LASTS, jump, (run, HOUR))
+    later.daemon = True
+    later.start()
+    return [f"the clock goes back by an hour for {_LASTS:.0f} s, and is {wrong} s wrong"]
+
+
+def jump(run: Path, by: int) -> int:
+    """Set the clock of all services at this moment; return by how much it is wrong."""
     with (run.parent / "clock" / "wrong_by").open("r+b") as file:
-        seconds = _FORM.unpack(file.read())[0] + by
+        seconds = int(_FORM.unpack(file.read())[0]) + by
         file.seek(0)
         file.write(_FORM.pack(seconds))
-    return [f"the clock jumps by {by} s, and is {seconds} s wrong"]
+    return seconds
+
+
+# What can be done to a clock, by name.
+JUMPS = {"clock-forward": forward, "clock-back": back}

@@ -102,5 +102,5 @@ FAULTS: dict[str, Callable[[Path], list[str]]] = {
     "api-server-hangs": partial(hang, service="api-server"),
     "lost-connections": cut_connections,
     **{f"{name}-full": partial(full.fill, volume=name) for name in full.SMALL},
-    **{name: partial(clock.jump, by=by) for name, by in clock.JUMPS.items()},
+    **clock.JUMPS,
 }

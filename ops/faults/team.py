@@ -130,7 +130,7 @@ def _write_model(file: Path, own: dict[str, Any]) -> None:
     raw["gates"] = {"error_rate": {"not_worse_than": "champion", "by": 0.2}}
     raw["approval"] = {
         **dict.fromkeys(("retrain", "promote", "rollback"), "human"),
-        "timeout": "1d",
+        "timeout": "3d",  # longer than the clock jumps
     }
     file.parent.mkdir(exist_ok=True)
     file.write_text(yaml.safe_dump({**raw, **own}, sort_keys=False))
