@@ -26,6 +26,18 @@ _WELL = {"healthy", "running", "done"}
 Tell = Callable[[str], None]
 
 
+def plan(names: list[str], stages: list[Stage]) -> list[tuple[str, dict[int, Stage]]]:
+    """Return of each wave its fault, and the stage of each life that it meets. Pure."""
+    lives, count = range(len(names)), len(stages) + len(names) - 1
+    return [
+        (
+            names[wave % len(names)],
+            {life: stages[wave - life] for life in lives if 0 <= wave - life < len(stages)},
+        )
+        for wave in range(count)
+    ]
+
+
 @dataclass
 class Waves:
     """All that lives while faults come."""
@@ -56,19 +68,19 @@ class Waves:
 
     def play(self, lives: list[Life], names: list[str], stages: list[Stage]) -> None:
         """Let each fault of these names meet each of these stages."""
-        count = len(stages) + len(lives) - 1
-        begun = time.monotonic()
-        for wave in range(count):
-            at = {k: life for k, life in enumerate(lives) if 0 <= wave - k < len(stages)}
-            pairs = [(life, stages[wave - k]) for k, life in at.items()]
-            coming = {k: life for k, life in enumerate(lives) if 0 <= wave + 1 - k < len(stages)}
-            ahead = {life.model: stages[wave + 1 - k] for k, life in coming.items()}
-            fault = names[wave % len(names)]
+        begun, waves = time.monotonic(), plan(names, stages)
+        for number, (fault, at) in enumerate(waves):
+            _, then = waves[number + 1] if number + 1 < len(waves) else ("", {})
             spent = time.monotonic() - begun
-            rest = f", about {spent / wave * (count - wave) / 60:.0f} min left" if wave else ""
-            self.tell(f"wave {wave + 1} of {count}: {fault}{rest}")
-            new = [coming[k] for k in coming.keys() - at.keys()]
-            self._disturb(fault, pairs, ahead, new)
+            left = len(waves) - number
+            rest = f", about {spent / number * left / 60:.0f} min left" if number else ""
+            self.tell(f"wave {number + 1} of {len(waves)}: {fault}{rest}")
+            self._disturb(
+                fault,
+                [(lives[k], stage) for k, stage in at.items()],
+                {lives[k].model: stage for k, stage in then.items()},
+                [lives[k] for k in then.keys() - at.keys()],
+            )
         end = {life.model: partial(life.went_on, STAGES[-1]) for life in lives if not life.lost}
         for model, why in self.until(end).items():
             self.tell(f"{model} did not come to its end: {why}")

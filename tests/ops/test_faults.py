@@ -9,16 +9,21 @@ import sys
 import time
 from contextlib import suppress
 from datetime import UTC, datetime
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ops.faults import clock
 from ops.faults.catch import Catcher
-from ops.faults.life import STAGES
+from ops.faults.faults import FAULTS
+from ops.faults.life import STAGES, Stage
 from ops.faults.matrix import Cell, table
+from ops.faults.waves import plan
 
 TASK = """
 import setproctitle, time
@@ -54,6 +59,21 @@ def test_the_matrix_has_a_row_for_each_stage_and_a_reason_for_each_cell_that_is_
 
 def test_of_some_stages_only_their_rows_are_printed() -> None:
     assert len(table([Cell("worker", "judge", 3.0)]).splitlines()) == 3
+
+
+@given(
+    st.lists(st.sampled_from(list(FAULTS)), min_size=1, unique=True),
+    st.lists(st.sampled_from(STAGES), min_size=1, unique=True),
+)
+def test_each_fault_meets_each_stage_once_and_each_life_its_stages_in_order(
+    names: list[str], stages: list[Stage]
+) -> None:
+    stages = sorted(stages, key=STAGES.index)
+    waves = plan(names, stages)
+    met = [(fault, stage) for fault, at in waves for stage in at.values()]
+    assert sorted(met, key=str) == sorted(product(names, stages), key=str)
+    for life in range(len(names)):
+        assert [at[life] for _, at in waves if life in at] == stages
 
 
 @pytest.fixture
