@@ -6,12 +6,9 @@ model lives undisturbed; what the others leave in ledger, MLflow and store is co
 
 from __future__ import annotations
 
-import json
 import shutil
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import asdict
-from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -22,7 +19,8 @@ from ops.faults import away, clock, faults
 from ops.faults.catch import Catcher
 from ops.faults.ends import differences, leftovers
 from ops.faults.life import STAGES, Life, Stage
-from ops.faults.matrix import Cell, table
+from ops.faults.matrix import completed, table
+from ops.faults.record import Record
 from ops.faults.team import up
 from ops.faults.watch import Watch
 from ops.faults.waves import Waves
@@ -55,18 +53,24 @@ def main(
     shutil.rmtree(home, ignore_errors=True)
     jumps = [name for name in asked if name in clock.JUMPS]
     others = [name for name in asked if name not in clock.JUMPS]
-    cells: list[Cell] = []
-    if others:
-        cells += on_services(home / "services", others, stages, tell, kept)
-    if jumps and (why := clock.missing()):
-        cells += [Cell(j, s.task, 0, never=why) for j in jumps for s in stages]
-    elif jumps:
-        of_jumps = on_services(home / "clock", jumps, stages, tell, kept, clocks=True)
-        cells += [cell for cell in of_jumps if cell.fault != "none" or not others]
-    keep(kept, cells)
+    record, why = Record(kept), "it was not come to"
+    try:
+        if others:
+            on_services(home / "services", others, stages, tell, record)
+        if jumps and not clock.missing():
+            on_services(home / "clock", jumps, stages, tell, record, clocks=True)
+    except KeyboardInterrupt:
+        why = "the command was stopped before"
+
+    def reason(name: str) -> str:
+        if name in clock.JUMPS and clock.missing():
+            return clock.missing()
+        done = any(cell.fault == name for cell in record.cells)
+        return away.ELSEWHERE if name == away.NAME and done else why
+
     tell("over")
-    out.print(table(cells))
-    raise typer.Exit(int(any(cell.wrong for cell in cells)))
+    out.print(table(completed(record.cells, asked, stages, reason)))
+    raise typer.Exit(int(any(cell.wrong for cell in record.cells)))
 
 
 def on_services(
@@ -74,29 +78,29 @@ def on_services(
     asked: list[str],
     stages: list[Stage],
     tell: Callable[[str], None],
-    kept: Path,
+    record: Record,
     *,
     clocks: bool = False,
-) -> list[Cell]:
-    """Return the cells of these faults, played on services that are started for them."""
+) -> None:
+    """Record the cells of these faults, played on services that are started for them."""
     chosen = [name for name in asked if name != away.NAME]
-    models = [f"life_{k}" for k in range(len(chosen) + 1)] if chosen else []
+    kind = "clock" if clocks else "life"
+    models = [f"{kind}_{k}" for k in range(len(chosen) + 1)] if chosen else []
     late = dict.fromkeys(away.MODELS if away.NAME in asked else (), away.OWN)
     tell(f"services start, with {len(models) + len(late)} models")
     with up(home, {**{name: {} for name in models}, **late}, clocks=clocks) as team:
         tell("up, and each model has its first champion")
         watch, catcher = Watch(team.database), Catcher()
-        waves = Waves(team, watch, tell, partial(keep, kept))
+        waves = Waves(team, watch, tell, record)
         usual: dict[str, float] = {}
         lives = {name: Life(team, watch, catcher, name, usual) for name in [*models, *late]}
         if chosen:
             play(waves, [lives[name] for name in models], chosen, stages)
         if late:
             tell(f"{away.NAME}: a question runs out twice")
-            waves.cells.append(away.play(waves, [lives[name] for name in late]))
+            record.add(away.play(waves, [lives[name] for name in late]))
         for line in leftovers(home):
             tell(f"left: {line}")
-    return waves.cells
 
 
 def play(waves: Waves, lives: list[Life], chosen: list[str], stages: list[Stage]) -> None:
@@ -108,14 +112,7 @@ def play(waves: Waves, lives: list[Life], chosen: list[str], stages: list[Stage]
     wrong = differences(waves.team, [life.model for life in lives])
     for model, what in wrong.items():
         waves.tell(f"{model} left something else: {what}")
-    for cell in waves.cells:
-        cell.wrong = cell.wrong or wrong.get(cell.model, "")
-
-
-def keep(file: Path, cells: list[Cell]) -> None:
-    """Write all cells to a file."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(json.dumps([asdict(cell) for cell in cells], indent=1))
+    waves.record.blame(wrong)
 
 
 def _of(asked: list[str] | None, known: Iterable[str], option: str) -> list[str]:

@@ -15,6 +15,7 @@ from ops.faults.waves import Waves
 
 NAME, MODELS = "scheduler-away", ("late_0", "late_1")
 TIMEOUT = 60.0  # seconds, as the specs of these models have it
+ELSEWHERE = "only a question can run out; this one asks whether to retrain"
 OWN = {"approval": {**dict.fromkeys(("retrain", "promote", "rollback"), "human"), "timeout": "1m"}}
 _PROPOSED, _ASKED = STAGES[3], STAGES[4]
 

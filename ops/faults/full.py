@@ -37,12 +37,7 @@ def fill(run: Path, volume: str) -> list[str]:
     program = next(containers.programs(run, containers.names(run, service)[0]))
     # The folder itself is kept open: its service may die meanwhile.
     folder = os.open(f"/proc/{program.pid}/root/{inside}", os.O_RDONLY | os.O_DIRECTORY)
-    ballast = os.open(_BALLAST, os.O_WRONLY | os.O_CREAT, 0o600, dir_fd=folder)
-    for size in (1 << 20, 1 << 12, 1):
-        with suppress(OSError):
-            while True:
-                os.write(ballast, bytes(size))
-    os.close(ballast)
+    fill_folder(folder)
 
     def make_room() -> None:
         os.unlink(_BALLAST, dir_fd=folder)
@@ -52,3 +47,13 @@ def fill(run: Path, volume: str) -> list[str]:
     later.daemon = True
     later.start()
     return [f"no space for {volume}, for {_LASTS:.0f} s"]
+
+
+def fill_folder(folder: int) -> None:
+    """Write into an open folder until its disk has no byte left."""
+    ballast = os.open(_BALLAST, os.O_WRONLY | os.O_CREAT, 0o600, dir_fd=folder)
+    for size in (1 << 20, 1 << 12, 1):
+        with suppress(OSError):
+            while True:
+                os.write(ballast, bytes(size))
+    os.close(ballast)

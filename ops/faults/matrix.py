@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from ops.faults.life import STAGES
+from ops.faults.life import STAGES, Stage
 
 _OVER = "the task was over before the fault came; the seconds are those of what came next"
 
@@ -38,6 +38,15 @@ class Cell:
         return self.never or self.wrong or ("" if self.caught else _OVER)
 
 
+def completed(
+    cells: list[Cell], faults: list[str], stages: list[Stage], why: Callable[[str], str]
+) -> list[Cell]:
+    """Return the cells with one for each fault and stage; those that were not played say why."""
+    known = {(cell.fault, cell.stage) for cell in cells}
+    absent = [(f, s.task) for f in faults for s in stages if (f, s.task) not in known]
+    return [*cells, *(Cell(f, stage, 0, never=why(f)) for f, stage in absent)]
+
+
 def table(cells: list[Cell]) -> str:
     """Return the matrix as Markdown: a row for each stage, seconds in each cell, then reasons."""
     faults = list(dict.fromkeys(cell.fault for cell in cells))
@@ -55,12 +64,12 @@ def table(cells: list[Cell]) -> str:
 
 def _reasons(cells: list[Cell]) -> Iterator[str]:
     """Yield why cells are no bare numbers, each reason once."""
-    whose: dict[str, list[str]] = {}
+    whose: dict[str, dict[str, list[Cell]]] = {}
     for cell in cells:
         if cell.why:
-            whose.setdefault(cell.why, []).append(f"{cell.fault} at {cell.stage}")
+            whose.setdefault(cell.why, {}).setdefault(cell.fault, []).append(cell)
     if whose:
         yield ""
     for why, where in whose.items():
-        mark = "( )" if why == _OVER else "–, no"
-        yield f"- {mark} {', '.join(where)}: {why}."
+        names = (f"{name} ({', '.join(c.stage for c in of)})" for name, of in where.items())
+        yield f"- {'; '.join(names)}: {why}."

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 
 import httpx
@@ -16,6 +16,7 @@ import httpx
 from ops.faults import faults
 from ops.faults.life import STAGES, Life, LifeLost, Stage
 from ops.faults.matrix import Cell
+from ops.faults.record import Record
 from ops.faults.team import Team
 from ops.faults.watch import Watch
 
@@ -45,8 +46,7 @@ class Waves:
     team: Team
     watch: Watch
     tell: Tell
-    keep: Callable[[list[Cell]], None]  # called after each wave
-    cells: list[Cell] = field(default_factory=list)
+    record: Record
 
     def undisturbed(self, life: Life, shown: list[Stage]) -> dict[str, float]:
         """Let a life pass through all stages; return the seconds that each took."""
@@ -63,7 +63,8 @@ class Waves:
             task = life.ended(stage)
             if task and task.begun and task.ended:
                 found[stage.task] = (task.ended - task.begun).total_seconds()
-        self.cells += [Cell("none", stage.task, found[stage.task]) for stage in shown]
+        for stage in shown:
+            self.record.add(Cell("none", stage.task, found[stage.task]))
         return found
 
     def play(self, lives: list[Life], names: list[str], stages: list[Stage]) -> None:
@@ -126,11 +127,10 @@ class Waves:
                 life.lost = f"{lost[life.model]}, in the wave of {fault}"
                 if life.model not in found:
                     self._add(Cell(fault, stage.task, PATIENCE, life.model, wrong=life.lost))
-        self.keep(self.cells)
         self._until_up()
 
     def _add(self, cell: Cell) -> None:
-        self.cells.append(cell)
+        self.record.add(cell)
         self.tell(f"  {cell.stage:<17} {cell.text:>6}  {cell.model}, try {cell.tries} {cell.why}")
 
     def until(

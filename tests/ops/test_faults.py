@@ -18,17 +18,32 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ops.faults import clock
+from ops.faults import clock, full
 from ops.faults.catch import Catcher
 from ops.faults.faults import FAULTS
 from ops.faults.life import STAGES, Stage
-from ops.faults.matrix import Cell, table
+from ops.faults.matrix import Cell, completed, table
+from ops.faults.record import Record
 from ops.faults.waves import plan
+from ops.native.images import ROOT
+from tests.support.native import need_native
 
 TASK = """
 import setproctitle, time
 setproctitle.setproctitle("airflow worker -- some-id")
 time.sleep(60)
+"""
+FILL = """
+import os, pathlib, sys
+from ops.faults import full
+volumes = pathlib.Path(sys.argv[1])
+full.fill_folder(os.open(volumes / "redis", os.O_RDONLY | os.O_DIRECTORY))
+for name in ("redis", "logs"):
+    try:
+        (volumes / name / "one").write_text("x")
+        print(name, "kept")
+    except OSError as error:
+        print(name, error.strerror)
 """
 CLOCKS = """
 import json, sys, time
@@ -52,9 +67,38 @@ def test_the_matrix_has_a_row_for_each_stage_and_a_reason_for_each_cell_that_is_
     assert "| monitor: judge | 2 | (3) | **no** |" in lines
     assert "| monitor: propose | 2 |  | – |" in lines
     over, wrong, never = lines[2 + len(STAGES) + 1 :]
-    assert over.startswith("- ( ) worker at judge: the task was over before the fault came")
-    assert wrong == "- –, no redis at judge: not over after 420 s."
-    assert never == "- –, no redis at propose: judge is failed."
+    assert over.startswith("- worker (judge): the task was over before the fault came")
+    assert wrong == "- redis (judge): not over after 420 s."
+    assert never == "- redis (propose): judge is failed."
+
+
+def test_no_cell_is_empty_without_a_reason() -> None:
+    cells = completed([Cell("worker", "judge", 3.0)], ["worker", "redis"], STAGES[:3], str.upper)
+    lines = table(cells).splitlines()
+    assert lines[2:5] == [
+        "| monitor: validate | – | – |",
+        "| monitor: measure | – | – |",
+        "| monitor: judge | 3 | – |",
+    ]
+    assert lines[6:] == [
+        "- worker (validate, measure): WORKER.",
+        "- redis (validate, measure, judge): REDIS.",
+    ]
+
+
+def test_what_was_gathered_is_kept_as_it_comes_and_blamed_for_what_a_life_left(
+    tmp_path: Path,
+) -> None:
+    record = Record(tmp_path / "run" / "cells.json")
+    record.add(Cell("worker", "judge", 3.0, "life_1"))
+    record.add(Cell("worker", "judge", 9.0, "life_2"))  # the first one counts
+    record.add(Cell("worker", "gate", 4.0, "life_2"))
+    record.blame({"life_2": "versions: 2 → 3"})
+    kept = json.loads((tmp_path / "run" / "cells.json").read_text())
+    assert [(one["stage"], one["wrong"]) for one in kept] == [
+        ("judge", ""),
+        ("gate", "versions: 2 → 3"),
+    ]
 
 
 def test_of_some_stages_only_their_rows_are_printed() -> None:
@@ -114,6 +158,15 @@ def until(done: Any) -> None:
     while not done():
         assert time.monotonic() < deadline
         time.sleep(0.05)
+
+
+def test_a_small_volume_is_full_and_no_other(tmp_path: Path) -> None:
+    need_native()
+    volumes = tmp_path / "volumes"
+    words = full.mounting(tmp_path, [sys.executable, "-c", FILL, str(volumes)])
+    done = subprocess.run(words, capture_output=True, text=True, cwd=ROOT, check=True)
+    assert done.stdout.splitlines() == ["redis No space left on device", "logs kept"]
+    assert list((volumes / "redis").iterdir()) == []  # it was a disk of its own
 
 
 def test_the_clock_of_a_service_jumps_while_it_runs(tmp_path: Path) -> None:
