@@ -15,6 +15,8 @@ from airflow.sdk import (
     ExceptionRetryPolicy,
     RetryAction,
     RetryRule,
+    XComArg,
+    get_current_context,
     get_parsing_context,
 )
 from airflow.sdk.exceptions import AirflowSkipException
@@ -29,10 +31,14 @@ from tasks.spec.part import SpecError
 from tasks.spec.spec_files import find, load_all, models_folder
 from tasks.spec.windows import Window, latest_complete, window_at
 
-# Each process that runs a task reads this file first. From here on Airflow's logs and rendered
-# templates hide what the environment keeps secret, also where a library's traceback quotes it.
-for _secret in secrets_of(os.environ):
-    mask_secret(_secret)
+
+def read_apart_when_tried_again(context: Context) -> None:
+    """Let a child read files first if an attempt failed before: a file may have ended it."""
+    if context["ti"].try_number > 1:
+        from tasks.data import apart
+
+        apart.begin()
+
 
 # 10, 20, 40, 80, 160 s, at least: what a server that hangs needs to come back. What is final is not
 # tried again: see docs/decisions/023-errors-have-two-kinds.md.
@@ -44,12 +50,22 @@ DEFAULTS = {
     "retry_delay": timedelta(seconds=10),
     "retry_exponential_backoff": 2,
     "max_retry_delay": timedelta(minutes=5),
+    "pre_execute": read_apart_when_tried_again,
 }
-
 
 # Seconds. A sensor in mode `reschedule` waits in no process and uses up no retry.
 FOR_EVER = timedelta(days=3650).total_seconds()
 LOOK_FOR_THAW = 60.0  # from one look to the next, whether a freeze still holds a promotion
+
+
+def hide_secrets() -> None:
+    """Let Airflow's logs hide what the environment keeps secret, also where a traceback quotes it.
+
+    Each file of DAGs asks for it: it holds in the process that parses the file or runs a task of
+    it, and in none that is forked from there.
+    """
+    for secret in secrets_of(os.environ):
+        mask_secret(secret)
 
 
 def each_model(
@@ -59,9 +75,12 @@ def each_model(
 
     The process of a task needs its own DAG alone: what it costs must not grow with the models.
     """
+    hide_secrets()
     asked = get_parsing_context().dag_id
-    specs = load_all()[0] if asked is None else _one(asked.partition(".")[2])
-    made, _ = made_of(make, filter(wants, specs))
+    if asked is None:
+        made, _ = made_of(make, filter(wants, load_all()[0]))
+    else:
+        made = [make(spec) for spec in filter(wants, _one(asked.partition(".")[2]))]
     return {dag.dag_id: dag for dag in made}
 
 
@@ -151,6 +170,23 @@ def run_link(context: Context) -> str:
     """Return the address of a run's page in the Airflow UI."""
     run = context["dag_run"]
     return f"/dags/{run.dag_id}/runs/{run.run_id}"
+
+
+def plain(task: Any) -> Any:
+    """Let Airflow render no templates of a task, and store none: that is a request for each run.
+
+    What tasks before it return reaches it all the same.
+    """
+    operator = task.operator
+    call, operator.template_fields = operator.python_callable, ()
+
+    @wraps(call)
+    def resolved(*arguments: Any) -> Any:
+        context = get_current_context()
+        return call(*(a.resolve(context) if isinstance(a, XComArg) else a for a in arguments))
+
+    operator.python_callable = resolved
+    return task
 
 
 def linked(task: Any, *names: str) -> Any:

@@ -16,10 +16,11 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import DAG, AssetOrTimeSchedule, Context, Param, get_current_context, task
+from airflow.sdk.exceptions import DownstreamTasksSkipped
 from window_timetable import WindowTimetable
 
 from dags.assets import landing_of, scores_of, to_tell
-from dags.each_model import DEFAULTS, each_model, linked, window_of
+from dags.each_model import DEFAULTS, each_model, linked, plain, window_of
 from dags.start import Start
 from tasks import bounds
 from tasks.spec.model import ModelSpec
@@ -27,6 +28,7 @@ from tasks.spec.model import ModelSpec
 if TYPE_CHECKING:
     from tasks.flows.ending import Run
     from tasks.ledger.records import Observation
+    from tasks.ledger.status import Status
 
 
 def make(spec: ModelSpec) -> DAG:
@@ -80,6 +82,7 @@ def make(spec: ModelSpec) -> DAG:
         print(queue.told)
         return {"rows": len(queue.rows), "candidates": queue.candidates}
 
+    @task(outlets=to_tell(spec))
     def judge(measured: dict[str, Any] | None) -> dict[str, Any] | None:
         from tasks.flows import monitor
         from tasks.flows.window_steps import Measured
@@ -89,21 +92,19 @@ def make(spec: ModelSpec) -> DAG:
             return None if spec.label.late else _action(spec, context)
         seen = monitor.judge(spec, window_of(spec, context), Measured.from_json(measured))
         print(_line(seen))
-        if (advice := monitor.advice(spec)) is not None:
-            print(f"{spec.model}: {advice}")
+        known = monitor.reading(spec)
+        if known.advice is not None:
+            print(f"{spec.model}: {known.advice}")
         context["ti"].xcom_push("verdict", {"verdict": seen.verdict, "reason": seen.reason})
-        return None if spec.label.late else _action(spec, context)
+        return None if spec.label.late else _action(spec, context, known)
 
-    kind = task if spec.label.late else task.short_circuit
-    judging = kind(outlets=to_tell(spec))(judge)
-
-    @task.short_circuit(outlets=to_tell(spec))
-    def relabel() -> dict[str, Any] | None:
+    @task(outlets=to_tell(spec))
+    def relabel() -> dict[str, Any]:
         from tasks.flows import late_labels
 
         context = get_current_context()
         if context["params"]["model_version"] is not None:
-            return None
+            raise _nothing_due()
         for seen in late_labels.measure_again(spec, window_of(spec, context)):
             print(f"{_line(seen)}; revision {seen.revision}")
         for sentence in late_labels.overdue(spec, window_of(spec, context)):
@@ -151,11 +152,11 @@ def make(spec: ModelSpec) -> DAG:
         },
         doc_md=__doc__,
     ) as dag:
-        validated = linked(validate(), "validation_report")
+        validated = plain(linked(validate(), "validation_report"))
         if spec.review is not None:  # beside the others: nobody waits for it to be judged
-            review(validated)
-        judged = judging(linked(measure(validated), "registered_version"))
-        last = relabel() if spec.label.late else judged
+            plain(review(validated))
+        judged = plain(judge(plain(linked(measure(validated), "registered_version"))))
+        last = plain(relabel()) if spec.label.late else judged
         if spec.label.late:
             judged >> last
         last >> Start(spec=spec, due="relabel" if spec.label.late else "judge", task_id="propose")
@@ -182,8 +183,8 @@ def _line(seen: Observation) -> str:
     return f"{seen.model} v{seen.version} {seen.window}: {seen.verdict}, {seen.reason}"
 
 
-def _action(spec: ModelSpec, context: Context) -> dict[str, Any] | None:
-    """Return which run to start, or why none is; None if none is due, or this run only observes.
+def _action(spec: ModelSpec, context: Context, known: Status | None = None) -> dict[str, Any]:
+    """Return which run to start, or why none is. Raises where none is due, or this run observes.
 
     Proposals that no run works on any more are ended first. Their episodes are then due again.
     """
@@ -192,17 +193,27 @@ def _action(spec: ModelSpec, context: Context) -> dict[str, Any] | None:
     params = context["params"]
     advises = context["dag_run"].run_type == "backfill" and not params["propose"]
     if params["model_version"] is not None or advises:
-        return None
-    for sentence in ending.notice(spec, partial(_run, context["ti"]), datetime.now(UTC)):
+        raise _nothing_due()
+    known = known or monitor.reading(spec)
+    told = ending.notice(spec, partial(_run, context["ti"]), datetime.now(UTC), known)
+    if (canary := monitor.canary_told(spec, known)) is not None:
+        told.append(canary)
+    for sentence in told:
         print(sentence)
-    if (canary := monitor.canary_told(spec)) is not None:
-        print(canary)
-    due = monitor.action(spec, params["propose"] or "")
+    # What was told may have been recorded just now.
+    due = monitor.action(spec, params["propose"] or "", None if told else known)
     if due is None:
-        return None
+        raise _nothing_due()
     if said := due.silence or due.waits:
         print(said)
-    return None if due.waits else due.to_json()
+    if due.waits:
+        raise _nothing_due()
+    return due.to_json()
+
+
+def _nothing_due() -> DownstreamTasksSkipped:
+    """Return what skips `propose`; a short circuit would leave an XCom about it as well."""
+    return DownstreamTasksSkipped(tasks=["propose"])
 
 
 def _run(ti: Any, dag: str, run: str) -> Run:

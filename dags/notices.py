@@ -21,6 +21,7 @@ from airflow.sdk.configuration import conf
 from airflow.sdk.exceptions import AirflowSkipException
 
 from dags.assets import HAPPENED
+from dags.each_model import hide_secrets
 from tasks.spec.spec_files import load_all
 
 if TYPE_CHECKING:
@@ -81,5 +82,6 @@ def _of_connection() -> Channels:
     return channels_of(extra, f"the extra of Airflow's connection {CONNECTION}")
 
 
+hide_secrets()
 if any(spec.notify for spec in load_all()[0]):
     dag = make()

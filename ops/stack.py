@@ -39,7 +39,9 @@ app = typer.Typer(help=__doc__, no_args_is_help=True, pretty_exceptions_enable=F
 def commands(settings: Settings, home: Path) -> dict[str, list[str]]:
     """Return the command of each process, by name."""
     airflow = str(BIN / "airflow")
+    celery = settings.changed.get("AIRFLOW__CORE__EXECUTOR") == "CeleryExecutor"
     return {
+        **({"worker": [airflow, "celery", "worker"]} if celery else {}),
         "scheduler": [airflow, "scheduler"],
         "dag-processor": [airflow, "dag-processor"],
         "api-server": [airflow, "api-server"],

@@ -7,6 +7,7 @@ import os
 import secrets
 import socket
 import sys
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
@@ -32,6 +33,7 @@ class Settings:
     jwt_secret: str = field(repr=False)
     models: str
     mlflow_password: str = field(default="", repr=False)
+    changed: dict[str, str] = field(default_factory=dict)  # of the environment, by a benchmark
 
     @property
     def airflow_url(self) -> str:
@@ -43,7 +45,10 @@ class Settings:
 
 
 def settings_of(
-    home: Path, models: Path | None = None, approvers: tuple[str, ...] = ()
+    home: Path,
+    models: Path | None = None,
+    approvers: tuple[str, ...] = (),
+    changed: Mapping[str, str] | None = None,
 ) -> Settings:
     """Return a home's settings: made on the first call, then kept.
 
@@ -67,6 +72,7 @@ def settings_of(
     settings = replace(
         settings,
         models=str(models.resolve()) if models else settings.models,
+        changed={**settings.changed, **(changed or {})},
         mlflow_password=settings.mlflow_password or secrets.token_urlsafe(9),
         passwords={u: settings.passwords.get(u) or secrets.token_urlsafe(9) for u in users},
     )
@@ -149,7 +155,7 @@ def environment(home: Path, settings: Settings) -> dict[str, str]:
         "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "15",
         "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "15",
     }
-    return {**os.environ, **own}
+    return {**os.environ, **own, **settings.changed}
 
 
 def environment_of(name: str, home: Path, settings: Settings) -> dict[str, str]:

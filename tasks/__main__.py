@@ -30,6 +30,7 @@ from tasks.cli.rollback_command import rollback
 from tasks.cli.status_command import status
 from tasks.cli.withdraw_command import withdraw
 from tasks.cli.worst_command import worst
+from tasks.data import apart
 from tasks.errors import GatelatchError
 
 app = typer.Typer(
@@ -87,7 +88,8 @@ for command in (
 def main() -> None:
     """Run a command; an error is one sentence on standard error, and exit code 1."""
     try:
-        app()
+        with apart.begun():  # a terminal has no second attempt
+            app()
     except GatelatchError as error:
         err.print(str(error), markup=False)
         sys.exit(1)

@@ -89,6 +89,7 @@ LISTED = {
     "notices/test_untold": PROCESS,
     "cli/test_notify_command": PROCESS,
     "views/test_window_page": MLFLOW,
+    "data/test_apart": PROCESS,
     "data/test_unpacking": PROCESS,
     "views/test_exposition": PROCESS,
     "views/test_metrics_server": PROCESS,

@@ -39,6 +39,8 @@ SCRAPES = {
 LOOKS = {
     "judge": "a run of the monitor: verify, append, fold, act",
     "tell": "`python -m tasks status`",
+    "notices": "a look of `gatelatch.notices`, after one window came",
+    "notices_of_all": "the same with all windows folded",
     "overview": "margin view, overview, after one window came",
     "page": "margin view, a model's page, after one window came",
     "scraped": "scrape of metrics, after one window came",

@@ -6,8 +6,9 @@ Whatever a process has to import for it is imported before.
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from contextlib import redirect_stdout
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from os import devnull
 
 import sqlalchemy as sa
@@ -17,7 +18,13 @@ from benchmarks.ledger.timing import Told, timed, use_folder
 from benchmarks.ledger.years import MODEL
 from tasks.ledger import sealing
 from tasks.ledger.ledger import Ledger
+from tasks.ledger.records import Notice
 from tasks.ledger.tables import OBSERVATIONS
+from tasks.notices.events import ModelFacts
+from tasks.notices.kept_look import read_all, read_to_tell
+from tasks.notices.owed import subscription
+from tasks.notices.sender import due_messages
+from tasks.spec.model import ModelSpec
 from tasks.spec.windows import Window
 from tasks.validation.checked_rows import Checked
 
@@ -48,9 +55,10 @@ def judge(models: int, windows: int) -> Told:
 
     def work() -> None:
         monitor.judge(spec, window, measured)
-        monitor.advice(spec)
-        ending.notice(spec, lambda dag, run: "active", datetime.now(UTC))
-        monitor.action(spec)
+        known = monitor.reading(spec)
+        ending.notice(spec, lambda dag, run: "active", datetime.now(UTC), known)
+        monitor.canary_told(spec, known)
+        monitor.action(spec, known=known)
 
     return timed(work)
 
@@ -70,6 +78,35 @@ def tell(models: int, windows: int) -> Told:
     use_folder(models)
     with open(devnull, "w") as nowhere, redirect_stdout(nowhere):
         return timed(lambda: status(MODEL))
+
+
+def notices(models: int, windows: int) -> Told:
+    """Find what is to be told once one window came, after a look that told the rest."""
+    return _look_to_tell(models, read_to_tell)
+
+
+def notices_of_all(models: int, windows: int) -> Told:
+    """Find the same with all windows read and folded."""
+    return _look_to_tell(models, lambda spec, ledger, now: read_all(spec, ledger))
+
+
+def _look_to_tell(models: int, read: Callable[[ModelSpec, Ledger, datetime], ModelFacts]) -> Told:
+    use_folder(models)
+    spec = made.spec(MODEL).model_copy(update={"notify": {"owners": "info"}})
+    ledger = Ledger.open()
+    hears = Notice(
+        model=MODEL,
+        event=subscription("info"),
+        channel="owners",
+        attempt=0,
+        severity="info",
+        message="from here on",
+    )
+    ledger.claim(hears)
+    now = datetime.now(UTC) + timedelta(hours=1)
+    due_messages(read(spec, ledger, now), now, "", again=False)
+    _one_more()
+    return timed(lambda: due_messages(read(spec, ledger, now), now, "", again=False))
 
 
 def overview(models: int, windows: int) -> Told:
@@ -142,4 +179,7 @@ def audited(models: int, windows: int) -> Told:
     return timed(work)
 
 
-LOOKS = {step.__name__: step for step in (judge, tell, overview, page, scraped, audited)}
+LOOKS = {
+    step.__name__: step
+    for step in (judge, tell, notices, notices_of_all, overview, page, scraped, audited)
+}

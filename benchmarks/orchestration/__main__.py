@@ -1,6 +1,6 @@
 """What a run of the monitor costs beside three empty tasks: `python -m benchmarks.orchestration`.
 
-Both run on one Airflow with LocalExecutor, in turns, so that the ratio says how much is ours,
+Both run on one Airflow, in turns, so that the ratio says how much is ours,
 however busy the machine is. Then comes what the processes of the tasks spend their time on.
 """
 
@@ -13,6 +13,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from benchmarks.orchestration.executors import Executor
 from benchmarks.orchestration.profile import profile
 from benchmarks.orchestration.scene import EMPTY, MONITOR, Scene, Took
 
@@ -23,11 +24,15 @@ def main(
     runs: Annotated[int, typer.Option(help="single runs of each")] = 8,
     at_once: Annotated[int, typer.Option(help="runs of each at once, twice; 0: none")] = 8,
     backfill: Annotated[int, typer.Option(help="windows to backfill; 0: none")] = 0,
+    executor: Annotated[
+        Executor, typer.Option(help="celery: beside PostgreSQL and Redis on this machine")
+    ] = Executor.LOCAL,
     home: Annotated[Path, typer.Option(help="emptied first")] = Path(".run/orchestration"),
 ) -> None:
     """Print the ratios and the profile."""
-    scene = Scene(home.resolve())
+    scene = Scene(home.resolve(), executor)
     say("starting Airflow, training a champion …")
+    grown: dict[str, tuple[float, float]] = {}
     with scene.running():
         for warm in (EMPTY, MONITOR):
             scene.at_once(warm, [0])
@@ -52,10 +57,14 @@ def main(
             say(f"a backfill of {backfill} windows of each …")
             filled = {dag: [scene.backfilled(dag, day, backfill)] for dag in (EMPTY, MONITOR)}
             table.append(_row(f"backfill of {backfill}", filled))
+            grown = {dag: scene.grown(dag) for dag in filled}
     print("| what runs | empty s | monitor s | ratio | empty CPU s | monitor CPU s | ratio |")
     print("| --- | ---: | ---: | ---: | ---: | ---: | ---: |")
     print("\n".join(table))
     print()
+    for dag, (first, last) in grown.items():
+        told = f"a run of the backfill's first tenth took {first:.3f} s of the processor"
+        print(f"{dag}: {told}, one of its last {last:.3f} s")
     print(profile(single_told, {EMPTY, MONITOR}))
 
 

@@ -8,14 +8,17 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import yaml
 
+from benchmarks.orchestration import executors
+from benchmarks.orchestration.executors import Executor
 from ops import backfill, stack, stack_processes, stack_settings
 from ops.landing import land_electricity
 from ops.rest import Airflow
@@ -39,8 +42,9 @@ class Took:
 class Scene:
     """The stack in a folder, and what runs on it."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, executor: Executor) -> None:
         self.home = home
+        self.executor = executor
         self.spent = home / "spent"
 
     @contextmanager
@@ -63,8 +67,10 @@ class Scene:
                 ]
             ),
         }
-        settings = stack_settings.settings_of(self.home, models)
-        try:
+        with ExitStack() as services:
+            changed = services.enter_context(executors.settings(self.executor))
+            settings = stack_settings.settings_of(self.home, models, changed=changed)
+            services.callback(stack_processes.stop, self.home)
             stack.start(self.home, settings)
             password = settings.passwords[stack_settings.OPERATOR]
             self.airflow = Airflow(settings.airflow_url, stack_settings.OPERATOR, password)
@@ -73,8 +79,6 @@ class Scene:
             self._freeze(settings)
             stack.start(self.home, settings)  # again, as after the first day: a champion is there
             yield
-        finally:
-            stack_processes.stop(self.home)
 
     def _bootstrap(self) -> None:
         conf = {"reason": "bootstrap", "training_window": "140d", "until": START.isoformat()}
@@ -114,8 +118,15 @@ class Scene:
         last = START + (first + count - 1) * DAY
         span = ("--from-date", (START + first * DAY).isoformat(), "--to-date", last.isoformat())
         backfill.create(self.home, self.airflow, dag, *span, "--max-active-runs", "4")
-        self.airflow.until(lambda: self._ended(dag) >= count, f"{count} windows", 3600)
+        self.airflow.until(lambda: self._ended(dag) >= count, f"{count} windows", 60 * count)
         return self._took(self._backfills(dag))
+
+    def grown(self, dag: str) -> tuple[float, float]:
+        """Return the median CPU seconds of a run in a backfill's first and in its last tenth."""
+        runs = sorted(self._backfills(dag), key=lambda run: str(run["end_date"]))
+        few = max(1, len(runs) // 10)
+        took = [self._took([run]).cpu for run in (*runs[:few], *runs[-few:])]
+        return median(took[:few]), median(took[few:])
 
     def _ended(self, dag: str) -> int:
         return sum(run["state"] in ("success", "failed") for run in self._backfills(dag))

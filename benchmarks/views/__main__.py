@@ -13,8 +13,9 @@ import gzip
 import os
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from statistics import median
 from time import process_time
@@ -26,28 +27,40 @@ from tasks.ledger.ledger import Ledger
 from tasks.reports.report_page import Verified, covered, review_html
 from tasks.reports.report_period import period_of
 from tasks.views.board import Board
-from tasks.views.model_page import model_page
+from tasks.views.model_page import MOST_WINDOWS, SHOWN_WINDOWS, model_page
 from tasks.views.overview import Asked, overview
 
 _Found = TypeVar("_Found")
 _TURNS = 5
+_ONE = 3  # the number of the model whose pages are measured …
+_LONG = 10_000  # … once more with so many windows
+_ALL = max(MOST_WINDOWS)
 
 
 def main(models: int, windows: int, keep: str | None = None) -> None:
     """Print the table."""
     with tempfile.TemporaryDirectory() as made:
-        folder = Path(keep or made) / "fleet"
-        os.environ["GATELATCH_MODELS"] = str(folder / "models")
-        if not (folder / "ledger.db").exists():
-            print(f"writing {models} models of {windows} windows …", file=sys.stderr, flush=True)
-            fleet.write(folder, models, windows)._engine.dispose()
-        ledger = Ledger(f"sqlite:///{folder / 'ledger.db'}")
+        fleet_of = Path(keep or made)
+        ledger = _ledger(fleet_of / "fleet", range(models), windows)
         print("| page | CPU seconds | rows read in | ratio | KiB | KiB compressed |")
         print("| --- | ---: | ---: | ---: | ---: | ---: |")
         _overview(ledger, windows)
-        _one(ledger, windows)
+        _one(ledger, windows, (SHOWN_WINDOWS, _ALL))
         _report(ledger, windows)
         ledger._engine.dispose()
+        ledger = _ledger(fleet_of / "long", [_ONE], _LONG)
+        _one(ledger, _LONG, (SHOWN_WINDOWS, _ALL))
+        ledger._engine.dispose()
+
+
+def _ledger(folder: Path, models: Sequence[int], windows: int) -> Ledger:
+    """Return a ledger of so many windows of each model; it is written unless it was kept."""
+    os.environ["GATELATCH_MODELS"] = str(folder / "models")
+    if not (folder / "ledger.db").exists():
+        told = f"writing {len(models)} models of {windows} windows …"
+        print(told, file=sys.stderr, flush=True)
+        fleet.write(folder, models, windows)._engine.dispose()
+    return Ledger(f"sqlite:///{folder / 'ledger.db'}")
 
 
 def _overview(ledger: Ledger, windows: int) -> None:
@@ -69,31 +82,34 @@ def _overview(ledger: Ledger, windows: int) -> None:
     _print("all models, again", median(took for took, _ in again), read, again[0][1])
 
 
-def _one(ledger: Ledger, windows: int) -> None:
-    spec = Board(lambda: ledger).specs().usable["model_003"]
+def _one(ledger: Ledger, windows: int, shown: Sequence[int]) -> None:
+    """Print what the page of one model costs, with so many windows shown at the most."""
+    spec = Board(lambda: ledger).specs().usable[f"model_{_ONE:03}"]
     now = fleet.START + windows * fleet.DAY
     reads = [_timed(lambda: ledger.history(spec.model))[0] for _ in range(_TURNS)]
     folds = [_timed(lambda: status.read(spec, ledger))[0] for _ in range(_TURNS)]
 
-    def page(board: Board) -> str:
+    def page(board: Board, most: int) -> str:
         known = board.status(spec)
         asked = board.questions(spec)
         stands, times = board.standing_of(known, asked), board.recorded(known)
-        return model_page(known, stands, now, base="/gatelatch", times=times)
+        return model_page(known, stands, now, base="/gatelatch", times=times, most=most)
 
-    boards = [Board(lambda: ledger) for _ in range(_TURNS)]
-    first = [_timed(lambda board=board: page(board)) for board in boards]  # type: ignore[misc]
-    again = [_timed(lambda: page(boards[0])) for _ in range(_TURNS)]
     read = median(reads)
     fold = median(folds)
     print(f"| (its status, as tasks read it) | {fold:.3f} | {read:.3f} | {fold / read:.2f} | | |")
-    for name, took in (("one model, first", first), ("one model, again", again)):
-        _print(f"{name}, {windows} windows", median(t for t, _ in took), read, took[0][1])
+    for most in shown:
+        boards = [Board(lambda: ledger) for _ in range(_TURNS)]
+        first = [_timed(partial(page, board, most)) for board in boards]
+        again = [_timed(partial(page, boards[0], most)) for _ in range(_TURNS)]
+        told = f"{windows:,} windows, {min(most, windows):,} shown"
+        for name, took in (("first", first), ("again", again)):
+            _print(f"one model of {told}, {name}", median(t for t, _ in took), read, took[0][1])
 
 
 def _report(ledger: Ledger, windows: int) -> None:
     """Print what a report on all windows costs, without verification and model cards."""
-    spec = Board(lambda: ledger).specs().usable["model_003"]
+    spec = Board(lambda: ledger).specs().usable[f"model_{_ONE:03}"]
     now = fleet.START + windows * fleet.DAY
     read = median(_timed(lambda: ledger.history(spec.model))[0] for _ in range(_TURNS))
 

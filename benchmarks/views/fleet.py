@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -23,12 +23,12 @@ _SHAPES = ("ks", "wasserstein", "margin_density", "ks_labelled", "violation_rate
 _OF_CLASS = ("class_loss", "class_recall", "class_margin")
 
 
-def write(folder: Path, models: int, windows: int) -> Ledger:
-    """Write the specs and the ledger of so many models, and return the ledger."""
+def write(folder: Path, models: Iterable[int], windows: int) -> Ledger:
+    """Write the specs and the ledger of the models of these numbers, and return the ledger."""
     (folder / "models").mkdir(parents=True)
     ledger = Ledger(f"sqlite:///{folder / 'ledger.db'}")
     ledger.create()
-    for number in range(models):
+    for number in models:
         name = f"model_{number:03}"
         owner = OWNERS[number % len(OWNERS)]
         text = yaml.safe_dump(_spec(name, owner, windows))

@@ -19,7 +19,7 @@ from tasks.errors import GatelatchError
 from tasks.registry import registry
 from tasks.views import addresses
 from tasks.views.board import Board, material, why_unreadable
-from tasks.views.model_page import model_page, problem_page
+from tasks.views.model_page import MOST_WINDOWS, SHOWN_WINDOWS, model_page, problem_page
 from tasks.views.overview import Asked, overview
 from tasks.views.standing import Standing
 from tasks.views.templating import STATIC
@@ -86,7 +86,9 @@ def models(
 
 
 @router.get("/margins/{model}")
-def one(model: str, request: Request, user: GetUserDep, until: str = "") -> Response:
+def one(
+    model: str, request: Request, user: GetUserDep, until: str = "", most: int = SHOWN_WINDOWS
+) -> Response:
     """Return the page of one model; 404 if there is none, or none for this person."""
     base = _base(request)
     if len(model) > bounds.NAME or not may_read(model, user):
@@ -112,6 +114,7 @@ def one(model: str, request: Request, user: GetUserDep, until: str = "") -> Resp
             times=_board.recorded(known),
             questions=questions,
             until=moment,
+            most=most if most in MOST_WINDOWS else SHOWN_WINDOWS,
             mlflow=_version(model, known.champion),
             missed=_board.missed(known, now),
         )

@@ -11,6 +11,19 @@ from tasks.arrays import Floats, Ints, Mask
 from tasks.classifier.linear import Linear, linear
 
 
+def score_pairs(decision: Floats) -> Iterator[tuple[int, int, Mask]]:
+    """Yield the pairs of classes that margins without a label are between, each with its rows.
+
+    Of two classes that is one pair; of more, the class on top and the second of each row.
+    """
+    everything = np.ones(len(decision), dtype=bool)
+    if decision.ndim == 1:
+        yield 1, 0, everything
+        return
+    order = np.argsort(decision, axis=1)
+    yield from class_pairs(order[:, -1], order[:, -2], everything, decision.shape[1])
+
+
 def class_pairs(
     toward: Ints, against: Ints, rows: Mask, classes: int
 ) -> Iterator[tuple[int, int, Mask]]:
@@ -44,12 +57,7 @@ def row_contributions(model: Any, inputs: Any, decision: Floats) -> tuple[list[s
     f = linear(getattr(model, "estimator", model))
     weights, _ = class_scores(f)
     found = np.zeros((len(decision), len(f.names)))
-    everything = np.ones(len(decision), dtype=bool)
-    if decision.ndim == 1:
-        found[:] = _between(f, weights[1] - weights[0], inputs)
-        return f.names, found
-    order = np.argsort(decision, axis=1)
-    for plus, minus, rows in class_pairs(order[:, -1], order[:, -2], everything, decision.shape[1]):
+    for plus, minus, rows in score_pairs(decision):
         found[rows] = _between(f, weights[plus] - weights[minus], inputs[rows])
     return f.names, found
 

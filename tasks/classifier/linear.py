@@ -93,7 +93,7 @@ def _adopted(pipeline: Any) -> Linear:
 
 
 def inputs(pipeline: Any, rows: Rows) -> Any:
-    """Return what the linear model weighs, shape (n, d): `Columns` or a matrix.
+    """Return what the linear model weighs, shape (n, d): `InputColumns` or a matrix.
 
     Numbers alone are not scaled, and centred only where they must be: `Linear` does the rest. A
     ColumnTransformer copies them several times over, which took longer than everything else. For

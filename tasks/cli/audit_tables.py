@@ -50,7 +50,7 @@ def _events(told: list[Event], wide: bool, longest: int) -> Fitted:
     )
     cells = []
     for event in told:
-        until = short_time(event.event_time.isoformat()) if event.event_time else ""
+        until = short_time(event.event_time) if event.event_time else ""
         proposal, why, what, by = (
             escape(cell_text(text, longest))
             for text in (event.proposal, event.why, event.what, event.by)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import compress
 from textwrap import shorten
 from typing import Annotated, NoReturn
@@ -111,6 +112,6 @@ def cell_text(text: str, longest: int) -> str:
     return "".join(sign if sign.isprintable() else "�" for sign in line)
 
 
-def short_time(iso: str) -> str:
-    """Return a time in ISO 8601 to the minute; midnight is the day."""
-    return iso[:16].replace("T", " ").removesuffix(" 00:00")
+def short_time(moment: datetime) -> str:
+    """Return a time to the minute; midnight is the day."""
+    return f"{moment:%Y-%m-%d %H:%M}".removesuffix(" 00:00")

@@ -89,11 +89,12 @@ def _show(
     specs: list[ModelSpec], now: datetime, airflow: str, channel: str | None, again: bool
 ) -> None:
     from tasks.ledger.ledger import Ledger
-    from tasks.notices.sender import due_messages, read_facts
+    from tasks.notices.kept_look import read_all
+    from tasks.notices.sender import due_messages
 
     ledger, nothing = Ledger.open(), True
     for spec in specs:
-        for message in due_messages(read_facts(spec, ledger), now, airflow, again):
+        for message in due_messages(read_all(spec, ledger), now, airflow, again):
             if channel in (None, message.channel):
                 nothing = False
                 title, body = message.text

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
@@ -11,8 +10,8 @@ from rich.markup import escape
 from tasks.cli.console import STYLES, Column, Fitted, out, short_time, tabulate
 from tasks.ledger.budget import error_budget_of
 from tasks.ledger.freezes import freeze_told, way_out
+from tasks.ledger.records import Decision, Observation
 from tasks.ledger.status import Status
-from tasks.ledger.status_json import status_json
 from tasks.ledger.unlabelled import awaited_told, gap_of
 from tasks.notices.untold import Untold, missed_by, who_is_told
 from tasks.promotion.ramp import Ramp
@@ -31,7 +30,6 @@ def show_status(
 
     `missed` says what each channel was not told, `ramp` where the champion's canary stands.
     """
-    told = status_json(status, newest)
     model = status.spec.model
     champion = "none yet" if status.champion is None else f"version {status.champion}"
     latch = status.history.now
@@ -68,23 +66,23 @@ def show_status(
     out.print(f"told: {who_is_told(status.spec)}", markup=False)
     for sentence in missed_by(missed or {}):
         out.print(f"[bold red]not told:[/] {escape(sentence)}")
-    if told["windows"]:
+    if status.observations:
         why = "" if wide else "  why: farthest above its limit, + how many more"
         out.print(f"\n[bold]windows[/]{why}")
-        out.print(_windows(told["windows"], wide))
-    if told["proposals"]:
+        out.print(_windows(status, newest, wide))
+    if status.proposals:
         out.print("\n[bold]proposals[/]")
-        out.print(_proposals(told["proposals"], wide))
-    if told["promotions"]:
+        out.print(_proposals(status, wide))
+    if status.promotions:
         out.print("\n[bold]promotions[/]")
-        out.print(_promotions(told["promotions"], wide))
+        out.print(_promotions(status, wide))
     else:
         out.print(
             f"Train the first champion: trigger the DAG retrain.{model} with reason 'bootstrap'."
         )
 
 
-def _windows(rows: list[dict[str, Any]], wide: bool) -> Fitted:
+def _windows(status: Status, newest: int, wide: bool) -> Fitted:
     columns = (
         Column("from", whole=True),
         Column("version", figures=True, only_wide=True),
@@ -94,38 +92,39 @@ def _windows(rows: list[dict[str, Any]], wide: bool) -> Fitted:
         Column("latch", whole=True),
         Column("why"),
     )
+    first = max(len(status.observations) - newest, 0)
+    shown = zip(status.observations[first:], status.history.steps[first:], strict=True)
     cells = (
         (
-            short_time(row["start"]),
-            str(row["version"]),
-            f"[{STYLES[row['verdict']]}]{row['verdict']}[/]",
-            _two(row["pressure"]),
-            _two(row.get("accuracy")),
-            str(row["latch"]),
-            escape(row["reason"] if wide else _short(row)),
+            short_time(seen.window_start),
+            str(seen.version),
+            f"[{STYLES[seen.verdict]}]{seen.verdict}[/]",
+            _two(seen.pressure),
+            _two(seen.numbers.accuracy),
+            latch.state,
+            escape(seen.reason if wide else _short(seen)),
         )
-        for row in rows
+        for seen, (_, latch) in shown
     )
     return tabulate(columns, cells, wide=wide)
 
 
-def _short(row: dict[str, Any]) -> str:
+def _short(seen: Observation) -> str:
     """Return the statistic farthest above its limit; nothing for a steady window."""
-    if row["verdict"] == "steady":
+    if seen.verdict == "steady":
         return ""
-    above = [s for s in row.get("statistics", ()) if s["pressure"] > 1 and not s["blind"]]
-    if row["verdict"] == "insufficient" or not above:
-        return str(row["reason"])
-    first = max(above, key=lambda s: float(s["pressure"]))
-    title = first["name"] if first["of"] is None else f"{first['name']} of {first['of']}"
-    return f"{title} +{len(above) - 1}" if len(above) > 1 else str(title)
+    above = [s for s in seen.numbers.statistics if s.pressure > 1 and not s.blind]
+    if seen.verdict == "insufficient" or not above:
+        return seen.reason
+    first = max(above, key=lambda s: s.pressure)
+    return f"{first.title} +{len(above) - 1}" if len(above) > 1 else first.title
 
 
-def _two(value: object) -> str:
-    return f"{value:.2f}" if isinstance(value, float) else "–"
+def _two(value: float | None) -> str:
+    return "–" if value is None else f"{value:.2f}"
 
 
-def _proposals(rows: list[dict[str, Any]], wide: bool) -> Fitted:
+def _proposals(status: Status, wide: bool) -> Fitted:
     columns = (
         Column("proposal", whole=True),  # `withdraw` takes it
         Column("reason"),
@@ -134,22 +133,22 @@ def _proposals(rows: list[dict[str, Any]], wide: bool) -> Fitted:
     )
     between = "; " if wide else "\n"
     cells = []
-    for row in rows:
-        told = [escape(_decided(d)) for d in row["decisions"]]
-        waits = ["[yellow]live[/]"] if row["live"] else []
-        named = (escape(str(row[name])) for name in ("proposal", "reason", "proposer"))
-        cells.append((*named, between.join([*told, *waits])))
+    for asked in status.proposals:
+        said = [escape(_said(d)) for d in status.decisions if d.proposal == asked.proposal]
+        waits = ["[yellow]live[/]"] if asked in status.live else []
+        named = map(escape, (asked.proposal, asked.reason, asked.proposer))
+        cells.append((*named, between.join([*said, *waits])))
     return tabulate(columns, cells, wide=wide)
 
 
-def _decided(decision: dict[str, Any]) -> str:
-    said = f"{decision['step']}: {decision['answer']} by {decision['by']}"
+def _said(decision: Decision) -> str:
+    said = f"{decision.step}: {decision.answer} by {decision.by}"
     # Of what nobody refused, the reason is what there is to mend.
-    ended = decision["answer"] in ("ended", "invalid", "failed")
-    return f"{said}: {decision['comment']}" if ended else said
+    ended = decision.answer in ("ended", "invalid", "failed")
+    return f"{said}: {decision.comment}" if ended else said
 
 
-def _promotions(rows: list[dict[str, Any]], wide: bool) -> Fitted:
+def _promotions(status: Status, wide: bool) -> Fitted:
     columns = (
         Column("#", figures=True),
         Column("champion", figures=True),
@@ -160,13 +159,13 @@ def _promotions(rows: list[dict[str, Any]], wide: bool) -> Fitted:
     )
     cells = (
         (
-            str(row["number"]),
-            str(row["version"]),
-            "–" if row["expected"] is None else str(row["expected"]),
-            short_time(row["effective_from"]),
-            escape(str(row["by"])),
-            escape(str(row["reason"])),
+            str(moved.number),
+            str(moved.version),
+            "–" if moved.expected is None else str(moved.expected),
+            short_time(moved.effective_from),
+            escape(moved.by),
+            escape(moved.reason),
         )
-        for row in rows
+        for moved in status.promotions
     )
     return tabulate(columns, cells, wide=wide)

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from tasks.data import apart
 from tasks.data.readers import within_bounds
 from tasks.data.unpacking import bounded
 
@@ -41,6 +42,7 @@ def read_texts(
 
     if fs.size(path) == 0:
         return
+    apart.first("texts", fs, path)
     # A quoted text may hold line ends; without this a block might end within one.
     layout = csv.ParseOptions(newlines_in_values=True)
     blocks = csv.ReadOptions(block_size=_BLOCK_BYTES)

@@ -10,6 +10,7 @@ from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
+from tasks.data import apart
 from tasks.data.unpacking import Groups, TooLarge, bounded, check_footer
 from tasks.errors import Retryable
 from tasks.spec.source_options import Place
@@ -102,18 +103,40 @@ class Parquet:
         parts = self._fragment.split_by_row_group(test)
         return [group.id for part in parts for group in part.row_groups]
 
+    def look_through(self) -> None:
+        """Read all that the footer says: of each column in each row group, and its statistics."""
+        metadata = self._fragment.metadata
+        for group in map(metadata.row_group, range(metadata.num_row_groups)):
+            for index in range(group.num_columns):
+                group.column(index).to_dict()
+        self.groups(None)
+
 
 def parquet(fs: Any, path: str, name: str) -> Parquet | None:
     """Return what a Parquet file says of itself; None if it has no row."""
     import pyarrow.dataset as ds
 
+    apart.first("footer", fs, path)
     with within_bounds(name), fs.open(path, "rb", block_size=_PAGE_BYTES) as file:
         check_footer(file, fs.size(path) or 0)
     data = ds.dataset(path, format="parquet", filesystem=fs)
     (fragment,) = data.get_fragments()
+    _check_names(data.schema, name)
     if not fragment.metadata.num_rows:
         return None
     return Parquet(name, _without_views(data.schema), fragment)
+
+
+def _check_names(schema: pa.Schema, name: str) -> None:
+    """Raise SourceError if a column, a field in one or a zone has a name that is no text."""
+    try:
+        schema.to_string(show_field_metadata=False, show_schema_metadata=False)
+        schema.names  # noqa: B018 (they are decoded here)
+    except UnicodeDecodeError:
+        raise SourceError(
+            f"{name}: the name of a column or of a zone is no UTF-8; write it as UTF-8, then run "
+            "this again"
+        ) from None
 
 
 def _without_views(schema: pa.Schema) -> pa.Schema:
@@ -134,6 +157,7 @@ def read_parquet(
 
     A dataset's scan holds several row groups. Raises SourceError if rows unpack to too much.
     """
+    apart.first("pages", fs, path, groups, columns)
     with within_bounds(fs.unstrip_protocol(path)):
         yield from bounded(_decoded(fs, path, groups, columns), fs.size(path) or 0)
 

@@ -11,7 +11,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
-from tasks.data.readers import SourceError, parquet, read_parquet, unreadable
+from tasks.data import apart
+from tasks.data.readers import SourceError, parquet, read_parquet, unreadable, within_bounds
+from tasks.data.unpacking import check_footer
 from tasks.spec.model import ModelSpec
 from tasks.spec.windows import Window
 
@@ -108,7 +110,9 @@ def manifest_text(url: str) -> str | None:
 
     try:
         fs, path = fsspec.core.url_to_fs(url)
-        with fs.open(path, "rb") as file:
+        apart.first("footer", fs, path)
+        with within_bounds(url), fs.open(path, "rb") as file:
+            check_footer(file, fs.size(path) or 0)
             found = pq.read_metadata(file).metadata or {}
     except FileNotFoundError:
         return None

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from tasks.arrays import Floats, Ints, Mask
-from tasks.classifier.contributions import class_pairs, class_scores
+from tasks.classifier.contributions import class_pairs, class_scores, score_pairs
 from tasks.classifier.linear import explained, linear
 from tasks.drift.summary import Summary
 
@@ -33,13 +33,7 @@ def contributions_of_scores(model: Any, inputs: Any, decision: Floats) -> dict[s
     """
     if not explained(model):
         return {}
-    everything = np.ones(len(decision), dtype=bool)
-    if decision.ndim == 1:
-        return _sums(model, inputs, [(1, 0, everything)])
-    order = np.argsort(decision, axis=1)
-    return _sums(
-        model, inputs, class_pairs(order[:, -1], order[:, -2], everything, decision.shape[1])
-    )
+    return _sums(model, inputs, score_pairs(decision))
 
 
 def contributions_by_class(

@@ -35,7 +35,7 @@ class LabelGap:
         windows = "one window has" if count == 1 else f"{count} windows in a row have"
         given_up = f"; of {self.lost} none is awaited any more" if self.lost else ""
         return (
-            f"labels are overdue: since {since} {windows} none{given_up}; only scores count now, "
+            f"labels are overdue: {windows} none, since {since}{given_up}; only scores count now, "
             "and they do not show that a rule has changed"
         )
 

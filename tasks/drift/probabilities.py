@@ -32,7 +32,7 @@ class HeldProbabilities:
     """Whether the probabilities still hold: a verdict of their own, and what people read.
 
     `brier` and `calibration_error` are those of the window, with `_reference` those at acceptance;
-    `table` is what was said and what happened (`reliability_table`). None without labels.
+    `table` is what was said and what happened, as it is stored; None without labels.
     """
 
     verdict: str
@@ -50,6 +50,11 @@ class HeldProbabilities:
         known = {f.name: getattr(self, f.name) for f in fields(self)}
         kept = {n: value for n, value in known.items() if value is not None or n == "pressure"}
         return {**kept, "statistics": [s.to_json() for s in self.statistics]}
+
+    @property
+    def reliability(self) -> ReliabilityTable | None:
+        """Return the table of what was said and what happened, read only where it is shown."""
+        return None if self.table is None else reliability_table.reliability_from_json(self.table)
 
     @classmethod
     def from_json(cls, raw: Mapping[str, Any]) -> HeldProbabilities:

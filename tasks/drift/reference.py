@@ -19,6 +19,7 @@ from tasks.drift import summary_json
 from tasks.drift.class_spread import class_effects, name_of
 from tasks.drift.distances import bin_at
 from tasks.drift.grid import Bins
+from tasks.drift.loss_sums import Losses
 from tasks.drift.summary import Distribution, Summary, merge_all
 
 _DECILES = np.arange(1, 10) / 10
@@ -273,10 +274,25 @@ def reference_from_json(raw: Mapping[str, Any], what: str = "reference") -> Refe
     )
 
 
+def spread_from_json(raw: Mapping[str, Any]) -> Spread:
+    """Return how much blocks of a stored reference differ; its histograms are not read."""
+    return Spread(**raw["spread"])
+
+
+def losses_from_json(raw: Mapping[str, Any]) -> Losses | None:
+    """Return the losses of a stored reference; its histograms are not read.
+
+    None where no labelled row weighs anything.
+    """
+    kept = raw.get("summary", {}).get("losses")
+    losses = None if kept is None else summary_json.sums_from_json(kept)
+    return losses if losses is not None and losses.weight else None
+
+
 def _read(raw: Mapping[str, Any]) -> Reference:
     return Reference(
         summary_json.summary_from_json(raw["summary"]),
-        Spread(**raw["spread"]),
+        spread_from_json(raw),
         NullDistance(**raw["wasserstein"]),
         None if raw["sigmoid"] is None else (raw["sigmoid"][0], raw["sigmoid"][1]),
     )

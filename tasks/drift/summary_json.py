@@ -13,10 +13,18 @@ from tasks.drift.grid import Bins, Grid
 from tasks.drift.loss_sums import Losses
 from tasks.drift.moments import Moments
 from tasks.drift.summary import Distribution, Summary
+from tasks.spec.windows import Window
 
 SUMMARY_FORMAT = 2  # of the JSON; 1 had equal bins and squares instead of roots
 OLDER_SUMMARY = "run the window again, and retrain a model whose reference is of another format"
 _EXACT = 2**53  # whole numbers below are exact
+
+
+def summary_path(
+    model: str, version: int, window: Window, spec_digest: str, data_digest: str
+) -> str:
+    """Return where the store has the summary of a window's rows under a version."""
+    return f"summaries/{model}/v{version}/{window.name}-{spec_digest}-{data_digest}.json"
 
 
 def summary_to_json(summary: Summary) -> dict[str, Any]:
@@ -54,8 +62,8 @@ def _read(raw: Mapping[str, Any]) -> Summary:
         scores=_distribution_from_json(raw["scores"], grid.scores),
         margins=_distribution_from_json(raw["margins"], grid.margins),
         inside=raw["inside"],
-        losses=_losses_from_json(raw["losses"]),
-        classes={name: _losses_from_json(losses) for name, losses in raw["classes"].items()},
+        losses=sums_from_json(raw["losses"]),
+        classes={name: sums_from_json(losses) for name, losses in raw["classes"].items()},
         features={name: Moments(**moments) for name, moments in raw["features"].items()},
         contributions=raw["contributions"],
         class_contributions=raw["class_contributions"],
@@ -64,7 +72,8 @@ def _read(raw: Mapping[str, Any]) -> Summary:
     )
 
 
-def _losses_from_json(raw: Mapping[str, Any]) -> Losses:
+def sums_from_json(raw: Mapping[str, Any]) -> Losses:
+    """Return the sums of losses that a stored summary holds, whatever else it holds."""
     # Of no row every sum is known.
     return Losses(**{"squared_margin": None if raw["rows"] else 0.0, **raw})
 

@@ -82,7 +82,9 @@ def reason(step: str, error: BaseException | str | None) -> str:
     return f"{step} failed with {told}; its log in Airflow says more"
 
 
-def notice(spec: ModelSpec, run_of: RunOf, now: datetime) -> list[str]:
+def notice(
+    spec: ModelSpec, run_of: RunOf, now: datetime, known: status.Status | None = None
+) -> list[str]:
     """End the live proposals that nobody works on any more; return a sentence on each.
 
     Parameters
@@ -91,9 +93,11 @@ def notice(spec: ModelSpec, run_of: RunOf, now: datetime) -> list[str]:
         Says what became of a DAG's run.
     now
         Wall clock: a run that is gone, or that waits, is known by its age alone.
+    known
+        A reading of the newest windows; without one the ledger is read.
     """
     ledger = Ledger.open()
-    known = kept_fold.read_newest(spec, ledger)
+    known = known or kept_fold.read_newest(spec, ledger)
     touched = ledger.touched(spec.model) if known.live else {}
     told = []
     for proposal in known.live:

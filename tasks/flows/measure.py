@@ -16,7 +16,7 @@ from tasks.data.frame import class_indices, feature_columns, sample_weights
 from tasks.data.served_by import of_version
 from tasks.drift import scored_rows
 from tasks.drift.summary import merge
-from tasks.drift.summary_json import summary_to_json
+from tasks.drift.summary_json import summary_path, summary_to_json
 from tasks.flows.observe import reference_of
 from tasks.flows.window_steps import Measured, Validated
 from tasks.ledger.ledger import Ledger
@@ -68,8 +68,7 @@ def _kept(
             f"with it, or roll it back"
         )
         return replace(measured, problem=problem)
-    path = f"summaries/{spec.model}/v{version}/{window.name}-"
-    path += f"{spec.digest}-{checked.data_digest}.json"
+    path = summary_path(spec.model, version, window, spec.digest, checked.data_digest)
     store.write(path, json.dumps(summary_to_json(summary), separators=(",", ":")))
     warnings = (*checked.warnings, *_unknown(spec, version))
     return replace(measured, summary=path, warnings=warnings)

@@ -146,34 +146,35 @@ def judge(spec: ModelSpec, window: Window, measured: Measured) -> Observation:
     return seen
 
 
-def advice(spec: ModelSpec) -> str | None:
-    """Return what to change if window after window says nothing; see `advice.advise`."""
-    return kept_fold.read_newest(spec, Ledger.open()).advice
+def reading(spec: ModelSpec) -> Status:
+    """Return how a model stands, for what acts on it: one reading serves all that is decided."""
+    return kept_fold.read_newest(spec, Ledger.open())
 
 
-def canary_told(spec: ModelSpec) -> str | None:
+def canary_told(spec: ModelSpec, known: Status | None = None) -> str | None:
     """Return where the champion's canary stands; None if it has none, or had one before.
 
-    That it held is recorded here, once.
+    That it held is recorded here, once. Without a reading as `known`, the ledger is read.
     """
     ledger = Ledger.open()
-    known = kept_fold.read_newest(spec, ledger)
+    known = known or reading(spec)
     ramp = ramping.record_passed(known, ledger)
     if ramp is None or decided_on(known.decisions, ramp.promotion) is not None:
         return None
     return f"{spec.model}: {ramp.told}"
 
 
-def action(spec: ModelSpec, span: str = "") -> NextAction | None:
+def action(spec: ModelSpec, span: str = "", known: Status | None = None) -> NextAction | None:
     """Return which run to start, or why none is; None if nothing asks for one.
 
     A rollback goes before a retrain: it takes seconds, and what is retrained would be measured
     against a champion that is on its way out. While a freeze holds the model, nothing is started,
-    and that is no failure. With the `span` of a backfill, see `due_after`.
+    and that is no failure. With the `span` of a backfill, see `due_after`: for that all windows
+    are read; else without a reading as `known` the newest.
     """
     # Read once: a window that another run records meanwhile asks for neither, or is seen by both.
     ledger = Ledger.open()
-    known = status.read(spec, ledger) if span else kept_fold.read_newest(spec, ledger)
+    known = status.read(spec, ledger) if span else known or reading(spec)
     worse = None if span else rollback.rollback_due(known)
     if known.frozen:
         due = worse.proposal if worse and not worse.silence else known.due_when_thawed

@@ -11,6 +11,7 @@ from tasks.drift import probabilities, summary_json, verdict
 from tasks.drift import reference as references
 from tasks.drift.explanation import explain
 from tasks.flows.window_steps import Measured
+from tasks.gates.candidate_metrics import CandidateMetrics
 from tasks.ledger import remembered
 from tasks.ledger.figures import WindowFigures
 from tasks.ledger.ledger import Ledger
@@ -54,7 +55,8 @@ def observation(spec: ModelSpec, window: Window, measured: Measured, ledger: Led
         held = probabilities.judge_probabilities(summary, reference, spec)
         weighed = bool(summary.losses.effective_rows)
         rates: dict[str, Any] = summary.losses.rates if weighed else {}
-        explained = explain(summary, reference, judgement, champion.metrics["hinge_gap"])
+        gap = CandidateMetrics.from_json(champion.metrics).hinge_gap
+        explained = explain(summary, reference, judgement, gap)
         weightless = (_WEIGHTLESS,) if summary.labelled and not weighed else ()
         figures = replace(
             figures,
@@ -98,12 +100,9 @@ def _reference(spec: ModelSpec, candidate: Candidate) -> Reference:
 
 def reigns_at(spec: ModelSpec, ledger: Ledger, moment: datetime) -> list[Reign]:
     """Return the champions' times up to a moment of event time, without folding any window."""
+    rows = ledger.rows_but_windows(spec.model)
     return remembered.reigns_of(
-        ledger.promotions(spec.model),
-        ledger.proposals(spec.model),
-        ledger.decisions(spec.model),
-        ledger.candidates(spec.model),
-        moment,
+        rows.promotions, rows.proposals, rows.decisions, rows.candidates, moment
     )
 
 

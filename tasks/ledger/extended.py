@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime
+from typing import NamedTuple
 
 from tasks.drift.latch import LatchHistory
 from tasks.ledger.latches import Latches
@@ -44,8 +45,18 @@ def _joined(early: LatchHistory, late: LatchHistory) -> LatchHistory:
     return replace(late, steps=early.steps + late.steps)
 
 
-def reigned(promotions: list[Promotion], until: datetime) -> tuple[tuple[int, int, datetime], ...]:
-    """Return number, version and begin of the promotions that decide who ruled up to a moment."""
+class BegunReign(NamedTuple):
+    """Which promotion made a version champion, and from which event time on."""
+
+    number: int
+    version: int
+    since: datetime
+
+
+def reigned(promotions: list[Promotion], until: datetime) -> tuple[BegunReign, ...]:
+    """Return the reigns that had begun at a moment of event time."""
     return tuple(
-        (p.number, p.version, p.effective_from) for p in promotions if p.effective_from <= until
+        BegunReign(p.number, p.version, p.effective_from)
+        for p in promotions
+        if p.effective_from <= until
     )

@@ -11,8 +11,10 @@ from __future__ import annotations
 import json
 import logging
 from base64 import b64decode, b64encode
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
@@ -21,7 +23,7 @@ from tasks.disk import Unusable
 from tasks.drift.episode import breach_of
 from tasks.ledger import kept_memories, latches, remembered, sealing, status, stored
 from tasks.ledger.chain import Link
-from tasks.ledger.extended import reigned
+from tasks.ledger.extended import BegunReign, reigned
 from tasks.ledger.latches import Memories
 from tasks.ledger.reader import LedgerReader, ModelRows, rows_of
 from tasks.ledger.records import Promotion, champion_at
@@ -36,6 +38,7 @@ from tasks.spec.windows import labels_awaited_until
 FOLD_FORMAT = 2  # since 2 a window that waits for labels does not help to close
 NEWEST_READ = 64  # windows that are read at least
 BEHIND = 64  # links, after which what is kept is renewed
+_Kept = TypeVar("_Kept")
 _LOG = logging.getLogger(__name__)
 
 
@@ -43,13 +46,13 @@ _LOG = logging.getLogger(__name__)
 class KeptFold:
     """What the latches remember of all windows that start before `since`, as of a link.
 
-    `reigned` are number, version and `effective_from` of the promotions up to that.
+    `reigned` are the reigns that had begun by then.
     """
 
     position: int
     digest: str
     since: datetime
-    reigned: tuple[tuple[int, int, datetime], ...]
+    reigned: tuple[BegunReign, ...]
     memories: Memories
 
 
@@ -68,10 +71,8 @@ def read_newest(spec: ModelSpec, ledger: LedgerReader, *, keep: bool = True) -> 
     kept = load_fold(spec)
     with ledger.at_one_moment() as link:
         head = sealing.newest(link, spec.model)
-        rows = None if kept is None else _rows_since(link, spec, kept)
-        found = None
-        if kept is not None and rows is not None:
-            found = status.folded(spec, rows, kept.memories)
+        found = None if kept is None else fold_on(link, spec, kept)
+        if kept is not None and found is not None:
             needed = needed_since(found)
             # Fewer windows are left where a promotion begins before windows that it did not judge.
             few = len(found.observations) < NEWEST_READ
@@ -82,6 +83,12 @@ def read_newest(spec: ModelSpec, ledger: LedgerReader, *, keep: bool = True) -> 
     if keep and head is not None and (kept is None or head.position - kept.position > BEHIND):
         _keep(spec, found, kept, head)
     return found
+
+
+def fold_on(link: sa.Connection, spec: ModelSpec, kept: KeptFold) -> Status | None:
+    """Return the status of the windows from what is kept on; None if it does not go before them."""
+    rows = _rows_since(link, spec, kept)
+    return None if rows is None else status.folded(spec, rows, kept.memories)
 
 
 def _rows_since(link: sa.Connection, spec: ModelSpec, kept: KeptFold) -> ModelRows | None:
@@ -143,30 +150,42 @@ def needed_since(known: Status) -> datetime | None:
 def _keep(spec: ModelSpec, known: Status, kept: KeptFold | None, head: Link) -> None:
     """Keep what the latches remember of the windows that nobody who acts looks at."""
     since = needed_since(known)
-    early = [] if since is None else [o for o in known.observations if o.window_start < since]
-    if since is None or any(o.window_end > since for o in early) or not (early or kept):
-        return
-    rows = ModelRows(
-        observations=early,
-        proposals=known.proposals,
-        decisions=known.decisions,
-        candidates=known.candidates,
-        promotions=known.promotions,
-        freezes=list(known.freezes),
-    )
+    made = None if since is None else fold_before(spec, known, kept, head, since)
+    if made is not None:
+        write_sealed(spec, _place(spec), json.dumps(fold_to_json(spec, made)))
+
+
+def fold_before(
+    spec: ModelSpec, known: Status, kept: KeptFold | None, head: Link, since: datetime
+) -> KeptFold | None:
+    """Return what the latches remember of the windows before a moment; None if that is nothing.
+
+    Parameters
+    ----------
+    known
+        All windows, or those from what is `kept` on.
+    """
+    early = [o for o in known.observations if o.window_start < since]
+    if any(o.window_end > since for o in early) or not (early or kept):
+        return None
     before = kept.memories if kept else Memories()
-    made = KeptFold(
+    return KeptFold(
         position=head.position,
         digest=head.digest,
         since=since,
         reigned=reigned(known.promotions, since),
-        memories=latches.latches_of(spec, rows, before, known.observed_until).memories,
+        memories=latches.latches_of(
+            spec, known.rows_with(early), before, known.observed_until
+        ).memories,
     )
-    content = json.dumps(_to_json(spec, made))
+
+
+def write_sealed(spec: ModelSpec, place: str, content: str) -> None:
+    """Keep a text in the store under a worker's signature; the log says if that cannot be."""
     try:
-        sealed = signatures.seal_content(content.encode(), _place(spec))
+        sealed = signatures.seal_content(content.encode(), place)
         kept_as = {"fold": content, "signature": b64encode(sealed).decode()}
-        store.write(_path(spec), json.dumps(kept_as))
+        store.write(f"{place}.json", json.dumps(kept_as))
     except (Unusable, KeyUnusable) as error:
         _LOG.warning("%s: what its latches remember is not kept: %s", spec.model, error)
 
@@ -176,12 +195,22 @@ def load_fold(spec: ModelSpec) -> KeptFold | None:
 
     What was changed, or signed by a key that is not trusted, is named in the log.
     """
+    return read_sealed(spec, _place(spec), lambda content: fold_from_json(spec, content))
+
+
+def read_sealed(
+    spec: ModelSpec, place: str, load: Callable[[dict[str, Any]], _Kept | None]
+) -> _Kept | None:
+    """Return what `load` makes of the JSON that is kept at a place; None if there is none.
+
+    What was changed, or signed by a key that is not trusted, is named in the log.
+    """
     try:
-        raw = json.loads(store.read_bytes(_path(spec)))
+        raw = json.loads(store.read_bytes(f"{place}.json"))
         content = str(raw["fold"])
         sealed = b64decode(raw["signature"], validate=True)
-        signatures.check_content(content.encode(), _place(spec), sealed)
-        return _from_json(spec, content)
+        signatures.check_content(content.encode(), place, sealed)
+        return load(json.loads(content))
     except FileNotFoundError:
         return None
     except (OSError, ValueError, LookupError, TypeError, SignatureRefused, KeyUnusable) as error:
@@ -189,13 +218,14 @@ def load_fold(spec: ModelSpec) -> KeptFold | None:
             "%s: what the store keeps of its latches (%s) is not used, and all windows are read: "
             "%s",
             spec.model,
-            store.url(_path(spec)),
+            store.url(f"{place}.json"),
             type(error).__name__ if isinstance(error, ValueError | LookupError) else error,
         )
         return None
 
 
-def _to_json(spec: ModelSpec, kept: KeptFold) -> dict[str, object]:
+def fold_to_json(spec: ModelSpec, kept: KeptFold) -> dict[str, object]:
+    """Return it ready for JSON."""
     return {
         formats.KEY: FOLD_FORMAT,
         formats.CODE: __version__,
@@ -209,8 +239,8 @@ def _to_json(spec: ModelSpec, kept: KeptFold) -> dict[str, object]:
     }
 
 
-def _from_json(spec: ModelSpec, content: str) -> KeptFold | None:
-    raw = json.loads(content)
+def fold_from_json(spec: ModelSpec, raw: Mapping[str, Any]) -> KeptFold | None:
+    """Return what `fold_to_json` wrote; None if that was for another spec or release."""
     mine = (FOLD_FORMAT, __version__, spec.digest)
     if (raw[formats.KEY], raw[formats.CODE], raw["spec"]) != mine:
         return None  # as after an upgrade, or a new spec: it is made anew
@@ -218,7 +248,7 @@ def _from_json(spec: ModelSpec, content: str) -> KeptFold | None:
         position=raw["position"],
         digest=raw["digest"],
         since=datetime.fromisoformat(raw["since"]),
-        reigned=tuple((n, v, datetime.fromisoformat(at)) for n, v, at in raw["reigned"]),
+        reigned=tuple(BegunReign(n, v, datetime.fromisoformat(at)) for n, v, at in raw["reigned"]),
         memories=Memories(
             kept_memories.memory_from_json(raw["drift"]),
             kept_memories.memory_from_json(raw["calibration"]),
@@ -228,7 +258,3 @@ def _from_json(spec: ModelSpec, content: str) -> KeptFold | None:
 
 def _place(spec: ModelSpec) -> str:
     return f"folds/{spec.model}"
-
-
-def _path(spec: ModelSpec) -> str:
-    return f"{_place(spec)}.json"

@@ -41,9 +41,16 @@ def make_ready(engine: sa.Engine) -> None:
     """
     with engine.connect() as link:
         found = schema_number(link)
+        if _ready(link, found):
+            return
     if found is not None and found < SCHEMA:
         raise _older(engine, found)
     upgrade(engine)
+
+
+def _ready(link: sa.Connection, found: int | None) -> bool:
+    """Return whether nothing is to do; whoever may only read and insert needs no more."""
+    return found == SCHEMA and triggers.protected(link, META)
 
 
 def require_schema(engine: sa.Engine) -> None:
@@ -92,8 +99,8 @@ def upgrade(engine: sa.Engine) -> None:
         If a newer release wrote the ledger, or one from before the first release.
     """
     with engine.connect() as link:
-        if schema_number(link) == SCHEMA and triggers.protected(link, META):
-            return  # most often; and whoever may only read and insert needs no more
+        if _ready(link, schema_number(link)):
+            return
     with engine.begin() as link:
         triggers.alone(link, "tables")
         found = schema_number(link) or 0

@@ -90,6 +90,11 @@ class LedgerReader:
         with self.at_one_moment() as link:
             return rows_of(link, model, stored.observations(link, model).values())
 
+    def rows_but_windows(self, model: str) -> ModelRows:
+        """Return what `rows` does without any observation."""
+        with self.at_one_moment() as link:
+            return rows_of(link, model, ())
+
     def rows_and_trail(self, model: str) -> tuple[ModelRows, Trail]:
         """Return what `rows` and `trail` do, both as they are at one moment."""
         with self.at_one_moment() as link:
@@ -153,7 +158,13 @@ class LedgerReader:
 
     def candidate(self, model: str, version: int) -> Candidate | None:
         """Return the candidate that became this version. Raises TwoCandidates."""
-        return candidate_at(self.candidates(model), self.promotions(model), version)
+        c = CANDIDATES.c
+        query = sa.select(CANDIDATES).where(c.model == model, c.version == version)
+        with self._engine.connect() as link:
+            found = stored.records(link, query.order_by(c.id), Candidate)
+        # Which of several is told by the promotions; each comes with a large reference.
+        promotions = self.promotions(model) if len(found) > 1 else []
+        return candidate_at(found, promotions, version)
 
     def version(self, model: str, version: int) -> Candidate:
         """Return the candidate that became this version. Raises NoSuchVersion, TwoCandidates."""

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 
 from tasks.bounds import shifted
 from tasks.drift.episode import breach_of
+from tasks.drift.reference import losses_from_json
 from tasks.ledger.records import (
     Candidate,
     Decision,
@@ -85,8 +86,8 @@ def _loss(
         found = candidate_at(candidates, promotions, version)
     except TwoCandidates:  # nobody can tell which, and whoever acts on it is told so
         return None
-    losses = {} if found is None else found.reference.get("summary", {}).get("losses", {})
-    return losses["hinge"] / losses["weight"] if losses.get("weight") else None
+    losses = None if found is None else losses_from_json(found.reference)
+    return None if losses is None else losses.hinge_loss
 
 
 def level(spec: ModelSpec, reigns: Sequence[Reign], now: datetime) -> int | None:

@@ -70,6 +70,17 @@ class Status:
     calibration: LatchHistory
     freezes: Sequence[Freeze] = ()
 
+    def rows_with(self, observations: list[Observation]) -> ModelRows:
+        """Return the rows that this was folded from, but with these observations."""
+        return ModelRows(
+            observations=observations,
+            proposals=self.proposals,
+            decisions=self.decisions,
+            candidates=self.candidates,
+            promotions=self.promotions,
+            freezes=list(self.freezes),
+        )
+
     @property
     def frozen(self) -> Freeze | None:
         """Return the freeze that holds the model; None if none does."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import cache
+
 import sqlalchemy as sa
 
 _REFUSAL = "the ledger is append-only"
@@ -78,7 +81,7 @@ def protected(link: sa.Connection, tables: sa.MetaData) -> bool:
 
 def missing_triggers(link: sa.Connection, tables: sa.MetaData) -> list[str]:
     """Return the names of the triggers that are not there."""
-    return sorted(_ddl(tables, link.dialect).keys() - _found(link))
+    return sorted(_ddl(tables, link.dialect.name).keys() - _found(link))
 
 
 def disabled_triggers(link: sa.Connection, tables: sa.MetaData) -> list[str]:
@@ -90,7 +93,7 @@ def disabled_triggers(link: sa.Connection, tables: sa.MetaData) -> list[str]:
         "where c.relnamespace = current_schema()::regnamespace and t.tgenabled in ('D', 'R')"
     )
     off = set(link.execute(sa.text(query)).scalars())
-    return sorted(_ddl(tables, link.dialect).keys() & off)
+    return sorted(_ddl(tables, link.dialect.name).keys() & off)
 
 
 def protect(link: sa.Connection, tables: sa.MetaData) -> None:
@@ -99,7 +102,7 @@ def protect(link: sa.Connection, tables: sa.MetaData) -> None:
     if link.dialect.name == "postgresql":
         link.exec_driver_sql(_POSTGRESQL_FUNCTION)
         link.exec_driver_sql(_THINNED_FUNCTION)
-    for name, ddl in _ddl(tables, link.dialect).items():
+    for name, ddl in _ddl(tables, link.dialect.name).items():
         if name not in found:
             link.exec_driver_sql(ddl)
 
@@ -114,14 +117,15 @@ def alone(link: sa.Connection, what: str) -> None:
         link.execute(sa.select(sa.func.pg_advisory_xact_lock(name)))
 
 
-def _ddl(tables: sa.MetaData, dialect: sa.Dialect) -> dict[str, str]:
+@cache
+def _ddl(tables: sa.MetaData, dialect: str) -> Mapping[str, str]:
     found: dict[str, str] = {}
     for table in tables.sorted_tables:
-        if dialect.name == "postgresql" and table.name == THINNED:
+        if dialect == "postgresql" and table.name == THINNED:
             for kind, ddl in _POSTGRESQL_THINNED.items():
                 found[f"{table.name}_append_only_{kind}"] = ddl.format(table=table.name)
             continue
-        if dialect.name == "postgresql":
+        if dialect == "postgresql":
             found[f"{table.name}_append_only"] = _POSTGRESQL_TRIGGER.format(table=table.name)
             continue
         there = " or ".join(_same(table.name, key) for key in _keys(table))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -57,16 +57,25 @@ class WhenRecorded:
         return max((moment for one in times for moment in one.values()), default=None)
 
 
-def when_recorded_of(link: sa.Connection, model: str) -> WhenRecorded:
-    """Return what was recorded of a model, as a connection sees it."""
+def when_recorded_of(
+    link: sa.Connection, model: str, since: datetime | None = None
+) -> WhenRecorded:
+    """Return what was recorded of a model, as a connection sees it.
 
-    def first(table: sa.Table, *names: str) -> list[Any]:
+    Parameters
+    ----------
+    since
+        The start of the oldest window that is asked about; None: all of them.
+    """
+
+    def first(table: sa.Table, *names: str, only: Sequence[Any] = ()) -> list[Any]:
         columns = [table.c[name] for name in names]
         at = sa.func.min(table.c.recorded_at, type_=table.c.recorded_at.type)
-        query = sa.select(*columns, at).where(table.c.model == model).group_by(*columns)
+        query = sa.select(*columns, at).where(table.c.model == model, *only).group_by(*columns)
         return [tuple(row) for row in link.execute(query)]
 
-    windows = first(OBSERVATIONS, "window_start", "window_end", "version")
+    newer = () if since is None else (OBSERVATIONS.c.window_start >= since,)
+    windows = first(OBSERVATIONS, "window_start", "window_end", "version", only=newer)
     steps = ("proposal", "step")
     return WhenRecorded(
         windows={(Window(start, end), version): at for start, end, version, at in windows},

@@ -12,12 +12,12 @@ from datetime import datetime
 from time import monotonic
 
 from tasks.errors import GatelatchError
-from tasks.ledger import status
 from tasks.ledger.chain import Link
 from tasks.ledger.ledger import Ledger
 from tasks.ledger.records import Delivery, Notice
 from tasks.notices.channels import Channels, send_message
 from tasks.notices.events import ModelFacts, NoticeEvent
+from tasks.notices.kept_look import read_all, read_to_tell
 from tasks.notices.owed import Owed, owed, subscribed_at, subscription
 from tasks.notices.wording import head_told, message_of
 from tasks.spec.model import ModelSpec
@@ -91,13 +91,6 @@ def due_messages(facts: ModelFacts, now: datetime, airflow: str, again: bool) ->
     ]
 
 
-def read_facts(spec: ModelSpec, ledger: Ledger) -> ModelFacts:
-    """Return what the ledger has of a model now."""
-    newest, _ = ledger.head(spec.model) or (None, None)
-    recorded = ledger.when_recorded(spec.model)
-    return ModelFacts(status=status.read(spec, ledger), recorded=recorded, head=newest)
-
-
 def send_due(
     specs: Iterable[ModelSpec],
     channels: Channels,
@@ -165,7 +158,7 @@ def _messages(
 ) -> Iterator[Message]:
     if not wanted:
         return
-    facts = read_facts(spec, ledger)
+    facts = read_all(spec, ledger) if again else read_to_tell(spec, ledger, now)
     for channel in wanted:
         least = spec.notify[channel]
         if subscribed_at(facts, channel, least) is None:

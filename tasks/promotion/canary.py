@@ -12,7 +12,7 @@ from tasks.drift.verdict import Verdict
 from tasks.ledger.latches import awaited_until
 from tasks.ledger.records import Candidate, Observation, Promotion, TwoCandidates
 from tasks.ledger.status import REFUSALS, Status
-from tasks.promotion.paired import Pair, pairs, rise
+from tasks.promotion.paired import Pair, accepted_spread, pairs, rise
 from tasks.spec.model import ModelSpec
 from tasks.spec.windows import windows_per_year
 
@@ -139,7 +139,7 @@ def said_by_pair(spec: ModelSpec, pair: Pair, new: Candidate, old: Candidate) ->
 def errors_of_chance(spec: ModelSpec, new: Candidate, old: Candidate) -> float:
     """Return how many standard errors of a rise chance shows, at the spec's false alarms."""
     openings = spec.drift.false_alarms_per_year / windows_per_year(spec.window)
-    degrees = min(c.reference["spread"]["degrees"] for c in (new, old))
+    degrees = min(accepted_spread(c).degrees for c in (new, old))
     return critical_value(openings, spec.latch, 0.0, degrees, sides=1)
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from math import inf, sqrt
 from statistics import median
 
+from tasks.drift.reference import losses_from_json
 from tasks.ledger.records import Candidate
 from tasks.ledger.status import Status
 from tasks.promotion.canary import errors_of_chance
@@ -126,10 +127,9 @@ def _chance(
 
 def _row_variance(version: Candidate) -> float:
     """Return the variance of a row's hinge loss, times the design effect of its mean."""
-    losses = version.reference["summary"]["losses"]
-    mean = losses["hinge"] / losses["weight"]
-    variance = max(losses["squared_hinge"] / losses["weight"] - mean**2, 0.0)
-    return float(accepted_spread(version).design_effects["hinge"] * variance)
+    losses = losses_from_json(version.reference)
+    assert losses is not None  # of what was accepted on labelled rows
+    return accepted_spread(version).design_effects["hinge"] * losses.hinge_variance
 
 
 def _usual(known: Status) -> tuple[float | None, bool]:

@@ -8,7 +8,7 @@ from datetime import datetime
 from math import sqrt
 
 from tasks.drift.loss_sums import MeanLosses
-from tasks.drift.reference import Spread
+from tasks.drift.reference import Spread, spread_from_json
 from tasks.ledger.records import Candidate, Observation
 from tasks.spec.windows import Window
 
@@ -80,7 +80,7 @@ def mean_variance(losses: MeanLosses, spread: Spread) -> float:
 
 def accepted_spread(version: Candidate) -> Spread:
     """Return how much blocks of a version's reference differ."""
-    return Spread(**version.reference["spread"])
+    return spread_from_json(version.reference)
 
 
 def _losses(observation: Observation) -> MeanLosses:

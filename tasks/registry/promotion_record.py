@@ -47,6 +47,22 @@ class PromotionRecord:
         return json.dumps({"record": text, "signature": b64encode(signature).decode()})
 
 
+@dataclass(frozen=True, kw_only=True)
+class TaggedRecord:
+    """The text of a record as MLflow has it, with the version that it stands with; not verified."""
+
+    version: int
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tagged:
+    """What MLflow has of a model: its records by number of the promotion, and its versions."""
+
+    records: Mapping[int, TaggedRecord]
+    versions: frozenset[int]
+
+
 def read_record(model: str, sealed: str) -> PromotionRecord:
     """Return the record in a text that `sealed` gave.
 
@@ -83,55 +99,55 @@ def _place(model: str) -> str:
 
 def keep_records(model: str, records: Iterable[PromotionRecord]) -> None:
     """Keep each record with its version in MLflow, where it is not there or not as it should be."""
-    there, versions = tagged_records(model)
+    there = tagged_records(model)
     for record in records:
-        if record.version in versions and not _holds(there.get(record.number), record):
+        kept = there.records.get(record.number)
+        if record.version in there.versions and not _holds(kept, record):
             key = f"{_TAG}{record.number}"
             tagged_heads.keep_tag(model, record.version, key, record.sealed())
 
 
-def _holds(found: tuple[int, str] | None, record: PromotionRecord) -> bool:
+def _holds(found: TaggedRecord | None, record: PromotionRecord) -> bool:
     try:
         return (
             found is not None
-            and found[0] == record.version
-            and (read_record(record.model, found[1]) == record)
+            and found.version == record.version
+            and read_record(record.model, found.text) == record
         )
     except RecordRefused:
         return False
 
 
-def tagged_records(model: str) -> tuple[Mapping[int, tuple[int, str]], frozenset[int]]:
-    """Return the version and the text of each record, by promotion, and the versions there are.
-
-    Nothing of it is verified: see `read_record`.
-    """
+def tagged_records(model: str) -> Tagged:
+    """Return what MLflow has of a model. Nothing of it is verified: see `read_record`."""
     with asking(f"the promotions of {model} cannot be read") as client:
         found = client.search_model_versions(f"name = '{model}'")
-        return {
-            int(key.removeprefix(_TAG)): (int(version.version), text)
+        records = {
+            int(key.removeprefix(_TAG)): TaggedRecord(version=int(version.version), text=text)
             for version in found
             for key, text in version.tags.items()
             if key.startswith(_TAG) and key.removeprefix(_TAG).isdecimal()
-        }, frozenset(int(version.version) for version in found)
+        }
+        return Tagged(records=records, versions=frozenset(int(v.version) for v in found))
 
 
 def record_of(
-    model: str, tagged: Mapping[int, tuple[int, str]], version: int | None
+    model: str, tagged: Mapping[int, TaggedRecord], version: int | None
 ) -> tuple[PromotionRecord, str] | None:
     """Return the newest record of a version, or of all for None, and its text; None without one.
 
     Raises as `read_record` does: a newer one that is forged is not passed over.
     """
-    mine = {number: text for number, (of, text) in tagged.items() if version in (None, of)}
+    mine = {n: found for n, found in tagged.items() if version in (None, found.version)}
     if not mine:
         return None
     number = max(mine)
-    record = read_record(model, mine[number])
-    if (record.number, record.version) != (number, tagged[number][0]):
+    found = mine[number]
+    record = read_record(model, found.text)
+    if (record.number, record.version) != (number, found.version):
         raise RecordRefused(
-            f"the promotion record {number} of {model} stands with version {tagged[number][0]} in "
+            f"the promotion record {number} of {model} stands with version {found.version} in "
             f"MLflow, and was signed as record {record.number} of version {record.version}; let "
             "`python -m tasks init` write it anew, or fetch with the ledger (GATELATCH_LEDGER)"
         )
-    return record, mine[number]
+    return record, found.text

@@ -8,13 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from tasks.drift.catalogue import KINDS
 from tasks.rehearsal.scene import Scene
 from tasks.spec.model import ModelSpec
 
-_EFFECTS = (
-    *("ks", "wasserstein", "margin_density"),
-    *("hinge_loss", "violation_rate", "class_loss", "class_recall", "class_margin"),
-)
 _MORE_ALARMS = 4  # times as many false alarms a year
 _CALM = 8  # steady windows in a row that close the latch
 _ROOM = 0.5  # of a feature's range, on either side of it
@@ -32,7 +29,8 @@ def remedies(spec: ModelSpec, scenes: Sequence[Scene]) -> list[Remedy]:
     """Return the settings to try; those that the spec has already are left out."""
     drift, opening = spec.drift, spec.latch.open
     alarms = _MORE_ALARMS * drift.false_alarms_per_year
-    halves = {f"drift.{n}.effect": getattr(drift, n).effect / 2 for n in _EFFECTS}
+    measured = dict.fromkeys(kind.option for kind in KINDS if kind.on(drift))
+    halves = {f"drift.{name}.effect": getattr(drift, name).effect / 2 for name in measured}
     found = [
         Remedy(f"drift.false_alarms_per_year={alarms:g}", {"drift.false_alarms_per_year": alarms}),
         Remedy("effects of drift halved", halves),

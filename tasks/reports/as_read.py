@@ -58,11 +58,24 @@ _UNITS = (
     ("minute", timedelta(minutes=1)),
 )
 
+
 # By the name that a template calls it.
+def sentence(text: str) -> str:
+    """Return a text that begins with a capital and ends with a stop; other letters stay.
+
+    Examples
+    --------
+    >>> sentence("no labels since v2"), sentence("`adopt` it!")
+    ('No labels since v2.', '`adopt` it!')
+    """
+    return f"{text[:1].upper()}{text[1:]}{'' if text[-1:] in '.!?' else '.'}"
+
+
 FILTERS: Mapping[str, Callable[..., Any]] = {
     "figure": rounded,
     "count": counted,
     "day": day,
     "minute": minute,
     "ago": ago,
+    "sentence": sentence,
 }

@@ -7,7 +7,7 @@ from typing import Any
 
 from tasks.classifier import calibration_fit
 from tasks.drift.probabilities import HeldProbabilities
-from tasks.drift.reliability_table import reliability_from_json
+from tasks.drift.reliability_table import ReliabilityTable
 from tasks.drift.statistic import Statistic
 from tasks.ledger.records import Observation, Proposal
 from tasks.reports.brief_links import if_refused
@@ -70,11 +70,12 @@ def _figures(held: HeldProbabilities) -> list[str]:
         ("brier", _figure(held.brier_reference), _figure(held.brier)),
         ("calibration error", *errors),
     ]
+    tenths = _bins(held.reliability or ReliabilityTable())
     return [
         "The newest window with labels:",
         table(head, rows),
         table(("probabilities", "when accepted", "newest window"), scores),
-        table(("said on average", "happened", "rows"), _bins(held.table or {})),
+        table(("said on average", "happened", "rows"), tenths),
     ]
 
 
@@ -85,10 +86,9 @@ def nearest(statistics: Sequence[Statistic], most: int) -> list[Statistic]:
     return [s for s in statistics if not s.of or s in near]
 
 
-def _bins(kept: Mapping[str, Any]) -> list[tuple[str, ...]]:
+def _bins(kept: ReliabilityTable) -> list[tuple[str, ...]]:
     """Return mean probability, frequency and rows of each tenth of the probabilities."""
-    table = reliability_from_json(kept)
-    parts = (table.rows, table.weight, table.probability, table.happened)
+    parts = (kept.rows, kept.weight, kept.probability, kept.happened)
     tenths = zip(*(sums.reshape(10, -1).sum(axis=1) for sums in parts), strict=True)
     return [
         (f"{p / w:.1%}", f"{y / w:.1%}", f"{n:.0f}") for n, w, p, y in tenths if w and n >= _LEAST

@@ -84,15 +84,30 @@ def strip(runs: Sequence[VerdictRun], newest: int | None = None, *, wide: bool =
     )
 
 
+def at_a_glance(runs: Sequence[VerdictRun]) -> str:
+    """Return for people what a strip of all windows shows, and how many windows a bar stands for.
+
+    The worst hides the others of its bar, so that the counts stand beside it.
+    """
+    total = sum(run.windows for run in runs)
+    if total <= CELLS:
+        return ""
+    return f"{_counts(runs)}. A bar stands for {-(-total // CELLS)} windows: the worst of them."
+
+
 def told(runs: Sequence[VerdictRun]) -> str:
     """Return what a strip shows as a sentence."""
+    last = runs[-1]
+    return f"{_counts(runs)}; the newest {last.windows:,} {last.verdict}"
+
+
+def _counts(runs: Sequence[VerdictRun]) -> str:
     counts: Counter[str] = Counter()
     for run in runs:
         counts[run.verdict] += run.windows
     total = sum(counts.values())
-    parts = ", ".join(f"{counts[v]} {v}" for v in reversed(_WORST) if counts[v])
-    last = runs[-1]
-    return f"{total} windows: {parts}; the newest {last.windows} {last.verdict}"
+    parts = ", ".join(f"{counts[v]:,} {v}" for v in reversed(_WORST) if counts[v])
+    return f"{total:,} windows: {parts}"
 
 
 def _last(runs: Sequence[VerdictRun], newest: int | None) -> list[VerdictRun]:

@@ -22,10 +22,26 @@ def publish(
 ) -> str:
     """Keep the page in the store; return its address there."""
     digest = checked.data_digest
-    address = f"reports/{spec.model}/{window.name}/validation-{digest}.html"
+    address = validation_path(spec.model, window, digest)
     page = report_html(spec, window, checked, model_version=model_version, data_digest=digest)
     store.write(address, page)
     return address
+
+
+def validation_path(model: str, window: Window, data_digest: str) -> str:
+    """Return where the store has the page on those rows of a window."""
+    return f"reports/{model}/{window.name}/validation-{data_digest}.html"
+
+
+def rows_validated(report: str, model: str, window: Window) -> str | None:
+    """Return the digest of the rows that a page is about; None if the address is of no such page.
+
+    An observation keeps the digest of all that was seen for its window, and this address.
+    """
+    before, after = validation_path(model, window, "*").split("*")
+    if not (report.startswith(before) and report.endswith(after)):
+        return None
+    return report[len(before) : -len(after)]
 
 
 def report_html(

@@ -174,7 +174,7 @@ def _if_it_holds(model: str, version: int, promotion: int) -> str | None:
     """Return the promotion's record, if MLflow has one that a trusted key signed."""
     try:
         found = promotion_record.record_of(
-            model, promotion_record.tagged_records(model)[0], version
+            model, promotion_record.tagged_records(model).records, version
         )
     except RecordRefused:
         return None
@@ -187,7 +187,7 @@ def _by_record(model: str, version: Wanted) -> _Accepted:
             f"a challenger of {model} was not promoted, so nothing that is signed says which "
             "version it is; name the ledger in GATELATCH_LEDGER"
         )
-    tagged, _ = promotion_record.tagged_records(model)
+    tagged = promotion_record.tagged_records(model).records
     named = None if version == "champion" else version
     found = promotion_record.record_of(model, tagged, named)
     if found is None:

@@ -9,6 +9,7 @@ import os
 from collections.abc import Iterator
 from datetime import date, timedelta
 from difflib import get_close_matches
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, get_origin
 
@@ -43,7 +44,7 @@ def load_spec(path: Path) -> ModelSpec:
 
 def _load(path: Path) -> ModelSpec:
     try:
-        raw = spec_yaml.parse(spec_yaml.text_of_file(path))
+        return _said(path, spec_yaml.text_of_file(path))
     except OSError as error:
         raise SpecError(
             f"{path}: cannot be read: {error.strerror}; make it a readable file, or remove it"
@@ -52,6 +53,11 @@ def _load(path: Path) -> ModelSpec:
         if error.at_path:
             raise SpecError(_listed(path, [f"  {line}" for line in error.mistakes])) from None
         raise SpecError(f"{path}: {error}") from None
+
+
+@lru_cache(maxsize=512)  # by its text: who was forked behind this spec need not parse it again
+def _said(path: Path, text: str) -> ModelSpec:
+    raw = spec_yaml.parse(text)
     if not isinstance(raw, dict):
         raise SpecError(f"{path}: expected a mapping with `model:`, `source:` …; see docs/spec.md")
     spec = checked(raw, str(path))

@@ -12,8 +12,10 @@ Attention: TypeAlias = Literal[
     "unreadable",
     "drifting",
     "asked",
+    "owed",
     "overdue",
     "unseen",
+    "unlabelled",
     "breach",
     "frozen",
     "untrained",
@@ -23,15 +25,17 @@ Attention: TypeAlias = Literal[
 # From the worst to the best: what needs a person first. A frozen model that drifts stands with the
 # others that drift; one with which nothing else is wrong stands before the calm, to be thawed.
 ORDER: tuple[Attention, ...] = (
-    *("unreadable", "drifting", "asked", "overdue", "unseen", "breach"),
+    *("unreadable", "drifting", "asked", "owed", "overdue", "unseen", "unlabelled", "breach"),
     *("frozen", "untrained", "resting", "steady"),
 )
 WORDS: Mapping[Attention, str] = {
     "unreadable": "cannot be read",
     "drifting": "drifting",
     "asked": "waits for an answer",
+    "owed": "waits for a model",
     "overdue": "overdue",
     "unseen": "not seen",
+    "unlabelled": "labels overdue",
     "breach": "one breach",
     "frozen": "frozen",
     "untrained": "no champion",
@@ -46,9 +50,11 @@ def attention(standing: Standing, now: datetime) -> Attention:
         ("unreadable", standing.problem is not None),
         ("drifting", standing.latch == "open"),
         ("asked", any(w.asked for w in standing.waits)),
+        ("owed", standing.owed is not None),
         ("overdue", late(standing, now) is not None),
         ("untrained", standing.champion is None),
         ("unseen", standing.verdict in ("insufficient", None)),
+        ("unlabelled", standing.labels_overdue),
         ("breach", standing.verdict == "drifting"),
         ("frozen", standing.frozen is not None),
         ("resting", standing.latch == "resting"),

@@ -7,20 +7,19 @@ from __future__ import annotations
 
 import json
 import os
-import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from threading import Lock
 from time import monotonic
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from tasks import store
 from tasks.disk import Unusable
 from tasks.drift import reference as references
 from tasks.drift.summary import Summary
-from tasks.drift.summary_json import summary_from_json
+from tasks.drift.summary_json import summary_from_json, summary_path
 from tasks.errors import GatelatchError
 from tasks.ledger.follower import Follower
 from tasks.ledger.reader import LedgerReader
@@ -30,6 +29,7 @@ from tasks.ledger.status import Status
 from tasks.notices.events import ModelFacts
 from tasks.notices.untold import missed_by, untold
 from tasks.promotion.ramping import ramp_read
+from tasks.reports import validation_page
 from tasks.spec import spec_files
 from tasks.spec.model import ModelSpec
 from tasks.spec.part import SpecError
@@ -37,6 +37,25 @@ from tasks.views.standing import Standing, standing
 from tasks.views.window_page import Material
 
 READING = 0.5  # seconds that a request reads models for the first time, before it shows the others
+
+
+_Value = TypeVar("_Value")
+
+
+@dataclass(frozen=True)
+class _Kept(Generic[_Value]):
+    """What was made of something, and of what: of the same object it is not made again."""
+
+    of: object
+    value: _Value
+
+
+@dataclass(frozen=True)
+class _Opened:
+    """The ledger, and what folds its new rows only."""
+
+    ledger: LedgerReader
+    follower: Follower
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,12 +85,12 @@ class Board:
         self._open = ledger
         self._lock = Lock()
         self._reads_rest = Lock()
-        self._opened: tuple[LedgerReader, Follower] | None = None
-        self._specs: dict[Path, tuple[tuple[int, int], ModelSpec | str]] = {}
+        self._opened: _Opened | None = None
+        self._specs: dict[Path, _Kept[ModelSpec | str]] = {}
         self._tried: set[str] = set()  # models of which all was read once, if it could be
-        self._standings: dict[str, tuple[Status, Standing]] = {}
-        self._recorded: tuple[Status, RecordedTimes] | None = None
-        self._written: tuple[Status, list[Observation]] | None = None
+        self._standings: dict[str, _Kept[Standing]] = {}
+        self._recorded: _Kept[RecordedTimes] | None = None
+        self._written: _Kept[list[Observation]] | None = None
 
     def specs(self) -> Specs:
         """Return the specs as the files are now; a file that did not change is not parsed again."""
@@ -92,13 +111,13 @@ class Board:
         except OSError:
             mark = (0, 0)
         kept = self._specs.get(path)
-        if kept is not None and kept[0] == mark and mark != (0, 0):
-            return kept[1]
+        if kept is not None and kept.of == mark and mark != (0, 0):
+            return kept.value
         try:
             found: ModelSpec | str = spec_files.load_spec(path)
         except SpecError as error:
             found = str(error)
-        self._specs[path] = (mark, found)
+        self._specs[path] = _Kept(mark, found)
         return found
 
     def standings(self, specs: Iterable[ModelSpec], seconds: float = READING) -> Seen:
@@ -112,7 +131,7 @@ class Board:
         GatelatchError
             If the ledger cannot be read at all.
         """
-        _, follower = self._ledger()
+        follower = self._ledger().follower
         wanted, until = list(specs), monotonic() + seconds
         for spec in wanted:
             if spec.model not in self._tried and monotonic() < until:
@@ -142,27 +161,27 @@ class Board:
             )
         kept = self._standings.get(spec.model)
         # The follower returns the same status until there is something new.
-        if kept is None or kept[0] is not known:
+        if kept is None or kept.of is not known:
             try:
-                kept = known, self.standing_of(known, self.questions(spec))
+                kept = _Kept(known, self.standing_of(known, self.questions(spec)))
             except Unusable:
                 raise
             except GatelatchError as error:  # its figures are only read now
                 return self._standing(spec, error)
             self._standings[spec.model] = kept
-        return kept[1]
+        return kept.value
 
     def status(self, spec: ModelSpec) -> Status:
         """Return the status of a model. Raises GatelatchError if it cannot be read."""
-        return self._ledger()[1].status(spec)
+        return self._ledger().follower.status(spec)
 
     def questions(self, spec: ModelSpec) -> list[Question]:
         """Return what was asked about a model."""
-        return self._ledger()[0].questions(spec.model)
+        return self._ledger().ledger.questions(spec.model)
 
     def standing_of(self, known: Status, questions: list[Question]) -> Standing:
         """Return where a model stands."""
-        ledger = self._ledger()[0]
+        ledger = self._ledger().ledger
         ramp = ramp_read(known, ledger)
         return standing(known, questions, ledger.touched(known.spec.model), ramp)
 
@@ -170,32 +189,34 @@ class Board:
         """Return sentences on what channels were not told of a model."""
         if not known.spec.notify:
             return []
-        recorded = self._ledger()[0].when_recorded(known.spec.model)
+        recorded = self._ledger().ledger.when_recorded(known.spec.model)
         return missed_by(untold(ModelFacts(status=known, recorded=recorded), now))
 
     def remembers(self, model: str) -> bool:
         """Return whether the ledger has a row about a model, be there a spec or not."""
-        return self._ledger()[0].head(model) is not None
+        return self._ledger().ledger.head(model) is not None
 
     def recorded(self, known: Status) -> RecordedTimes:
         """Return when the windows of a model were recorded."""
         kept = self._recorded
-        if kept is None or kept[0] is not known:
-            kept = self._recorded = known, self._ledger()[0].recorded(known.spec.model)
-        return kept[1]
+        if kept is None or kept.of is not known:
+            found = self._ledger().ledger.recorded(known.spec.model)
+            kept = self._recorded = _Kept(known, found)
+        return kept.value
 
     def written(self, known: Status) -> list[Observation]:
         """Return every observation ever written of a model: each version and each revision."""
         kept = self._written
-        if kept is None or kept[0] is not known:
-            kept = self._written = known, self._ledger()[0].history(known.spec.model)
-        return kept[1]
+        if kept is None or kept.of is not known:
+            found = self._ledger().ledger.history(known.spec.model)
+            kept = self._written = _Kept(known, found)
+        return kept.value
 
-    def _ledger(self) -> tuple[LedgerReader, Follower]:
+    def _ledger(self) -> _Opened:
         with self._lock:
             if self._opened is None:
                 reader = self._open()
-                self._opened = reader, Follower(reader)
+                self._opened = _Opened(reader, Follower(reader))
             return self._opened
 
 
@@ -234,12 +255,9 @@ def material(known: Status, seen: Observation, **links: Any) -> Material:
 
 def _summary(seen: Observation) -> Summary | None:
     """Return the window's summary from the store; None if none was made."""
-    # The digest of its rows stands in the name of its report; the ledger's covers more.
-    found = re.search(r"validation-(\w+)\.html$", str(seen.figures.get("report") or ""))
-    if found is None or seen.pressure is None:
+    report = seen.numbers.report
+    digest = report and validation_page.rows_validated(report, seen.model, seen.window)
+    if not digest or seen.pressure is None:
         return None
-    path = (
-        f"summaries/{seen.model}/v{seen.version}/{seen.window.name}-"
-        f"{seen.spec_digest}-{found[1]}.json"
-    )
+    path = summary_path(seen.model, seen.version, seen.window, seen.spec_digest, digest)
     return summary_from_json(json.loads(store.read_bytes(path)), f"summary {store.url(path)}")

@@ -15,6 +15,7 @@ from itertools import takewhile
 from tasks.bounds import shifted
 from tasks.drift.episode import Episode
 from tasks.drift.latch import Latch
+from tasks.drift.reference import losses_from_json
 from tasks.ledger.budget import error_budget_of
 from tasks.ledger.records import Observation, Proposal, TwoCandidates
 from tasks.ledger.status import Status
@@ -162,16 +163,15 @@ def _references(seen: SeenModel) -> Iterator[MetricSample]:
         champion = seen.status.candidate(seen.status.champion)
     except TwoCandidates:  # nobody can tell which, and whoever acts on it is told so
         return
-    losses = {} if champion is None else champion.reference.get("summary", {}).get("losses", {})
-    if champion is None or not losses.get("weight"):
+    losses = None if champion is None else losses_from_json(champion.reference)
+    if champion is None or losses is None:
         return
-    labels, weight = (str(champion.version),), losses["weight"]
     for metric, value in (
-        ("gatelatch_hinge_loss_reference", losses["hinge"] / weight),
-        ("gatelatch_violation_ratio_reference", losses["violations"] / weight),
-        ("gatelatch_accuracy_ratio_reference", 1 - losses["errors"] / weight),
+        ("gatelatch_hinge_loss_reference", losses.hinge_loss),
+        ("gatelatch_violation_ratio_reference", losses.violation_rate),
+        ("gatelatch_accuracy_ratio_reference", 1 - losses.error_rate),
     ):
-        yield MetricSample(metric, labels, value)
+        yield MetricSample(metric, (str(champion.version),), value)
 
 
 def _latches(seen: SeenModel) -> Iterator[MetricSample]:

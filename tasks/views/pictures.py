@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 from markupsafe import Markup
 
 from tasks.arrays import Floats
 from tasks.drift.grid import Bins
-from tasks.drift.reliability_table import TABLE_BINS
+from tasks.drift.reliability_table import TABLE_BINS, ReliabilityTable
 from tasks.drift.summary import Distribution
 from tasks.reports.plane import Plane
 
@@ -68,12 +67,12 @@ def _shares(of: tuple[Floats, Floats], edges: Floats) -> Floats:
     return np.asarray(np.histogram(inside, edges, weights=shares)[0], np.float64)
 
 
-def reliability_picture(table: Mapping[str, Any]) -> Markup:
-    """Return how often what was called probable happened; see `reliability_table.to_json`."""
+def reliability_picture(table: ReliabilityTable) -> Markup:
+    """Return how often what was called probable happened."""
     pairs = [
         (said / weight, happened / weight)
         for said, happened, weight in zip(
-            table["probability"], table["happened"], table["weight"], strict=True
+            table.probability, table.happened, table.weight, strict=True
         )
         if weight
     ]
@@ -85,7 +84,7 @@ def reliability_picture(table: Mapping[str, Any]) -> Markup:
         f'<polyline class="mark" points="{plane.points([(0, 0), (1, 1)])}"/>',
         f'<polyline class="line window" points="{plane.points(pairs)}"/>',
     ]
-    for (said, happened), rows in zip(pairs, (r for r in table["rows"] if r), strict=False):
+    for (said, happened), rows in zip(pairs, table.rows[table.weight > 0], strict=True):
         parts.append(
             f'<circle class="bar" cx="{plane.x(said):.1f}" cy="{plane.y(happened):.1f}" r="3">'
             f"<title>{rows:g} rows: said {said:.3f}, happened {happened:.3f}</title></circle>"

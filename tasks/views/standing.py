@@ -8,7 +8,7 @@ from datetime import datetime
 from itertools import takewhile
 
 from tasks.bounds import shifted
-from tasks.drift.label_gap import IN_A_ROW
+from tasks.drift.label_gap import IN_A_ROW, LabelGap
 from tasks.drift.latch import State
 from tasks.ledger.budget import Budget, error_budget_of
 from tasks.ledger.records import Freeze, Observation, Proposal, Question
@@ -36,6 +36,13 @@ class Waiting:
     asked: bool
     since: datetime | None
 
+    @property
+    def verb(self) -> str:
+        """Return what the step would do, for people."""
+        if self.step == "retrain":
+            return {"adopt": "take a model that was trained elsewhere"}.get(self.kind, self.kind)
+        return "roll back" if self.step == "rollback" else f"{self.step} a candidate"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Standing:
@@ -45,8 +52,10 @@ class Standing:
     in it. `loss` is the hinge loss of the newest labelled window under the champion, `accepted`
     that of its reference. `unseen` says in sentences what nobody can see, `budget` how much of the
     error budget is spent, where the spec has one. `frozen` is the freeze that holds the model, and
-    `held` the proposal that it holds back. `canary` says
-    which share of the keys the champion scores, while that is not all of them.
+    `held` the proposal that it holds back. `canary` says which share of the keys the champion
+    scores, while that is not all of them. `handed_in_by` is who handed in the champion, if it was
+    trained elsewhere, and `owed` says that a model still has to be handed in. `labels_overdue` is
+    whether so many windows lack labels that people are told.
     """
 
     model: str
@@ -74,6 +83,9 @@ class Standing:
     frozen: Freeze | None = None
     held: str | None = None
     canary: str | None = None
+    handed_in_by: str | None = None
+    owed: str | None = None
+    labels_overdue: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,6 +118,7 @@ def standing(
     judged = next((o for o in reversed(seen) if o.pressure is not None), None)
     near = reversed(seen[-LOOKED:])
     labelled = next((o for o in near if _has_loss(o, known.champion)), None)
+    gap = gap_of(known)
     promotion = known.promotions[-1] if known.promotions else None
     return Standing(
         model=spec.model,
@@ -127,12 +140,42 @@ def standing(
         accepted=_accepted(labelled) if labelled else None,
         waits=tuple(waiting(known, questions, touched)),
         silence=None if known.frozen else known.silence or known.patience,
-        unseen=tuple(_unseen(known)),
+        unseen=(*_unseen(known, gap), *([ramp.stuck] if ramp is not None and ramp.stuck else [])),
         budget=error_budget_of(known),
         frozen=known.frozen,
         held=known.due_when_thawed if known.frozen else None,
         canary=ramp.told if ramp is not None and ramp.over is None else None,
+        handed_in_by=_handed_in_by(known),
+        owed=_owed(known),
+        labels_overdue=gap is not None and gap.told,
     )
+
+
+def _handed_in_by(known: Status) -> str | None:
+    """Return who handed in the champion, also if its probabilities were learnt again here since."""
+    version, proposals = known.champion, {p.proposal: p for p in known.proposals}
+    for candidate in reversed(known.candidates):
+        made = proposals.get(candidate.proposal)
+        if candidate.version == version and made is not None:
+            if made.kind != "recalibrate":
+                return made.proposer if made.kind == "adopt" else None
+            version = made.champion
+    return None
+
+
+def _owed(known: Status) -> str | None:
+    """Return that people approved a retrain which its owner makes, until a model was handed in."""
+    ends = {(d.proposal, d.step, d.answer) for d in known.decisions}
+    promoted = {p.proposal for p in known.promotions}
+    for one in reversed(known.proposals):
+        if one.kind == "adopt" or one.proposal in promoted:
+            return None
+        if (one.proposal, "train", "failed") in ends:
+            return (
+                "a retrain was approved: train it elsewhere and hand it in with "
+                f"`python -m tasks adopt {known.spec.model} FILE`"
+            )
+    return None
 
 
 def waiting(
@@ -168,7 +211,7 @@ def _accepted(seen: Observation) -> float | None:
     return next(found, None)
 
 
-def _unseen(known: Status) -> Iterable[str]:
+def _unseen(known: Status, gap: LabelGap | None) -> Iterable[str]:
     seen = known.observations
     silent = list(takewhile(lambda o: o.verdict == "insufficient", reversed(seen)))
     if silent:
@@ -185,7 +228,7 @@ def _unseen(known: Status) -> Iterable[str]:
             since = f"in {LOOKED} windows"
         delay = " yet" if known.spec.label.late else ""
         yield f"no labels {since}{delay}: losses and accuracy are not known"
-    if (gap := gap_of(known)) is not None and len(gap.windows) >= IN_A_ROW:
+    if gap is not None and len(gap.windows) >= IN_A_ROW:
         yield gap.sentence
     elif known.history.now.episode and (told := awaited_told(known)):
         yield told

@@ -95,6 +95,7 @@ def panel(material: Material) -> Panel:
     seen = material.seen
     numbers = seen.numbers
     held = numbers.calibration
+    table = held.reliability if held else None
     moved = list((numbers.moved.features if numbers.moved else {}).items())
     most = max((abs(value) for _, value in moved), default=0.0)
     return Panel(
@@ -102,7 +103,7 @@ def panel(material: Material) -> Panel:
         numbers=numbers,
         rows=[statistic_row(s) for s in (*numbers.statistics, *(held.statistics if held else ()))],
         histograms=_histograms(material),
-        reliability=pictures.reliability_picture(held.table) if held and held.table else Markup(""),
+        reliability=pictures.reliability_picture(table) if table else Markup(""),
         moved=[(name, value, pictures.bar(value, most)) for name, value in moved],
         report=numbers.report.removeprefix("reports/") if numbers.report else None,
         material=material,

@@ -17,9 +17,9 @@ from tasks.audit.events import events
 from tasks.ledger.ledger import Ledger
 from tasks.registry import tracking
 from tasks.spec.approval_options import Owner
-from tests.ledger.test_ledger import day, decision, observation, proposal
 from tests.support import flow
 from tests.support.forging import as_owner, move, rollback, version
+from tests.support.rows import day, decision, observation, proposal
 
 
 def run(*words: str) -> Result:

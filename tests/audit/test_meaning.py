@@ -14,10 +14,10 @@ from tasks.audit import meaning
 from tasks.ledger.chain import Trail
 from tasks.ledger.ledger import Ledger
 from tasks.ledger.records import Question
-from tests.ledger.test_ledger import decision, observation, proposal, registered
 from tests.support import forging
 from tests.support.again import write_again
 from tests.support.forging import approve, ask, fault, honest, move, rollback, version
+from tests.support.rows import decision, observation, proposal, registered
 
 Story = Callable[[Ledger], object]
 

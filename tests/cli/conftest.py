@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from tasks.ledger.ledger import Ledger
-from tasks.ledger.records import Observation, Proposal
+from tests.support.rows import observation, proposal
 from tests.support.terminal import CHURN, day
 
 
@@ -30,31 +30,7 @@ def told(models: Path) -> Ledger:
     verdicts = [("steady", 0.25), ("drifting", 1.5), ("insufficient", None)]
     for number, (verdict, pressure) in enumerate(verdicts, 1):
         figures = {"accuracy": 0.875} if number == 1 else {}
-        seen = Observation(
-            model="churn",
-            version=1,
-            window_start=day(number),
-            window_end=day(number + 1),
-            spec_digest="spec",
-            data_digest="data",
-            verdict=verdict,
-            reason=f"why {verdict}",
-            pressure=pressure,
-            figures=figures,
-        )
-        ledger.observe(seen)
-    name = "churn.v1.20260102T0000.1"
-    asked = Proposal(
-        model="churn",
-        proposal=name,
-        kind="retrain",
-        reason="drift",
-        episode=None,
-        champion=1,
-        trained_from=day(1),
-        trained_until=day(4),
-        proposer="otto",
-        spec_digest="spec",
-    )
-    ledger.propose(asked)
+        said: dict[str, Any] = {"verdict": verdict, "reason": f"why {verdict}"}
+        ledger.observe(observation(number, **said, pressure=pressure, figures=figures))
+    ledger.propose(proposal("churn.v1.20260102T0000.1", trained_until=day(4)))
     return ledger

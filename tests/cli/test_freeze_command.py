@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from tasks.__main__ import app
 from tasks.ledger.freezes import Frozen
 from tasks.ledger.ledger import Ledger
-from tests.ledger.test_ledger import observation, proposal
+from tests.support.rows import observation, proposal
 from tests.support.terminal import CHURN, run
 
 WHY = ("--reason", "the source is repaired", "--yes")

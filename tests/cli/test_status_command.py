@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 from tasks.ledger.ledger import Ledger
-from tasks.ledger.records import Observation
+from tests.support.rows import observation
 from tests.support.terminal import day, run
 
 
@@ -40,19 +41,9 @@ def test_status_as_json_has_all_windows_or_as_many_of_the_newest_as_asked_for(
 def test_status_says_what_to_do_if_nothing_can_be_said_of_window_after_window(told: Ledger) -> None:
     assert json.loads(run("status", "churn", "--json").stdout)["advice"] is None
     for number in range(4, 11):
-        seen = Observation(
-            model="churn",
-            version=1,
-            window_start=day(number),
-            window_end=day(number + 1),
-            spec_digest="spec",
-            data_digest="data",
-            verdict="insufficient",
-            reason="few rows",
-            pressure=None,
-            figures={"accepted": 40, "labelled": 0, "statistics": []},
-        )
-        told.observe(seen)
+        few: dict[str, Any] = {"accepted": 40, "labelled": 0, "statistics": []}
+        silent: dict[str, Any] = {"verdict": "insufficient", "pressure": None, "figures": few}
+        told.observe(observation(number, **silent, reason="few rows"))
     advice = json.loads(run("status", "churn", "--json").stdout)["advice"]
     assert advice.startswith("the last 8 windows say nothing: they hold 40 rows, and")
     assert f"to do: {advice}" in " ".join(run("status", "churn").stdout.split())

@@ -19,10 +19,11 @@ from tasks.cli import audit_tables, status_tables
 from tasks.cli.console import Column, Fitted, tabulate
 from tasks.ledger import status
 from tasks.ledger.ledger import Ledger
-from tasks.ledger.records import Decision, Observation, Proposal
+from tasks.ledger.records import Observation
 from tasks.spec import spec_files
 from tests.replay.test_past_rows import land
 from tests.support import past
+from tests.support.rows import decision, observation, proposal
 from tests.support.stood import statistic
 
 CHURN: dict[str, Any] = {
@@ -36,6 +37,7 @@ CHURN: dict[str, Any] = {
 }
 ABOVE = "above the limit: ks, wasserstein, hinge_loss, class_loss of 1, class_recall of 1, constant"
 EPISODE = "churn.v1.20260101T0200.recalibrate"
+WHO = "margarethe.oppen"
 COMMENT = "its run was lost with the machine that it ran on, " * 6
 HEADS: dict[str, list[str]] = {
     "windows": ["from", "verdict", "× limit", "accuracy", "latch", "why"],
@@ -99,19 +101,10 @@ def assert_fits(text: str, *names: str) -> None:
     assert "…" not in text
 
 
-def seen(number: int, verdict: str, reason: str, pressure: float, figures: Any) -> Observation:
-    return Observation(
-        model="churn",
-        version=1,
-        window_start=hour(number),
-        window_end=hour(number + 1),
-        spec_digest="spec",
-        data_digest="data",
-        verdict=verdict,
-        reason=reason,
-        pressure=pressure,
-        figures=figures,
-    )
+def seen(number: int, verdict: str, pressure: float, figures: Any) -> Observation:
+    said: dict[str, Any] = {"verdict": verdict, "pressure": pressure, "figures": figures}
+    window = {"window_start": hour(number), "window_end": hour(number + 1)}
+    return observation(reason=ABOVE, **said, **window)
 
 
 @pytest.fixture
@@ -124,32 +117,13 @@ def ledger(stores: Path, monkeypatch: pytest.MonkeyPatch) -> Ledger:
     move: dict[str, Any] = {"version": 1, "expected": None, "by": "ada", "reason": "bootstrap"}
     ledger.promote("churn", "boot", effective_from=hour(1), **move)
     for number, verdict in enumerate(("steady", "drifting", "drifting", "insufficient"), 1):
-        ledger.observe(seen(number, verdict, ABOVE, 1.5, {"accuracy": 0.875}))
+        ledger.observe(seen(number, verdict, 1.5, {"accuracy": 0.875}))
     for number, name in enumerate((EPISODE, "manual__2026-01-14T09:00:00+00:00")):
-        asked = Proposal(
-            model="churn",
-            proposal=name,
-            kind="retrain",
-            reason="again, with the rows of the desk",
-            episode=None,
-            champion=1,
-            trained_from=hour(1 + number),
-            trained_until=hour(4),
-            proposer="margarethe.oppen",
-            spec_digest="spec",
-        )
-        ledger.propose(asked)
+        rows = {"trained_from": hour(1 + number), "trained_until": hour(4)}
+        why = "again, with the rows of the desk"
+        ledger.propose(proposal(name, reason=why, proposer=WHO, **rows))
     ledger.decide(
-        Decision(
-            model="churn",
-            proposal=EPISODE,
-            step="retrain",
-            answer="withdrawn",
-            by="margarethe.oppen",
-            comment=COMMENT,
-            evidence="evidence",
-            effective_from=hour(5),
-        )
+        decision("withdrawn", proposal=EPISODE, by=WHO, comment=COMMENT, evidence="evidence")
     )
     return ledger
 
@@ -176,7 +150,7 @@ def test_a_window_names_what_is_farthest_above_its_limit_and_wide_says_it_all(
 ) -> None:
     found = (("ks", None, 1.2, False), ("class_loss", "1", 2.5, False), ("blind", None, 3.0, True))
     figures = {"statistics": [statistic(n, p, of=of, blind=b) for n, of, p, b in found]}
-    ledger.observe(seen(5, "drifting", ABOVE, 2.5, figures))
+    ledger.observe(seen(5, "drifting", 2.5, figures))
     assert tables(printed("status", "churn"))["windows"][-1].endswith("class_loss of 1 +1")
     assert tables(printed("status", "churn", "--wide"))["windows"][-1].endswith(ABOVE)
 

@@ -70,7 +70,7 @@ def test_late_labels_that_never_came_are_missed_as_well() -> None:
     assert one is not None
     assert one.told
     assert one.sentence == (
-        "labels are overdue: since 2026-01-01 00:00 10 windows in a row have none; of 2 none is "
+        "labels are overdue: 10 windows in a row have none, since 2026-01-01 00:00; of 2 none is "
         "awaited any more; only scores count now, and they do not show that a rule has changed"
     )
 

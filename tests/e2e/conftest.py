@@ -29,7 +29,18 @@ from tests.support.sink import Sink, sink
 
 from . import traced
 from .browser import page as page
-from .landed import ACCEPTED, ASKING, CANARIES, LANDING, ORDERS, PLAYED, SHARED, land, write_specs
+from .landed import (
+    ACCEPTED,
+    ASKING,
+    CANARIES,
+    LANDING,
+    LETHAL,
+    ORDERS,
+    PLAYED,
+    SHARED,
+    land,
+    write_specs,
+)
 
 
 @dataclass(frozen=True)
@@ -171,6 +182,7 @@ def running(tmp_path_factory: pytest.TempPathFactory, webhook: Sink) -> Iterator
     models.mkdir()
     land(home / "landing")
     land(home / "mortal")  # rows that a test takes away
+    land(home / LETHAL)
     write_specs(models, home)
     traced.land(home)
     traced.write_specs(models, home)
@@ -188,6 +200,7 @@ def running(tmp_path_factory: pytest.TempPathFactory, webhook: Sink) -> Iterator
             *ORDERS,
             *ASKING,
             "mortal",
+            LETHAL,
             "looked_at",
             *traced.MODELS,
             "told",

@@ -28,6 +28,8 @@ CANARIES = {"canary": "human", "canary_alone": "automatic"}  # who decides on a 
 # The second one listens to the champion of the first, which scores the rows that it is measured on.
 LANDING = ("upstream", "landing")
 
+LETHAL = "lethal"  # a file of its rows ends the process that reads it
+
 SHARED = "shared"  # its champion scores half of the keys first
 
 # A change at once with the first window after ACCEPTED, so that few windows show what comes of it.
@@ -80,6 +82,13 @@ def write_specs(models: Path, home: Path) -> None:
         "mortal",
         approval="human",
         source={**source_in(home), "path": f"{home}/mortal/date={{date}}/*.parquet"},
+    )
+    write_spec(
+        models,
+        home,
+        LETHAL,
+        approval="human",
+        source={**source_in(home), "path": f"{home}/{LETHAL}/date={{date}}/*.parquet"},
     )
     write_spec(models, home, "looked_at", approval="human")
     write_spec(models, home, "told", approval="human", notify={"owners": "info"})

@@ -22,8 +22,8 @@ from tasks.registry import tracking
 from tasks.spec.model import ModelSpec
 from tasks.views.board import material
 from tests.conftest import CHURN
-from tests.ledger.test_ledger import observation, proposal
 from tests.support.forging import as_owner, version
+from tests.support.rows import observation, proposal
 
 START = datetime(2026, 1, 9, tzinfo=UTC)
 DAY = timedelta(days=1)

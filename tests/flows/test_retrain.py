@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from tasks.classifier import finite
+from tasks.data import apart
 from tasks.data.readers import SourceChanged
 from tasks.flows import monitor, rollback
 from tasks.flows.measure import measure
@@ -35,6 +36,7 @@ from tests.support.flow import (
     watch,
     window,
 )
+from tests.support.lethal import lethal
 
 
 @pytest.fixture
@@ -95,6 +97,19 @@ def test_broken_data_is_insufficient_by_name_and_the_next_windows_go_on(at: At, 
     land(6)
     assert watch(6).verdict == "steady"
     assert [w["verdict"] for w in told()["windows"]] == ["steady", "steady"]
+
+
+def test_a_file_that_ends_its_reader_is_insufficient_by_name_and_the_same_each_time(at: At) -> None:
+    at("bootstrapped")
+    file(6).write_bytes(lethal(rows(6), nullable="x"))
+    with apart.begun():
+        observed = watch(6)
+        assert (observed.verdict, observed.revision) == ("insufficient", 0)
+        assert "2026-01-06.parquet cannot be read: it ends the process" in observed.reason
+        assert watch(6) == observed
+        assert watch(7).verdict == "steady"
+        land(6)
+        assert watch(6).verdict == "steady"
 
 
 def test_scores_that_no_summary_can_take_make_their_window_insufficient_by_name(

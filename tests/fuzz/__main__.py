@@ -69,11 +69,14 @@ def _fuzz_here(name: str, seconds: int, kept: Path) -> None:
         sys.exit("atheris is not installed: run `make fuzz`, which puts it beside .venv")
     folder = Path(os.environ["FUZZ_FOLDER"])
     with atheris.instrument_imports(include=["tasks", "answers", "served"]):
+        from tasks.data import apart
         from tasks.signing import keyring
         from tests.fuzz.every import MAKERS
 
         keyring.create_keys()
         target = MAKERS[name](folder)
+    if target.apart:
+        apart.begin()
     corpus = folder / "corpus"
     corpus.mkdir()
     for number, seed in enumerate(target.seeds):

@@ -97,7 +97,9 @@ def parquet_target(folder: Path) -> Target:
     rows = _rows()
     seeds = [_parquet(rows), _parquet(rows, compression="none", use_dictionary=False)]
     seeds.append(_parquet(rows.slice(0, 2), compression="gzip", version="1.0"))
-    return Target(seeds=seeds, read=_file(folder, "parquet"), folder=folder, longest=8192)
+    return Target(
+        seeds=seeds, read=_file(folder, "parquet"), folder=folder, longest=8192, apart=True
+    )
 
 
 def join_target(folder: Path) -> Target:

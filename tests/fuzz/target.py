@@ -22,13 +22,15 @@ class Target:
     """One reader.
 
     `read` takes what an attacker wrote. It returns in one word what became of the input, and raises
-    a Fault, or whatever the reader did not foresee. `folder` is where it may write.
+    a Fault, or whatever the reader did not foresee. `folder` is where it may write. `apart` says
+    that a child reads each input first, as an input may end the process.
     """
 
     seeds: Sequence[bytes]
     read: Callable[[bytes], str]
     folder: Path
     longest: int = 4096
+    apart: bool = False
 
 
 def refused(error: GatelatchError) -> str:

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import resource
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tasks.data import apart
 from tests.fuzz.every import MAKERS, environment_in
 from tests.fuzz.target import Target, left_behind
 
@@ -73,11 +76,13 @@ def changed(draw: st.DrawFn, seeds: list[bytes]) -> bytes:
 @pytest.fixture
 def target(
     request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Target:
+) -> Iterator[Target]:
     for name, value in environment_in(tmp_path).items():
         if name != "GATELATCH_SIGNING_KEY":  # the tests have one
             monkeypatch.setenv(name, value)
-    return MAKERS[request.param](tmp_path)
+    made = MAKERS[request.param](tmp_path)
+    with apart.begun() if made.apart else nullcontext():
+        yield made
 
 
 # Airflow's API imports a client of starlette's that nothing here uses.

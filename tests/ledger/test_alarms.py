@@ -15,7 +15,7 @@ from tasks.ledger.records import Observation, Promotion
 from tasks.ledger.status import Status, folded
 from tasks.spec.model import ModelSpec
 from tests.conftest import CHURN
-from tests.ledger.test_ledger import observation
+from tests.support.rows import observation
 
 EVERY = "30d"  # so that a year is a dozen windows
 

@@ -20,9 +20,9 @@ from tasks.ledger.records import Expiry, Observation
 from tasks.ledger.tables import OBSERVATIONS
 from tasks.spec.model import ModelSpec
 from tests.conftest import CHURN
-from tests.ledger.test_ledger import day, observation
 from tests.support.again import write_again
 from tests.support.forging import as_owner, fault, forge, version
+from tests.support.rows import day, observation
 
 SPEC = ModelSpec.model_validate(CHURN)
 POLICY = "retention.figures: 3d"

@@ -16,7 +16,7 @@ from tasks.drift.loss_sums import Losses
 from tasks.drift.probabilities import HeldProbabilities
 from tasks.drift.statistic import Statistic
 from tasks.ledger.figures import WindowFigures
-from tests.ledger.test_ledger import observation
+from tests.support.rows import observation
 
 CHANGE = Change(total=-0.5, features={"x": -0.6}, rest=0.1)
 LABELLED = WindowFigures(

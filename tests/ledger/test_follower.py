@@ -26,8 +26,8 @@ from tasks.ledger.status_json import status_json
 from tasks.ledger.tables import CHAIN, META, OBSERVATIONS
 from tasks.spec.model import ModelSpec
 from tests.conftest import CHURN
-from tests.ledger.test_ledger import day, decision, observation, promote, proposal
 from tests.support.forging import as_owner
+from tests.support.rows import day, decision, observation, promote, proposal
 
 SPEC = ModelSpec.model_validate(CHURN)
 OTHER = SPEC.model_copy(update={"model": "other"})

@@ -8,7 +8,7 @@ from tasks import formats
 from tasks.formats import OtherFormat
 from tasks.ledger.conflicts import Conflict
 from tasks.ledger.ledger import Ledger
-from tests.ledger.test_ledger import observation, proposal, registered
+from tests.support.rows import observation, proposal, registered
 
 
 def test_each_number_has_its_loader_and_no_number_is_the_first() -> None:

@@ -23,9 +23,9 @@ from tasks.ledger.records import Freeze
 from tasks.ledger.tables import FREEZES
 from tasks.spec.model import ModelSpec
 from tests.conftest import CHURN
-from tests.ledger.test_ledger import decision, observation, promote, proposal
 from tests.support import forging
 from tests.support.forging import rollback, version
+from tests.support.rows import decision, observation, promote, proposal
 
 SPEC = ModelSpec.model_validate(CHURN)
 AGAIN = r"frozen by ada since 20\d\d-\d\d-\d\d \d\d:\d\d UTC: holidays\. .*tasks thaw churn"

@@ -19,8 +19,8 @@ from tasks.ledger.records import Observation, champion_at
 from tasks.ledger.status import Status
 from tasks.spec.model import ModelSpec
 from tests.conftest import CHURN
-from tests.ledger.test_ledger import decision, observation, proposal
 from tests.support.again import write_again
+from tests.support.rows import decision, observation, proposal
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 DAY = timedelta(days=1)

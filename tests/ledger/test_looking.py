@@ -13,9 +13,9 @@ from tasks.ledger.ledger import Ledger
 from tasks.ledger.looking import record_look
 from tasks.ledger.records import RowLook
 from tasks.ledger.tables import LOOKS
-from tests.ledger.test_ledger import day
 from tests.ledger.test_roles import as_role, owned, role
 from tests.support.forging import as_owner, fault, version
+from tests.support.rows import day
 
 __all__ = ["owned", "role"]
 LOOK = RowLook(

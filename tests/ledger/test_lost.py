@@ -12,7 +12,7 @@ from tasks.disk import Unusable
 from tasks.ledger.chain import chain_fault
 from tasks.ledger.engine import engine_to_read
 from tasks.ledger.ledger import Ledger
-from tests.ledger.test_ledger import observation
+from tests.support.rows import observation
 
 pytestmark = pytest.mark.parametrize("url", ["postgresql"], indirect=True)
 

@@ -10,7 +10,7 @@ from tasks.ledger import seals
 from tasks.ledger.chain import chain_fault
 from tasks.ledger.conflicts import Conflict
 from tasks.ledger.ledger import Ledger
-from tests.ledger.test_ledger import observation, promote
+from tests.support.rows import observation, promote
 
 PROCESSES = 8
 ROUNDS = 50

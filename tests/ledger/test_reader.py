@@ -12,7 +12,7 @@ from tasks.ledger import migrations
 from tasks.ledger.ledger import Ledger
 from tasks.ledger.migrations import OtherSchema
 from tasks.ledger.reader import LedgerReader
-from tests.ledger.test_ledger import observation, promote
+from tests.support.rows import observation, promote
 
 
 def test_it_says_what_the_ledger_says_and_writes_nothing(

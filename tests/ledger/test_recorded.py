@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from tasks.ledger.ledger import Ledger
 from tasks.ledger.recorded import RecordedTimes
-from tests.ledger.test_ledger import observation
+from tests.support.rows import observation
 from tests.support.stood import seen
 
 HOUR = timedelta(hours=1)

@@ -16,7 +16,7 @@ from tasks.ledger.ledger import Ledger
 from tasks.ledger.roles import RoleRefused
 from tasks.ledger.tables import META
 from tests.conftest import POSTGRES, database_in_postgres
-from tests.ledger.test_ledger import observation
+from tests.support.rows import observation
 
 
 @pytest.fixture

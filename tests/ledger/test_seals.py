@@ -18,7 +18,6 @@ from tasks.ledger.chain import LedgerRefused, Seal, Trail
 from tasks.ledger.conflicts import Conflict
 from tasks.ledger.ledger import Ledger
 from tasks.signing.keyring import KeyUnusable
-from tests.ledger.test_ledger import day, decision, observation, proposal, registered
 from tests.support import forging
 from tests.support.again import write_again
 from tests.support.forging import (
@@ -31,6 +30,7 @@ from tests.support.forging import (
     signing_with,
     written,
 )
+from tests.support.rows import day, decision, observation, proposal, registered
 
 SEALED = Seal(0, "", "")
 

@@ -15,8 +15,8 @@ from tasks.ledger.ledger import Ledger
 from tasks.ledger.records import Held, LabelsSeen, LaterFigures, Observation
 from tasks.ledger.shelf import LedgerReplaced
 from tasks.ledger.tables import OBSERVATIONS
-from tests.ledger.test_ledger import observation, promote
 from tests.support.forging import as_owner
+from tests.support.rows import observation, promote
 
 
 def later(ledger: Ledger) -> list[Observation]:

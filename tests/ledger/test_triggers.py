@@ -18,9 +18,9 @@ from tasks.ledger.ledger import Ledger
 from tasks.ledger.looking import record_look
 from tasks.ledger.records import Adoption, Delivery, Notice, Question
 from tasks.ledger.tables import META
-from tests.ledger.test_ledger import day, decision, observation, promote, proposal, registered
 from tests.ledger.test_looking import LOOK
 from tests.support.again import write_again
+from tests.support.rows import day, decision, observation, promote, proposal, registered
 
 TABLES = sorted(META.tables)
 Tamper = Callable[[str], None]

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 
 from tasks.ledger.ledger import Ledger
 from tasks.ledger.records import Delivery, Notice
-from tests.ledger.test_ledger import day, decision, observation, promote, proposal, registered
 from tests.support import forging
+from tests.support.rows import day, decision, observation, promote, proposal, registered
 
 CLAIM = Notice(
     model="churn", event="e", channel="owners", attempt=1, severity="info", message="said"

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from tasks.notices.event_kinds import EVENT_KINDS, events_of
 from tasks.notices.events import QUIET, ModelFacts, NoticeEvent, event_key, is_quiet
 from tests.conftest import CHURN
-from tests.ledger.test_ledger import decision, proposal
 from tests.support.facts import LATE, facts, freeze, moved, spec_told
+from tests.support.rows import decision, proposal
 from tests.support.stood import at, seen
 
 NOW = at(40)
@@ -148,7 +148,7 @@ def test_labels_that_stop_coming_are_one_event_under_the_first_window_without() 
     assert event.subject == "churn: labels are overdue"
     assert (event.since, event.goes_on, event.past) == (at(4) + LATE, True, False)
     (sentence,) = event.more()
-    assert sentence.startswith("Labels are overdue: since 2026-01-11 00:00 2 windows in a row")
+    assert sentence.startswith("Labels are overdue: 2 windows in a row have none, since 2026-01-11")
     (same,) = told(facts(windows=[*labelled, *unlabelled(*range(2, 9))])).values()
     assert (same.key, same.since) == (event.key, event.since)
     assert told(facts(windows=[*labelled, *unlabelled(2, 3), seen(4)])) == {}

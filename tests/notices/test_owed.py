@@ -14,8 +14,8 @@ from tasks.ledger.when_recorded import Attempt
 from tasks.notices.event_kinds import events_of
 from tasks.notices.events import QUIET, ModelFacts
 from tasks.notices.owed import MOST_ATTEMPTS, UNSURE, WAITS, Owed, owed, subscription
-from tests.ledger.test_ledger import decision, proposal
 from tests.support.facts import NOTIFY, facts, spec_told
+from tests.support.rows import decision, proposal
 from tests.support.stood import FIRST, at
 
 NOW = at(40)

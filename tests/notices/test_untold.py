@@ -54,4 +54,7 @@ def test_the_margin_view_says_who_is_told_and_what_was_not_told(
     asked.look(datetime.now(UTC) + timedelta(minutes=1))
     assert "Channel owners" not in page()
     asked.write_spec()
-    assert "<dt>Told</dt><dd>nobody: the spec names no channel under notify</dd>" in page()
+    assert (
+        "<dt>Told</dt><dd>nobody<small>the spec names no channel under notify</small></dd>"
+        in page()
+    )

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from tasks.ledger.ledger import Ledger
-from tests.ledger.test_ledger import decision, observation, promote, proposal
 from tests.ops.test_alerts import RULES
 from tests.support.forging import ask, forge, version
 from tests.support.prometheus import Prometheus, awaited, watching
+from tests.support.rows import decision, observation, promote, proposal
 from tests.views.test_exposition import models as models
 from tests.views.test_slow_checks import FORGED
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
@@ -167,9 +168,18 @@ def test_the_dag_processor_which_executes_dag_files_can_sign_nothing() -> None:
 
 
 def test_only_who_makes_the_signing_key_and_who_signs_can_read_it() -> None:
-    environment = SERVICES["worker"]["environment"]
-    assert seeing(environment["GATELATCH_SIGNING_KEY"]) == {"init", "worker"}
-    assert seeing(environment["GATELATCH_ANSWER_KEY"]) == {"init", "worker", "api-server"}
+    def named(variable: str) -> set[str]:
+        return {
+            s["environment"][variable]
+            for s in SERVICES.values()
+            if variable in s.get("environment", {})
+        }
+
+    (signing,), (answers,) = named("GATELATCH_SIGNING_KEY"), named("GATELATCH_ANSWER_KEY")
+    assert seeing(signing) == {"init", "worker"}
+    assert seeing(answers) == {"init", "api-server"}
+    (public,) = named("GATELATCH_ANSWER_VERIFY_KEY")
+    assert seeing(public) == {"init", "worker", "metrics"}
     assert "python -m tasks init" in SERVICES["init"]["command"][-1]
 
 
@@ -190,7 +200,12 @@ def test_the_api_server_signs_answers_with_a_key_of_its_own_and_trusts_the_worke
     from tasks.signing import keyring
 
     def inside(service: str, keys: Path) -> None:
-        for name in ("GATELATCH_SIGNING_KEY", "GATELATCH_ANSWER_KEY", "GATELATCH_VERIFY_KEY"):
+        for name in (
+            "GATELATCH_SIGNING_KEY",
+            "GATELATCH_ANSWER_KEY",
+            "GATELATCH_VERIFY_KEY",
+            "GATELATCH_ANSWER_VERIFY_KEY",
+        ):
             path = SERVICES[service]["environment"].get(name)
             if path is None:
                 monkeypatch.delenv(name, raising=False)
@@ -200,6 +215,9 @@ def test_the_api_server_signs_answers_with_a_key_of_its_own_and_trusts_the_worke
 
     inside("init", tmp_path)
     keyring.create_keys()
+    (tmp_path / "trusted").mkdir()
+    for copied in ("signing.pub", "answers.pub"):  # as its command does
+        shutil.copy(tmp_path / "answers" / copied, tmp_path / "trusted")
     inside("worker", tmp_path)
     worker = keyring.fingerprint(keyring.writing_key().public_key())
     roles = {name: signer.role for name, signer in seals.trusted().items()}

@@ -192,7 +192,7 @@ def test_a_pod_of_the_kubernetes_executor_is_a_worker_without_the_queue_and_what
         "secret_key",
         "redis_password",
     }
-    for name in ("keys", "answers"):
+    for name in ("keys", "trusted"):
         assert folder(POD, name) == folder(worker, name)
     assert POD["resources"]["limits"] == worker["resources"]["limits"]
     assert POD["terminationGracePeriodSeconds"] == worker["terminationGracePeriodSeconds"]

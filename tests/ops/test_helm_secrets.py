@@ -35,7 +35,8 @@ def test_only_who_signs_has_a_private_key() -> None:
 
     assert who("signing.pem", "keys") == {"init", "worker", "pod"}
     assert who("answers.pem", "answers") == {"init", "api-server"}
-    assert who("answers.pub", "answers") == {"init", "api-server", "worker", "pod"}
+    assert who("answers.pub", "answers") == {"init", "api-server"}
+    assert who("answers.pub", "trusted") == {"worker", "pod"}
     assert files_of_metrics()["/var/lib/gatelatch/trusted"] == {"signing.pub", "answers.pub"}
 
 

@@ -10,9 +10,9 @@ import pytest
 import yaml
 
 from tests.conftest import CHURN
-from tests.ledger.test_ledger import decision, proposal
 from tests.support import api_server, forging
 from tests.support.api_server import FAB, NOBODY, ROLES, SIMPLE
+from tests.support.rows import decision, proposal
 from tests.support.stood import ledger_in, seen
 
 ALL = "/gatelatch/margins"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -14,38 +14,25 @@ from hypothesis import strategies as st
 
 from tasks.drift.latch import fold
 from tasks.ledger import status
-from tasks.ledger.records import Decision, Observation, Promotion, Proposal
+from tasks.ledger.records import Decision, Observation, Proposal
 from tasks.promotion import canary
 from tasks.promotion.canary import said_by_pair
 from tasks.promotion.paired import Pair
 from tasks.spec.model import ModelSpec
 from tests.conftest import CHURN
-from tests.support.versions import candidate, day, seen
+from tests.support.versions import MOVES, Move, candidate, day, promotions_of, seen
 
 SPEC = ModelSpec.model_validate({**CHURN, "source": {**CHURN["source"], "version_column": "by"}})
-MOVES = [(1, None, 1), (2, 1, 5)]  # version, expected, day from which it holds
 EPISODE = "churn.v2.20260105T0000"
 
 
 def known(
-    moves: list[tuple[int, int | None, int]] = MOVES,
+    moves: Sequence[Move] = MOVES,
     proposals: Iterable[Proposal] = (),
     decisions: Iterable[Decision] = (),
 ) -> status.Status:
-    promotions = [
-        Promotion(
-            model="churn",
-            number=n,
-            proposal=f"p{n}",
-            version=version,
-            expected=expected,
-            effective_from=day(since),
-            by="ada",
-            reason="why",
-        )
-        for n, (version, expected, since) in enumerate(moves, 1)
-    ]
-    candidates = [candidate(v, proposal=f"p{v}") for v in sorted({m[0] for m in moves})]
+    promotions = promotions_of(moves)
+    candidates = [candidate(v, proposal=f"p{v}") for v in sorted({m.to for m in moves})]
     nothing = fold("churn", [], [], SPEC.latch)
     return status.Status(
         SPEC, [], list(proposals), list(decisions), candidates, promotions, nothing, nothing
@@ -127,13 +114,13 @@ def test_without_labels_only_margins_that_breach_alone_speak_against_a_version(
 
 
 def test_after_the_rollback_the_old_champion_is_never_rolled_forward_again() -> None:
-    back = known([*MOVES, (1, 2, 7)])
+    back = known([*MOVES, Move(to=1, since=7, before=2)])
     worse = days(1, 0.9, 0.9, 0.9, start=7) + days(2, 0.1, 0.1, 0.1, start=7)
     assert due(WORSE + worse, back) is None
 
 
 def test_a_third_version_goes_back_to_the_one_that_serves_beside_it() -> None:
-    moves = [*MOVES, (1, 2, 7), (3, 1, 9)]
+    moves = [*MOVES, Move(to=1, since=7, before=2), Move(to=3, since=9, before=1)]
     found = due(days(1, 0.5, 0.5, start=9) + days(3, 0.9, 0.9, start=9), known(moves))
     assert (found.champion, found.target) == (3, 1)
 

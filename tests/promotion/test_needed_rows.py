@@ -26,7 +26,8 @@ EFFECT = SPEC.drift.hinge_loss.effect
 def accepted(version: int, variance: float = 0.25, block: float = 1e6) -> Candidate:
     """Return a version whose hinge loss is 0.5 with this variance of a row's."""
     plain = candidate(version)
-    losses = {"hinge": 500.0, "squared_hinge": 1000 * (0.25 + variance), "weight": 1000.0}
+    squares = 1000 * (0.25 + variance)
+    losses = {"rows": 1000, "weight": 1000.0, "hinge": 500.0, "squared_hinge": squares}
     spread = {**plain.reference["spread"], "rows": block}
     return replace(plain, reference={"spread": spread, "summary": {"losses": losses}})
 

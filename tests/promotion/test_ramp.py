@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -14,13 +14,11 @@ from hypothesis import strategies as st
 
 from tasks.drift.latch import fold
 from tasks.ledger import status
-from tasks.ledger.records import Decision, Observation, Promotion, Proposal
+from tasks.ledger.records import Decision, Observation, Proposal
 from tasks.promotion.ramp import CANARY_STEP, Ramp, ramp_at
 from tasks.spec.model import ModelSpec
 from tests.conftest import CHURN
-from tests.support.versions import candidate, day, seen
-
-MOVES = [(1, None, 1), (2, 1, 5)]  # version, expected, day from which it holds
+from tests.support.versions import MOVES, Move, candidate, day, promotions_of, seen
 
 
 def spec(**canary: Any) -> ModelSpec:
@@ -35,24 +33,11 @@ TWO = spec(ramp=[0.1, 0.5], windows=2)
 
 def known(
     model: ModelSpec = ONE,
-    moves: Iterable[tuple[int, int | None, int]] = MOVES,
+    moves: Sequence[Move] = MOVES,
     decisions: Iterable[Decision] = (),
     backwards: Iterable[int] = (),
 ) -> status.Status:
-    moves = list(moves)
-    promotions = [
-        Promotion(
-            model="churn",
-            number=n,
-            proposal=f"p{n}",
-            version=version,
-            expected=expected,
-            effective_from=day(since),
-            by="ada",
-            reason="why",
-        )
-        for n, (version, expected, since) in enumerate(moves, 1)
-    ]
+    promotions = promotions_of(moves)
     proposals = [
         Proposal(
             model="churn",
@@ -68,7 +53,7 @@ def known(
         )
         for p in promotions
     ]
-    versions = sorted({m[0] for m in moves})
+    versions = sorted({m.to for m in moves})
     candidates = [candidate(v, proposal=f"p{v}") for v in versions]
     nothing = fold("churn", [], [], model.latch)
     return status.Status(
@@ -194,7 +179,7 @@ def test_where_labels_come_late_a_window_counts_with_them() -> None:
 
 def test_a_first_champion_and_a_rollback_have_no_canary() -> None:
     assert ramp([], known(moves=MOVES[:1])) is None
-    assert ramp([], known(moves=[*MOVES, (1, 2, 7)], backwards=[3])) is None
+    assert ramp([], known(moves=[*MOVES, Move(to=1, since=7, before=2)], backwards=[3])) is None
     assert ramp([], known(spec())) is None
 
 
@@ -203,7 +188,7 @@ def test_a_champion_that_served_alone_before_the_spec_had_a_canary_keeps_all_key
 
 
 def test_the_other_keys_stay_with_the_last_version_that_had_all() -> None:
-    moves = [*MOVES, (3, 2, 7)]
+    moves = [*MOVES, Move(to=3, since=7, before=2)]
     found = ramp(days(5), known(moves=moves))
     assert found is not None
     assert (found.champion, found.earlier) == (3, 1)

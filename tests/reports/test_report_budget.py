@@ -15,9 +15,9 @@ from tasks.ledger.budget import budgets_between, error_budget_of
 from tasks.ledger.ledger import Ledger
 from tasks.ledger.status import Status
 from tasks.spec.model import ModelSpec
-from tests.ledger.test_ledger import proposal, registered
 from tests.support import forging
 from tests.support.judged import reference_from
+from tests.support.rows import proposal, registered
 from tests.support.stood import MakeSpec, at, ledger_in, seen
 
 LOSSES = [0.3, 0.6, None, 0.9, 0.4, 0.8, 0.5]

@@ -20,9 +20,9 @@ from tasks.reports.report_page import Verified, covered, review_html
 from tasks.reports.report_period import period_of
 from tasks.reports.report_versions import Card
 from tasks.spec.model import ModelSpec
-from tests.ledger.test_ledger import decision, proposal, registered
 from tests.reports.test_report_budget import losses_of, with_budget
 from tests.support import forging
+from tests.support.rows import decision, proposal, registered
 from tests.support.stood import MakeSpec, at, known, ledger_in, seen
 
 EVIL = '<script src="https://evil.example/x.js">alert(1)</script>"\''

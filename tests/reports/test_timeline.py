@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from tasks.reports import timeline
-from tests.ledger.test_ledger import decision, proposal
+from tests.support.rows import decision, proposal
 from tests.support.stood import MakeSpec, at, known, ledger_in, seen
 
 

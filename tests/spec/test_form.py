@@ -15,8 +15,8 @@ from tasks.spec.gate_options import Gates, SliceOver, SlicePolicy
 from tasks.spec.model import ModelSpec
 from tasks.spec.policy_options import Drift, Effect
 from tests.conftest import CHURN
-from tests.ledger.test_ledger import proposal
 from tests.support.flow import MODEL
+from tests.support.rows import proposal
 
 RICH: dict[str, Any] = {
     **CHURN,

@@ -17,8 +17,8 @@ from tasks.notices.sender import Looked, send_due
 from tasks.spec import spec_files
 from tasks.spec.model import ModelSpec
 from tests.conftest import CHURN
-from tests.ledger.test_ledger import proposal
 from tests.support import forging
+from tests.support.rows import proposal
 from tests.support.stood import at, seen
 
 AIRFLOW = "https://airflow.example"

@@ -21,7 +21,7 @@ from tasks.ledger.ledger import Ledger
 from tasks.ledger.records import Proposal, Question
 from tasks.ledger.tables import CHAIN, META, SEALS
 from tasks.signing import keyring
-from tests.ledger.test_ledger import day, decision, observation, proposal, registered
+from tests.support.rows import day, decision, observation, proposal, registered
 
 ASKED = [["ada", "ada"], ["2", "grace"]]
 Written = Sequence[tuple[str, Row]]

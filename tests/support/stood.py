@@ -13,9 +13,9 @@ from tasks.ledger.ledger import Ledger
 from tasks.ledger.records import Observation
 from tasks.ledger.status import Status
 from tasks.spec.model import ModelSpec
-from tests.ledger.test_ledger import observation
 from tests.support import forging
 from tests.support.again import write_again
+from tests.support.rows import observation
 
 FIRST = datetime(2026, 1, 9, tzinfo=UTC)  # from when on forging's first version is champion
 MakeSpec = Callable[..., ModelSpec]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from tasks.drift.loss_sums import MeanLosses
-from tasks.ledger.records import Candidate, Observation
+from tasks.ledger.records import Candidate, Observation, Promotion
 
 DAY = timedelta(days=1)
 SPREAD = {"rows": 400.0, "degrees": 10, "design_effects": {"hinge": 1.0}}
@@ -14,6 +16,35 @@ SPREAD = {"rows": 400.0, "degrees": 10, "design_effects": {"hinge": 1.0}}
 
 def day(number: int) -> datetime:
     return datetime(2026, 1, 1, tzinfo=UTC) + (number - 1) * DAY
+
+
+@dataclass(frozen=True, kw_only=True)
+class Move:
+    """A move of the champion: to which version, from which one, and the day it holds from."""
+
+    to: int
+    since: int
+    before: int | None = None
+
+
+MOVES = (Move(to=1, since=1), Move(to=2, since=5, before=1))
+
+
+def promotion(move: Move, number: int = 1) -> Promotion:
+    return Promotion(
+        model="churn",
+        number=number,
+        proposal=f"p{number}",
+        version=move.to,
+        expected=move.before,
+        effective_from=day(move.since),
+        by="ada",
+        reason="why",
+    )
+
+
+def promotions_of(moves: Iterable[Move]) -> list[Promotion]:
+    return [promotion(move, number) for number, move in enumerate(moves, 1)]
 
 
 def mean_losses(hinge: float, variance: float, rows: int) -> MeanLosses:

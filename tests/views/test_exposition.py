@@ -19,9 +19,9 @@ from tasks.ledger import engine
 from tasks.ledger.ledger import Ledger
 from tasks.views.exposition import Exposition
 from tests.conftest import CHURN
-from tests.ledger.test_ledger import decision, observation, promote, proposal
 from tests.support.forging import honest
 from tests.support.prometheus import promtool_says
+from tests.support.rows import decision, observation, promote, proposal
 
 OPENMETRICS = "application/openmetrics-text; version=1.0.0"
 

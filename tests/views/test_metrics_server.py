@@ -26,7 +26,7 @@ from tasks.__main__ import app
 from tasks.ledger.ledger import Ledger
 from tasks.views.exposition import Exposition
 from tasks.views.metrics_server import Guard, NotGuarded, metrics_server
-from tests.ledger.test_ledger import promote
+from tests.support.rows import promote
 from tests.views.test_exposition import models as models
 
 HOST = "127.0.0.1"

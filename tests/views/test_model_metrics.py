@@ -12,31 +12,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tasks.ledger.reader import ModelRows
-from tasks.ledger.records import Decision, Freeze, Observation, Promotion, Proposal
+from tasks.ledger.records import Decision, Freeze, Observation, Proposal
 from tasks.ledger.status import folded
 from tasks.spec.model import ModelSpec
 from tasks.views.metric_catalogue import OF_MODELS
 from tasks.views.model_metrics import SeenModel, model_samples
 from tests.conftest import CHURN
-from tests.ledger.test_ledger import day, decision, observation, proposal, registered
+from tests.support.rows import day, decision, observation, proposal, registered
 from tests.support.stood import statistic
+from tests.support.versions import MOVES, promotions_of
 
 SPEC = ModelSpec.model_validate(CHURN)
 MOST = {one.name: one.most for one in OF_MODELS}
 LABELS = {one.name: len(one.labels) - 1 for one in OF_MODELS}
-
-
-def promotion(version: int = 1, number: int = 1, since: int = 1) -> Promotion:
-    return Promotion(
-        model="churn",
-        number=number,
-        proposal=f"p{number}",
-        version=version,
-        expected=None,
-        effective_from=day(since),
-        by="ada",
-        reason="why",
-    )
 
 
 def said(
@@ -51,7 +39,7 @@ def said(
         "proposals": [],
         "decisions": [],
         "candidates": [],
-        "promotions": [promotion()],
+        "promotions": promotions_of(MOVES[:1]),
         "freezes": [],
     }
     status = folded(spec, ModelRows(**rows | parts))
@@ -109,21 +97,20 @@ def test_an_insufficient_window_freezes_what_was_measured_and_is_counted() -> No
 
 
 def test_what_was_measured_of_an_earlier_champion_is_not_said_of_the_new_one() -> None:
-    moves = [promotion(), promotion(2, 2, since=5)]
-    found = said(observation(2, figures=LOSSES), promotions=moves)
+    found = said(observation(2, figures=LOSSES), promotions=promotions_of(MOVES))
     assert found["champion_version",] == 2
     assert found["promotions_total",] == 2
     assert not [key for key in found if key[0] == "hinge_loss"]
 
 
 def test_the_champions_reference_stands_beside_the_newest_window() -> None:
-    sums = {"weight": 200.0, "hinge": 50.0, "violations": 40.0, "errors": 20.0}
+    sums = {"rows": 200, "weight": 200.0, "hinge": 50.0, "violations": 40.0, "errors": 20.0}
     candidate = registered(reference={"summary": {"losses": sums}})
     found = said(candidates=[candidate])
     assert found["hinge_loss_reference", "1"] == 0.25
     assert found["violation_ratio_reference", "1"] == 0.2
     assert found["accuracy_ratio_reference", "1"] == 0.9
-    unlabelled = registered(reference={"summary": {"losses": {"weight": 0.0}}})
+    unlabelled = registered(reference={"summary": {"losses": {"rows": 0, "weight": 0.0}}})
     assert not [k for k in said(candidates=[unlabelled]) if k[0].endswith("_reference")]
 
 
@@ -181,7 +168,7 @@ def test_the_next_window_is_due_at_its_end_and_grace_by_the_clock_of_its_zone(sp
         2026, 3, 27, 23, tzinfo=UTC
     )  # midnight of the 28th; the clock changes next day
     seen = observation(window_start=start, window_end=start + timedelta(days=1))
-    found = said(seen, spec=zoned, promotions=[promotion(since=1)])
+    found = said(seen, spec=zoned, promotions=promotions_of(MOVES[:1]))
     due = datetime(2026, 3, 29, 22, tzinfo=UTC) + timedelta(hours=2)
     assert found["window_due_timestamp_seconds",] == due.timestamp()
     second = datetime(2026, 3, 30, 22, tzinfo=UTC) + timedelta(hours=2)

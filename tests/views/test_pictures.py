@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from tasks.drift.grid import Bins
-from tasks.drift.reliability_table import ReliabilityTable, reliability_to_json
+from tasks.drift.reliability_table import ReliabilityTable
 from tasks.drift.summary import Distribution
 from tasks.views import pictures
 
@@ -59,10 +59,18 @@ def test_a_name_is_no_part_of_the_pictures_code() -> None:
 def test_each_bin_of_probabilities_is_a_dot() -> None:
     probability = np.array([[0.9, 0.1], [0.2, 0.8], [0.15, 0.85]])
     table = ReliabilityTable.of(probability, np.array([0, 1, 0]))
-    drawn = pictures.reliability_picture(reliability_to_json(table))
+    drawn = pictures.reliability_picture(table)
     dots = list(ElementTree.fromstring(str(drawn)).iter("circle"))
     assert len(dots) == 3
-    assert pictures.reliability_picture(reliability_to_json(ReliabilityTable())) == ""
+    assert pictures.reliability_picture(ReliabilityTable()) == ""
+
+
+def test_a_bin_whose_rows_weigh_nothing_gives_its_number_to_no_other_dot() -> None:
+    probability = np.array([[0.9, 0.1], [0.2, 0.8], [0.2, 0.8]])
+    table = ReliabilityTable.of(probability, np.array([0, 1, 1]), np.array([0.0, 1.0, 1.0]))
+    drawn = ElementTree.fromstring(str(pictures.reliability_picture(table)))
+    (dot,) = drawn.iter("circle")
+    assert dot[0].text == "2 rows: said 0.800, happened 1.000"
 
 
 @pytest.mark.parametrize(("value", "left"), [(2.0, "50.0"), (-2.0, "2.0"), (0.0, "50.0")])

@@ -16,9 +16,9 @@ from tasks.registry import model_aliases, tracking
 from tasks.views import slow_checks
 from tasks.views.exposition import Exposition
 from tasks.views.slow_checks import SlowChecks
-from tests.ledger.test_ledger import observation
 from tests.support.forging import as_owner, forge, honest, version
 from tests.support.prometheus import awaited
+from tests.support.rows import observation
 from tests.views.test_exposition import models as models
 from tests.views.test_exposition import values, write_spec
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -10,12 +11,13 @@ import pytest
 
 from tasks.ledger.ledger import Ledger
 from tasks.ledger.records import Observation
+from tasks.promotion.ramp import Ramp
 from tasks.reports.strip import VerdictRun
 from tasks.views.attention import attention, states, worst_first
 from tasks.views.standing import Standing, late, standing
 from tests.conftest import CHURN
-from tests.ledger.test_ledger import decision, proposal
 from tests.support import forging
+from tests.support.rows import decision, proposal, registered
 from tests.support.stood import MakeSpec, at, known, ledger_in, seen
 
 
@@ -69,9 +71,57 @@ def test_since_when_there_are_no_labels_is_said(spec: MakeSpec, ledger: Ledger) 
     one = _stands(spec, ledger, seen(0), seen(1, figures=bare), seen(2, figures=bare))
     assert one.unseen == (
         "no labels since 2026-01-10: losses and accuracy are not known",
-        "labels are overdue: since 2026-01-10 00:00 2 windows in a row have none; of 2 none is "
+        "labels are overdue: 2 windows in a row have none, since 2026-01-10 00:00; of 2 none is "
         "awaited any more; only scores count now, and they do not show that a rule has changed",
     )
+    assert attention(one, at(3)) == "unlabelled"
+
+
+def test_a_retrain_that_its_owner_makes_is_owed_until_a_model_was_handed_in(
+    spec: MakeSpec, ledger: Ledger
+) -> None:
+    def stands() -> Standing:
+        return _stands(spec, ledger, champion=False)
+
+    known(spec(), ledger, seen(0))
+    ledger.propose(proposal("asked", champion=1))
+    assert stands().owed is None
+    ledger.decide(decision("failed", proposal="asked", step="train", comment="train it elsewhere"))
+    owed = stands()
+    assert owed.owed is not None
+    assert "hand it in with `python -m tasks adopt churn FILE`" in owed.owed
+    assert attention(owed, at(2)) == "owed"
+    ledger.propose(proposal("theirs", champion=1, kind="adopt", proposer="carol"))
+    assert stands().owed is None
+
+
+def test_who_handed_in_a_champion_is_known_also_once_it_was_recalibrated(
+    spec: MakeSpec, ledger: Ledger
+) -> None:
+    assert _stands(spec, ledger).handed_in_by is None
+    for version, kind in ((2, "adopt"), (3, "recalibrate"), (4, "retrain")):
+        name = f"p{version}"
+        ledger.propose(proposal(name, champion=version - 1, kind=kind, proposer=f"by {kind}"))
+        ledger.add_candidate(registered(proposal=name, version=version))
+        forging.move(ledger, name, version, version - 1, "grace")
+        expected = None if kind == "retrain" else "by adopt"
+        assert _stands(spec, ledger, champion=False).handed_in_by == expected
+
+
+def test_a_canary_whose_windows_do_not_count_says_so_beside_its_share(
+    spec: MakeSpec, ledger: Ledger
+) -> None:
+    status = known(spec(), ledger, seen(0))
+    ramp = Ramp(
+        promotion=status.promotions[0], earlier=1, steps=(0.1, 0.5), windows=2, judged=1, why="Why"
+    )
+    one = standing(status, [], {}, ramp)
+    assert one.canary == (
+        "canary of version 1: 10 % of the keys, 1 of 2 windows; then 50 %, then 100 %"
+    )
+    assert one.unseen == ()
+    stuck = standing(status, [], {}, replace(ramp, idle=6))
+    assert stuck.unseen[-1].startswith("the canary of version 1 stays at 10 % of the keys")
 
 
 def test_what_is_not_judged_on_labels_yet_is_said_while_the_latch_is_open(

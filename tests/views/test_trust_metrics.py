@@ -9,7 +9,7 @@ import pytest
 
 from tasks.views.metric_family import ALIAS_STATES, CHAIN_STATES
 from tasks.views.trust_metrics import CheckStates, next_run
-from tests.ledger.test_ledger import day, proposal, registered
+from tests.support.rows import day, proposal, registered
 from tests.views.test_model_metrics import said
 
 

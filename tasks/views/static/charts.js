@@ -38,8 +38,10 @@
     drawn.forEach((chart) => chart.setScale("x", { min: range[0], max: range[1] }));
   }
 
-  // A window of which nothing can be said is shaded in every chart, so that a gap is seen as one.
-  const blind = (data.lanes[0] || { stretches: [] }).stretches.filter((s) => s[2] === "insufficient");
+  // What nothing can be said of, and what nobody measured, is shaded in every chart and at least two
+  // pixels wide: a gap is seen as one, however many windows there are.
+  const unmeasured = data.starts.flatMap((start, i) => (missed(i) ? [[data.ends[i - 1], start]] : []));
+  const blind = (data.lanes[0] || { stretches: [] }).stretches.filter((s) => s[2] === "insufficient").concat(unmeasured);
 
   function behind(u) {
     const { ctx, bbox } = u;
@@ -49,7 +51,7 @@
       const left = Math.max(u.valToPos(from, "x", true), bbox.left);
       const right = Math.min(u.valToPos(to, "x", true), bbox.left + bbox.width);
       if (right > left) {
-        ctx.fillRect(left, bbox.top, right - left, bbox.height);
+        ctx.fillRect(left, bbox.top, Math.max(right - left, 2 * devicePixelRatio), bbox.height);
       }
     }
     ctx.restore();
