@@ -78,7 +78,7 @@ bench-orchestration: $(VENV)/.ready ## a run of the monitor beside three empty t
 bench-detection: $(VENV)/.ready ## false alarms, delays and retrains against other detectors, in environments of their own
 	@$(BIN)/python -m benchmarks.detection $(OPTIONS)
 
-faults: $(VENV)/.ready ## each fault in the middle of each stage: 40 minutes; FAULT="worker redis" and STAGE="train" for some
+faults: $(VENV)/.ready ## each fault in the middle of each stage; FAULT="worker redis" and STAGE="train" for some
 	@$(BIN)/python -m ops.faults $(foreach fault,$(FAULT),--fault $(fault)) $(foreach stage,$(STAGE),--stage $(stage))
 
 fuzz: $(VENV)/.ready-dev ## what reads input of others, guided by coverage; OPTIONS="--seconds 600 csv join"
