@@ -92,7 +92,7 @@ def make(spec: ModelSpec) -> DAG:
             return None if spec.label.late else _action(spec, context)
         seen = monitor.judge(spec, window_of(spec, context), Measured.from_json(measured))
         print(_line(seen))
-        known = monitor.reading(spec)
+        known = monitor.newest_reading(spec)
         if known.advice is not None:
             print(f"{spec.model}: {known.advice}")
         context["ti"].xcom_push("verdict", {"verdict": seen.verdict, "reason": seen.reason})
@@ -194,7 +194,7 @@ def _action(spec: ModelSpec, context: Context, known: Status | None = None) -> d
     advises = context["dag_run"].run_type == "backfill" and not params["propose"]
     if params["model_version"] is not None or advises:
         raise _nothing_due()
-    known = known or monitor.reading(spec)
+    known = known or monitor.newest_reading(spec)
     told = ending.notice(spec, partial(_run, context["ti"]), datetime.now(UTC), known)
     if (canary := monitor.canary_told(spec, known)) is not None:
         told.append(canary)

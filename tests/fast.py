@@ -85,6 +85,8 @@ LISTED = {
     "ledger/test_damaged": LONG,
     "notices/test_sending": PROCESS,
     "notices/test_head_told": MLFLOW,
+    "notices/test_hosts": PROCESS,
+    "notices/test_kept_look": LONG,
     "notices/test_killed": PROCESS,
     "notices/test_untold": PROCESS,
     "cli/test_notify_command": PROCESS,

@@ -27,14 +27,14 @@ from tasks.ledger.ledger import Ledger
 from tasks.reports.report_page import Verified, covered, review_html
 from tasks.reports.report_period import period_of
 from tasks.views.board import Board
-from tasks.views.model_page import MOST_WINDOWS, SHOWN_WINDOWS, model_page
+from tasks.views.model_page import SHOWN_WINDOWS, WINDOW_CHOICES, model_page
 from tasks.views.overview import Asked, overview
 
 _Found = TypeVar("_Found")
 _TURNS = 5
 _ONE = 3  # the number of the model whose pages are measured …
 _LONG = 10_000  # … once more with so many windows
-_ALL = max(MOST_WINDOWS)
+_ALL = max(WINDOW_CHOICES)
 
 
 def main(models: int, windows: int, keep: str | None = None) -> None:
@@ -91,8 +91,7 @@ def _one(ledger: Ledger, windows: int, shown: Sequence[int]) -> None:
 
     def page(board: Board, most: int) -> str:
         known = board.status(spec)
-        asked = board.questions(spec)
-        stands, times = board.standing_of(known, asked), board.recorded(known)
+        stands, times = board.standing_of(known), board.recorded(known)
         return model_page(known, stands, now, base="/gatelatch", times=times, most=most)
 
     read = median(reads)

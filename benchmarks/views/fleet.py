@@ -28,7 +28,7 @@ def write(folder: Path, models: Iterable[int], windows: int) -> Ledger:
     (folder / "models").mkdir(parents=True)
     ledger = Ledger(f"sqlite:///{folder / 'ledger.db'}")
     ledger.create()
-    for number in models:
+    for place, number in enumerate(models):
         name = f"model_{number:03}"
         owner = OWNERS[number % len(OWNERS)]
         text = yaml.safe_dump(_spec(name, owner, windows))
@@ -42,8 +42,8 @@ def write(folder: Path, models: Iterable[int], windows: int) -> Ledger:
             ):
                 link.execute(sa.insert(table), [of(name)])
             link.execute(sa.insert(OBSERVATIONS), observed)
-            rows = [(t.name, number + 1) for t in (PROPOSALS, CANDIDATES, PROMOTIONS)]
-            rows += [(OBSERVATIONS.name, number * windows + i + 1) for i in range(windows)]
+            rows = [(t.name, place + 1) for t in (PROPOSALS, CANDIDATES, PROMOTIONS)]
+            rows += [(OBSERVATIONS.name, place * windows + i + 1) for i in range(windows)]
             link.execute(sa.insert(CHAIN), list(_links(name, rows)))
     return ledger
 

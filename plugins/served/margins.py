@@ -19,7 +19,7 @@ from tasks.errors import GatelatchError
 from tasks.registry import registry
 from tasks.views import addresses
 from tasks.views.board import Board, material, why_unreadable
-from tasks.views.model_page import MOST_WINDOWS, SHOWN_WINDOWS, model_page, problem_page
+from tasks.views.model_page import SHOWN_WINDOWS, WINDOW_CHOICES, model_page, problem_page
 from tasks.views.overview import Asked, overview
 from tasks.views.standing import Standing
 from tasks.views.templating import STATIC
@@ -104,7 +104,7 @@ def one(
         moment = bounds.moment(until) if until else None
         known = _board.status(specs.usable[model])
         questions = _board.questions(known.spec)
-        standing = _board.standing_of(known, questions)
+        standing = _board.standing_of(known)
         now = datetime.now(UTC)
         page = model_page(
             known,
@@ -114,7 +114,7 @@ def one(
             times=_board.recorded(known),
             questions=questions,
             until=moment,
-            most=most if most in MOST_WINDOWS else SHOWN_WINDOWS,
+            most=most if most in WINDOW_CHOICES else SHOWN_WINDOWS,
             mlflow=_version(model, known.champion),
             missed=_board.missed(known, now),
         )

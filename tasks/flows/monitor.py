@@ -146,7 +146,7 @@ def judge(spec: ModelSpec, window: Window, measured: Measured) -> Observation:
     return seen
 
 
-def reading(spec: ModelSpec) -> Status:
+def newest_reading(spec: ModelSpec) -> Status:
     """Return how a model stands, for what acts on it: one reading serves all that is decided."""
     return kept_fold.read_newest(spec, Ledger.open())
 
@@ -157,7 +157,7 @@ def canary_told(spec: ModelSpec, known: Status | None = None) -> str | None:
     That it held is recorded here, once. Without a reading as `known`, the ledger is read.
     """
     ledger = Ledger.open()
-    known = known or reading(spec)
+    known = known or newest_reading(spec)
     ramp = ramping.record_passed(known, ledger)
     if ramp is None or decided_on(known.decisions, ramp.promotion) is not None:
         return None
@@ -174,7 +174,7 @@ def action(spec: ModelSpec, span: str = "", known: Status | None = None) -> Next
     """
     # Read once: a window that another run records meanwhile asks for neither, or is seen by both.
     ledger = Ledger.open()
-    known = status.read(spec, ledger) if span else known or reading(spec)
+    known = status.read(spec, ledger) if span else known or newest_reading(spec)
     worse = None if span else rollback.rollback_due(known)
     if known.frozen:
         due = worse.proposal if worse and not worse.silence else known.due_when_thawed

@@ -132,6 +132,9 @@ def _sent(address: str, title: str, body: str, severity: Severity) -> str | None
         target = apprise.Apprise.instantiate(address, asset=asset, suppress_exceptions=True)
         if target is None:
             return "its URL is none that Apprise can use"
+        if target.notify_format == apprise.NotifyFormat.MARKDOWN:
+            # A plain text made Markdown has a backslash before each dot, also in an address.
+            target.notify_format = apprise.NotifyFormat.TEXT
         target.socket_connect_timeout, target.socket_read_timeout = _CONNECT, _READ
         kinds = (apprise.NotifyType.INFO, apprise.NotifyType.WARNING, apprise.NotifyType.FAILURE)
         client = apprise.Apprise(asset=asset)

@@ -60,12 +60,12 @@ _UNITS = (
 
 
 # By the name that a template calls it.
-def sentence(text: str) -> str:
+def as_sentence(text: str) -> str:
     """Return a text that begins with a capital and ends with a stop; other letters stay.
 
     Examples
     --------
-    >>> sentence("no labels since v2"), sentence("`adopt` it!")
+    >>> as_sentence("no labels since v2"), as_sentence("`adopt` it!")
     ('No labels since v2.', '`adopt` it!')
     """
     return f"{text[:1].upper()}{text[1:]}{'' if text[-1:] in '.!?' else '.'}"
@@ -77,5 +77,5 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
     "day": day,
     "minute": minute,
     "ago": ago,
-    "sentence": sentence,
+    "sentence": as_sentence,
 }

@@ -159,17 +159,12 @@ class Board:
             return Standing(
                 model=spec.model, owner=spec.owner.name, tags=spec.tags, problem=str(known)
             )
-        kept = self._standings.get(spec.model)
-        # The follower returns the same status until there is something new.
-        if kept is None or kept.of is not known:
-            try:
-                kept = _Kept(known, self.standing_of(known, self.questions(spec)))
-            except Unusable:
-                raise
-            except GatelatchError as error:  # its figures are only read now
-                return self._standing(spec, error)
-            self._standings[spec.model] = kept
-        return kept.value
+        try:
+            return self.standing_of(known)
+        except Unusable:
+            raise
+        except GatelatchError as error:  # its figures are only read now
+            return self._standing(spec, error)
 
     def status(self, spec: ModelSpec) -> Status:
         """Return the status of a model. Raises GatelatchError if it cannot be read."""
@@ -179,11 +174,16 @@ class Board:
         """Return what was asked about a model."""
         return self._ledger().ledger.questions(spec.model)
 
-    def standing_of(self, known: Status, questions: list[Question]) -> Standing:
+    def standing_of(self, known: Status) -> Standing:
         """Return where a model stands."""
-        ledger = self._ledger().ledger
-        ramp = ramp_read(known, ledger)
-        return standing(known, questions, ledger.touched(known.spec.model), ramp)
+        kept = self._standings.get(known.spec.model)
+        # The follower returns the same status until there is something new.
+        if kept is None or kept.of is not known:
+            ledger, model = self._ledger().ledger, known.spec.model
+            ramp, asked = ramp_read(known, ledger), ledger.questions(model)
+            kept = _Kept(known, standing(known, asked, ledger.touched(model), ramp))
+            self._standings[model] = kept
+        return kept.value
 
     def missed(self, known: Status, now: datetime) -> list[str]:
         """Return sentences on what channels were not told of a model."""

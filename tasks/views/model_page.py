@@ -23,12 +23,12 @@ from tasks.views.chart_table import chart_table
 from tasks.views.standing import Standing, late
 from tasks.views.templating import fill_page
 
-SHOWN_WINDOWS = 365  # of a page, unless a visitor asks for another number of MOST_WINDOWS
-MOST_WINDOWS = (90, SHOWN_WINDOWS, 1000)  # more make a page that browsers and people cannot handle
+SHOWN_WINDOWS = 365  # of a page, unless a visitor asks for another number of WINDOW_CHOICES
+WINDOW_CHOICES = (90, SHOWN_WINDOWS, 1000)  # with more neither browsers nor people can deal
 
 
 @dataclass(frozen=True, kw_only=True)
-class Period:
+class PagePeriod:
     """The windows of one page: where it begins and ends, and how many have which verdict."""
 
     since: datetime
@@ -55,7 +55,7 @@ class Part:
     earlier: int
     later: int
     most: int
-    periods: Sequence[Period]
+    periods: Sequence[PagePeriod]
 
     @property
     def before(self) -> datetime | None:
@@ -88,14 +88,14 @@ def part_of(
     )
 
 
-def _period(spec: ModelSpec, seen: Sequence[Observation], one_before: bool) -> Period:
+def _period(spec: ModelSpec, seen: Sequence[Observation], one_before: bool) -> PagePeriod:
     """Return what a page has; the window before it shows how many are missing in between."""
     counts = Counter[str]()
     for run in runs_of(spec, seen):
         counts[run.verdict] += run.windows
     if one_before:
         counts[runs_of(spec, seen[:1])[0].verdict] -= 1
-    return Period(since=seen[one_before].window_start, until=seen[-1].window_end, counts=counts)
+    return PagePeriod(since=seen[one_before].window_start, until=seen[-1].window_end, counts=counts)
 
 
 def model_page(
@@ -154,7 +154,7 @@ def model_page(
         strip=strip(standing.runs, wide=True),
         glance=at_a_glance(standing.runs),
         part=part,
-        choices=MOST_WINDOWS,
+        choices=WINDOW_CHOICES,
         newest=part.seen[-1] if part.seen else None,
         times=times,
         events=inside[::-1],

@@ -54,8 +54,9 @@ class Standing:
     error budget is spent, where the spec has one. `frozen` is the freeze that holds the model, and
     `held` the proposal that it holds back. `canary` says which share of the keys the champion
     scores, while that is not all of them. `handed_in_by` is who handed in the champion, if it was
-    trained elsewhere, and `owed` says that a model still has to be handed in. `labels_overdue` is
-    whether so many windows lack labels that people are told.
+    trained elsewhere, and `owed` says that a model still has to be handed in. `silence` is
+    why nobody is asked although the latch is open. `labels_overdue` is whether windows in a row
+    lack the labels that are due.
     """
 
     model: str
@@ -139,7 +140,7 @@ def standing(
         loss_of=labelled.window_start if labelled else None,
         accepted=_accepted(labelled) if labelled else None,
         waits=tuple(waiting(known, questions, touched)),
-        silence=None if known.frozen else known.silence or known.patience,
+        silence=None if known.frozen else _silence(known),
         unseen=(*_unseen(known, gap), *([ramp.stuck] if ramp is not None and ramp.stuck else [])),
         budget=error_budget_of(known),
         frozen=known.frozen,
@@ -147,8 +148,14 @@ def standing(
         canary=ramp.told if ramp is not None and ramp.over is None else None,
         handed_in_by=_handed_in_by(known),
         owed=_owed(known),
-        labels_overdue=gap is not None and gap.told,
+        labels_overdue=gap is not None and len(gap.windows) >= IN_A_ROW,
     )
+
+
+def _silence(known: Status) -> str | None:
+    if known.silence:
+        return f"nobody is asked: {known.silence}"
+    return f"nobody is asked yet: {known.patience}" if known.patience else None
 
 
 def _handed_in_by(known: Status) -> str | None:

@@ -23,7 +23,7 @@ from tasks.reports import chart
 from tasks.spec.model import ModelSpec
 from tests.conftest import CHURN
 from tests.support import forging
-from tests.support.rows import decision, observation, promote, proposal
+from tests.support.rows import decision, observation, proposal
 from tests.support.stood import statistic
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -87,6 +87,19 @@ def window(number: int, pressure: float | None, labelled: int, **parts: Any) -> 
         pressure=pressure,
         figures=figures,
         **parts,
+    )
+
+
+def promote(ledger: Ledger, since: int) -> None:
+    number = len(ledger.promotions("churn")) + 1
+    ledger.promote(
+        "churn",
+        f"p{number}",
+        version=number,
+        expected=number - 1 or None,
+        effective_from=START + since * DAY,
+        by="ada",
+        reason="drift",
     )
 
 

@@ -41,7 +41,7 @@ def test_the_margin_view_says_who_is_told_and_what_was_not_told(
     def page() -> str:
         board = Board(lambda: asked.ledger)
         known, now = board.status(asked.spec), datetime.now(UTC)
-        stands = board.standing_of(known, [])
+        stands = board.standing_of(known)
         said: dict[str, Any] = {"times": board.recorded(known), "missed": board.missed(known, now)}
         return model_page(known, stands, now, base="/gatelatch", **said)
 

@@ -246,7 +246,7 @@ def test_the_page_of_the_model_says_where_it_stands(at: At) -> None:
     customers(11)
     play(11)
     known = status.read(SHARED, Ledger.open())
-    stands = Board().standing_of(known, [])
+    stands = Board().standing_of(known)
     told = "anary of version 2: 40 % of the keys, 1 of 2 windows; then 100 %"
     assert stands.canary == f"c{told}"
     times = RecordedTimes({})
