@@ -78,8 +78,8 @@ bench-orchestration: $(VENV)/.ready ## a run of the monitor beside three empty t
 bench-detection: $(VENV)/.ready ## false alarms, delays and retrains against other detectors, in environments of their own
 	@$(BIN)/python -m benchmarks.detection $(OPTIONS)
 
-faults: $(VENV)/.ready ## kill each service in the middle of each stage: an hour; FAULT="worker" for one
-	@$(BIN)/python -m ops.faults $(foreach fault,$(FAULT),--fault $(fault))
+faults: $(VENV)/.ready ## each fault in the middle of each stage; FAULT="worker redis" and STAGE="train" for some
+	@$(BIN)/python -m ops.faults $(foreach fault,$(FAULT),--fault $(fault)) $(foreach stage,$(STAGE),--stage $(stage))
 
 fuzz: $(VENV)/.ready-dev ## what reads input of others, guided by coverage; OPTIONS="--seconds 600 csv join"
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --target .run/atheris "atheris>=3,<4"

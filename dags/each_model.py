@@ -40,13 +40,13 @@ def read_apart_when_tried_again(context: Context) -> None:
         apart.begin()
 
 
-# 10, 20, 40, 80 s, at least: what a store or server needs to come back. What is final is not tried
-# again: see docs/decisions/023-errors-have-two-kinds.md.
+# 10, 20, 40, 80, 160 s, at least: what a server that hangs needs to come back. What is final is not
+# tried again: see docs/decisions/023-errors-have-two-kinds.md.
 DEFAULTS = {
     "retry_policy": ExceptionRetryPolicy(
         [RetryRule(Final, RetryAction.FAIL, reason="another attempt would end in the same way")]
     ),
-    "retries": 4,
+    "retries": 5,
     "retry_delay": timedelta(seconds=10),
     "retry_exponential_backoff": 2,
     "max_retry_delay": timedelta(minutes=5),

@@ -9,7 +9,7 @@ from typing import Any
 
 import psutil
 
-from ops.faults import faults
+from ops.faults import containers
 from ops.faults.team import Team
 
 
@@ -41,8 +41,8 @@ def leftovers(home: Path) -> Iterator[str]:
     for path in (home / "run" / "volumes").rglob("*"):
         if path.suffix == ".partial" or path.name.startswith("gatelatch-"):
             yield str(path.relative_to(home))
-    for name in faults.containers(home / "run", "worker"):
-        for program in faults.programs(home / "run", name):
+    for name in containers.names(home / "run", "worker"):
+        for program in containers.programs(home / "run", name):
             try:
                 for path in Path(f"/proc/{program.pid}/root/tmp").glob("gatelatch-*"):
                     yield f"{name}:/tmp/{path.name}"

@@ -12,9 +12,10 @@ from pathlib import Path
 
 import psutil
 
+from ops.faults import clock, containers, full
 from ops.native import __main__ as native
 
-_HANGS = 45.0  # seconds: more than MLFLOW_HTTP_REQUEST_TIMEOUT
+_HANGS = 45.0  # seconds: more than MLFLOW_HTTP_REQUEST_TIMEOUT, less than `ops.watched` bears
 _CUT = """
 export PGPASSWORD=$(cat /run/secrets/postgres_password)
 psql --host=127.0.0.1 --username=gatelatch --dbname=postgres --quiet --tuples-only --command="
@@ -24,20 +25,36 @@ psql --host=127.0.0.1 --username=gatelatch --dbname=postgres --quiet --tuples-on
 
 
 def kill(home: Path, service: str) -> list[str]:
-    """Kill all containers of a service at once, as `kill -9` of its program does."""
-    names = containers(home, service)
-    for program in [one for name in names for one in programs(home, name)]:
-        _send(program, signal.SIGKILL)
-    return names
+    """Kill all containers of a service at once, as `docker kill` does."""
+    send(home, service, signal.SIGKILL)
+    return containers.names(home, service)
 
 
-def hang_mlflow(home: Path) -> list[str]:
-    """Stop MLflow's server for a while: it takes connections, and answers none of them."""
-    send(home, "mlflow", signal.SIGSTOP)
-    later = threading.Timer(_HANGS, send, (home, "mlflow", signal.SIGCONT))
+def hang(home: Path, service: str) -> list[str]:
+    """Stop a server for ever: it takes connections, and answers none of them.
+
+    Who watches it goes on: where a server hangs, other processes do not.
+    """
+    stopped = list(_servers(home, service))
+    for process in stopped:
+        _send(process, signal.SIGSTOP)
+    return [f"{service} hangs, {len(stopped)} processes"]
+
+
+def hang_for_a_while(home: Path, service: str) -> list[str]:
+    """Stop a server, and let it go on before its watcher ends it."""
+    stopped = list(_servers(home, service))
+    for process in stopped:
+        _send(process, signal.SIGSTOP)
+
+    def go_on() -> None:
+        for process in stopped:
+            _send(process, signal.SIGCONT)
+
+    later = threading.Timer(_HANGS, go_on)
     later.daemon = True
     later.start()
-    return [f"mlflow for {_HANGS:.0f} s"]
+    return [f"{service} hangs for {_HANGS:.0f} s"]
 
 
 def cut_connections(home: Path) -> list[str]:
@@ -48,25 +65,25 @@ def cut_connections(home: Path) -> list[str]:
 
 
 def send(home: Path, service: str, number: signal.Signals) -> None:
-    """Send a signal to every process of a service."""
-    for name in containers(home, service):
-        for program in programs(home, name):
-            for process in [*program.children(recursive=True), program]:
+    """Send a signal to every process of a service, to the program before what it started."""
+    for name in containers.names(home, service):
+        for program in containers.programs(home, name):
+            for process in [program, *_below(program)]:
                 _send(process, number)
 
 
-def containers(home: Path, service: str) -> list[str]:
-    """Return the names of a service's containers."""
-    return [name for name in native.states(home) if name.rstrip("-0123456789") == service]
+def _servers(home: Path, service: str) -> Iterator[psutil.Process]:
+    """Yield what the watcher of a service started."""
+    for name in containers.names(home, service):
+        for program in containers.programs(home, name):
+            yield from _below(program)
 
 
-def task(home: Path, instance: str) -> psutil.Process | None:
-    """Return the process in which a task instance runs."""
-    for process in _keeper(home).children(recursive=True):
-        with suppress(psutil.Error):
-            if " ".join(process.cmdline()).strip() == f"airflow worker -- {instance}":
-                return process
-    return None
+def _below(process: psutil.Process) -> list[psutil.Process]:
+    try:
+        return process.children(recursive=True)
+    except psutil.Error:  # it ended meanwhile
+        return []
 
 
 def _send(process: psutil.Process, number: signal.Signals) -> None:
@@ -74,28 +91,16 @@ def _send(process: psutil.Process, number: signal.Signals) -> None:
         process.send_signal(number)
 
 
-def programs(home: Path, container: str) -> Iterator[psutil.Process]:
-    """Yield the program of a container: below bubblewrap, and below the container's first."""
-    for outer in _keeper(home).children():
-        with suppress(psutil.Error, IndexError, ValueError):
-            words = outer.cmdline()
-            if words[words.index("--hostname") + 1] == container:
-                yield outer.children()[0].children()[0]
-
-
-def _keeper(home: Path) -> psutil.Process:
-    first = native._first(home)
-    if first is None:
-        raise RuntimeError(f"no services run in {home}")
-    return first
-
-
-# What can be done, by name. The name of a service: `kill -9` of its program.
+# What can be done, by name. The name of a service: `kill -9` of its processes.
 FAULTS: dict[str, Callable[[Path], list[str]]] = {
     **{
         name: partial(kill, service=name)
         for name in ("worker", "mlflow", "postgres", "scheduler", "api-server", "redis")
     },
-    "hung mlflow": hang_mlflow,
-    "lost connections": cut_connections,
+    "mlflow-slow": partial(hang_for_a_while, service="mlflow"),
+    "mlflow-hangs": partial(hang, service="mlflow"),
+    "api-server-hangs": partial(hang, service="api-server"),
+    "lost-connections": cut_connections,
+    **{f"{name}-full": partial(full.fill, volume=name) for name in full.SMALL},
+    **clock.JUMPS,
 }

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import time
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 
-import psutil
+import httpx
 
-from ops.faults import faults
+from ops.faults.catch import Catcher
 from ops.faults.team import WINDOW, Team
+from ops.faults.watch import Run, Task, Watch
 
 _BEGUN = 4.0  # seconds, after which a task has read its DAG file, if nothing is known of it yet
 _SETTLED = 3.0  # seconds that a question stands before it is answered: a person reads it first
+_AGAIN = 5.0  # seconds until what was sent is sent once more, if nothing came of it
+_LOST = ("failed", "upstream_failed", "skipped")
 
 
 @dataclass(frozen=True)
@@ -26,8 +27,11 @@ class Stage:
 
     @property
     def waits(self) -> bool:
-        """Return whether it waits for a person, in no process."""
-        return self.task.startswith("approve_")
+        """Return whether it waits for a person, in no process. By hand nobody is asked again."""
+        return self.task in ("approve_retrain", "approve_promote")
+
+    def __str__(self) -> str:
+        return f"{self.flow}: {self.task}"
 
 
 STAGES = [
@@ -36,134 +40,124 @@ STAGES = [
     *(Stage("retrain", task) for task in ("gate", "register", "approve_promote", "promote")),
     *(Stage("rollback", task) for task in ("verify", "approve_rollback", "promote_back")),
 ]
+FLOWS = ("monitor", "retrain", "rollback")
+
+
+class LifeLost(Exception):
+    """A flow ended elsewhere than it should: names the task and its state."""
 
 
 @dataclass
 class Life:
-    """A model, its runs, and what was seen of the stage that it is to reach."""
+    """A model and its runs. Nothing is asked here but `watch`, which somebody else keeps fresh."""
 
     team: Team
+    watch: Watch
+    catcher: Catcher
     model: str
     usual: dict[str, float]  # seconds of each task, where nothing is disturbed
     window: str = WINDOW
-    runs: dict[str, str] = field(default_factory=dict)
-    asked: dict[str, float] = field(default_factory=dict)
-    held: psutil.Process | None = None
-    waiting: str = ""  # the task that waits for a person, and was met so
+    since: dict[str, float] = field(default_factory=dict)
+    lost: str = ""  # why it goes on no more
 
-    def reached(self, stage: Stage) -> bool:
-        """Do what is to be done before a stage; return whether it is in its middle, and held."""
-        instance = self._instance(stage)
-        if instance is None:
+    def meets(self, stage: Stage) -> bool:
+        """Lead to a stage; return whether it is in its middle and held, or over already."""
+        task = self._lead_to(stage)
+        if task is None:
             return False
-        state = instance["state"]
-        if stage.waits and state != "success":
-            if state == "awaiting_input":
-                self.waiting = stage.task
-            return state == "awaiting_input" and self._stands(stage.task)
-        if state == "success":
+        if task.state == "success":
             return True  # it was quicker than we were: the fault comes just after it
-        if state != "running":
-            return False
-        process = faults.task(self.team.home / "run", instance["id"])
-        if process is None:
-            return False
-        if time.time() - process.create_time() < self.usual.get(stage.task, 2 * _BEGUN) / 2:
-            return False
-        process.suspend()
-        self.held = process
-        return True
+        if stage.waits:
+            return task.state == "awaiting_input" and self._stands(task.id)
+        self.expects(stage)
+        return self.catcher.holds(task.id)
 
-    def holds(self) -> bool:
-        """Return whether a task is held; an earlier fault may have ended it since."""
-        if self.held is not None and not self.held.is_running():
-            self.held = None
-        return self.held is not None
+    def expects(self, stage: Stage) -> None:
+        """Have a stage stopped in its middle, whenever it comes: it may last only a second."""
+        task = self._task(stage)
+        if task is not None and not stage.waits:
+            self.catcher.want(task.id, self.usual.get(stage.task, 2 * _BEGUN) / 2)
 
-    def go_on(self) -> None:
-        """Let a task that was held go on, if it still lives."""
-        if self.held is not None:
-            with suppress(psutil.Error):
-                self.held.resume()
-            self.held = None
+    def stands_at(self, stage: Stage) -> bool:
+        """Return whether a stage is held in its middle, or waits for a person."""
+        task = self._task(stage)
+        held = task is not None and self.catcher.holds(task.id)
+        return held or (task is not None and task.state == "awaiting_input")
 
-    def ended(self, stage: Stage) -> datetime | None:
-        """Return when a stage succeeded; answer it if it waits for a person."""
-        instance = self._instance(stage)
-        if instance is None:
-            return None
-        if instance["state"] in ("failed", "upstream_failed", "skipped"):
-            raise RuntimeError(f"{self.model}: {stage.task} is {instance['state']}")
-        if instance["state"] == "awaiting_input" and self._stands(stage.task):
-            self._answer(stage.flow)
-        if instance["state"] != "success":
-            return None
-        return datetime.fromisoformat(instance["end_date"])
+    def let_go(self, stage: Stage) -> None:
+        """Let a stage go on."""
+        if task := self._task(stage):
+            self.catcher.let_go(task.id)
+
+    def ended(self, stage: Stage) -> Task | None:
+        """Return a stage that succeeded; answer it if it waits for a person."""
+        task = self._lead_to(stage)
+        if task is not None and task.state == "awaiting_input" and self._stands(task.id):
+            self._answer(stage.flow, task.id)
+        return task if task is not None and task.state == "success" else None
 
     def went_on(self, stage: Stage) -> datetime | None:
         """Return when the task after a stage began; where none is left, when the run ended."""
-        ended = self.ended(stage)
-        if ended is None:
+        task = self.ended(stage)
+        if task is None or task.ended is None:
             return None
-        flow, run = stage.flow, self.runs[stage.flow]
-        if stage.task == "propose":  # what comes after it is a run of its own
-            flow, run = "retrain", self.runs.get("retrain") or self._begin("retrain") or ""
-        path = f"dags/{flow}.{self.model}/dagRuns/{run}"
-        found = self.team.operator.call("GET", f"{path}/taskInstances")["task_instances"]
-        begun = [datetime.fromisoformat(one["start_date"]) for one in found if one["start_date"]]
-        later = [moment for moment in begun if moment >= ended]
-        if later:
-            return min(later)
-        over = self.team.operator.call("GET", path)["end_date"]
-        return datetime.fromisoformat(over) if over else None
+        # What comes after the monitor is a run of its own.
+        run = self.run("retrain" if stage.task == "propose" else stage.flow)
+        return run.after(task.ended) if run else None
 
-    def seconds(self, stage: Stage) -> float:
-        """Return how long a stage took, that has succeeded."""
-        instance = self._instance(stage) or {}
-        begun, ended = (datetime.fromisoformat(instance[f"{w}_date"]) for w in ("start", "end"))
-        return (ended - begun).total_seconds()
+    def run(self, flow: str) -> Run | None:
+        """Return the newest run of a flow."""
+        return self.watch.runs.get(f"{flow}.{self.model}")
 
-    def tries(self, stage: Stage) -> int:
-        """Return how often a stage was begun."""
-        return int((self._instance(stage) or {"try_number": 0})["try_number"])
+    def _task(self, stage: Stage) -> Task | None:
+        run = self.run(stage.flow)
+        return run.tasks.get(stage.task) if run else None
 
-    def all_runs(self) -> dict[str, int]:
-        """Return how many runs there are of each DAG."""
-        flows = ("monitor", "retrain", "rollback")
-        return {f: len(self.team.operator.runs(f"{f}.{self.model}")) for f in flows}
+    def _lead_to(self, stage: Stage) -> Task | None:
+        """Do what people do before a stage; return it once its run is there."""
+        for earlier in STAGES[: STAGES.index(stage) + 1]:
+            task = self._task(earlier)
+            if task is None:
+                self._begin(earlier.flow)
+                return None
+            if task.state in _LOST:
+                raise LifeLost(f"{earlier} is {task.state}")
+            if earlier == stage:
+                return task
+            if task.state == "awaiting_input" and self._stands(task.id):
+                self._answer(earlier.flow, task.id)
+            if task.state != "success":
+                return self._task(stage)
+        return None
 
-    def _instance(self, stage: Stage) -> dict[str, Any] | None:
-        run = self.runs.get(stage.flow) or self._begin(stage.flow)
-        if run is None:
-            return None
-        path = f"dags/{stage.flow}.{self.model}/dagRuns/{run}/taskInstances"
-        found = self.team.operator.call("GET", path)["task_instances"]
-        of = {instance["task_id"]: instance for instance in found}
-        for earlier in STAGES[: STAGES.index(stage)]:  # a later one waits for its own fault
-            instance = of.get(earlier.task, {"state": None}) if earlier.flow == stage.flow else {}
-            if instance.get("state") == "awaiting_input" and self._stands(earlier.task):
-                self._answer(stage.flow)
-        return of.get(stage.task)
+    def _begin(self, flow: str) -> None:
+        """Start a run that a person, or the clock, would start."""
+        before = self.run("retrain")
+        may = {"monitor": True, "rollback": before is not None and before.state == "success"}
+        if not may.get(flow) or not self._first_time(f"begin {flow}"):
+            return
+        window, back = {"window": self.window}, {"reason": "the new one disappoints"}
+        conf = window if flow == "monitor" else back
+        body = {"conf": conf, "dag_run_id": f"{self.model}-{flow}"}
+        try:
+            self.team.operator.trigger(f"{flow}.{self.model}", body)
+        except httpx.HTTPStatusError as error:
+            if error.response.status_code != httpx.codes.CONFLICT:  # it is there already
+                raise
 
-    def _begin(self, flow: str) -> str | None:
-        dag = f"{flow}.{self.model}"
-        runs = self.team.operator.runs(dag)
-        if runs:  # the monitor starts that of `retrain`
-            self.runs[flow] = runs[-1]["dag_run_id"]
-        elif flow == "retrain":
-            return None
-        else:
-            window, back = {"window": self.window}, {"reason": "the new one disappoints"}
-            conf = window if flow == "monitor" else back
-            self.runs[flow] = self.team.operator.trigger(
-                dag, {"conf": conf, "dag_run_id": f"{self.model}-{flow}"}
-            )
-        return self.runs[flow]
+    def _answer(self, flow: str, instance: str) -> None:
+        if self._first_time(f"answer {instance}"):
+            for detail in self.team.approver.waiting(f"{flow}.{self.model}"):
+                self.team.approver.answer(detail, "Approve", {"comment": "go on"})
 
-    def _stands(self, task: str) -> bool:
+    def _stands(self, instance: str) -> bool:
         now = time.monotonic()
-        return now - self.asked.setdefault(task, now) >= _SETTLED
+        return now - self.since.setdefault(f"stands {instance}", now) >= _SETTLED
 
-    def _answer(self, flow: str) -> None:
-        for detail in self.team.approver.waiting(f"{flow}.{self.model}"):
-            self.team.approver.answer(detail, "Approve", {"comment": "go on"})
+    def _first_time(self, what: str) -> bool:
+        """Return whether something was not done within the last seconds."""
+        now = time.monotonic()
+        if now - self.since.get(what, -_AGAIN) < _AGAIN:
+            return False
+        self.since[what] = now
+        return True

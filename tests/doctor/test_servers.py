@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -233,6 +235,22 @@ def test_mlflows_server_refuses_a_wrong_login_and_its_clock_is_compared(
         with late as patient:
             _, found_late = examine(clock, patient)
         assert "behind that of MLflow's server" in only(found_late).finding
+
+
+def test_an_mlflow_that_takes_connections_and_answers_none_is_named_within_seconds(
+    stores: Path, models: Path
+) -> None:
+    Ledger.open()
+    with socket.create_server(("127.0.0.1", 0)) as hangs:
+        address = f"http://127.0.0.1:{hangs.getsockname()[1]}"
+        begun = time.monotonic()
+        code, found = run_in(stores, MLFLOW_TRACKING_URI=address)
+        assert time.monotonic() - begun < 60  # MLflow's own patience is minutes
+    (mlflow,) = [f for f in found if f["check"] == "mlflow"]
+    assert (code, mlflow["state"]) == (1, "ill")
+    assert address in mlflow["finding"]
+    assert "timed out" in mlflow["finding"]
+    assert "start MLflow's server" in mlflow["remedy"]
 
 
 def test_an_airflow_without_a_scheduler_is_named(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from urllib.request import urlopen
 import psutil
 import pytest
 
+from ops.faults import containers
 from ops.native import __main__ as native
 from ops.native import sandbox
 from ops.native.compose_file import Service, read
@@ -49,6 +50,15 @@ services:
       start_period: 60s
       start_interval: 200ms
     depends_on: {first: {condition: service_completed_successfully}}
+  hangs:
+    build: .
+    restart: unless-stopped
+    command:
+      [python, -m, ops.watched, --silent, "2", --every, "0.5", "http://localhost:8001",
+       --, python, -m, http.server, "8001"]
+    healthcheck:
+      test: [CMD, python, -c, "from urllib.request import urlopen; urlopen('http://localhost:8001')"]
+      <<: *health
   asks:
     build: .
     restart: unless-stopped
@@ -169,6 +179,16 @@ def test_what_dies_is_started_again(home: Path) -> None:
     victim.send_signal(signal.SIGKILL)
     awaited(lambda: native.states(home)["asks-1"]["restarts"] == int(str(before)) + 1)
     awaited(lambda: native.states(home)["asks-1"]["state"] == "running")
+
+
+def test_a_server_that_hangs_starts_again_and_is_healthy(home: Path) -> None:
+    assert native.states(home)["hangs"]["restarts"] == 0
+    (server,) = (
+        process for program in containers.programs(home, "hangs") for process in program.children()
+    )
+    server.suspend()
+    awaited(lambda: native.states(home)["hangs"]["restarts"] == 1)
+    awaited(lambda: native.states(home)["hangs"]["state"] == "healthy")
 
 
 def test_what_runs_once_and_fails_ends_all_and_names_itself(tmp_path: Path) -> None:
