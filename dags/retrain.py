@@ -25,6 +25,7 @@ from dags.each_model import (
     skipped,
 )
 from dags.end import end, with_end
+from dags.hand_over import HandOver
 from tasks import bounds
 from tasks.promotion.proposal_reason import FILE
 from tasks.spec.model import ModelSpec
@@ -197,6 +198,8 @@ def make(spec: ModelSpec) -> DAG:
             asked = linked(shadow(), "brief")
             registered >> asked
         approved("promote", asked) >> promoted
+        if spec.training.dag is not None:
+            trained >> HandOver(spec=spec, task_id="hand_over")
         end(spec, promoted)
     return dag
 
@@ -214,8 +217,8 @@ def _form(spec: ModelSpec) -> dict[str, Param]:
             type="string",
             enum=["retrain", "recalibrate", "adopt"],
             description="`recalibrate` keeps the champion's decisions and learns its "
-            "probabilities again. `adopt` takes the pipeline in `model_file`, fit elsewhere, as "
-            "the candidate.",
+            "probabilities again. `adopt` takes what is in `model_file`, fit elsewhere, as the "
+            "candidate.",
         ),
         "model_file": Param(
             "",

@@ -93,12 +93,13 @@ class Airflow:
                 raise
 
     def wait_for_dags(self, names: list[str], seconds: float = 90) -> None:
-        """Wait until the DAGs of these ids are there."""
-        self.until(
-            lambda: set(names) <= {d["dag_id"] for d in self.call("GET", "dags")["dags"]},
-            f"the DAGs {', '.join(names)}",
-            seconds,
-        )
+        """Wait until the DAGs of these ids are there, among the first hundred."""
+
+        def there() -> bool:
+            found = self.call("GET", "dags", params={"limit": 100})["dags"]
+            return set(names) <= {dag["dag_id"] for dag in found}
+
+        self.until(there, f"the DAGs {', '.join(names)}", seconds)
 
     def finished(self, dag: str, run: str, seconds: float = 180) -> str:
         """Wait for the end of a run and return its state."""

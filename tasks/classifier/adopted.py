@@ -1,6 +1,7 @@
 """A pipeline that was fit elsewhere: what it must be to take a candidate's place, and its scores.
 
-It is kept as the one step `adopted` of a pipeline, which tells it from those that we fit.
+It is kept as the one step `adopted` of a pipeline, which tells it from those that we fit. Of a
+model that is never here it is a pipeline that returns the logged margin.
 """
 
 from __future__ import annotations
@@ -16,6 +17,10 @@ from tasks.errors import Final
 from tasks.spec.model import ModelSpec
 
 STEP = "adopted"
+_LOGGED = "logged"  # the last step of one that returns what production logged
+NO_MODEL = (
+    "not available: margins only. Production logs the margins, and the model itself is not here"
+)
 
 
 class NotAdoptable(Final):
@@ -30,6 +35,30 @@ def adopted_pipeline(model: Any) -> Any | None:
     """Return the pipeline inside of an adopted model, fitted or calibrated; None if it is ours."""
     name, step = getattr(model, "estimator", model).steps[0]
     return step if name == STEP else None
+
+
+def logged_pipeline(column: str) -> Any:
+    """Return a pipeline whose decision value is a column of the rows: the margin that is logged.
+
+    So a version without a model is kept, signed, calibrated and verified like any other.
+    """
+    import pandas as pd
+    from sklearn.compose import ColumnTransformer
+    from sklearn.pipeline import Pipeline
+    from sklearn.svm import LinearSVC
+
+    picked = ColumnTransformer([("margin", "passthrough", [column])])
+    picked.fit(pd.DataFrame({column: [0.0]}))
+    same = LinearSVC()
+    same.coef_, same.intercept_ = np.ones((1, 1)), np.zeros(1)
+    same.classes_, same.n_features_in_ = np.arange(2), 1
+    return Pipeline([(STEP, Pipeline([("margin", picked), (_LOGGED, same)]))])
+
+
+def is_logged(model: Any) -> bool:
+    """Return whether a fitted or calibrated model is what `logged_pipeline` returns."""
+    pipeline = adopted_pipeline(model)
+    return pipeline is not None and pipeline.steps[-1][0] == _LOGGED
 
 
 def as_candidate(spec: ModelSpec, handed_in: Any) -> Any:
@@ -147,7 +176,13 @@ def score_adopted(pipeline: Any, rows: Rows) -> tuple[Floats, Any]:
     """
     import pandas as pd
 
-    frame = pd.DataFrame(rows, copy=False)[list(pipeline.feature_names_in_)]
+    frame = pd.DataFrame(rows, copy=False)
+    if pipeline.steps[-1][0] == _LOGGED and pipeline.feature_names_in_[0] not in frame:
+        raise CannotScore(
+            f"{NO_MODEL}; leave `margins_only` in training.estimator and its column in "
+            "source.margin, or name the model that is trained here otherwise"
+        )
+    frame = frame[list(pipeline.feature_names_in_)]
     weighed: Any = np.empty((len(frame), 0))
     try:
         if weighed_features(pipeline) is None:
@@ -174,12 +209,12 @@ def score_adopted(pipeline: Any, rows: Rows) -> tuple[Floats, Any]:
 def weighed_features(pipeline: Any) -> tuple[list[str], list[int]] | None:
     """Return the features in the order of a linear last step's inputs, and the first of each.
 
-    None where nobody can say which feature a margin comes from: the last step is not linear, or a
-    step before it mixes features.
+    None where nobody can say which feature a margin comes from: the last step is not linear, a
+    step before it mixes features, or the margin was logged.
     """
     from sklearn.linear_model._base import LinearClassifierMixin
 
-    if not isinstance(pipeline[-1], LinearClassifierMixin):
+    if pipeline.steps[-1][0] == _LOGGED or not isinstance(pipeline[-1], LinearClassifierMixin):
         return None
     names = [str(name) for name in pipeline.feature_names_in_]
     steps = [step for _, step in pipeline.steps[:-1]]

@@ -14,6 +14,7 @@ from tasks.classifier.finite import LARGEST
 from tasks.data.frame import numeric_columns
 from tasks.errors import Final
 from tasks.spec.model import ModelSpec
+from tasks.spec.training_options import ELSEWHERE
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,11 +37,7 @@ def fit(spec: ModelSpec, frame: pd.DataFrame, label: Ints) -> Pipeline:
         If the owner trains elsewhere, the rows are of one class only, a feature's squares are no
         finite numbers, or a text or category has nothing to learn from.
     """
-    if spec.training.estimator == "external":
-        raise TrainingError(
-            f"{spec.model} is trained elsewhere (training.estimator: external), so nothing can be "
-            "fit here; name linear_svc or sgd_hinge to try what they would do"
-        )
+    need_estimator(spec)
     need_two_classes(spec, label, "fitting")
     need_squares(spec, frame)
     try:
@@ -50,6 +47,15 @@ def fit(spec: ModelSpec, frame: pd.DataFrame, label: Ints) -> Pipeline:
             raise TrainingError(problem) from None
         raise
     return absent.widen(fitted, len(spec.label.classes))
+
+
+def need_estimator(spec: ModelSpec) -> None:
+    """Raise TrainingError if nothing can be fit here, since the owner trains elsewhere."""
+    if spec.training.estimator in ELSEWHERE:
+        raise TrainingError(
+            f"{spec.model} is trained elsewhere (training.estimator: {spec.training.estimator}), "
+            "so nothing can be fit here; name linear_svc or sgd_hinge to try what they would do"
+        )
 
 
 def need_squares(spec: ModelSpec, frame: pd.DataFrame) -> None:

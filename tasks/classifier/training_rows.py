@@ -42,13 +42,16 @@ class Facts:
 class TrainingRows:
     """Labelled rows, oldest first: features, index of the class, sample weight, and facts.
 
-    `label` has the shape (n,), as has `weight`, which is None if all rows weigh the same.
+    `label` has the shape (n,), as has `weight`, which is None if all rows weigh the same. `logged`
+    is the champion's decision value of each row, where production logged it and the one in `frame`
+    is the candidate's; else None.
     """
 
     frame: pd.DataFrame
     label: Ints
     weight: Floats | None = None
     facts: Facts
+    logged: Floats | None = None
 
     def __len__(self) -> int:
         return len(self.label)
@@ -60,6 +63,7 @@ class TrainingRows:
             label=self.label[rows],
             weight=None if self.weight is None else self.weight[rows],
             facts=self.facts.at(rows),
+            logged=None if self.logged is None else self.logged[rows],
         )
 
 

@@ -34,6 +34,17 @@ ColumnKinds = Annotated[
 ]
 
 
+def need_model(spec: ModelSpec, what: str) -> None:
+    """Raise SpecError if a model that is never here cannot be played over its history."""
+    from tasks.classifier.adopted import NO_MODEL
+
+    if spec.margins_only:
+        raise SpecError(
+            f"{spec.model}: {what} is {NO_MODEL}, so nothing can be fit or scored; try what a "
+            "model of its features would do: --set training.estimator=linear_svc"
+        )
+
+
 def written_spec(model: str | None, *only_with_data: object) -> dict[str, Any]:
     """Return what the spec of a model says; raise SpecError if it cannot be used."""
     if model is None:

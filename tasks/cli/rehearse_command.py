@@ -21,6 +21,7 @@ from tasks.cli.past_range import (
     WindowLength,
     drafted_spec,
     first_span,
+    need_model,
     range_of,
     written_spec,
 )
@@ -112,6 +113,7 @@ def rehearse(
         settings = dict(draft.setting(text) for text in sets or [])
         raw = draft.changed(raw, settings)
         spec = spec_files.checked(raw, " ".join(["rehearse", *(f"--set {s}" for s in sets or [])]))
+        need_model(spec, "a rehearsal")
         asked = _asked(spec, raw, scenarios or [], windows, stretches, seed, first, tries or [])
         begin, end = range_of(spec, since, until)
         with progress.bars(err) as stage, progress.unconverged():

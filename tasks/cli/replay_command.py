@@ -22,6 +22,7 @@ from tasks.cli.past_range import (
     WindowLength,
     drafted_spec,
     first_span,
+    need_model,
     range_of,
     written_spec,
 )
@@ -117,6 +118,7 @@ def replay(
         spec = spec_files.checked(
             raw, " ".join(["replay", *(f"--set {text}" for text in sets or [])])
         )
+        need_model(spec, "a replay")
         points = [(point, _swept(raw, point)) for point in draft.grid(sweeps or [])]
         if guesses:
             replay_tables.show_columns(guesses, raw["label"])

@@ -125,7 +125,7 @@ def _cells(row: DescribedRow) -> list[str]:
         f"{row.margin:+.3f}",
         _shown(row.decided),
         "–" if row.loss is None else f"{row.loss:.3f}",
-        ", ".join(f"{_shown(name)} {part:+.2f}" for name, part in most),
+        ", ".join(f"{_shown(name)} {part:+.2f}" for name, part in most) or "not available",
         *(_shown(value) for value in row.columns.values()),
     ]
 

@@ -22,9 +22,14 @@ Rows: TypeAlias = "pd.DataFrame | Mapping[str, np.ndarray[Any, Any]]"
 def feature_columns(spec: ModelSpec, batch: pa.RecordBatch) -> dict[str, NDArray[Any]]:
     """Return the feature columns of a batch, in the spec's order, in the types of training.
 
-    What is there in that type is not copied.
+    What is there in that type is not copied. Of a model that is never here the logged margin is
+    one of them.
     """
-    return feature_columns_of(spec.features, batch)
+    found = feature_columns_of(spec.features, batch)
+    if spec.margins_only and spec.source.margin is not None:
+        column = batch.column(spec.source.margin)
+        found[spec.source.margin] = column.to_numpy(zero_copy_only=False).astype(np.float64)
+    return found
 
 
 def feature_columns_of(features: Features, batch: pa.RecordBatch) -> dict[str, NDArray[Any]]:

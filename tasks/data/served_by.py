@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tasks.arrays import Ints
+from tasks.data.plain import as_texts
 from tasks.spec.model import ModelSpec
 
 if TYPE_CHECKING:
@@ -19,26 +20,41 @@ _SHOWN = 20  # versions counted by their number: a column of something else has 
 _NUMBER = r"^\s*[vV]?(?P<number>\d{1,9})(?:\.0*)?\s*$"
 
 
-def versions(column: pa.Array) -> Ints:
+def versions(column: pa.Array, names: Mapping[str, int] | None = None) -> Ints:
     """Return the version that each row names, shape (n,); -1 where it names none.
 
     `3`, `3.0`, `"3"` and `"v3"` name version 3, whatever the column's type.
+
+    Parameters
+    ----------
+    names
+        Which version each name stands for, where numbers do not name them.
     """
     import pyarrow as pa
     import pyarrow.compute as pc
 
+    if names is not None:
+        texts = pc.utf8_trim_whitespace(as_texts(column).cast(pa.string()))
+        place = pc.index_in(texts, value_set=pa.array(list(names), pa.string()))
+        known = pa.array(list(names.values()), pa.int64()).take(place)
+        return np.asarray(known.fill_null(-1).to_numpy(zero_copy_only=False), dtype=np.int64)
     found = pc.extract_regex(column.cast(pa.string()), _NUMBER)
     numbers = pc.struct_field(found, "number").cast(pa.int64())
     return np.asarray(numbers.fill_null(-1).to_numpy(zero_copy_only=False), dtype=np.int64)
 
 
-def of_version(spec: ModelSpec, batch: pa.RecordBatch, version: int | None) -> pa.RecordBatch:
-    """Return the rows that a version scored; all of them for None."""
+def of_version(
+    spec: ModelSpec,
+    batch: pa.RecordBatch,
+    version: int | None,
+    names: Mapping[str, int] | None = None,
+) -> pa.RecordBatch:
+    """Return the rows that a version scored; all of them for None. `names` as in `versions`."""
     import pyarrow as pa
 
     if version is None or spec.source.version_column is None:
         return batch
-    mine = versions(batch.column(spec.source.version_column)) == version
+    mine = versions(batch.column(spec.source.version_column), names) == version
     return batch if mine.all() else batch.filter(pa.array(mine))
 
 
@@ -63,10 +79,11 @@ class ScoredBy:
 
 
 class ServedCount:
-    """How many rows each version scored; fed by a stream."""
+    """How many rows each version scored; fed by a stream. `names` as in `versions`."""
 
-    def __init__(self, column: str | None) -> None:
+    def __init__(self, column: str | None, names: Mapping[str, int] | None = None) -> None:
         self._column = column
+        self._names = names
         self._named: Counter[int] = Counter()
         self._unnamed = self._others = 0
 
@@ -74,7 +91,7 @@ class ServedCount:
         """Yield the batches unchanged."""
         for batch in batches:
             if self._column in batch.schema.names:
-                self._add(versions(batch.column(self._column)))
+                self._add(versions(batch.column(self._column), self._names))
             yield batch
 
     def _add(self, found: Ints) -> None:
@@ -92,12 +109,15 @@ class ServedCount:
         return ScoredBy(versions=named, others=self._others, none=self._unnamed)
 
 
-def unknown(scored_by: ScoredBy, known: Iterable[int]) -> str | None:
+def unknown(
+    scored_by: ScoredBy, known: Iterable[int], names: Mapping[str, int] | None = None
+) -> str | None:
     """Return a sentence on rows that no version of the ledger scored; None if there are none."""
     ours = set(known)
     strange = {v: rows for v, rows in scored_by.versions.items() if v not in ours}
     parts = [f"{rows:,} by version {version}" for version, rows in strange.items()]
     parts += [f"{scored_by.others:,} by still others"] if scored_by.others else []
     told = [f"rows were scored {', '.join(parts)}, unknown to the ledger"] if parts else []
-    told += [f"{scored_by.none:,} rows name no version"] if scored_by.none else []
+    ours_are = "" if names is None else f" that was handed in ({', '.join(names)})"
+    told += [f"{scored_by.none:,} rows name no version{ours_are}"] if scored_by.none else []
     return f"{'; '.join(told)}: they are not measured" if told else None

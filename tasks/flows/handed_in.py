@@ -9,6 +9,7 @@ from tasks import store
 from tasks.classifier import adopted, scoring, skops_file
 from tasks.classifier.adopted import NotAdoptable
 from tasks.classifier.finite import need_finite
+from tasks.flows import handed_margins
 from tasks.flows.asked_rows import rows_accepted
 from tasks.ledger.records import Proposal
 from tasks.promotion.proposal_reason import ProposalReason
@@ -35,6 +36,11 @@ def keep_handed_in(spec: ModelSpec, content: bytes, named: str) -> str:
     tasks.disk.Unusable
         If it cannot be kept. Nothing of it is left behind, in any case.
     """
+    if spec.margins_only:
+        raise NotAdoptable(
+            f"{spec.model} says training.estimator: margins_only, so no pipeline is taken; hand in "
+            "its margins (--margins FILE --as NAME), or write external"
+        )
     if strange := skops_file.untrusted(content, named):
         raise NotAdoptable(
             f"{named} holds {', '.join(strange)}, which is not among the types that are loaded "
@@ -61,6 +67,8 @@ def pipeline_of(spec: ModelSpec, asked: Proposal) -> Any:
     tasks.classifier.skops_file.ModelFileError
         If it holds a type that is not trusted.
     """
+    if spec.margins_only:
+        return handed_margins.pipeline_of_logged(spec, asked)
     digest = ProposalReason.parse(asked.reason).file or ""
     again = f"hand it in again with `python -m tasks adopt {spec.model} FILE`, and propose that"
     place = _path(spec, digest)
@@ -78,13 +86,15 @@ def pipeline_of(spec: ModelSpec, asked: Proposal) -> Any:
         raise NotAdoptable(f"{asked.proposal}: {place}: {error}") from None
 
 
-def try_out(spec: ModelSpec, asked: Proposal, checked: Checked) -> None:
+def try_out(spec: ModelSpec, asked: Proposal, checked: Checked) -> list[str]:
     """Let the pipeline of a proposal score its rows, before anybody is asked about it.
 
-    Raises as `pipeline_of` does, and CannotScore or NotFinite.
+    Return what people should know beforehand. Raises as `pipeline_of` does, and CannotScore or
+    NotFinite; of a model that is never here, MarginsRefused.
     """
     rows = rows_accepted(spec, asked, checked)
     need_finite(scoring.decision_values(pipeline_of(spec, asked), rows.frame))
+    return handed_margins.known_beforehand(spec, asked, rows) if spec.margins_only else []
 
 
 def _path(spec: ModelSpec, digest: str) -> str:

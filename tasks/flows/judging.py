@@ -11,6 +11,7 @@ from tasks.classifier import calibration_fit, timing, training
 from tasks.drift import reference
 from tasks.flows import handover
 from tasks.flows.asked_rows import rows_of_run
+from tasks.flows.handed_margins import name_asked
 from tasks.gates import acceptance, recalibration
 from tasks.gates.candidate_metrics import CandidateMetrics
 from tasks.gates.contest import Contender, Contest
@@ -35,7 +36,9 @@ def judged_now(
     known = status.read(spec, ledger)
     learning = handover.LEARNING.get(run_id)
     judged = _judged(spec, ledger, known, asked, run_id, learning)
-    judged = replace(judged, metrics=replace(judged.metrics, learning=learning))
+    name = name_asked(spec, ledger, asked)
+    metrics = replace(judged.metrics, learning=learning, logged_as=name)
+    judged = replace(judged, metrics=metrics)
     handover.GATES.put(run_id, judged.gates)
     _publish(spec, asked, run_id, judged)
     handover.REFERENCE.put(run_id, judged.reference)
@@ -100,7 +103,7 @@ def _judged(
             ),
             CandidateMetrics.from_json(before.metrics),
         )
-    if spec.gates.scoring_time is not None:
+    if spec.gates.scoring_time is not None and not spec.margins_only:
         rival = None if champion is None else champion.model
         ours, theirs = timing.seconds_per_row(candidate.model, rival, rows.frame)
         candidate = replace(candidate, seconds=ours)

@@ -20,6 +20,7 @@ from tasks.drift.summary_json import summary_path, summary_to_json
 from tasks.flows.observe import reference_of
 from tasks.flows.window_steps import Measured, Validated
 from tasks.ledger.ledger import Ledger
+from tasks.ledger.logged_names import logged_names
 from tasks.promotion.promotion import follow
 from tasks.registry.tracking import RegistryRefused
 from tasks.spec.model import ModelSpec
@@ -95,6 +96,8 @@ def _summaries(
     if not versions:
         return {}
     summarise, found = _summarisers(spec, versions)
+    known = Ledger.open().candidates(spec.model)
+    names = logged_names(spec, known, versions[0].version)
     groups: dict[int | None, list[int]] = {}
     for one in versions:
         groups.setdefault(one.rows_of, []).append(one.version)
@@ -102,7 +105,7 @@ def _summaries(
     with threadpool_limits(1, "blas"):
         for batch in accepted(spec, window, versions[0].checked):
             for rows_of, group in groups.items():
-                rows = of_version(spec, batch, rows_of)
+                rows = of_version(spec, batch, rows_of, names)
                 if not rows.num_rows:
                     continue
                 read = (

@@ -22,6 +22,7 @@ from tasks.flows.window_steps import Measured, Validated
 from tasks.ledger import kept_fold, remembered, status
 from tasks.ledger.freezes import freeze_told, way_out
 from tasks.ledger.ledger import Ledger
+from tasks.ledger.logged_names import logged_names
 from tasks.ledger.records import Observation, champion_at
 from tasks.ledger.status import Status
 from tasks.promotion import ramping, shadow
@@ -63,8 +64,10 @@ def validate(spec: ModelSpec, window: Window, *, version: int | None = None) -> 
     if version is None and period is not None:
         require_scores(spec, window, period)
     constants = constants_of(spec, ledger, own)
-    checked = check_rows(spec, window, constants)
-    known = {c.version for c in ledger.candidates(spec.model)}
+    candidates = ledger.candidates(spec.model)
+    names = logged_names(spec, candidates, own)
+    checked = check_rows(spec, window, constants, names)
+    known = {c.version for c in candidates}
     served = plan.serving(spec, checked.scored_by)
     others = known & _beside(spec, ledger, window, served) if version is None else set()
     planned = plan.Plan(
@@ -73,6 +76,7 @@ def validate(spec: ModelSpec, window: Window, *, version: int | None = None) -> 
         version=own,
         beside=tuple(sorted(others - {champion})),
         served=served,
+        margins_only=spec.margins_only,
     )
     found = {own: checked}
     for other in planned.beside:
@@ -81,7 +85,7 @@ def validate(spec: ModelSpec, window: Window, *, version: int | None = None) -> 
         except SpecError:  # a reference that nobody can read: no way back to it
             continue
         # What was constant for the champion need not have been for another version.
-        found[other] = checked if theirs == constants else check_rows(spec, window, theirs)
+        found[other] = checked if theirs == constants else check_rows(spec, window, theirs, names)
     report = validation_page.publish(spec, window, checked, own)
     mine, *beside = (
         Validated(
@@ -94,13 +98,15 @@ def validate(spec: ModelSpec, window: Window, *, version: int | None = None) -> 
         for v, rows in found.items()
     )
     scored = checked.scored_by
-    remark = None if scored is None else served_by.unknown(scored, known)
+    remark = None if scored is None else served_by.unknown(scored, known, names)
     return replace(mine, what_if=version is not None, remark=remark, beside=tuple(beside))
 
 
 def _beside(
     spec: ModelSpec, ledger: Ledger, window: Window, served: frozenset[int] | None
 ) -> set[int]:
+    if spec.margins_only:  # nobody knows what another version says of these rows
+        return set(served or ())
     earlier = remembered.beside(spec, reigns_at(spec, ledger, window.start), window.start)
     shadowed = (
         shadow.watched(kept_fold.read_newest(spec, ledger), window)

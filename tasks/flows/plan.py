@@ -15,7 +15,7 @@ class Plan:
 
     Its own is its `champion`, or another one that a what-if asks for; beside that one there is
     none. `served` scored enough of the rows to be measured on these alone; None where rows do not
-    say who scored them.
+    say who scored them. `margins_only`: each version has margins of its own rows, and of no other.
     """
 
     window: Window
@@ -23,6 +23,7 @@ class Plan:
     version: int
     beside: tuple[int, ...] = ()
     served: frozenset[int] | None = None
+    margins_only: bool = False
 
     def logged(self, version: int) -> bool:
         """Return whether the margins that production logged are those of a version."""
@@ -35,7 +36,7 @@ class Plan:
         """
         if self.served is None:
             return None
-        return version if self.logged(version) else self.champion
+        return version if self.margins_only or self.logged(version) else self.champion
 
 
 def serving(spec: ModelSpec, scored_by: ScoredBy | None) -> frozenset[int] | None:

@@ -8,7 +8,8 @@ from tasks.audit.verified_model import champion_of
 from tasks.classifier import absent, scoring, training
 from tasks.data.frame import class_indices
 from tasks.flows import ending, handed_in
-from tasks.flows.asked_rows import slices_of
+from tasks.flows.asked_rows import batches_of, slices_of
+from tasks.flows.handed_margins import counted_told
 from tasks.ledger import status
 from tasks.ledger.ledger import Ledger
 from tasks.ledger.records import Proposal
@@ -42,6 +43,8 @@ def count(spec: ModelSpec, proposal: Proposal) -> CountedRows:
         holds a single class.
     tasks.classifier.adopted.NotAdoptable, tasks.classifier.adopted.CannotScore
         If the pipeline to adopt is not there, or does not score these rows.
+    tasks.data.margin_file.MarginsRefused
+        If margins that were handed in are not those of these rows.
     """
     decisions.whom_to_ask(spec, proposal)
     window = Window(proposal.trained_from, proposal.trained_until)
@@ -56,15 +59,20 @@ def count(spec: ModelSpec, proposal: Proposal) -> CountedRows:
     ledger = Ledger.open()
     known = status.read(spec, ledger)
     retrains = proposal.kind == "retrain" and proposal.champion is not None
-    newest = quick_fit.Newest(spec) if retrains else None
-    label, times = _labels(spec, window, checked, newest)
+    newest = quick_fit.Newest(spec) if retrains and not spec.margins_only else None
+    label, times = _labels(spec, proposal, checked, newest)
+    if spec.margins_only and not len(label):
+        whose = counted_told(spec, proposal)
+        raise training.TrainingError(
+            f"{spec.model} {window}: none of the {checked.accepted:,} accepted rows{whose} has a "
+            "label; wait for labels, widen training_window, or correct source.version_column"
+        )
     changes = known.changes(proposal.episode, proposal.trained_until) if retrains else ()
     slices = slices_of(spec, proposal, times, label, changes)
-    if proposal.kind == "retrain":
+    if proposal.kind == "retrain" and not spec.margins_only:
         training.need_two_classes(spec, label[slices.fit], "fitting")
     training.need_enough_to_calibrate(spec, label[slices.calibrate])
-    if proposal.kind == "adopt":
-        handed_in.try_out(spec, proposal, checked)
+    told = handed_in.try_out(spec, proposal, checked) if proposal.kind == "adopt" else []
     fresh = label[times >= stamp(changes[0])] if changes else label
     return CountedRows(
         rows=checked.rows,
@@ -73,7 +81,7 @@ def count(spec: ModelSpec, proposal: Proposal) -> CountedRows:
         fit=_by_class(spec, label[slices.fit]),
         calibrate=_by_class(spec, label[slices.calibrate]),
         judge=_by_class(spec, label[slices.judge]),
-        warnings=(*checked.warnings, *absent.warnings(spec, label, slices)),
+        warnings=(*checked.warnings, *told, *absent.warnings(spec, label, slices)),
         change=RowsSinceChange(since=changes[0], labelled=_by_class(spec, fresh))
         if changes
         else None,
@@ -117,7 +125,7 @@ def _outlook(
 
 
 def _labels(
-    spec: ModelSpec, window: Window, checked: Checked, newest: Newest | None
+    spec: ModelSpec, proposal: Proposal, checked: Checked, newest: Newest | None
 ) -> tuple[Ints, Ints]:
     """Return the classes and times of the labelled rows in order of time; shape (n,) each.
 
@@ -127,7 +135,7 @@ def _labels(
     import pyarrow as pa
 
     times, classes = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
-    for batch in checked_rows.accepted(spec.unscored, window, checked):
+    for batch in batches_of(spec, proposal, checked):
         label = class_indices(spec, batch)
         time = batch.column(spec.source.time).cast(pa.timestamp("us"), safe=False).cast(pa.int64())
         moments = time.to_numpy(zero_copy_only=False)

@@ -32,6 +32,7 @@ from tasks.registry.made_with import made_with
 from tasks.reports import brief_links, gate_page, validation_page
 from tasks.signing import artifact
 from tasks.spec.model import ModelSpec
+from tasks.spec.training_options import ELSEWHERE
 from tasks.validation import checked_rows
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ def train(spec: ModelSpec, proposal: str) -> dict[str, Any]:
 
     ledger = Ledger.open()
     asked = approved(spec, ledger, proposal, "retrain")
-    if asked.kind == "retrain" and spec.training.estimator == "external":
+    if asked.kind == "retrain" and spec.training.estimator in ELSEWHERE:
         _leave_to_owner(spec, ledger, asked)
     checked = checked_rows.check_rows(spec.unscored, interval_of(asked), {})
     report = validation_page.publish(spec, interval_of(asked), checked)
@@ -107,11 +108,20 @@ def train(spec: ModelSpec, proposal: str) -> dict[str, Any]:
 def _leave_to_owner(spec: ModelSpec, ledger: Ledger, asked: Proposal) -> NoReturn:
     """Record that an approved retrain is the owner's to make, which rests the latch meanwhile."""
     days = f"{asked.trained_from:%Y-%m-%d %H:%M} until {asked.trained_until:%Y-%m-%d %H:%M} UTC"
-    said = (
-        f"{spec.model} is trained elsewhere (training.estimator: external). Train it on newer "
-        f"rows, such as those from {days}; then hand it in with `python -m tasks adopt "
-        f"{spec.model} FILE`, which says how to propose it"
-    )
+    said = f"{spec.model} is trained elsewhere (training.estimator: {spec.training.estimator}). "
+    if spec.margins_only:
+        said += (
+            "Train it, and let it score the labelled rows that are to judge it, such as those from "
+            f"{days}; then hand in its margins with `python -m tasks adopt {spec.model} --margins "
+            "FILE --as NAME`, which says how to propose it"
+        )
+    else:
+        said += (
+            f"Train it on newer rows, such as those from {days}; then hand it in with `python -m "
+            f"tasks adopt {spec.model} FILE`, which says how to propose it"
+        )
+    if spec.training.dag is not None:
+        said += f". The DAG {spec.training.dag} is started for it (training.dag)"
     known = status.read(spec, ledger)
     ledger.decide(
         Decision(

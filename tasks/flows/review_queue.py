@@ -19,6 +19,7 @@ from tasks.flows.row_scores import (
     RowScores,
     describe_rows,
     need_columns,
+    need_contributions,
     scored_rows_of,
 )
 from tasks.ledger.ledger import Ledger
@@ -96,6 +97,8 @@ def choose_once(spec: ModelSpec, window: Window) -> ReviewQueue | None:
     there = queues_of(spec, window)
     if path in there:
         return read_queue(path)
+    if review_of(spec).prefer == "conflicting":
+        need_contributions(scored, "write another review.prefer, such as uncertain")
     queue = choose(scored, review_of(spec), number=len(there) + 1)
     store.write(path, json.dumps(queue.to_json(), default=str))
     return queue

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -10,13 +10,17 @@ import numpy as np
 
 from tasks.audit.verified_model import classes_of, model_of
 from tasks.classifier import older_classes, scoring
+from tasks.classifier.adopted import is_logged
 from tasks.classifier.contributions import row_contributions
 from tasks.classifier.finite import need_finite
+from tasks.classifier.linear import explained
 from tasks.classifier.margins import confidence, hinge, margin
 from tasks.data.frame import class_indices, feature_columns
+from tasks.data.served_by import of_version
 from tasks.errors import Final
 from tasks.flows.observe import constants_of
 from tasks.ledger.ledger import Ledger
+from tasks.ledger.logged_names import logged_names
 from tasks.ledger.records import champion_at
 from tasks.spec.model import ModelSpec
 from tasks.spec.part import SpecError
@@ -38,7 +42,8 @@ class DescribedRow:
     """One row: what is said of it, and the columns that were asked for.
 
     `margin` is f(x) of two classes; of more, the top score minus the second. `contributions` are
-    the features' parts of it, the largest first. `loss` is the hinge loss, None without a label.
+    the features' parts of it, the largest first; none where nobody can say them. `loss` is the
+    hinge loss, None without a label.
     """
 
     key: Any
@@ -84,7 +89,12 @@ class RowScores:
         return np.asarray(self.decision.argmax(axis=1))
 
     def contributions(self, places: Any = slice(None)) -> tuple[list[str], Floats]:
-        """Return the features, and what each adds to the margins of some rows, shape (n, F)."""
+        """Return the features, and what each adds to the margins of some rows, shape (n, F).
+
+        None of a model whose margins are no known sum over the features.
+        """
+        if not explained(self.model):
+            return [], np.zeros((len(self.decision[places]), 0))
         return row_contributions(self.model, self.inputs[places], self.decision[places])
 
 
@@ -99,6 +109,7 @@ class AcceptedRows:
     checked: Checked
     model: Any
     bad: Ints
+    names: Mapping[str, int] | None = None
 
     def batches(self) -> Iterator[RowScores]:
         """Yield the rows in the order of the source, up to 32 768 at a time.
@@ -115,7 +126,10 @@ class AcceptedRows:
         at = older_classes.places(self.classes, self.spec.label.names)
         stream = accepted_but(self.spec, self.window, self.bad, self.checked.data_digest)
         with threadpool_limits(1, "blas"):
-            for rows in stream:
+            for batch in stream:
+                # Of a model that is never here, no other rows have margins of this version.
+                mine = None if self.names is None else self.version
+                rows = of_version(self.spec, batch, mine, self.names)
                 if not rows.num_rows:
                     continue
                 with np.errstate(over="ignore", invalid="ignore"):  # named by need_finite
@@ -175,6 +189,18 @@ def need_columns(batch: RowScores, columns: Sequence[str], option: str) -> None:
         raise SpecError(f"{option} {', '.join(missing)}: not in the rows of this window")
 
 
+def need_contributions(scored: AcceptedRows, way_out: str) -> None:
+    """Raise NoScoredRows if nobody can say which features a margin comes from."""
+    if not explained(scored.model):
+        why = "its margins are no sum over the features"
+        if is_logged(scored.model):
+            why = "production logs its margins, and the model itself is not here"
+        raise NoScoredRows(
+            f"{scored.spec.model} version {scored.version}: contributions are not available: "
+            f"{why}; {way_out}"
+        )
+
+
 def scored_rows_of(
     spec: ModelSpec, window: Window, ledger: Ledger, version: int | None = None
 ) -> AcceptedRows:
@@ -210,4 +236,5 @@ def scored_rows_of(
         checked=checked,
         model=model,
         bad=bad,
+        names=logged_names(spec, ledger.candidates(spec.model), period.version),
     )

@@ -16,6 +16,7 @@ from tasks.flows.row_scores import (
     RowScores,
     describe_rows,
     need_columns,
+    need_contributions,
     scored_rows_of,
 )
 from tasks.ledger.ledger import Ledger
@@ -85,6 +86,8 @@ def worst(
             f"there are: {', '.join(spec.columns)}"
         )
     scored = scored_rows_of(spec, window, Ledger.open())
+    if by == "contribution":
+        need_contributions(scored, "rank the rows --by loss or margin")
     best: list[tuple[float, int, DescribedRow]] = []
     first = ranked = 0
     for batch in scored.batches():

@@ -127,7 +127,9 @@ def hear(spec: ModelSpec, contest: Contest[Contender], rows: TrainingRows, cut: 
     theirs, unanswered = None, None
     if champion is not None:
         try:
-            before = scoring.decision_values(champion.model, judged.frame)
+            before = judged.logged
+            if before is None:
+                before = scoring.decision_values(champion.model, judged.frame)
             need_finite(before)
             theirs = answers(champion.model, before, judged.label)
         except Exception as error:  # such as a feature that the spec no longer reads

@@ -20,7 +20,8 @@ class CandidateMetrics:
     `fitted_rows` are of the fit, and a recalibration's those of its champion; of what was fit
     elsewhere they are None, 0 and 0. `refit` is None
     where nothing is refit; `learning` where nothing was fit, or nobody said from which rows;
-    `model_file` is the digest of the registered file.
+    `model_file` is the digest of the registered file. `logged_as` is what production calls a
+    version that is never here, None of any other.
     """
 
     judged_rows: int
@@ -35,6 +36,7 @@ class CandidateMetrics:
     warnings: tuple[str, ...] = ()
     learning: Learning | None = None
     model_file: str | None = None
+    logged_as: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return them as the ledger keeps them."""
@@ -57,6 +59,8 @@ class CandidateMetrics:
             kept["span"] = learning.to_json()
         if self.model_file is not None:
             kept["model_file"] = self.model_file
+        if self.logged_as is not None:
+            kept["logged_as"] = self.logged_as
         return kept
 
     @classmethod
@@ -76,4 +80,5 @@ class CandidateMetrics:
             warnings=tuple(kept.get("warnings", ())),
             learning=Learning.from_json(learning) if learning else None,
             model_file=kept.get("model_file"),
+            logged_as=kept.get("logged_as"),
         )

@@ -24,7 +24,7 @@ def card(record: Lineage, artifact_digest: str) -> str:
             f"Proposed as `{record.proposal}` ({record.reason}) by {record.proposer}; "
             f"owner: {record.owner}; compared with {rival}.",
             "## Intended use\n\n"
-            f"Predicts `{record.label}` ({_listed(record.classes)}) from "
+            f"Predicts `{record.label}` ({_listed(record.classes)})"
             f"{_features(record.features)}. It is a margin classifier, and its decision "
             "value is watched for drift. The calibration error below says how far its "
             "probabilities can be trusted.",
@@ -62,6 +62,8 @@ def _again(record: Lineage) -> str:
 def _made(record: Lineage) -> Iterable[tuple[str, str]]:
     made = record.made_with
     adopted = record.kind == "adopt"
+    if record.metrics.logged_as is not None:
+        yield "model", f"not here: production logs its margins as {record.metrics.logged_as}"
     yield "training", "elsewhere; adopted" if adopted else _options(record.training)
     yield "calibration", _options(record.calibration)
     yield "spec", f"`{record.spec_digest}`"
@@ -99,9 +101,9 @@ def _gate(gate: GateResult) -> tuple[str, str, str]:
 
 
 def _features(features: Mapping[str, Iterable[str]]) -> str:
-    return "; ".join(
-        f"{kind}: {_listed(f'`{n}`' for n in names)}" for kind, names in features.items()
-    )
+    named = {kind: names for kind, names in features.items() if names}
+    said = (f"{kind}: {_listed(f'`{n}`' for n in names)}" for kind, names in named.items())
+    return f" from {'; '.join(said)}" if named else ""
 
 
 def _options(options: Mapping[str, Any]) -> str:

@@ -146,9 +146,12 @@ def _signature(spec: ModelSpec) -> Any:
 
     # MLflow takes neither a whole number nor a bool for a double, nor either for a string; what
     # the model was trained on may be any of them, and its own first step makes them one.
-    free = (*spec.features.numeric, *spec.features.categorical)
+    free: tuple[str, ...] = (*spec.features.numeric, *spec.features.categorical)
+    if spec.margins_only and spec.source.margin is not None:
+        free = (spec.source.margin,)
     columns: list[Any] = [ColSpec(AnyType(), name) for name in free]
-    columns += [ColSpec("string", name) for name in spec.features.text]
+    texts = () if spec.margins_only else spec.features.text
+    columns += [ColSpec("string", name) for name in texts]
     probabilities = TensorSpec(np.dtype("float64"), (-1, len(spec.label.classes)))
     return ModelSignature(inputs=Schema(columns), outputs=Schema([probabilities]))
 

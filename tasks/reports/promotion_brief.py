@@ -75,7 +75,7 @@ def promotion(
 
 def _same_file(known: Status, candidate: Candidate) -> list[str]:
     """Return a sentence on the versions whose model is the same to the byte."""
-    ours = candidate.metrics.get("model_file")
+    ours = None if known.spec.margins_only else candidate.metrics.get("model_file")
     equal = [
         str(c.version)
         for c in known.candidates
@@ -108,10 +108,14 @@ def _unseen(asked: Proposal) -> str:
 
 def _fit(asked: Proposal, metrics: CandidateMetrics) -> str:
     if asked.kind == "adopt":
-        return (
-            "It was fit elsewhere: nothing was fit here. The file that was handed in has the "
-            f"digest `{ProposalReason.parse(asked.reason).file}`."
-        )
+        elsewhere = "It was fit elsewhere: nothing was fit here."
+        if metrics.logged_as is not None:
+            elsewhere += (
+                f" It is not here: once it is champion, production is to log its margins as "
+                f"**{as_text(metrics.logged_as)}**."
+            )
+        digest = ProposalReason.parse(asked.reason).file
+        return f"{elsewhere} The file that was handed in has the digest `{digest}`."
     if asked.kind == "recalibrate":  # the figures of the fit are the champion's
         return f"Nothing was fit: every decision equals that of version {asked.champion}."
     share = metrics.support_vectors / metrics.fitted_rows

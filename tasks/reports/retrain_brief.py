@@ -17,6 +17,7 @@ from tasks.reports.broken_rows import broken_rows
 from tasks.reports.drift_evidence import SHOWN_CLASSES, days_of, evidence_of_drift, shown_windows
 from tasks.reports.markdown import as_text, bullets, table
 from tasks.spec.model import ModelSpec
+from tasks.spec.training_options import ELSEWHERE
 from tasks.spec.windows import Window
 
 
@@ -56,12 +57,19 @@ def _adoption(
     days = days_of(Window(proposal.trained_from, proposal.trained_until))
     rival = "it" if proposal.champion is None else f"it against version {proposal.champion}"
     again = " You will be asked again before anything is promoted."
+    what = "the margins of a model" if spec.margins_only else "a model"
+    not_here = (
+        " The model itself is not here: what is compared are the margins that it gave, and those "
+        "that production logged of the champion."
+        if spec.margins_only
+        else ""
+    )
     return f"{spec.model}: take a model that was trained elsewhere as a candidate?", "\n\n".join(
         [
             *if_frozen(known),
-            f"**{as_text(proposal.proposer)} hands in a model that was trained elsewhere**: "
+            f"**{as_text(proposal.proposer)} hands in {what} that was trained elsewhere**: "
             f"{as_text(reason.why)}. The file has the digest `{reason.file}`, which "
-            "`python -m tasks adopt` printed when it was handed in.",
+            f"`python -m tasks adopt` printed when it was handed in.{not_here}",
             f"**Proposed:** nothing is fit. Calibrate it and judge {rival} on {days}. Whether its "
             "fit has seen these rows is not known here: if it has, gates and limits are too "
             f"favourable.{again if spec.approval.promote == 'human' else ''}\n\n"
@@ -141,19 +149,29 @@ def _proposed(spec: ModelSpec, proposal: Proposal) -> str:
         else f"judge it on the newest {spec.training.judge:.0%}"
     )
     again = " You will be asked again before anything is promoted."
-    if spec.training.estimator == "external":
-        rests = f", and the latch rests for {spec.latch.rest_told}" if proposal.episode else ""
-        return (
-            f"**Proposed:** `{spec.model}` is trained elsewhere. If you approve, its owner is told "
-            f"to train it, such as on {days}, and to hand it in with `python -m tasks adopt "
-            f"{spec.model} FILE`; you are then asked about that file. Until then nothing "
-            f"changes{rests}.\n\n"
-            f"{if_refused(spec, _then(spec, proposal))}"
-        )
+    if spec.training.estimator in ELSEWHERE:
+        return f"{_elsewhere(spec, proposal, days)}\n\n{if_refused(spec, _then(spec, proposal))}"
     return (
         f"**Proposed:** train `{spec.training.estimator}` on {days}, calibrate it, {against}."
         f"{again if spec.approval.promote == 'human' else ''}\n\n"
         f"{if_refused(spec, _then(spec, proposal))}"
+    )
+
+
+def _elsewhere(spec: ModelSpec, proposal: Proposal, days: str) -> str:
+    """Return what an approval leads to where the owner trains."""
+    command, dag = f"python -m tasks adopt {spec.model}", spec.training.dag
+    todo = f"to train it, such as on {days}, and to hand it in with `{command} FILE`"
+    if spec.margins_only:
+        todo = (
+            f"to train it, and to hand in the margins that it gives labelled rows, such as those "
+            f"of {days}, with `{command} --margins FILE --as NAME`"
+        )
+    starts = "" if dag is None else f" The DAG `{dag}` is started with the evidence."
+    rests = f", and the latch rests for {spec.latch.rest_told}" if proposal.episode else ""
+    return (
+        f"**Proposed:** `{spec.model}` is trained elsewhere. If you approve, its owner is told "
+        f"{todo}; you are then asked about that file.{starts} Until then nothing changes{rests}."
     )
 
 

@@ -17,6 +17,7 @@ from uuid import uuid4
 
 from tasks import disk, formats, scratch
 from tasks.classifier import skops_file
+from tasks.classifier.adopted import NO_MODEL, is_logged
 from tasks.errors import Final
 from tasks.registry import model_aliases, promotion_record, registry
 from tasks.registry.lineage import Lineage
@@ -257,6 +258,8 @@ def _loaded(model: str, accepted: _Accepted, place: Path) -> FetchedModel:
             raise FetchRefused(f"{named} is refused: {error}; fetch it again") from None
     if lineage.model != model:
         raise FetchRefused(f"{named} is refused: it was made for {lineage.model}")
+    if is_logged(calibrated):
+        raise FetchRefused(f"{named}: {NO_MODEL}; score where it is (docs/elsewhere.md)")
     return FetchedModel(
         model=model,
         version=accepted.version,

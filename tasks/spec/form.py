@@ -48,6 +48,7 @@ ADDED: Mapping[str, Any] = {
     "scoring.canary.share": None,
     "scoring.canary.ramp": [],
     "scoring.canary.windows": 4,
+    "training.dag": None,
     "retention": {"figures": None, "quarantine": None, "review": None, "summaries": None},
     "retention.figures": None,
     "retention.quarantine": None,

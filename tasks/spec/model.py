@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from typing import Self
+from typing import Any, Self
 
 from pydantic import Field, field_validator, model_validator
 
@@ -19,8 +19,8 @@ from tasks.spec.retention_options import Retention
 from tasks.spec.review_options import Review
 from tasks.spec.rule_options import Expectation, Validation
 from tasks.spec.scoring_options import WINDOW_COLUMNS, Scoring
-from tasks.spec.source_options import Features, LabelColumn, Source
-from tasks.spec.training_options import Calibration, Training
+from tasks.spec.source_options import Features, LabelColumn, NoFeatures, Source
+from tasks.spec.training_options import ELSEWHERE, Calibration, Training
 from tasks.spec.window_options import WindowGrid
 
 _TAGS = 10  # of a model
@@ -73,6 +73,18 @@ class ModelSpec(SpecPart):
             raise ValueError(f"{twice[0]!r} is there twice; write it once")
         return value
 
+    @model_validator(mode="before")
+    @classmethod
+    def _no_features(cls, raw: Any) -> Any:
+        """Let a model that is never here leave out `features`: what it reads is no matter here."""
+        if not isinstance(raw, dict) or not isinstance(raw.get("training"), dict):
+            return raw
+        given = raw.get("features")
+        named = any(given.values()) if isinstance(given, dict) else given is not None
+        if named or raw["training"].get("estimator") != "margins_only":
+            return raw
+        return raw | {"features": NoFeatures()}
+
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         rolls_back = self.approval.rollback == "human"
@@ -95,6 +107,7 @@ class ModelSpec(SpecPart):
         self.gates.fit(len(self.label.classes))
         if self.source.margin is not None and len(self.label.classes) > 2:
             raise ValueError("source.margin is for models with two classes; leave it out")
+        self._training_fits()
         if self.scoring is not None:
             self._scores_fit(self.scoring)
         if self.review is not None:
@@ -106,6 +119,41 @@ class ModelSpec(SpecPart):
                 "metric, such as error_rate"
             )
         return self
+
+    def _training_fits(self) -> None:
+        estimator, dag = self.training.estimator, self.training.dag
+        if dag is not None and estimator not in ELSEWHERE:
+            raise ValueError(
+                f"training.dag is for a model that its owner trains; leave it out, or write "
+                f"training.estimator: {' or '.join(ELSEWHERE)}"
+            )
+        if dag is not None and dag.partition(".")[2] == self.model:
+            raise ValueError(f"training.dag {dag} is a DAG of this model; name the one that trains")
+        if not self.margins_only:
+            return
+        if len(self.label.classes) > 2:
+            raise ValueError(
+                "training.estimator: margins_only is for models with two classes; with more, hand "
+                "in the pipeline (external)"
+            )
+        for name in ("margin", "version_column"):
+            if getattr(self.source, name) is None:
+                what = "the margin" if name == "margin" else "which version gave it"
+                raise ValueError(
+                    f"training.estimator: margins_only has nothing else than what production logs; "
+                    f"name in source.{name} the column that says {what}"
+                )
+        if self.scoring is not None or self.shadow.windows:
+            which = "scoring" if self.scoring is not None else "shadow.windows"
+            raise ValueError(
+                f"{which} needs the model here, which training.estimator: margins_only has not; "
+                "leave it out: production scores, and says in source.version_column who did"
+            )
+        if self.review is not None and self.review.prefer == "conflicting":
+            raise ValueError(
+                "review.prefer: conflicting needs contributions of features, which "
+                "training.estimator: margins_only has not; write uncertain or random"
+            )
 
     def _scores_fit(self, scoring: Scoring) -> None:
         if "landing" in scoring.on and self.source.asset is None:
@@ -149,6 +197,11 @@ class ModelSpec(SpecPart):
                 f"review names column {unknown[0]!r}, which the spec names nowhere else; there "
                 f"are: {', '.join(self.columns)}"
             )
+
+    @property
+    def margins_only(self) -> bool:
+        """Return whether the model is never here: production logs its margins."""
+        return self.training.estimator == "margins_only"
 
     @property
     def score_columns(self) -> tuple[str, str, str, str]:

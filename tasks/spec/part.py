@@ -79,6 +79,7 @@ _printable = AfterValidator(bounds.printable)
 Duration = Annotated[timedelta, BeforeValidator(parse_duration), _duration]
 Length = Annotated[timedelta, BeforeValidator(_lasting), _duration]  # a duration above nothing
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=bounds.NAME)]
+DagId = Annotated[str, Field(pattern=r"^[\w.-]+$", max_length=bounds.NAME)]  # as Airflow has it
 Text = Annotated[str, Field(min_length=1, max_length=bounds.TEXT), _printable]
 Path = Annotated[str, Field(min_length=1, max_length=bounds.PATH), _printable]
 Tag = Annotated[str, Field(min_length=1, max_length=_TAG), _printable]

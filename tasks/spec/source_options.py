@@ -62,8 +62,9 @@ class Source(Place):
     )
     version_column: Text | None = Field(
         default=None,
-        description="column with the model version that scored the row (`3` or `v3`); each version "
-        "is then measured on its own rows",
+        description="column with the model version that scored the row (`3` or `v3`; of "
+        "`margins_only`, the name that it was handed in under); each version is then measured on "
+        "its own rows",
     )
     asset: Text | None = Field(
         default=None,
@@ -90,7 +91,7 @@ class Features(SpecPart):
     @model_validator(mode="after")
     def _some(self) -> Self:
         names = self.columns
-        if not names:
+        if not names and type(self) is Features:
             raise ValueError("name at least one feature column")
         if len(set(names)) < len(names):
             raise ValueError("name each column once, in one list only")
@@ -99,6 +100,10 @@ class Features(SpecPart):
     @property
     def columns(self) -> tuple[str, ...]:
         return self.numeric + self.categorical + self.text
+
+
+class NoFeatures(Features):
+    """Of a model that is never here: what it reads need not be known here either."""
 
 
 class LabelSource(Place):

@@ -6,16 +6,23 @@ from typing import Literal
 
 from pydantic import Field
 
-from tasks.spec.part import Count, Length, Positive, Seed, Share, SpecPart
+from tasks.spec.part import Count, DagId, Length, Positive, Seed, Share, SpecPart
 
 CalibrationMethod = Literal["sigmoid", "temperature", "isotonic", "beta"]
+ELSEWHERE = ("external", "margins_only")  # the owner fits, and Gatelatch never does
 
 
 class Training(SpecPart):
-    estimator: Literal["linear_svc", "sgd_hinge", "external"] = Field(
+    estimator: Literal["linear_svc", "sgd_hinge", "external", "margins_only"] = Field(
         default="linear_svc",
         description="LinearSVC(loss='hinge') or SGDClassifier(loss='hinge'); `external`: the owner "
-        "trains it elsewhere, and hands it in with `python -m tasks adopt`",
+        "trains it elsewhere, and hands it in with `python -m tasks adopt`; `margins_only`: the "
+        "owner trains it, and it never comes here: production logs its margins (two classes)",
+    )
+    dag: DagId | None = Field(
+        default=None,
+        description="DAG of the owner that trains, if `estimator` is `external` or `margins_only`: "
+        "an approved retrain starts it with the evidence; left out: the owner is only told",
     )
     window: Length = Field(description="event time that the rows of a training span")
     weighting: Literal["balanced", "none"] = Field(default="balanced", description="class weights")

@@ -88,13 +88,20 @@ class Checked(WindowOutcome):
         )
 
 
-def check_rows(spec: ModelSpec, window: Window, constants: Mapping[str, float]) -> Checked:
+def check_rows(
+    spec: ModelSpec,
+    window: Window,
+    constants: Mapping[str, float],
+    names: Mapping[str, int] | None = None,
+) -> Checked:
     """Check the rows of any interval, and put the bad ones in quarantine.
 
     Parameters
     ----------
     constants
         Numeric features that were constant in the reference, with their value.
+    names
+        Which version each name in `source.version_column` stands for; None: they are numbers.
 
     Raises
     ------
@@ -104,7 +111,7 @@ def check_rows(spec: ModelSpec, window: Window, constants: Mapping[str, float]) 
         If an expectation of the spec cannot be used.
     """
     with scratch.folder() as folder, Quarantine(folder) as bad:
-        checked = _check(spec, window, constants, bad.add)
+        checked = _check(spec, window, constants, bad.add, names)
         kept = bad.put(f"{store.QUARANTINE}{spec.model}/{window.name}/{checked.data_digest}")
     return replace(checked, quarantine=kept)
 
@@ -114,8 +121,10 @@ def _check(
     window: Window,
     constants: Mapping[str, float],
     quarantine: Callable[[pa.Table], None],
+    names: Mapping[str, int] | None = None,
 ) -> Checked:
-    digest, scored, outside = Digest(), ServedCount(spec.source.version_column), Outside()
+    digest, outside = Digest(), Outside()
+    scored = ServedCount(spec.source.version_column, names)
     try:
         repeated = keys.repeated_keys(lambda: batches(spec, window, [spec.source.key]))
         outcome = judge_window(

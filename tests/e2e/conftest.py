@@ -27,7 +27,7 @@ from tasks.spec.spec_files import load_spec
 from tests.support.flow import answer
 from tests.support.sink import Sink, sink
 
-from . import traced
+from . import logged, traced
 from .browser import page as page
 from .landed import (
     ACCEPTED,
@@ -186,11 +186,13 @@ def running(tmp_path_factory: pytest.TempPathFactory, webhook: Sink) -> Iterator
     write_specs(models, home)
     traced.land(home)
     traced.write_specs(models, home)
+    logged.write(models, home)
     settings = stack_settings.settings_of(home, models)
     try:
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("GATELATCH_CHANNELS", str(channels))
             patch.setenv(traced.DATABASE, traced.ADDRESS)
+            patch.setenv(logged.BUNDLES, logged.bundles(home))
             stack.start(home, settings)
         clients = [
             Airflow(settings.airflow_url, user, settings.passwords[user])
@@ -203,6 +205,7 @@ def running(tmp_path_factory: pytest.TempPathFactory, webhook: Sink) -> Iterator
             LETHAL,
             "looked_at",
             *traced.MODELS,
+            logged.MODEL,
             "told",
             "held",
             "shadowed",
@@ -212,7 +215,7 @@ def running(tmp_path_factory: pytest.TempPathFactory, webhook: Sink) -> Iterator
             *LANDING,
             *PLAYED,
         )
-        clients[0].wait_for_dags([f"retrain.{name}" for name in names])
+        clients[0].wait_for_dags([logged.OWNERS, *(f"retrain.{name}" for name in names)])
         # While the first task of all starts, Airflow on SQLite may answer nobody for seconds.
         clients[0].until(
             lambda: [r for r in clients[0].runs("gatelatch.notices") if r["end_date"]],

@@ -1,0 +1,1 @@
+"""Models that never come here: production logs their margins."""
