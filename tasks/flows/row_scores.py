@@ -236,5 +236,5 @@ def scored_rows_of(
         checked=checked,
         model=model,
         bad=bad,
-        names=logged_names(spec, ledger.candidates(spec.model), period.version),
+        names=logged_names(spec, ledger.candidates(spec.model), version),
     )
