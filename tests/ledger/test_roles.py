@@ -9,7 +9,6 @@ from uuid import uuid4
 
 import pytest
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql
 
 from tasks.ledger import roles, triggers
 from tasks.ledger.ledger import Ledger
@@ -61,7 +60,7 @@ def opened(url: str, role: str) -> Iterator[Ledger]:
 
 TRIGGERS = {
     name: next(table for table in META.tables if name.startswith(f"{table}_"))
-    for name in triggers._ddl(META, postgresql.dialect())
+    for name in triggers._ddl(META, "postgresql")
 }
 UNDONE = (
     *(f"update {table} set model = 'x'" for table in META.tables),
