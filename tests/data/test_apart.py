@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import fsspec
@@ -15,6 +16,8 @@ import pytest
 
 from tasks.data import apart, csv_file, readers, score_files
 from tasks.data.readers import SourceError
+from tasks.spec.model import ModelSpec
+from tasks.spec.windows import Window
 from tests.support.lethal import lethal
 
 ROWS = {"note": ["good tea", None, "bread"], "x": [1.0, 2.0, 3.0]}
@@ -84,7 +87,6 @@ WAYS: dict[str, Callable[[str], object]] = {
     "footer": lambda file: readers.parquet(LOCAL, file, file),
     "pages": lambda file: list(readers.read_parquet(LOCAL, file, [0], ["x"])),
     "texts": lambda file: list(csv_file.read_texts(LOCAL, file, list, 1)),
-    "manifest": lambda file: score_files.manifest_text(file),
 }
 
 
@@ -98,6 +100,17 @@ def test_whatever_native_fault_it_is_and_however_a_file_is_read_the_file_is_name
     path.write_bytes(b"time,x\n")
     with apart.begun(), pytest.raises(SourceError, match=f"rows cannot be read.*{fault.name}"):
         WAYS[way](str(path))
+
+
+def test_a_file_of_scores_that_ends_its_reader_is_named_by_who_reads_its_manifest(
+    spec: Callable[..., ModelSpec], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = {"path": "rows.parquet", "margin": "f", "version_column": "v"}
+    scored = spec(source=source, scoring={"path": str(tmp_path)})
+    window = Window(datetime(2026, 1, 6, tzinfo=UTC), datetime(2026, 1, 7, tzinfo=UTC))
+    monkeypatch.setattr(apart, "_COMMAND", dies_of(signal.SIGSEGV))
+    with apart.begun(), pytest.raises(SourceError, match="scores.parquet cannot be read.*SIGSEGV"):
+        score_files.scores_manifest(scored, window, 1)
 
 
 def test_who_kills_the_child_says_nothing_about_the_file(
