@@ -109,7 +109,10 @@ def test_a_file_of_scores_that_ends_its_reader_is_named_by_who_reads_its_manifes
     scored = spec(source=source, scoring={"path": str(tmp_path)})
     window = Window(datetime(2026, 1, 6, tzinfo=UTC), datetime(2026, 1, 7, tzinfo=UTC))
     monkeypatch.setattr(apart, "_COMMAND", dies_of(signal.SIGSEGV))
-    with apart.begun(), pytest.raises(SourceError, match=r"scores\.parquet cannot be read.*SIGSEGV"):
+    with (
+        apart.begun(),
+        pytest.raises(SourceError, match=r"scores\.parquet cannot be read.*SIGSEGV"),
+    ):
         score_files.scores_manifest(scored, window, 1)
 
 
