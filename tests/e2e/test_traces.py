@@ -20,14 +20,17 @@ from ops import stack_processes
 from tests.support.sink import SECRET
 from tests.support.terminal import run
 
-from . import traced
+from . import logged, traced
 from .conftest import Running
-from .landed import DAY, START
+from .landed import DAY, LETHAL, START
 
 # What the tests themselves wrote into the home, and what is there to keep a secret.
 LANDED = {
     "landing",
     "mortal",
+    LETHAL,
+    logged.MODEL,
+    "owners",
     "traced",
     "data",
     "models",
