@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import urllib3.util.connection  # noqa: F401  # its import binds a port, to see what there is
 
 TESTS = Path(__file__).parent
 FAST = "not slow"  # what `make test-fast` says after -m
