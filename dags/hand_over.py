@@ -28,6 +28,8 @@ class HandOver(TriggerDagRunOperator):
         self.spec = spec
 
     def execute(self, context: Context) -> None:
+        from airflow.sdk.api.client import ServerResponseError
+
         from tasks.flows.owner_evidence import evidence_for_owner
 
         proposal = context["dag_run"].run_id
@@ -37,10 +39,10 @@ class HandOver(TriggerDagRunOperator):
         way_out = "and then clear this task (training.dag)"
         try:
             paused = context["ti"].get_dag(self.trigger_dag_id).is_paused
-        except AirflowRuntimeError as error:
+        except (AirflowRuntimeError, ServerResponseError) as error:  # the latter of `dag.test`
             raise AirflowFailException(
                 f"{proposal} is approved, and nothing is trained: the DAG {self.trigger_dag_id} is "
-                f"not there ({error.error.error}). Add it, {way_out}"
+                f"not there ({str(error).splitlines()[0]}). Add it, {way_out}"
             ) from None
         if paused:
             raise AirflowFailException(

@@ -44,7 +44,7 @@ def python(home: Path, models: Path, code: str, **values: Any) -> str:
         cwd=home,
         capture_output=True,
         text=True,
-        timeout=480,
+        timeout=240,
         check=False,
     )
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
