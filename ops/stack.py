@@ -30,7 +30,7 @@ from ops.stack_settings import (
 )
 
 _START_SECONDS = 120
-_UMASK = 0o077  # a second wall behind the folder: what is copied out of it keeps its mode
+UMASK = 0o077  # a second wall behind the folder: what is copied out of it keeps its mode
 
 out = Console(highlight=False, soft_wrap=True)
 app = typer.Typer(help=__doc__, no_args_is_help=True, pretty_exceptions_enable=False)
@@ -73,7 +73,7 @@ def start(home: Path, settings: Settings) -> None:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                umask=_UMASK,
+                umask=UMASK,
             )
         running[name] = process
         remember(home, {n: p.pid for n, p in running.items()})
@@ -91,7 +91,7 @@ def _prepare(home: Path, env: dict[str, str]) -> None:
     for name, command in steps.items():
         with open(log_of[name], "wb", opener=private) as log:
             started[name] = subprocess.Popen(
-                command, cwd=ROOT, env=env, stdout=log, stderr=log, umask=_UMASK
+                command, cwd=ROOT, env=env, stdout=log, stderr=log, umask=UMASK
             )
     for name, process in started.items():
         if process.wait():
@@ -141,7 +141,7 @@ def airflow(home: Path, settings: Settings, *arguments: str) -> str:
         capture_output=True,
         text=True,
         check=False,
-        umask=_UMASK,
+        umask=UMASK,
     )
     if done.returncode:
         told = (done.stdout + done.stderr)[-2000:]

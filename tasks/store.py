@@ -20,8 +20,9 @@ import fsspec
 
 from tasks.disk import Unusable, said, writing
 
-# Rows: on a disk for their owner and group alone, whatever the umask.
-QUARANTINE, REVIEW = "quarantine/", "review/"
+# Rows, or keys and margins: on a disk for owner and group alone, whatever the umask.
+QUARANTINE, REVIEW, ADOPTED = "quarantine/", "review/", "adopted/"
+_PRIVATE = (QUARANTINE, REVIEW, ADOPTED)
 _PARTIAL = re.compile(r"(\d+)(-\w+)?\.partial$")
 # Other processes write here too: by a list that it kept, a driver would miss or misread a file.
 _ANEW = {"use_listings_cache": False}
@@ -145,7 +146,7 @@ def _left(name: str) -> bool:
 
 def _write(path: str, content: IO[bytes]) -> None:
     target = url(path)
-    private = path.startswith((QUARANTINE, REVIEW))
+    private = path.startswith(_PRIVATE)
     with whole_at(target, f"{target} (GATELATCH_STORE)", private=private) as file:
         shutil.copyfileobj(content, file)
 

@@ -359,14 +359,15 @@ def test_a_command_says_in_a_sentence_that_the_disk_is_full(tmp_path: Path) -> N
     assert "(GATELATCH_LEDGER) cannot be used: its folder is not there" in done.stderr
 
 
-def test_rows_in_the_quarantine_are_for_owner_and_group_alone_whatever_the_umask(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("folder", [store.QUARANTINE, store.REVIEW, store.ADOPTED])
+def test_rows_are_for_owner_and_group_alone_whatever_the_umask(
+    folder: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("GATELATCH_STORE", str(tmp_path))
     before = os.umask(0)
     try:
-        store.write(f"{store.QUARANTINE}churn/a.parquet", b"rows")
+        store.write(f"{folder}churn/a.parquet", b"rows")
     finally:
         os.umask(before)
-    kept = tmp_path / "quarantine/churn/a.parquet"
+    kept = tmp_path / f"{folder}churn/a.parquet"
     assert (kept.read_bytes(), oct(kept.stat().st_mode & 0o007)) == (b"rows", "0o0")

@@ -98,4 +98,4 @@ def try_out(spec: ModelSpec, asked: Proposal, checked: Checked) -> list[str]:
 
 
 def _path(spec: ModelSpec, digest: str) -> str:
-    return f"adopted/{spec.model}/{digest}.skops"
+    return f"{store.ADOPTED}{spec.model}/{digest}.skops"

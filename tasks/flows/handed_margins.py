@@ -202,4 +202,4 @@ def pipeline_of_logged(spec: ModelSpec, asked: Proposal) -> Any:
 
 
 def _path(spec: ModelSpec, digest: str) -> str:
-    return f"adopted/{spec.model}/{digest}.margins.parquet"
+    return f"{store.ADOPTED}{spec.model}/{digest}.margins.parquet"

@@ -30,6 +30,7 @@ from tasks.ledger.when_recorded import when_recorded_of
 from tasks.notices.event_kinds import events_of
 from tasks.notices.events import ModelFacts, NoticeEvent, is_quiet
 from tasks.notices.owed import owed, subscribed_at
+from tasks.reports import drift_evidence
 from tasks.spec.model import ModelSpec
 
 
@@ -101,7 +102,7 @@ def _oldest(known: Status) -> int:
         return -1
     ends = [sum(o.window_end <= p.trained_until for o in seen) for p in known.live if p.champion]
     places = [sum(o.window_start < since for o in seen), len(seen) - kept_fold.NEWEST_READ]
-    places += [end - kept_fold.NEWEST_READ for end in ends]  # of which a brief shows the newest
+    places += [end - drift_evidence.SHOWN_WINDOWS for end in ends]  # in the brief on it
     if known.spec.slo is not None:
         burning = burning_since(known)
         first = len(seen) if burning is None else _place(seen, burning[0])

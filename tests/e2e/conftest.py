@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -79,8 +80,10 @@ class Running:
 
     @contextmanager
     def inside(self) -> Iterator[None]:
-        """Let this process see the ledger, the store, the keys and MLflow as the tasks do."""
-        with pytest.MonkeyPatch.context() as patch:
+        """Let this process see the ledger, store, keys and MLflow, and write, as the tasks do."""
+        with ExitStack() as undo:
+            patch = undo.enter_context(pytest.MonkeyPatch.context())
+            undo.callback(os.umask, os.umask(stack.UMASK))
             for name, value in stack_settings.environment(self.home, self.settings).items():
                 if name.startswith(("GATELATCH_", "MLFLOW_")):
                     patch.setenv(name, value)

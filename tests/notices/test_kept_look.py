@@ -19,7 +19,7 @@ from tasks.notices.events import ModelFacts
 from tasks.notices.kept_look import read_all, read_to_tell
 from tasks.notices.owed import subscribed_at, subscription
 from tasks.notices.sender import Message, due_messages
-from tasks.reports import chart
+from tasks.reports import chart, drift_evidence
 from tasks.spec.model import ModelSpec
 from tests.conftest import CHURN
 from tests.support import forging
@@ -152,6 +152,7 @@ def small(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("GATELATCH_STORE", str(tmp_path / "store"))
     monkeypatch.setattr(kept_fold, "NEWEST_READ", 4)
     monkeypatch.setattr(kept_fold, "BEHIND", 3)
+    monkeypatch.setattr(drift_evidence, "SHOWN_WINDOWS", 6)
     monkeypatch.setattr(chart, "of_windows", lambda windows: "")  # the text is compared alone
 
 
