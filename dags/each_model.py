@@ -13,6 +13,7 @@ from airflow.sdk import (
     DAG,
     Context,
     ExceptionRetryPolicy,
+    Param,
     RetryAction,
     RetryRule,
     XComArg,
@@ -23,7 +24,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 from airflow.sdk.log import mask_secret
 
 from dags.assets import starts_scored
-from tasks.bounds import moment
+from tasks import bounds
 from tasks.errors import Final
 from tasks.redaction import secrets_of
 from tasks.spec.model import ModelSpec
@@ -116,6 +117,31 @@ def made_of(
     return made, mistakes
 
 
+def once_a_window(spec: ModelSpec) -> dict[str, Any]:
+    """Return what the DAGs share that run once for each window."""
+    return {
+        "start_date": spec.window.start,
+        "end_date": spec.window.end,
+        "catchup": spec.window.catchup,
+        "max_active_runs": 4,
+        "default_args": DEFAULTS,
+        "tags": ["gatelatch", spec.model],
+        "auto_register": False,  # by its name in its file alone: spec_mistakes.py makes it too
+    }
+
+
+def window_param() -> Param:
+    """Return the field of a run's form that `window_of` reads."""
+    return Param(
+        None,
+        type=["string", "null"],
+        format="date-time",
+        maxLength=bounds.NAME,
+        description="Any moment in the window (UTC). Empty: the run's data interval, or for a run "
+        "without one the newest complete window.",
+    )
+
+
 def window_of(spec: ModelSpec, context: Context) -> Window:
     """Return the window that a run of the monitor owns.
 
@@ -131,7 +157,7 @@ def window_of(spec: ModelSpec, context: Context) -> Window:
     """
     named = context["params"]["window"]
     if named:
-        return window_at(spec.window, moment(named, "window"))
+        return window_at(spec.window, bounds.moment(named, "window"))
     run = context["dag_run"]
     if run.data_interval_start is None or run.data_interval_start == run.data_interval_end:
         if scored := starts_scored(context, spec.model):

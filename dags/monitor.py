@@ -20,7 +20,7 @@ from airflow.sdk.exceptions import DownstreamTasksSkipped
 from window_timetable import WindowTimetable
 
 from dags.assets import landing_of, scores_of, to_tell
-from dags.each_model import DEFAULTS, each_model, linked, plain, window_of
+from dags.each_model import each_model, linked, once_a_window, plain, window_of, window_param
 from dags.start import Start
 from tasks import bounds
 from tasks.spec.model import ModelSpec
@@ -114,22 +114,9 @@ def make(spec: ModelSpec) -> DAG:
     with DAG(
         f"monitor.{spec.model}",
         schedule=_schedule(spec),
-        start_date=spec.window.start,
-        end_date=spec.window.end,
-        catchup=spec.window.catchup,
-        max_active_runs=4,
-        default_args=DEFAULTS,
-        tags=["gatelatch", spec.model],
-        auto_register=False,  # by its name in this file alone: spec_mistakes.py makes it too
+        **once_a_window(spec),
         params={
-            "window": Param(
-                None,
-                type=["string", "null"],
-                format="date-time",
-                maxLength=bounds.NAME,
-                description="Any moment in the window (UTC). Empty: the run's data interval, or "
-                "for a manual run without one the newest complete window.",
-            ),
+            "window": window_param(),
             "model_version": Param(
                 None,
                 type=["integer", "null"],

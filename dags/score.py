@@ -13,8 +13,7 @@ from airflow.sdk import DAG, AssetAny, AssetOrTimeSchedule, Param, get_current_c
 from window_timetable import WindowTimetable
 
 from dags.assets import champion_of, landing_of, scores_of, tell_scored
-from dags.each_model import DEFAULTS, each_model, skipped, window_of
-from tasks import bounds
+from dags.each_model import each_model, once_a_window, skipped, window_of, window_param
 from tasks.spec.model import ModelSpec
 from tasks.spec.scoring_options import Scoring
 
@@ -39,22 +38,9 @@ def make(spec: ModelSpec) -> DAG:
     with DAG(
         f"score.{spec.model}",
         schedule=_schedule(spec, spec.scoring),
-        start_date=spec.window.start,
-        end_date=spec.window.end,
-        catchup=spec.window.catchup,
-        max_active_runs=4,
-        default_args=DEFAULTS,
-        tags=["gatelatch", spec.model],
-        auto_register=False,  # by its name in this file alone: spec_mistakes.py makes it too
+        **once_a_window(spec),
         params={
-            "window": Param(
-                None,
-                type=["string", "null"],
-                format="date-time",
-                maxLength=bounds.NAME,
-                description="Any moment in the window (UTC). Empty: the run's data interval, or "
-                "for a run without one the newest complete window.",
-            ),
+            "window": window_param(),
             "again": Param(
                 False,
                 type="boolean",

@@ -15,6 +15,14 @@ from tasks.data.guess import ColumnKind, Guess
 from tasks.spec.model import ModelSpec
 from tasks.spec.part import SpecError
 
+SpecOrName = Annotated[str | None, typer.Argument(help="YAML file of a model spec, or its name")]
+ChangedSettings = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="change a setting: latch.open.breaches=3 (repeatable)"),
+]
+JsonFile = Annotated[
+    str | None, typer.Option("--json", help="write all figures to this file; - is stdout")
+]
 DataFile = Annotated[
     str | None, typer.Option(help="Parquet or CSV file to play on, instead of a spec")
 ]

@@ -13,10 +13,13 @@ import typer
 from tasks.cli import draft, progress
 from tasks.cli.console import Wide, err, fail, out
 from tasks.cli.past_range import (
+    ChangedSettings,
     ClassColumn,
     ColumnKinds,
     DataFile,
+    JsonFile,
     LeftOut,
+    SpecOrName,
     TimeColumn,
     WindowLength,
     drafted_spec,
@@ -42,9 +45,7 @@ BLIND = 2  # exit code with --strict
 
 
 def rehearse(
-    model: Annotated[
-        str | None, typer.Argument(help="YAML file of a model spec, or its name")
-    ] = None,
+    model: SpecOrName = None,
     scenarios: Annotated[
         list[str] | None,
         typer.Option("--scenario", help="play this incident alone (repeatable; default: all)"),
@@ -65,10 +66,7 @@ def rehearse(
         str | None,
         typer.Option(help="event time that trains each champion (default: training.window)"),
     ] = None,
-    sets: Annotated[
-        list[str] | None,
-        typer.Option("--set", help="change a setting: latch.open.breaches=3 (repeatable)"),
-    ] = None,
+    sets: ChangedSettings = None,
     tries: Annotated[
         list[str] | None,
         typer.Option(
@@ -83,9 +81,7 @@ def rehearse(
     window: WindowLength = None,
     ignore: LeftOut = None,
     kinds: ColumnKinds = None,
-    as_json: Annotated[
-        str | None, typer.Option("--json", help="write all figures to this file; - is stdout")
-    ] = None,
+    as_json: JsonFile = None,
     html: Annotated[Path | None, typer.Option(help="write the rehearsal as one page")] = None,
     strict: Annotated[
         bool, typer.Option("--strict", help="exit with 2 if an incident is a blind spot")

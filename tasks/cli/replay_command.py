@@ -14,10 +14,13 @@ from tasks import bounds
 from tasks.cli import draft, progress
 from tasks.cli.console import Wide, err, fail, out
 from tasks.cli.past_range import (
+    ChangedSettings,
     ClassColumn,
     ColumnKinds,
     DataFile,
+    JsonFile,
     LeftOut,
+    SpecOrName,
     TimeColumn,
     WindowLength,
     drafted_spec,
@@ -40,19 +43,14 @@ if TYPE_CHECKING:
 
 
 def replay(
-    model: Annotated[
-        str | None, typer.Argument(help="YAML file of a model spec, or its name")
-    ] = None,
+    model: SpecOrName = None,
     since: Annotated[
         datetime | None, typer.Option("--from", help="play windows from here on (event time)")
     ] = None,
     until: Annotated[
         datetime | None, typer.Option("--to", help="play windows up to here (event time)")
     ] = None,
-    sets: Annotated[
-        list[str] | None,
-        typer.Option("--set", help="change a setting: latch.open.breaches=3 (repeatable)"),
-    ] = None,
+    sets: ChangedSettings = None,
     sweeps: Annotated[
         list[str] | None,
         typer.Option(
@@ -87,9 +85,7 @@ def replay(
     show_spec: Annotated[
         bool, typer.Option("--show-spec", help="print the spec as YAML and stop")
     ] = False,
-    as_json: Annotated[
-        str | None, typer.Option("--json", help="write all figures to this file; - is stdout")
-    ] = None,
+    as_json: JsonFile = None,
     plot: Annotated[
         Path | None, typer.Option(help="draw the play to this .svg, .png or .pdf")
     ] = None,
