@@ -90,8 +90,9 @@ def visible(text: str) -> bool:
     >>> visible("no"), visible("👎"), visible(" \u200b"), visible("\u3164")
     (True, True, False, False)
     """
-    shown = "".join(c for c in unicodedata.normalize("NFKC", text) if c not in _BLANK)
-    return any(unicodedata.category(c)[0] in "LNPS" for c in shown)
+    # Each character by itself: to normalise a text takes the square of its combining marks.
+    shown = (c for each in set(text) for c in unicodedata.normalize("NFKC", each))
+    return any(unicodedata.category(c)[0] in "LNPS" for c in shown if c not in _BLANK)
 
 
 def comment_of(form: Any) -> str:
@@ -105,7 +106,10 @@ def comment_of(form: Any) -> str:
     given = form.get("comment") if isinstance(form, Mapping) else None
     if given is None:
         return ""
-    text = given if isinstance(given, str) else json.dumps(given, default=str)
+    try:
+        text = given if isinstance(given, str) else json.dumps(given, default=str)
+    except RecursionError:  # nobody can read what nests so deeply
+        return ""
     text = text.encode(errors="replace").decode().replace("\0", "").strip()  # as databases need it
     if not visible(text):
         return ""
