@@ -11,6 +11,7 @@ import unicodedata
 from collections.abc import Mapping
 from typing import Any
 
+from tasks import bounds
 from tasks.ledger.records import POLICY, Proposal
 from tasks.spec.model import ModelSpec
 
@@ -70,6 +71,7 @@ def answer_of(
     by = str(user.get("name") or identity)
     if by != identity:
         by = known.get(identity, by)  # the name under which they were asked
+    by = _recordable(by)
     comment = comment_of(response.get("params_input"))
     if identity not in known:
         return "invalid", by, f"{by} is not in owner.approvers"
@@ -80,6 +82,11 @@ def answer_of(
     if proposal.spec_digest != spec.digest:
         return "invalid", by, "the spec has changed since it was proposed; propose again"
     return "approved", by, comment
+
+
+def _recordable(name: str) -> str:
+    """Return a name as the ledger's columns hold it; who was asked has one that they hold."""
+    return name.encode(errors="replace").decode().replace("\0", "?")[: bounds.TEXT]
 
 
 def visible(text: str) -> bool:

@@ -133,10 +133,18 @@ def test_a_comment_that_shows_nothing_is_none(blank: str) -> None:
 
 
 def test_a_comment_of_combining_marks_is_looked_at_as_quickly_as_any_other() -> None:
-    """The API server looks at it before it knows who sends it; 100 000 marks took it ten seconds."""
+    """The API server looks at it before it knows who sends it: these marks took ten seconds."""
     began = process_time()
     assert answers.comment_of({"comment": "\u0301\u0316" * 50_000}) == ""
     assert process_time() - began < 2
+
+
+def test_a_name_that_no_column_holds_is_a_strangers_and_is_recorded_as_far_as_it_can_be() -> None:
+    for odd, kept in (("ada\0", "ada?"), ("\ud800", "?"), ("x" * 900, "x" * 250)):
+        user = {"id": odd, "name": odd}
+        response = {"chosen_options": ["Approve"], "responded_by_user": user}
+        answer, by, comment = answers.answer_of(SPEC, proposal(), "retrain", response)
+        assert (answer, by, comment) == ("invalid", kept, f"{kept} is not in owner.approvers")
 
 
 def test_a_comment_that_nests_too_deeply_to_be_written_is_none() -> None:
