@@ -152,6 +152,8 @@ def _seeds() -> list[bytes]:
         line(_SEES, b"next", b"retrain", _YES, {**_YES, **grace}),
         line(_SEES + b" 403", b"next", b"retrain", _YES, {**_YES, **_BY}),
         line(_SEES, b"gone", b"retrain", _YES, {**_YES, **_BY}),
+        line(_SEES, b"nobodys", b"retrain", _YES, {**_YES, **_BY}),
+        line(_SEES, b"next", b"promote", _YES, {**_YES, **_BY}),
         line(_STRANGER, b"next", b"retrain", reject_without),
         line(_STRANGER, b"next", b"retrain", marks),
         line(_SEES, b"next", b"retrain", _NO, {**_NO, "responded_by": {"id": "\ud800\0"}}),
