@@ -45,3 +45,17 @@ def test_the_glossary_has_each_word_once_and_in_order() -> None:
     page = (ROOT / "docs/glossary.md").read_text()
     words = [word.lower() for word in re.findall(r"^\| \*\*([^*]+)\*\*", page, re.MULTILINE)]
     assert words == sorted(set(words))
+
+
+def test_every_file_and_test_that_the_docs_name_exists() -> None:
+    tests = ROOT / "tests"
+    files = {str(file.relative_to(tests)) for file in tests.rglob("*.py")}
+    code = "".join((tests / file).read_text() for file in files)
+    for page in PAGES:
+        text = page.read_text()
+        for file in re.findall(
+            r"`((?:benchmarks|dags|ops|plugins|tasks|tests)/[\w/]+\.\w+)`", text
+        ):
+            assert (ROOT / file).exists(), f"{page.name}: {file}"
+        for name in re.findall(r"`(?:tests/)?((?:\w+/)*test_\w+)`", text):
+            assert f"{name}.py" in files or f"def {name}(" in code, f"{page.name}: {name}"

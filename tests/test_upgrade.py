@@ -57,7 +57,8 @@ def test_a_store_of_release_0_1_is_upgraded_and_goes_on(place: Path) -> None:
     # It says what it said, and verifies: chain, signatures, meaning, evidence, heads in MLflow.
     said = json.loads((place / "status.json").read_text())
     now = status_json(status.read(spec, Ledger.open()))
-    assert now.pop("frozen") is None  # this and the next came with 0.2
+    assert now.pop("frozen") is None  # this and the next two came with 0.2
+    assert now.pop("logged_as") is None
     assert now.pop("labels") == {"awaited": [], "overdue": []}
     assert said == {"champion": flow.alias(), **now}
     verified = run("audit", "churn", "--verify", "--json")

@@ -72,7 +72,7 @@ class Play:
             self._log(_window(number), serving)
         digest = keep_margins(self.spec, serving)
         self._accept("first", digest, _window(FIRST + 6).start, timedelta(days=84))
-        yield f"{self.spec.model}: {serving} is champion, of the margins that production logged"
+        yield f"{self.spec.model}: {serving} is champion"
         for number in range(FIRST + 6, LAST):
             window = _window(number)
             self._log(window, serving)
@@ -83,8 +83,8 @@ class Play:
                 continue
             name, passed = self._answer(due)
             serving = name if passed else serving
-            became = "is champion" if passed else "did not pass the gates"
-            yield f"a retrain is approved; its owner hands in {name}, which {became}"
+            # Short, since the longest cell of a table leaves the others no room.
+            yield f"{name} is handed in and {'promoted' if passed else 'refused'}"
 
     def _answer(self, due: str) -> tuple[str, bool]:
         """Approve a retrain, train as its owner does, and hand in the candidate's margins.

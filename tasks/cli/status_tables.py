@@ -10,6 +10,7 @@ from rich.markup import escape
 from tasks.cli.console import STYLES, Column, Fitted, out, short_time, tabulate
 from tasks.ledger.budget import error_budget_of
 from tasks.ledger.freezes import freeze_told, way_out
+from tasks.ledger.logged_names import champion_logged_as
 from tasks.ledger.records import Decision, Observation
 from tasks.ledger.status import Status
 from tasks.ledger.unlabelled import awaited_told, gap_of
@@ -32,6 +33,8 @@ def show_status(
     """
     model = status.spec.model
     champion = "none yet" if status.champion is None else f"version {status.champion}"
+    if name := champion_logged_as(status):
+        champion += f" (logged as {escape(name)})"
     latch = status.history.now
     rest = f" until {latch.rests_until:%Y-%m-%d}" if latch.rests_until else ""
     out.print(f"[bold]{model}[/]  champion: {champion}  latch: [bold]{latch.state}[/]{rest}")

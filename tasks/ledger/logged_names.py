@@ -5,12 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from tasks.ledger.records import Candidate
+from tasks.ledger.status import Status
 from tasks.spec.model import ModelSpec
 
 
 def name_in_production(candidate: Candidate) -> str:
     """Return what production calls a version: the name that it was handed in under."""
     return str(candidate.metrics.get("logged_as") or candidate.version)
+
+
+def champion_logged_as(known: Status) -> str | None:
+    """Return what production calls the champion of a model that is never here; else None."""
+    champion = known.candidate(known.champion) if known.spec.margins_only else None
+    return None if champion is None else name_in_production(champion)
 
 
 def logged_names(

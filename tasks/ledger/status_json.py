@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tasks import formats
+from tasks.ledger.logged_names import champion_logged_as
 from tasks.ledger.status import Status
 from tasks.ledger.unlabelled import awaited, gap_of
 
@@ -18,6 +19,7 @@ def status_json(status: Status, newest: int | None = None) -> dict[str, Any]:
     return {
         "model": status.spec.model,
         "champion": status.champion,
+        "logged_as": champion_logged_as(status),
         "frozen": _frozen(status),
         "latch": {
             "state": now.state,

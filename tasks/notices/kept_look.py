@@ -102,7 +102,7 @@ def _oldest(known: Status) -> int:
         return -1
     ends = [sum(o.window_end <= p.trained_until for o in seen) for p in known.live if p.champion]
     places = [sum(o.window_start < since for o in seen), len(seen) - kept_fold.NEWEST_READ]
-    places += [end - drift_evidence.SHOWN_WINDOWS for end in ends]  # in the brief on it
+    places += [end - drift_evidence.BRIEF_WINDOWS for end in ends]  # in the brief on it
     if known.spec.slo is not None:
         burning = burning_since(known)
         first = len(seen) if burning is None else _place(seen, burning[0])

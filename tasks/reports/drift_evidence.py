@@ -20,14 +20,14 @@ from tasks.reports.brief_links import REPORTS, seen_windows, slug
 from tasks.reports.markdown import as_text, sparkline, table
 from tasks.spec.windows import Window
 
-SHOWN_WINDOWS = 26
+BRIEF_WINDOWS = 26
 SHOWN_CLASSES = 6  # in a table's columns
 _SHOWN = 0.0005  # what three digits do not round to nothing
 
 
 def shown_windows(known: Status, proposal: Proposal) -> list[Observation]:
     """Return the newest of the windows that a proposal is about, as many as a chart shows."""
-    return seen_windows(known, proposal)[-SHOWN_WINDOWS:]
+    return seen_windows(known, proposal)[-BRIEF_WINDOWS:]
 
 
 def evidence_of_drift(known: Status, proposal: Proposal) -> list[str]:

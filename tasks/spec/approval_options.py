@@ -36,15 +36,17 @@ class Owner(SpecPart):
 
 class Approval(SpecPart):
     retrain: Literal["human", "automatic"] = Field(
-        default="human", description="who decides whether to retrain"
+        default="human", description="who decides whether to retrain: `human` or `automatic`"
     )
     promote: Literal["human", "automatic"] = Field(
-        default="human", description="who decides whether a gated candidate becomes champion"
+        default="human",
+        description="who decides whether a gated candidate becomes champion: `human` or "
+        "`automatic`",
     )
 
     rollback: Literal["human", "automatic"] = Field(
         default="human",
-        description="who decides on a rollback that the monitor proposes",
+        description="who decides on a rollback that the monitor proposes: `human` or `automatic`",
     )
 
     @property

@@ -77,7 +77,11 @@ class SlicePolicy(SpecPart):
         default=True,
         description="whether each class and each value of a categorical feature is a slice too",
     )
-    metric: Metric = Field(default="error_rate", description="what is compared in every slice")
+    metric: Metric = Field(
+        default="error_rate",
+        description="what is compared in every slice: `error_rate`, `hinge_loss`, "
+        "`violation_rate`, `brier` or `cost`",
+    )
     not_worse_by: NotNegative = Field(
         default=0.1, description="a slice fails if it is shown to be worse by more than this"
     )

@@ -48,7 +48,8 @@ class ModelSpec(SpecPart):
     notify: Notify = Field(
         default={},
         description="who is told: names of channels, each with the least severity that it wants "
-        "to hear (info, ticket, page), such as `{owners: info, on_call: page}`; empty: nobody",
+        "to hear (`info`, `ticket`, `page`), such as `{owners: info, on_call: page}`; empty: "
+        "nobody",
     )
     scoring: Scoring | None = Field(
         default=None,

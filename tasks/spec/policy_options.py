@@ -85,8 +85,8 @@ class Drift(SpecPart):
     calibration: CalibrationDrift = CalibrationDrift()
     confirm: Literal["never", "if_labelled", "required"] = Field(
         default="if_labelled",
-        description="whether a breach needs a risen loss: never, only if there are labels, or "
-        "always (a breach without labels is then `insufficient`)",
+        description="whether a breach needs a risen loss: `never`; `if_labelled`, only if there "
+        "are labels; `required`, always (a breach without labels is then `insufficient`)",
     )
 
 
@@ -136,8 +136,8 @@ class LatchPolicy(SpecPart):
 class Slo(SpecPart):
     metric: Literal["hinge_loss", "violation_rate", "error_rate", "cost"] = Field(
         default="hinge_loss",
-        description="metric of the error budget (labelled), if there is `slo`; `cost` is the mean "
-        "of `gates.costs`, for two classes",
+        description="metric of the error budget (labelled), if there is `slo`: `hinge_loss`, "
+        "`violation_rate`, `error_rate`, or `cost`, the mean of `gates.costs`, for two classes",
     )
     budget: Positive = Field(
         default=0.1,

@@ -65,5 +65,5 @@ class Validation(SpecPart):
     constant_feature: Literal["insufficient", "measure"] = Field(
         default="insufficient",
         description="what happens if a feature was constant in the reference and now varies: the "
-        "window is `insufficient`, or it is measured and says so",
+        "window is `insufficient`; or `measure`, it is measured and says so",
     )

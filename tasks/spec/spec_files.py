@@ -225,4 +225,9 @@ def _shown_default(field: Any) -> str:
     default = field.default
     if isinstance(default, timedelta):
         return format_duration(default)
-    return "–" if default in (None, (), {}) else str(default)
+    if default in (None, (), {}):
+        return "–"
+    # As YAML writes it, for the reader copies it from here.
+    if isinstance(default, tuple):
+        return f"[{', '.join(default)}]"
+    return str(default).lower() if isinstance(default, bool) else str(default)

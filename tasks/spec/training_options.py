@@ -15,9 +15,10 @@ ELSEWHERE = ("external", "margins_only")  # the owner fits, and Gatelatch never 
 class Training(SpecPart):
     estimator: Literal["linear_svc", "sgd_hinge", "external", "margins_only"] = Field(
         default="linear_svc",
-        description="LinearSVC(loss='hinge') or SGDClassifier(loss='hinge'); `external`: the owner "
-        "trains it elsewhere, and hands it in with `python -m tasks adopt`; `margins_only`: the "
-        "owner trains it, and it never comes here: production logs its margins (two classes)",
+        description="`linear_svc`: LinearSVC(loss='hinge'); `sgd_hinge`: "
+        "SGDClassifier(loss='hinge'); `external`: the owner trains it elsewhere, and hands it in "
+        "with `python -m tasks adopt`; `margins_only`: the owner trains it, and it never comes "
+        "here: production logs its margins (two classes)",
     )
     dag: DagId | None = Field(
         default=None,
@@ -25,7 +26,9 @@ class Training(SpecPart):
         "an approved retrain starts it with the evidence; left out: the owner is only told",
     )
     window: Length = Field(description="event time that the rows of a training span")
-    weighting: Literal["balanced", "none"] = Field(default="balanced", description="class weights")
+    weighting: Literal["balanced", "none"] = Field(
+        default="balanced", description="class weights: `balanced`, each class counts alike; `none`"
+    )
     regularisation: Positive = Field(
         default=1.0, description="C of LinearSVC; SGD's alpha = 1/(C·n)"
     )
@@ -44,9 +47,9 @@ class Training(SpecPart):
     )
     refit: Literal["never", "accepted"] = Field(
         default="never",
-        description="`accepted`: a candidate that passed its gates is fit again on all its rows "
-        "before it is registered. Better where words or rows are scarce, worse where the newest "
-        "rows are an outage. The gates then judged its twin, not the model that decides",
+        description="`never`; or `accepted`: a candidate that passed its gates is fit again on all "
+        "its rows before it is registered. Better where words or rows are scarce, worse where the "
+        "newest rows are an outage. The gates then judged its twin, not the model that decides",
     )
     seed: Seed = Field(default=7, description="seed of the solver")
 
@@ -54,8 +57,8 @@ class Training(SpecPart):
 class Calibration(SpecPart):
     method: CalibrationMethod = Field(
         default="sigmoid",
-        description="Platt scaling, one temperature, a step function (from 1000 rows on), or beta "
-        "calibration (its tails may differ)",
+        description="`sigmoid`: Platt scaling; `temperature`: one temperature; `isotonic`: a step "
+        "function (from 1000 rows on); `beta`: beta calibration (its tails may differ)",
     )
     share: Share = Field(
         default=0.15, description="share of the rows before the judged ones, kept for calibration"

@@ -320,14 +320,18 @@ EVERY = (*OF_EXPORTER, *OF_MODELS, *OF_CHECKS)
 
 
 def metric_table() -> str:
-    """Return all metrics as the Markdown table of docs/metrics.md."""
+    """Return all metrics as the Markdown table of docs/metrics.md.
+
+    It has no column of types and units: names tell both, and are so long that text beside them
+    needs the room.
+    """
     lines = [
-        "| metric | type | unit | labels | series at most | what it says |",
-        "| --- | --- | --- | --- | --- | --- |",
+        "| metric | what it says | labels | series at most |",
+        "| --- | --- | --- | --- |",
     ]
     for one in EVERY:
         labels = ", ".join(one.labels) or "–"
         most = f"{one.most} a model" if one.of_models else str(one.most)
-        cells = (f"`{one.name}`", one.type, one.unit or "–", labels, most, one.says)
+        cells = (f"`{one.name}`", one.says, labels, most)
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join([*lines, ""])

@@ -11,6 +11,7 @@ from tasks.bounds import shifted
 from tasks.drift.label_gap import IN_A_ROW, LabelGap
 from tasks.drift.latch import State
 from tasks.ledger.budget import Budget, error_budget_of
+from tasks.ledger.logged_names import champion_logged_as
 from tasks.ledger.records import Freeze, Observation, Proposal, Question
 from tasks.ledger.status import Status
 from tasks.ledger.unlabelled import awaited_told, gap_of
@@ -54,9 +55,9 @@ class Standing:
     error budget is spent, where the spec has one. `frozen` is the freeze that holds the model, and
     `held` the proposal that it holds back. `canary` says which share of the keys the champion
     scores, while that is not all of them. `handed_in_by` is who handed in the champion, if it was
-    trained elsewhere, and `owed` says that a model still has to be handed in. `silence` is
-    why nobody is asked although the latch is open. `labels_overdue` is whether windows in a row
-    lack the labels that are due.
+    trained elsewhere, `logged_as` what production calls it, if it is never here, and `owed` says
+    that a model still has to be handed in. `silence` is why nobody is asked although the latch is
+    open. `labels_overdue` is whether windows in a row lack the labels that are due.
     """
 
     model: str
@@ -85,6 +86,7 @@ class Standing:
     held: str | None = None
     canary: str | None = None
     handed_in_by: str | None = None
+    logged_as: str | None = None
     owed: str | None = None
     labels_overdue: bool = False
 
@@ -147,6 +149,7 @@ def standing(
         held=known.due_when_thawed if known.frozen else None,
         canary=ramp.told if ramp is not None and ramp.over is None else None,
         handed_in_by=_handed_in_by(known),
+        logged_as=champion_logged_as(known),
         owed=_owed(known),
         labels_overdue=gap is not None and len(gap.windows) >= IN_A_ROW,
     )

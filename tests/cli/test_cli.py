@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal, get_args, get_origin
 
@@ -135,6 +136,31 @@ def test_options_covers_every_field_of_the_spec(models: Path) -> None:
     gates = [f"gates.<metric>.{name}" for name in Gate.model_fields]
     assert set(rows) >= {*paths(ModelSpec), *gates}
     assert {f"drift.ks.{name}" for name in Effect.model_fields} <= set(rows)
+
+
+def words(part: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, str]]:
+    """Yield (YAML path, word) for each option that takes one of a few fixed words."""
+    for name, field in part.model_fields.items():
+        for kind in (field.annotation, *get_args(field.annotation)):
+            if get_origin(kind) is Literal:
+                yield from ((prefix + name, word) for word in get_args(kind))
+            elif isinstance(kind, type) and issubclass(kind, BaseModel) and kind is not Gate:
+                yield from words(kind, f"{prefix}{name}.")
+
+
+def test_options_names_every_word_that_an_option_takes(models: Path) -> None:
+    lines = [line for line in run("options").stdout.splitlines() if "| `" in line]
+    meaning = {line.split("`")[1]: line.split("|")[3] for line in lines}
+    taken = [*words(ModelSpec), *words(Gate, "gates.<metric>.")]
+    assert ("training.estimator", "sgd_hinge") in taken
+    missing = [(path, word) for path, word in taken if f"`{word}`" not in meaning[path]]
+    assert not missing
+
+
+def test_options_writes_a_default_as_yaml_does(models: Path) -> None:
+    shown = dict(line.split(" | ")[:2] for line in run("options").stdout.splitlines())
+    assert shown["| `window.catchup`"] == "false"
+    assert shown["| `scoring.on`"] == "[window]"
 
 
 def test_the_module_runs_as_a_program(models: Path) -> None:

@@ -38,6 +38,7 @@ from .landed import (
     LETHAL,
     ORDERS,
     PLAYED,
+    REVIEWED,
     SHARED,
     land,
     write_specs,
@@ -215,6 +216,7 @@ def running(tmp_path_factory: pytest.TempPathFactory, webhook: Sink) -> Iterator
             "unsure",
             *CANARIES,
             SHARED,
+            REVIEWED,
             *LANDING,
             *PLAYED,
         )

@@ -30,6 +30,8 @@ LANDING = ("upstream", "landing")
 
 LETHAL = "lethal"  # a file of its rows ends the process that reads it
 
+REVIEWED = "reviewed"  # half of its rows have no label
+
 SHARED = "shared"  # its champion scores half of the keys first
 
 # A change at once with the first window after ACCEPTED, so that few windows show what comes of it.
@@ -62,6 +64,7 @@ def land(folder: Path, days: int = 20, rows: int = 400) -> None:
             "z": pa.array(z),
             "y": pa.array(turned if start >= SHIFT else first),
             "y_back": pa.array(turned if SHIFT <= start < BACK else first),
+            "y_half": pa.array(first, mask=(np.arange(rows) % 2 == 1) & (start >= ACCEPTED)),
             "y_coin": pa.array(np.where(spoilt, coin.integers(0, 2, rows), first).astype(np.int8)),
             "by": pa.array(["v1", "v2" if start >= BACK else "v1"] * (rows // 2)),
         }
@@ -109,6 +112,18 @@ def write_specs(models: Path, home: Path) -> None:
             "class_recall": {"effect": 0.5},
         },
         training={"window": "5d"},
+    )
+    write_spec(
+        models,
+        home,
+        REVIEWED,
+        approval="human",
+        label={"column": "y_half", "classes": [0, 1]},
+        review={
+            "at_most": 30,
+            "prefer": "uncertain",
+            "labels": {"path": f"{home}/reviewed.csv", "column": "choice"},
+        },
     )
     for name, decides in CANARIES.items():
         write_spec(

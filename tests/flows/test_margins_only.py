@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,14 @@ def hand_in(*arguments: Any) -> Result:
     return CliRunner().invoke(app, ["adopt", "churn", *map(str, arguments)])
 
 
+def logged_as() -> str:
+    """Return what `status` says that production calls the champion."""
+    told = [CliRunner().invoke(app, ["status", "churn", *more]).output for more in ([], ["--json"])]
+    name = json.loads(told[1])["logged_as"]
+    assert f"(logged as {name})" in told[0]
+    return str(name)
+
+
 def kept() -> list[str]:
     return store.files_below("adopted")
 
@@ -64,6 +73,7 @@ def test_logged_margins_alone_have_a_champion_limits_losses_probabilities_and_an
     at: At,
 ) -> None:
     at("bootstrapped")
+    assert logged_as() == "trees-1"
     seen = [watch(number) for number in range(6, 11)]
     assert [o.verdict for o in seen] == ["steady"] * 3 + ["drifting"] * 2
     numbers = seen[0].numbers
@@ -132,6 +142,7 @@ def test_a_candidate_comes_back_by_its_margins_and_rules_the_windows_that_it_sco
     assert "**trees-2**" in second
     known = read()
     assert known.champion == 2
+    assert logged_as() == "trees-2"
     (candidate,) = (c for c in known.candidates if c.version == 2)
     ours, theirs = candidate.metrics["candidate"], candidate.metrics["champion"]
     assert ours["accuracy"] > 0.8

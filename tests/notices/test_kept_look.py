@@ -152,7 +152,7 @@ def small(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("GATELATCH_STORE", str(tmp_path / "store"))
     monkeypatch.setattr(kept_fold, "NEWEST_READ", 4)
     monkeypatch.setattr(kept_fold, "BEHIND", 3)
-    monkeypatch.setattr(drift_evidence, "SHOWN_WINDOWS", 6)
+    monkeypatch.setattr(drift_evidence, "BRIEF_WINDOWS", 6)
     monkeypatch.setattr(chart, "of_windows", lambda windows: "")  # the text is compared alone
 
 

@@ -191,12 +191,16 @@ def test_a_page_says_who_trained_the_champion_that_a_canary_runs_and_what_is_owe
     status = known(spec(training={"window": "3d", "estimator": "external"}), ledger, seen(0))
     times, plain = RecordedTimes({}), standing(status, [], {})
     one = replace(
-        plain, canary="canary of version 1: 10 % of the keys", handed_in_by="carol", owed="hand it"
+        plain,
+        canary="canary of version 1: 10 % of the keys",
+        handed_in_by="carol",
+        owed="hand it",
+        logged_as="a<b",
     )
     page = model_page(status, one, at(2), base="/gatelatch", times=times)
     for said in (
         "Canary of version 1: 10 % of the keys.</p>",
-        "; trained elsewhere, handed in by carol</small>",
+        "; trained elsewhere, handed in by carol; logged as a&lt;b</small>",
         '<p class="headline">Hand it.</p>',
         "<dt>Trained</dt><dd>elsewhere",
         '<span class="state owed">waits for a model</span>',
