@@ -7,7 +7,6 @@ back to who sent it.
 
 from __future__ import annotations
 
-import json
 import logging
 import re
 from typing import TYPE_CHECKING, Any
@@ -97,15 +96,14 @@ async def _sees(scope: Scope, model: str) -> bool:
 
 async def _read(receive: Receive) -> bytes | None:
     """Return the request's body; None if it is larger than an answer can be."""
-    body = b""
+    body = bytearray()  # it may come in any number of parts
     while True:
         message = await receive()
-        part: bytes = message.get("body", b"")
-        body += part
+        body += message.get("body", b"")
         if len(body) > _LARGEST:
             return None
         if not message.get("more_body"):
-            return body
+            return bytes(body)
 
 
 def _again(body: bytes, receive: Receive) -> Receive:
@@ -126,10 +124,11 @@ def _lacks_reason(body: bytes) -> bool:
 
     A program that sends no form at all rejects without a reason: better than no rejection.
     """
+    from tasks.formats import parsed_json
     from tasks.promotion.answers import REJECT, comment_of
 
     try:
-        given = json.loads(body)
+        given = parsed_json(body)
         form = given["params_input"]
         return given["chosen_options"] == [REJECT] and "comment" in form and not comment_of(form)
     except (ValueError, TypeError, LookupError):
@@ -161,11 +160,12 @@ def _keep(asked: dict[str, str], told: bytes) -> None:
 
     If that fails, the answer still goes Airflow's way, to the task that waits for it.
     """
+    from tasks.formats import parsed_json
     from tasks.promotion import decisions
     from tasks.spec import spec_files
 
     try:
-        answer: dict[str, Any] = json.loads(told)
+        answer: dict[str, Any] = parsed_json(told)
         response = {**answer, "responded_by_user": answer["responded_by"]}
         spec = spec_files.find(asked["model"])
         decisions.decide(spec, asked["proposal"], asked["step"], response)

@@ -43,9 +43,23 @@ class Unparsed(str):
 def stored_json(text: str) -> Any:
     """Return stored JSON; what is none is read as Unparsed, so that an audit can name its row."""
     try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
+        return parsed_json(text)
+    except ValueError:
         return Unparsed(text)
+
+
+def parsed_json(text: str | bytes) -> Any:
+    """Return what a text in JSON says; for every text that somebody else may have written.
+
+    Raises
+    ------
+    ValueError
+        If it is no JSON, or nests deeper than the stack, where Python raises a RecursionError.
+    """
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise ValueError("it nests deeper than anything that is stored") from None
 
 
 @contextmanager

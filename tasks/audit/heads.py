@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from tasks import store
 from tasks.disk import Unusable
 from tasks.errors import Final
+from tasks.formats import parsed_json
 from tasks.ledger import seals
 from tasks.ledger.chain import Link, Seal, Trail
 
@@ -62,12 +63,12 @@ def from_text(model: str, text: str, where: str) -> Head:
     """
     text = text.strip()
     try:
-        kept: Any = json.loads(text)
+        kept: Any = parsed_json(text)
         if (kept["schema"], kept["model"]) != (HEADS_SCHEMA, model):
             return Head(text, where)
         made = Seal(int(kept["position"]), str(kept["signer"]), str(kept["signature"]))
         return Head(str(kept["digest"]), where, made.position, made)
-    except (LookupError, TypeError, ValueError):
+    except (ArithmeticError, LookupError, TypeError, ValueError):
         return Head(text, where)
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
 from tasks.data.readers import SourceError
+from tasks.formats import parsed_json
 
 MANIFEST_SCHEMA = "gatelatch.scores/1"
 AGAIN = "score the window again (DAG score.MODEL)"
@@ -62,8 +62,8 @@ class ScoreManifest:
 def manifest_in(text: str, place: str) -> ScoreManifest:
     """Return the manifest in the text beside scores. Raises SourceError."""
     try:
-        outer: Any = json.loads(text)
-        return ScoreManifest.from_json(json.loads(outer["manifest"]))
+        outer: Any = parsed_json(text)
+        return ScoreManifest.from_json(parsed_json(outer["manifest"]))
     except (ValueError, LookupError, TypeError, AttributeError):
         raise SourceError(
             f"the manifest of {place} cannot be read; remove it, then {AGAIN}"

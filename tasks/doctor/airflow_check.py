@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import json
 import os
 import urllib.error
 import urllib.request
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tasks.doctor.finding import Finding
+from tasks.formats import parsed_json
 
 _SECONDS = 5
 _BASE, _DAGS = "AIRFLOW__API__BASE_URL", "AIRFLOW__CORE__DAGS_FOLDER"
@@ -40,7 +40,7 @@ def look_at_airflow(environment: Mapping[str, str]) -> Iterator[Finding]:
     try:
         asked = f"{base}/api/v2/monitor/health"
         with urllib.request.urlopen(asked, timeout=_SECONDS) as answer:
-            health = json.loads(answer.read(100_000))
+            health = parsed_json(answer.read(100_000))
     except (OSError, ValueError) as error:
         yield Finding(
             state="ill",

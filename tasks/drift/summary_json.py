@@ -54,6 +54,16 @@ def summary_from_json(raw: Mapping[str, Any], what: str = "summary") -> Summary:
     return formats.load_stored(what, raw, {SUMMARY_FORMAT: _read}, OLDER_SUMMARY)
 
 
+def summary_in(content: bytes, what: str) -> Summary:
+    """Return the summary in a file of the store.
+
+    Raises formats.OtherFormat, or formats.Damaged if no release wrote it; both name `what`.
+    """
+    with formats.undamaged(what):
+        raw = formats.parsed_json(content)
+    return summary_from_json(raw, what)
+
+
 def _read(raw: Mapping[str, Any]) -> Summary:
     kinds = (_bins_from_json(raw["grid"][kind]) for kind in ("scores", "margins"))
     grid = Grid(*kinds)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -45,9 +44,7 @@ def observation(spec: ModelSpec, window: Window, measured: Measured, ledger: Led
         judgement = verdict.insufficient(measured.problem or "")
     else:
         path = measured.summary
-        summary = summary_json.summary_from_json(
-            json.loads(store.read_bytes(path)), f"summary {store.url(path)}"
-        )
+        summary = summary_json.summary_in(store.read_bytes(path), f"summary {store.url(path)}")
         champion = ledger.version(spec.model, measured.version)
         reference = _reference(spec, champion)
         level = _level(spec, ledger, window, measured.version)

@@ -206,11 +206,11 @@ def read_sealed(
     What was changed, or signed by a key that is not trusted, is named in the log.
     """
     try:
-        raw = json.loads(store.read_bytes(f"{place}.json"))
+        raw = formats.parsed_json(store.read_bytes(f"{place}.json"))
         content = str(raw["fold"])
         sealed = b64decode(raw["signature"], validate=True)
         signatures.check_content(content.encode(), place, sealed)
-        return load(json.loads(content))
+        return load(formats.parsed_json(content))
     except FileNotFoundError:
         return None
     except (OSError, ValueError, LookupError, TypeError, SignatureRefused, KeyUnusable) as error:

@@ -11,6 +11,7 @@ import unicodedata
 from collections.abc import Mapping
 from typing import Any
 
+from tasks import bounds
 from tasks.ledger.records import POLICY, Proposal
 from tasks.spec.model import ModelSpec
 
@@ -70,6 +71,7 @@ def answer_of(
     by = str(user.get("name") or identity)
     if by != identity:
         by = known.get(identity, by)  # the name under which they were asked
+    by = _recordable(by)
     comment = comment_of(response.get("params_input"))
     if identity not in known:
         return "invalid", by, f"{by} is not in owner.approvers"
@@ -82,6 +84,11 @@ def answer_of(
     return "approved", by, comment
 
 
+def _recordable(name: str) -> str:
+    """Return a name as the ledger's columns hold it; who was asked has one that they hold."""
+    return name.encode(errors="replace").decode().replace("\0", "?")[: bounds.TEXT]
+
+
 def visible(text: str) -> bool:
     """Return whether a text shows anything to who reads it.
 
@@ -90,8 +97,9 @@ def visible(text: str) -> bool:
     >>> visible("no"), visible("👎"), visible(" \u200b"), visible("\u3164")
     (True, True, False, False)
     """
-    shown = "".join(c for c in unicodedata.normalize("NFKC", text) if c not in _BLANK)
-    return any(unicodedata.category(c)[0] in "LNPS" for c in shown)
+    # Each character by itself: to normalise a text takes the square of its combining marks.
+    shown = (c for each in set(text) for c in unicodedata.normalize("NFKC", each))
+    return any(unicodedata.category(c)[0] in "LNPS" for c in shown if c not in _BLANK)
 
 
 def comment_of(form: Any) -> str:
@@ -105,7 +113,10 @@ def comment_of(form: Any) -> str:
     given = form.get("comment") if isinstance(form, Mapping) else None
     if given is None:
         return ""
-    text = given if isinstance(given, str) else json.dumps(given, default=str)
+    try:
+        text = given if isinstance(given, str) else json.dumps(given, default=str)
+    except RecursionError:  # nobody can read what nests so deeply
+        return ""
     text = text.encode(errors="replace").decode().replace("\0", "").strip()  # as databases need it
     if not visible(text):
         return ""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from datetime import datetime, timedelta
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, TypeVar
 
 from tasks import bounds
 from tasks.data.newest import newest_row
@@ -20,6 +21,8 @@ from tasks.spec.model import ModelSpec
 from tasks.spec.windows import latest_complete, window_at
 
 Action: TypeAlias = Literal["retrain", "recalibrate", "adopt"]
+
+_Row = TypeVar("_Row", Proposal, Candidate)
 
 
 class NotApproved(Final):
@@ -243,12 +246,20 @@ def require_not_held(ledger: Ledger, asked: Proposal) -> None:
 
 
 def proposal_named(ledger: Ledger, spec: ModelSpec, proposal: str) -> Proposal:
-    return next(p for p in ledger.proposals(spec.model) if p.proposal == proposal)
+    return _found(ledger.proposals(spec.model), proposal, "proposal")
 
 
 def proposal_of(known: status.Status, proposal: str) -> Proposal:
-    return next(p for p in known.proposals if p.proposal == proposal)
+    return _found(known.proposals, proposal, "proposal")
 
 
 def candidate_of(known: status.Status, proposal: str) -> Candidate:
-    return next(c for c in known.candidates if c.proposal == proposal)
+    return _found(known.candidates, proposal, "candidate of a proposal")
+
+
+def _found(rows: Iterable[_Row], proposal: str, what: str) -> _Row:
+    """Return the row of a proposal; which one is asked about may come from anybody."""
+    for row in rows:
+        if row.proposal == proposal:
+            return row
+    raise NotApproved(f"the ledger has no {what} {proposal[: bounds.NAME]!r}; look at `status`")

@@ -14,6 +14,7 @@ from datetime import datetime
 from typing import Any
 
 from tasks.errors import Final
+from tasks.formats import parsed_json
 from tasks.registry import tagged_heads
 from tasks.registry.tracking import asking
 from tasks.signing import signatures
@@ -75,10 +76,10 @@ def read_record(model: str, sealed: str) -> PromotionRecord:
     """
     why = "it is no signed record"
     try:
-        outer: Any = json.loads(sealed)
+        outer: Any = parsed_json(sealed)
         text, signature = str(outer["record"]), b64decode(outer["signature"], validate=True)
         signatures.check_content(text.encode(), _place(model), signature)
-        kept: Any = json.loads(text)
+        kept: Any = parsed_json(text)
         if kept.pop("schema") == RECORD_SCHEMA:
             datetime.fromisoformat(kept["effective_from"])
             return PromotionRecord(**kept)

@@ -279,13 +279,13 @@ def _features(lineage: Lineage) -> Features:
 def _pointed(place: Path) -> Mapping[str, Any]:
     path = place / _POINTER
     try:
-        raw = json.loads(path.read_text())
+        raw = formats.parsed_json(path.read_text())
         known = {FETCHED_FORMAT: formats.as_it_is}
         pointer = formats.load_stored(str(path), raw, known)
         _accepted_of(pointer)
     except FileNotFoundError:
         raise FetchRefused(f"{place} holds no fetched model; fetch one into it") from None
-    except (ValueError, LookupError, TypeError, AttributeError) as error:
+    except (ArithmeticError, ValueError, LookupError, TypeError, AttributeError) as error:
         if isinstance(error, formats.OtherFormat):
             raise
         raise FetchRefused(f"{path} cannot be read; remove {place} and fetch again") from None

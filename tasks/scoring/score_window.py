@@ -14,6 +14,7 @@ from tasks.data.score_manifest import BesideManifest, ScoreManifest, manifest_in
 from tasks.data.score_places import place_of
 from tasks.data.window_rows import batches
 from tasks.errors import Final
+from tasks.formats import parsed_json
 from tasks.scoring.fit_rows import FitRows
 from tasks.scoring.score_sinks import sink_of
 from tasks.scoring.scorer import Scorer, answered
@@ -63,7 +64,7 @@ def manifest_of(spec: ModelSpec, window: Window, promotion: int) -> ScoreManifes
         return None
     found = manifest_in(text, where)
     try:
-        outer: Any = json.loads(text)
+        outer: Any = parsed_json(text)
         sealed = b64decode(outer["signature"], validate=True)
         signatures.check_content(outer["manifest"].encode(), _place(spec, window), sealed)
     except (signatures.SignatureRefused, ValueError, LookupError, TypeError, AttributeError):

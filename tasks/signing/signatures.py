@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from base64 import b64decode
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from tasks.errors import Final
+from tasks.formats import parsed_json
 from tasks.signing import keyring
 from tasks.signing.artifact import SIGNATURE, file_digests
 
@@ -63,8 +63,8 @@ def verify(folder: Path) -> None:
 def _differences(folder: Path) -> str:
     """Return which files are not as the signature has them, for people."""
     try:
-        envelope = json.loads((folder / SIGNATURE).read_bytes())["dsseEnvelope"]
-        resources = json.loads(b64decode(envelope["payload"]))["predicate"]["resources"]
+        envelope = parsed_json((folder / SIGNATURE).read_bytes())["dsseEnvelope"]
+        resources = parsed_json(b64decode(envelope["payload"]))["predicate"]["resources"]
         signed = {r["name"]: r["digest"] for r in resources}
     except (ValueError, KeyError, TypeError):
         return "it cannot be read"
@@ -86,7 +86,7 @@ def _every_file() -> Any:
 def _signer_of(signature: Path) -> Path:
     """Return the trusted key that the signature claims to be made with."""
     try:
-        claimed = json.loads(signature.read_bytes())["verificationMaterial"]["publicKey"]["hint"]
+        claimed = parsed_json(signature.read_bytes())["verificationMaterial"]["publicKey"]["hint"]
     except (ValueError, KeyError, TypeError):
         raise SignatureRefused(f"{SIGNATURE} is no signature by a key") from None
     for path, key in keyring.public().items():

@@ -5,7 +5,6 @@ The one place where the pages meet files, the clock and the ledger, which is ope
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ from tasks import store
 from tasks.disk import Unusable
 from tasks.drift import reference as references
 from tasks.drift.summary import Summary
-from tasks.drift.summary_json import summary_from_json, summary_path
+from tasks.drift.summary_json import summary_in, summary_path
 from tasks.errors import GatelatchError
 from tasks.ledger.follower import Follower
 from tasks.ledger.reader import LedgerReader
@@ -260,4 +259,4 @@ def _summary(seen: Observation) -> Summary | None:
     if not digest or seen.pressure is None:
         return None
     path = summary_path(seen.model, seen.version, seen.window, seen.spec_digest, digest)
-    return summary_from_json(json.loads(store.read_bytes(path)), f"summary {store.url(path)}")
+    return summary_in(store.read_bytes(path), f"summary {store.url(path)}")

@@ -33,6 +33,15 @@ run = dag.test()
 print("STATE", run.state, *(ti.state for ti in run.get_task_instances()))
 """
 
+HIDDEN = """
+import os
+os.environ["OWN_PASSWORD"] = {secret!r}
+from airflow.dag_processing.dagbag import DagBag
+from airflow.sdk.log import redact
+DagBag({dags!r} + "/notices.py", bundle_path=None)
+print("LOGGED", redact("no answer from " + {secret!r}))
+"""
+
 
 def _listed(home: Path, **parts: Any) -> Any:
     models = home / "specs"
@@ -115,3 +124,9 @@ def test_without_any_channels_the_log_says_which_one_has_no_url(
     said = python(asked.folder, asked.folder / "models", RUN)
     assert "STATE success skipped" in said
     assert "channel owners: no URL is set for it" in said
+
+
+def test_the_file_of_the_dag_that_tells_hides_secrets_in_its_logs_by_itself(tmp_path: Path) -> None:
+    (tmp_path / "specs").mkdir()
+    said = python(tmp_path, tmp_path / "specs", HIDDEN, secret="wholly-unknown-word")
+    assert said.splitlines()[-1] == "LOGGED no answer from ***"

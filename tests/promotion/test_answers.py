@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from time import process_time
 from typing import Any
 
 import pytest
@@ -129,6 +130,28 @@ def test_a_comment_is_kept_as_it_was_written_up_to_its_longest() -> None:
 def test_a_comment_that_shows_nothing_is_none(blank: str) -> None:
     assert answers.comment_of({"comment": blank}) == ""
     assert answers.comment_of({"comment": f"{blank}no"}) == f"{blank}no".strip()
+
+
+def test_a_comment_of_combining_marks_is_looked_at_as_quickly_as_any_other() -> None:
+    """The API server looks at it before it knows who sends it: these marks took ten seconds."""
+    began = process_time()
+    assert answers.comment_of({"comment": "\u0301\u0316" * 50_000}) == ""
+    assert process_time() - began < 2
+
+
+def test_a_name_that_no_column_holds_is_a_strangers_and_is_recorded_as_far_as_it_can_be() -> None:
+    for odd, kept in (("ada\0", "ada?"), ("\ud800", "?"), ("x" * 900, "x" * 250)):
+        user = {"id": odd, "name": odd}
+        response = {"chosen_options": ["Approve"], "responded_by_user": user}
+        answer, by, comment = answers.answer_of(SPEC, proposal(), "retrain", response)
+        assert (answer, by, comment) == ("invalid", kept, f"{kept} is not in owner.approvers")
+
+
+def test_a_comment_that_nests_too_deeply_to_be_written_is_none() -> None:
+    deep: list[Any] = []
+    for _ in range(5_000):
+        deep = [deep]
+    assert answers.comment_of({"comment": deep}) == ""
 
 
 def test_an_approver_who_is_no_user_of_airflow_is_named_with_the_way_out() -> None:

@@ -16,7 +16,9 @@ from tasks.promotion import decisions, promotion, proposals
 from tasks.promotion.proposals import NotApproved
 from tasks.registry.tracking import ModelRefused
 from tasks.spec.approval_options import Approval, Owner
+from tests.support import forging
 from tests.support.flow import FIRST, MODEL, At, answer, beginning, propose, read, watch, window
+from tests.support.rows import proposal
 
 REASONED = {**answer(option="Reject"), "params_input": {"comment": "not yet"}}
 
@@ -62,6 +64,23 @@ def test_what_is_decided_is_not_asked_again(at: At, given: dict[str, Any] | None
     )
     decision = decisions.decide(MODEL, FIRST, "promote", given)
     assert decisions.question(MODEL, FIRST, "promote") == (decision, [])
+
+
+@pytest.mark.parametrize(
+    ("name", "step", "missing"),
+    [
+        ("nobodys", "retrain", "proposal 'nobodys'"),
+        ("p2", "promote", "candidate of a proposal 'p2'"),
+    ],
+)
+def test_an_answer_to_what_the_ledger_does_not_have_is_refused_by_name(
+    stores: Path, name: str, step: str, missing: str
+) -> None:
+    ledger = Ledger.open()
+    forging.version(ledger, 1)
+    ledger.propose(proposal("p2", champion=1))
+    with pytest.raises(NotApproved, match=f"the ledger has no {missing}"):
+        decisions.decide(MODEL, name, step, answer())
 
 
 def test_the_brief_shows_what_the_answer_is_recorded_with(at: At) -> None:

@@ -45,3 +45,17 @@ def test_a_spec_whose_name_ends_otherwise_is_said_and_not_passed_over(folder: Pa
 def test_a_model_is_looked_for_by_any_name(folder: Path, name: str) -> None:
     with pytest.raises(SpecError, match=r"^no model .*; there are: churn$"):
         spec_files.find(name)
+
+
+def test_a_spec_that_changes_is_read_anew_in_the_same_process(folder: Path) -> None:
+    path = folder / "churn.yaml"
+    text, before = path.read_text(), spec_files.load_spec(path)
+    assert spec_files.load_spec(path) is before  # parsed once
+    changed = text.replace("min_rows: 50", "min_rows: 51")
+    path.write_text(changed)  # as long as it was, and perhaps in the same tick of the clock
+    assert spec_files.load_spec(path).window.min_rows == 51
+    path.write_text("model: [")
+    with pytest.raises(SpecError):
+        spec_files.load_spec(path)
+    path.write_text(text)
+    assert spec_files.load_spec(path) == before
