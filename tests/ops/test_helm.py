@@ -41,7 +41,7 @@ ADDRESSES = {
     "MLFLOW_TRACKING_URI",
 }
 # The queue's, and those that sign: a pod for one task has neither.
-OF_THE_QUEUE = re.compile(r"AIRFLOW__CELERY")
+OF_THE_QUEUE = re.compile(r"AIRFLOW__CELERY|AIRFLOW__SCHEDULER__.*QUEUED")
 SIGNING = {"AIRFLOW__API__SECRET_KEY_CMD", "AIRFLOW__API_AUTH__JWT_SECRET_CMD"}
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import re
 import signal
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import psutil
@@ -32,6 +34,8 @@ with Ledger.open()._engine.connect() as link:
 found = Counter((model, start) for model, start in rows if start <= until)
 print(json.dumps([[model, start.isoformat(), n] for (model, start), n in found.items()]))
 """
+# Takes the next message out of the queue, and prints it.
+TAKE_ONE = "REDISCLI_AUTH=$(cat /run/secrets/redis_password) redis-cli BRPOP default 60"
 PROPOSAL = f"churn.v1.{SHIFT:%Y%m%dT%H%M}.1"
 
 
@@ -115,6 +119,21 @@ def test_the_next_window_is_measured_against_the_new_champion(team: Team, propos
     assert otto.finished(MONITOR, run, 300) == "success"
     said = team.says("worker-1", "python", "-m", "tasks", "status", "churn", "--json")
     assert '"version": 2' in said
+
+
+def test_a_message_that_the_broker_lost_is_sent_again_after_two_minutes(
+    team: Team, proposal: str
+) -> None:
+    """Redis hands a message to whoever has waited longest; that one is no worker here."""
+    otto = team.people["otto"]
+    with ThreadPoolExecutor(1) as beside:
+        thief = beside.submit(team.says, "redis", "sh", "-c", TAKE_ONE)
+        time.sleep(10)  # by then each worker has asked anew, which it does each second
+        run = otto.trigger(MONITOR, {"conf": {"window": (SHIFT + 3 * DAY).isoformat()}})
+        assert run in thief.result(60)
+    assert otto.finished(MONITOR, run, 300) == "success"
+    validate = f"dags/{MONITOR}/dagRuns/{run}/taskInstances/validate"
+    assert otto.call("GET", validate)["try_number"] == 1
 
 
 def test_both_workers_took_part(team: Team, proposal: str) -> None:
