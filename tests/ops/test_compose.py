@@ -249,7 +249,8 @@ def test_every_airflow_setting_is_an_option_of_this_airflow_and_every_secret_one
 
 def test_an_option_that_airflow_reads_and_does_not_document_is_still_read() -> None:
     place = find_spec("airflow")
-    assert place is not None and place.submodule_search_locations
+    assert place is not None
+    assert place.submodule_search_locations
     (scheduler,) = Path(place.submodule_search_locations[0]).glob("jobs/scheduler_job_runner.py")
     for option in UNDOCUMENTED:
         assert f'key="{option}"' in scheduler.read_text()
