@@ -47,7 +47,8 @@ def create(home: Path, client: Airflow, dag: str, *options: str) -> None:
                 lambda: _cancelled(client, dag, began), "the locked backfill to be cancelled"
             )
     raise stack_settings.StackError(
-        f"the backfill of {dag} met a locked database {_ATTEMPTS} times"
+        f"the backfill of {dag} met a locked database {_ATTEMPTS} times: SQLite lets one write at "
+        "a time; ask for fewer windows at once, such as 40, or run Airflow on PostgreSQL"
     )
 
 

@@ -35,6 +35,7 @@ LANDED = {
     "data",
     "models",
     "channels.yaml",
+    "reviewed.csv",
     "traced.html",
     "traced.prom",
 }
