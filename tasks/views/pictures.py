@@ -17,20 +17,27 @@ _BARS = 48  # of a histogram
 _TAIL = 0.005  # of the rows that may lie beyond what is drawn, on each side
 
 
-def histogram(bins: Bins, window: Distribution, reference: Distribution, name: str) -> Markup:
+def histogram(
+    bins: Bins,
+    window: Distribution,
+    reference: Distribution,
+    name: str,
+    beside: Sequence[tuple[Bins, Distribution]] = (),
+) -> Markup:
     """Return the shares of rows by margin, of a window over those of its reference.
 
     `name` is that of the margin, for the axis. Beyond what is drawn lies at most a hundredth of the
-    rows of each; the outermost bars hold them.
+    rows of each; the outermost bars hold them. The axes have room for what is drawn `beside` it.
     """
     ours, theirs = (_points(bins, d) for d in (window, reference))
-    known = [p for p in (ours, theirs) if len(p[0])]
-    if not known:
+    if not len(ours[0]) and not len(theirs[0]):
         return Markup("")
-    low, high = _ends(known)
+    others = [_points(*one) for one in beside]
+    low, high = _ends([p for p in (ours, theirs, *others) if len(p[0])])
     edges = np.linspace(low, high, _BARS + 1)
     shares = [(kind, _shares(p, edges)) for kind, p in (("reference", theirs), ("window", ours))]
-    most = max(float(s.max(initial=0.0)) for _, s in shares)
+    tops = [share for _, share in shares] + [_shares(p, edges) for p in others]
+    most = max(float(share.max(initial=0.0)) for share in tops)
     plane = Plane(across=(low, high), up=(0.0, most * 1.08 or 1.0))
     parts = [plane.axes(name, "share of rows")]
     for kind, share in shares:

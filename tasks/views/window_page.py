@@ -79,7 +79,8 @@ def window_page(
         "window.html",
         base=base,
         spec=known.spec,
-        panels=[panel(one) for one in shown],
+        panels=[panel(one, [other for other in shown if other is not one]) for one in shown],
+        beside=window_name(shown[1].seen) if len(shown) > 1 else None,
         first=first,
         before=ruling[place - 1] if place else None,
         after=ruling[place + 1] if place is not None and place + 1 < len(ruling) else None,
@@ -90,8 +91,8 @@ def window_page(
     )
 
 
-def panel(material: Material) -> Panel:
-    """Return a window with its tables and pictures."""
+def panel(material: Material, beside: Sequence[Material] = ()) -> Panel:
+    """Return a window with its tables and pictures; they can be compared with what is beside it."""
     seen = material.seen
     numbers = seen.numbers
     held = numbers.calibration
@@ -102,7 +103,7 @@ def panel(material: Material) -> Panel:
         seen=seen,
         numbers=numbers,
         rows=[statistic_row(s) for s in (*numbers.statistics, *(held.statistics if held else ()))],
-        histograms=_histograms(material),
+        histograms=_histograms(material, beside),
         reliability=pictures.reliability_picture(table) if table else Markup(""),
         moved=[(name, value, pictures.bar(value, most)) for name, value in moved],
         report=numbers.report.removeprefix("reports/") if numbers.report else None,
@@ -110,20 +111,39 @@ def panel(material: Material) -> Panel:
     )
 
 
-def _histograms(material: Material) -> list[Markup]:
-    summary, reference = material.summary, material.reference
-    if summary is None or reference is None or summary.grid != reference.summary.grid:
+def _histograms(material: Material, beside: Sequence[Material]) -> list[Markup]:
+    drawn = _drawn(material)
+    if not drawn:
         return []
-    accepted = reference.summary
+    summary, accepted = drawn
+    others = [one for other in beside for one in _drawn(other)]
     found = []
     if summary.labelled and accepted.labelled:
         found.append(
             pictures.histogram(
-                summary.grid.margins, summary.margins, accepted.margins, "labelled margin y·f(x)"
+                summary.grid.margins,
+                summary.margins,
+                accepted.margins,
+                "labelled margin y·f(x)",
+                [(one.grid.margins, one.margins) for one in others],
             )
         )
-    scores = pictures.histogram(summary.grid.scores, summary.scores, accepted.scores, "score f(x)")
+    scores = pictures.histogram(
+        summary.grid.scores,
+        summary.scores,
+        accepted.scores,
+        "score f(x)",
+        [(one.grid.scores, one.scores) for one in others],
+    )
     return [*found, scores]
+
+
+def _drawn(material: Material) -> tuple[Summary, Summary] | tuple[()]:
+    """Return the summaries of a window and of its reference, if they can be drawn together."""
+    summary, reference = material.summary, material.reference
+    if summary is None or reference is None or summary.grid != reference.summary.grid:
+        return ()
+    return summary, reference.summary
 
 
 def _near(

@@ -52,6 +52,8 @@ def test_charts_zoom_and_open_as_tables_by_the_keyboard(running: Running, page: 
     running.windows(MODEL, ACCEPTED)
     page.goto(f"{running.settings.airflow_url}/gatelatch/margins/{MODEL}")
     expect(page.locator("[data-lanes] canvas")).to_be_visible()
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")  # on paper nobody scrolls
+    assert page.locator("[data-plot] canvas").count() == page.locator("[data-plot]").count() > 9
     behind = page.locator("details").filter(has_text="What the latch reads as a table")
     expect(behind.locator("table")).to_be_hidden()
     behind.locator("summary").focus()

@@ -50,6 +50,19 @@ def test_without_a_row_there_is_no_histogram() -> None:
     assert pictures.histogram(bins, nothing, nothing, "f") == ""
 
 
+def test_two_histograms_beside_each_other_have_the_same_axes() -> None:
+    def axes(drawn: str) -> list[str]:
+        return [str(text.text) for text in ElementTree.fromstring(drawn).iter("text")]
+
+    rng = np.random.default_rng(2)
+    bins, other = Bins.even(-4, 4, 80), Bins.even(-40, 40, 90)
+    near = Distribution.of(bins, rng.normal(size=900))
+    far = Distribution.of(other, 9 * rng.normal(size=900))
+    one = pictures.histogram(bins, near, near, "f", [(other, far)])
+    two = pictures.histogram(other, far, far, "f", [(bins, near)])
+    assert axes(str(one)) == axes(str(two)) != axes(str(pictures.histogram(bins, near, near, "f")))
+
+
 def test_a_name_is_no_part_of_the_pictures_code() -> None:
     bins = Bins.even(-1, 1, 4)
     one = Distribution.of(bins, np.zeros(3))

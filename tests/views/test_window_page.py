@@ -38,6 +38,7 @@ def test_a_measured_window_shows_its_margins_its_features_and_its_probabilities(
     assert "Quarantined by reason" not in page
     both = window_page(status, [material(status, o) for o in (first, last)], [], base="/g")
     assert both.count("<section") == 2
+    assert both.count(" selected>") == 1
     shutil.rmtree("store/summaries")
     bare = material(status, last)
     assert "summaries" in (bare.missing or "")

@@ -123,6 +123,9 @@
   }
 
   function ranged(u, low, high) {
+    if (!low && !high) {
+      return [0, 1];
+    }
     const most = Math.max(high, low + 1e-9);
     const floor = low >= 0 ? 0 : low * 1.08;
     return [floor, most * 1.12 || 1];
@@ -237,6 +240,7 @@
       makers.set(e, (element) => chart(element, plot));
     });
     makers.forEach((_, element) => seen.observe(element));
+    addEventListener("beforeprint", () => makers.forEach((_, e) => drawn.has(e) || draw(e)));
     document.querySelectorAll("[data-table]").forEach((d) => d.addEventListener("toggle", () => table(d), { once: true }));
     document.querySelectorAll("[data-zoom]").forEach((b) => b.addEventListener("click", () => zoom(b.dataset.zoom)));
     document.querySelectorAll(".zoom").forEach((z) => z.removeAttribute("hidden"));
