@@ -119,5 +119,8 @@ class Airflow:
                     return found
             except httpx.TransportError:
                 pass  # the server restarts
+            except httpx.HTTPStatusError as error:
+                if not error.response.is_server_error:  # such as of a database that was locked
+                    raise
             time.sleep(_POLL_SECONDS)
         raise TimeoutError(f"waited {seconds:.0f} s for {what}")
