@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from ops.faults.life import STAGES, Stage
 
+_WIDE = 7  # faults that a page has room for
 _OVER = "the task was over before the fault came; the seconds are those of what came next"
 
 
@@ -48,8 +49,16 @@ def completed(
 
 
 def table(cells: list[Cell]) -> str:
-    """Return the matrix as Markdown: a row for each stage, seconds in each cell, then reasons."""
+    """Return the matrix as Markdown: a row for each stage, seconds in each cell, then reasons.
+
+    Of many faults it is several tables, each as wide as a page.
+    """
     faults = list(dict.fromkeys(cell.fault for cell in cells))
+    parts = [_part(cells, faults[at : at + _WIDE]) for at in range(0, len(faults), _WIDE)]
+    return "\n".join(["\n\n".join(parts), *_reasons(cells)])
+
+
+def _part(cells: list[Cell], faults: list[str]) -> str:
     of = {(cell.fault, cell.stage): cell for cell in cells}
     played = [stage for stage in STAGES if any(stage.task == cell.stage for cell in cells)]
     lines = [
@@ -59,7 +68,7 @@ def table(cells: list[Cell]) -> str:
     for stage in played:
         row = [of[f, stage.task].text if (f, stage.task) in of else "" for f in faults]
         lines.append(f"| {stage} | {' | '.join(row)} |")
-    return "\n".join([*lines, *_reasons(cells)])
+    return "\n".join(lines)
 
 
 def _reasons(cells: list[Cell]) -> Iterator[str]:

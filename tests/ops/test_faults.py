@@ -72,6 +72,15 @@ def test_the_matrix_has_a_row_for_each_stage_and_a_reason_for_each_cell_that_is_
     assert never == "- redis (propose): judge is failed."
 
 
+def test_many_faults_are_several_tables_each_as_wide_as_a_page() -> None:
+    cells = [Cell(fault, stage.task, 2.0) for fault in FAULTS for stage in STAGES]
+    lines = table(cells).splitlines()
+    heads = [line.strip("| ").split(" | ") for line in lines if line.startswith("| stage")]
+    assert [name for stage, *names in heads for name in names] == list(FAULTS)
+    assert max(map(len, heads)) <= 8
+    assert sum(line.startswith("| monitor: judge") for line in lines) == len(heads) > 1
+
+
 def test_no_cell_is_empty_without_a_reason() -> None:
     cells = completed([Cell("worker", "judge", 3.0)], ["worker", "redis"], STAGES[:3], str.upper)
     lines = table(cells).splitlines()
