@@ -19,7 +19,7 @@ class Airflow:
 
     def __init__(self, url: str, user: str, password: str) -> None:
         self._login = {"username": user, "password": password}
-        # Longer than a transaction of Airflow's waits for another one on SQLite: see `stack`.
+        # Longer than a transaction of Airflow waits for another on SQLite: see `stack_settings`.
         self._http = httpx.Client(base_url=url, timeout=90)
 
     def close(self) -> None:
@@ -112,7 +112,7 @@ class Airflow:
 
     def until(self, find: Callable[[], _Found | None], what: str, seconds: float = 180) -> _Found:
         """Return what `find` returns once it is true. Raises TimeoutError."""
-        deadline = time.monotonic() + seconds
+        deadline, last = time.monotonic() + seconds, None
         while time.monotonic() < deadline:
             try:
                 if found := find():
@@ -122,5 +122,6 @@ class Airflow:
             except httpx.HTTPStatusError as error:
                 if not error.response.is_server_error:  # such as of a database that was locked
                     raise
+                last = error
             time.sleep(_POLL_SECONDS)
-        raise TimeoutError(f"waited {seconds:.0f} s for {what}")
+        raise TimeoutError(f"waited {seconds:.0f} s for {what}") from last

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from tasks.cli.console import err, fail, out
+from tasks.formats import parsed_json
 from tasks.spec import spec_files
 from tasks.spec.part import SpecError
 
@@ -55,7 +55,7 @@ def _users(printed: str) -> dict[str, str]:
     """Return id → name of the users that Airflow listed; it may print log lines before them."""
     try:
         _, bracket, rest = printed.rpartition("\n[")
-        listed = json.loads(bracket + rest)
+        listed = parsed_json(bracket + rest)
         return {str(user["id"]): str(user["username"]) for user in listed}
     except (ValueError, LookupError, TypeError):
         fail(

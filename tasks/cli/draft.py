@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
@@ -16,6 +15,7 @@ import yaml
 
 from tasks.data import csv_file, memory
 from tasks.data.guess import COLUMN_KINDS, ColumnKind, Guess, guess
+from tasks.formats import parsed_json
 from tasks.spec import spec_files, spec_yaml
 from tasks.spec.part import SpecError, format_duration, parse_duration
 
@@ -143,8 +143,11 @@ class _Columns:
 
 def _index_columns(schema: pa.Schema) -> set[str]:
     """Return the columns that pandas wrote for the index of a frame."""
-    known = json.loads((schema.metadata or {}).get(b"pandas", b"{}"))
-    return {name for name in known.get("index_columns", []) if isinstance(name, str)}
+    try:
+        known = parsed_json((schema.metadata or {}).get(b"pandas", b"{}"))
+        return {name for name in known.get("index_columns", []) if isinstance(name, str)}
+    except (ValueError, AttributeError, TypeError):  # not as pandas writes it
+        return set()
 
 
 def _read(data: Any, name: str) -> pa.ChunkedArray:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -11,6 +10,7 @@ from pathlib import Path
 
 from tasks import scratch
 from tasks.errors import Final
+from tasks.formats import parsed_json
 
 _PASSED_ON = ("PATH", "LANG", "LC_ALL", "TMPDIR", "OMP_NUM_THREADS", "PYTHONPATH")
 _SECONDS = 300
@@ -45,7 +45,7 @@ def converted(path: Path, trusted: Sequence[str]) -> tuple[bytes, list[str]]:
                 cwd=Path(__file__).parents[2],
                 env={name: os.environ[name] for name in _PASSED_ON if name in os.environ},
             )
-            said = json.loads(ran.stdout.splitlines()[-1]) if ran.returncode == 0 else None
+            said = parsed_json(ran.stdout.splitlines()[-1]) if ran.returncode == 0 else None
         except (subprocess.TimeoutExpired, ValueError, IndexError):
             said = None
         if said is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from tasks.ledger.records import Candidate
+from tasks.ledger.records import Candidate, TwoCandidates
 from tasks.ledger.status import Status
 from tasks.spec.model import ModelSpec
 
@@ -16,7 +16,10 @@ def name_in_production(candidate: Candidate) -> str:
 
 def champion_logged_as(known: Status) -> str | None:
     """Return what production calls the champion of a model that is never here; else None."""
-    champion = known.candidate(known.champion) if known.spec.margins_only else None
+    try:
+        champion = known.candidate(known.champion) if known.spec.margins_only else None
+    except TwoCandidates:  # nobody can tell which, and whoever acts on it is told so
+        return None
     return None if champion is None else name_in_production(champion)
 
 

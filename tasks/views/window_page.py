@@ -72,7 +72,7 @@ def window_page(
     others
         What else the ledger has of the first window: other versions and earlier revisions.
     """
-    first = shown[0].seen
+    first, beside = shown[0].seen, [one.seen for one in shown[1:]]
     ruling = known.observations
     place = next((i for i, o in enumerate(ruling) if o.window == first.window), None)
     return fill_page(
@@ -80,12 +80,12 @@ def window_page(
         base=base,
         spec=known.spec,
         panels=[panel(one, [other for other in shown if other is not one]) for one in shown],
-        beside=window_name(shown[1].seen) if len(shown) > 1 else None,
+        beside=window_name(beside[0]) if beside else None,
         first=first,
         before=ruling[place - 1] if place else None,
         after=ruling[place + 1] if place is not None and place + 1 < len(ruling) else None,
         everything=[first, *others],
-        near=_near(ruling, others, place),
+        near=_near(ruling, others, beside, place),
         proposals=[p for p in known.proposals if p.trained_until == first.window_end],
         name=window_name,
     )
@@ -116,7 +116,9 @@ def _histograms(material: Material, beside: Sequence[Material]) -> list[Markup]:
     if not drawn:
         return []
     summary, accepted = drawn
-    others = [one for other in beside for one in _drawn(other)]
+    pairs = [pair for other in beside if (pair := _drawn(other))]
+    others = [one for pair in pairs for one in pair]
+    labelled = [one for pair in pairs if all(d.labelled for d in pair) for one in pair]
     found = []
     if summary.labelled and accepted.labelled:
         found.append(
@@ -125,7 +127,7 @@ def _histograms(material: Material, beside: Sequence[Material]) -> list[Markup]:
                 summary.margins,
                 accepted.margins,
                 "labelled margin y·f(x)",
-                [(one.grid.margins, one.margins) for one in others],
+                [(one.grid.margins, one.margins) for one in labelled],
             )
         )
     scores = pictures.histogram(
@@ -147,14 +149,18 @@ def _drawn(material: Material) -> tuple[Summary, Summary] | tuple[()]:
 
 
 def _near(
-    ruling: Sequence[Observation], others: Sequence[Observation], place: int | None
+    ruling: Sequence[Observation],
+    others: Sequence[Observation],
+    beside: Sequence[Observation],
+    place: int | None,
 ) -> list[Near]:
     middle = len(ruling) if place is None else place
     around = [o for i, o in enumerate(ruling) if abs(i - middle) <= NEAR // 2 and i != place]
+    offered = {window_name(o): o for o in [*others, *reversed(around), *beside]}
     return [
         Near(
-            name=window_name(o),
+            name=name,
             text=f"{o.window_start:%Y-%m-%d %H:%M} · v{o.version} · {o.verdict}",
         )
-        for o in [*others, *reversed(around)]
+        for name, o in offered.items()
     ]

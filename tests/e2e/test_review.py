@@ -11,6 +11,7 @@ from typing import Any
 import pyarrow.parquet as pq
 from typer.testing import CliRunner, Result
 
+from tasks import store
 from tasks.__main__ import app
 from tasks.flows import review_queue
 
@@ -26,9 +27,10 @@ def review(running: Running, window: datetime, *more: str) -> Result:
         return CliRunner().invoke(app, words)
 
 
-def queues(running: Running) -> list[str]:
+def queues(running: Running) -> dict[str, bytes]:
     with running.inside():
-        return sorted(review_queue.queues_of(running.spec(REVIEWED)))
+        there = review_queue.queues_of(running.spec(REVIEWED))
+        return {path: store.read_bytes(path) for path in there}
 
 
 def truths(running: Running, window: datetime) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -39,10 +40,20 @@ def test_a_measured_window_shows_its_margins_its_features_and_its_probabilities(
     both = window_page(status, [material(status, o) for o in (first, last)], [], base="/g")
     assert both.count("<section") == 2
     assert both.count(" selected>") == 1
+    alone = [window_page(status, [material(status, o)], [], base="/g") for o in (first, last)]
+    assert len({_axes(page)[0] for page in alone}) == 2
+    ours, _, _, theirs, *_ = _axes(both)  # of each: labelled margins, scores, reliability
+    assert ours == theirs
     shutil.rmtree("store/summaries")
     bare = material(status, last)
     assert "summaries" in (bare.missing or "")
     assert "No histogram: " in window_page(status, [bare], [], base="/g")
+
+
+def _axes(page: str) -> list[tuple[str, ...]]:
+    """Return the texts of each chart."""
+    charts = re.findall(r'<svg class="chart".*?</svg>', page, re.DOTALL)
+    return [tuple(re.findall(r"<text[^>]*>([^<]*)</text>", chart)) for chart in charts]
 
 
 def test_a_window_of_which_nothing_can_be_said_says_why(spec: MakeSpec, tmp_path: Path) -> None:
