@@ -238,7 +238,7 @@ def test_every_query_finds_data_on_a_ledger_that_drifts_and_asks(
     propose(spec=SPEC)
     frozen = ("gatelatch-on-call", "Frozen models")
     with watching(tmp_path, "--check-every", "1", "--aliases") as one:
-        awaited(lambda: one.asked("query", query=LOOKED)["result"], "chain and alias", 180)
+        awaited(lambda: one.asked("query", query=LOOKED)["result"], "chain and alias")
         awaited(lambda: one.alerts("GatelatchBudgetBurning"), "the alerts")
         (empty,) = awaited(
             lambda: [found] if (found := unanswered(one)) <= {frozen} else [],
