@@ -75,25 +75,32 @@ class SlowChecks:
 
     def _run(self) -> None:
         while not self._stopped.is_set():
-            self.look()
-            self._stopped.wait(self._every if self._models else _EMPTY)
+            rest = self.look()
+            self._stopped.wait(max(self._every, rest) if self._models else _EMPTY)
 
-    def look(self) -> None:
-        """Look at each model once."""
+    def look(self) -> float:
+        """Look at each model once; return for how many seconds to rest after the last.
+
+        The rest after the first model that this process looks at is left out: most of its work is
+        what is imported once, above all MLflow.
+        """
         models = self._models
+        rest = 0.0
         if not models:
-            return
+            return rest
         try:
             reader = LedgerReader.open_to_read()
         except (GatelatchError, sa.exc.SQLAlchemyError) as error:
             self._said.say("ledger", f"no chain is looked at: {error}")
             self._found = {}
-            return
+            return rest
         self._said.well("ledger")
         answers = self._aliases  # until MLflow does not
         with closing(reader):
             for model in models:
-                begun = time.thread_time()
+                if self._thread and self._stopped.wait(rest):
+                    return rest
+                first, begun = not self._looked, time.thread_time()
                 chain = self._chain(reader, model)
                 alias = self._alias(reader, model) if answers else "unseen"
                 answers = answers and alias != "unseen"
@@ -101,10 +108,10 @@ class SlowChecks:
                 self._looked[model] = time.monotonic()
                 if found != self._found.get(model):
                     self._found[model] = found
-                if self._thread and self._stopped.wait(_REST * (time.thread_time() - begun)):
-                    return
+                rest = 0.0 if first else _REST * (time.thread_time() - begun)
         self._found = {model: self._found[model] for model in models}
         self.ended = time.time()
+        return rest
 
     def _chain(self, reader: LedgerReader, model: str) -> ChainState:
         from tasks.audit import verification

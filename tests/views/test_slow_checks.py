@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -171,6 +172,37 @@ def test_the_thread_looks_at_what_it_is_told_of_and_stops(
     checks._thread.join(30)
     assert not checks._thread.is_alive()
     assert not caplog.text
+
+
+@pytest.mark.parametrize("url", ["sqlite"], indirect=True)
+def test_a_round_is_over_before_the_rest_after_its_last_model_and_the_first_costs_none(
+    ledger: Ledger, checks: SlowChecks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(slow_checks, "_REST", 1e9)
+    honest(ledger)
+    checks.watch(["churn", "other"])
+    checks.start()
+    awaited(lambda: checks.ended, "the first round")
+    assert [checks.of(model).chain for model in ("churn", "other")] == ["intact", "intact"]
+    checks.stop()
+    assert checks._thread is not None
+    checks._thread.join(30)
+    assert not checks._thread.is_alive()
+
+
+@pytest.mark.parametrize("url", ["sqlite"], indirect=True)
+def test_between_two_models_the_thread_rests_for_as_long_as_its_work_asks(
+    ledger: Ledger, checks: SlowChecks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(slow_checks, "_REST", 1e9)
+    honest(ledger)
+    checks.watch(["churn", "other", "third"])
+    checks.start()
+    awaited(lambda: checks.of("other").chain == "intact", "the second model")
+    time.sleep(0.2)
+    assert checks.of("third").chain == "unseen"
+    assert checks.ended is None
+    checks.stop()
 
 
 @pytest.mark.parametrize("url", ["sqlite"], indirect=True)
