@@ -211,6 +211,7 @@ def _poke_interval(spec: ModelSpec) -> float:
 
 
 def _form(spec: ModelSpec) -> dict[str, Param]:
+    """Return the fields; of those that may stay empty None, as Airflow's form refuses "" there."""
     return {
         "action": Param(
             "retrain",
@@ -221,8 +222,8 @@ def _form(spec: ModelSpec) -> dict[str, Param]:
             "candidate.",
         ),
         "model_file": Param(
-            "",
-            type="string",
+            None,
+            type=["string", "null"],
             pattern=f"^({FILE})?$",
             description="To adopt: the digest that `python -m tasks adopt` printed. Else empty.",
         ),
@@ -246,8 +247,8 @@ def _form(spec: ModelSpec) -> dict[str, Param]:
             description="End of these rows (UTC). Empty: the end of the newest observed window.",
         ),
         "backfill": Param(
-            "",
-            type="string",
+            None,
+            type=["string", "null"],
             maxLength=bounds.NAME,
             description="The backfilled range that found the episode. A backfill fills this in; "
             "leave it empty.",

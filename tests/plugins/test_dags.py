@@ -297,3 +297,31 @@ def test_the_forms_schema_refuses_what_no_ledger_holds(tmp_path: Path, models: P
     told = python(tmp_path, models, PARAMS, forms=forms).splitlines()
     lines = [line for line in told if line.startswith(("TAKEN", "REFUSED"))]
     assert lines == ["REFUSED ParamValidationError"] * len(forms)
+
+
+EMPTY = """
+from airflow.dag_processing.dagbag import DagBag
+bag = DagBag({dags!r})
+for name, dag in bag.dags.items():
+    for field in dag.params:
+        param = dag.params.get_param(field)
+        if (not param.has_value or param.value == "") and "null" not in param.schema["type"]:
+            print("NEEDED", name, field)
+print("DAGS", *bag.dags)
+"""
+
+
+def test_each_form_can_be_sent_as_it_opens_but_for_the_reason_to_go_back(
+    tmp_path: Path, models: Path
+) -> None:
+    """Airflow's form keeps its button shut while a text is empty that may not be null."""
+    source = MODEL.source.model_dump(mode="json", exclude_none=True)
+    _change(
+        models,
+        source={**source, "margin": "margin", "version_column": "by"},
+        scoring={"path": "scores"},
+    )
+    told = python(tmp_path, models, EMPTY).splitlines()
+    flows = {f"{flow}.churn" for flow in ("monitor", "retrain", "rollback", "score")}
+    assert flows <= {*next(line for line in told if line.startswith("DAGS")).split()}
+    assert [line for line in told if line.startswith("NEEDED")] == ["NEEDED rollback.churn reason"]
