@@ -53,7 +53,12 @@ def adopt(
     from tasks.flows.handed_margins import keep_margins
 
     spec = find_or_fail(model)
-    if (file is None) == (logged_as is None) or (margins is not None and logged_as is None):
+    if file is not None and (logged_as or margins):
+        fail(
+            f"{file} is taken as a model that is scored here; --margins and --as are for one that "
+            "never comes here. Give either"
+        )
+    if file is None and logged_as is None:
         fail(
             f"name a file to hand in: python -m tasks adopt {model} FILE; of a model that never "
             f"comes here: python -m tasks adopt {model} --margins FILE --as NAME"

@@ -17,11 +17,11 @@ from tasks.drift.label_gap import IN_A_ROW, LabelGap
 from tasks.drift.latch import LatchHistory, State
 from tasks.ledger.budget import Budget, burning_since
 from tasks.ledger.freezes import way_out
-from tasks.ledger.records import POLICY, Decision, Freeze, Observation, Promotion
+from tasks.ledger.records import POLICY, Decision, Freeze, Observation, Promotion, Proposal
 from tasks.ledger.status import Status
 from tasks.ledger.unlabelled import gap_of
 from tasks.notices.events import ModelFacts, NoticeEvent, event_key
-from tasks.notices.question_events import question_events
+from tasks.notices.question_events import question_events, what_is_asked
 from tasks.notices.wording import moment_told
 from tasks.reports.brief_links import MARGINS
 from tasks.spec.notify_options import Severity
@@ -129,9 +129,10 @@ def _of_promotion(promotion: Promotion) -> list[str]:
 
 
 def _ends(facts: ModelFacts, _: datetime) -> Iterator[NoticeEvent]:
+    proposals = {p.proposal: p for p in facts.status.proposals}
     for decision in facts.status.decisions:
         since = facts.recorded.decided.get((decision.proposal, decision.step))
-        told = _end_told(decision)
+        told = _end_told(decision, proposals.get(decision.proposal))
         if since is None or told is None:
             continue
         severity, subject = told
@@ -149,7 +150,7 @@ def _of_end(decision: Decision) -> list[str]:
     return [f"{decision.proposal}, step {decision.step}: {decision.comment}"]
 
 
-def _end_told(decision: Decision) -> tuple[Severity, str] | None:
+def _end_told(decision: Decision, proposal: Proposal | None) -> tuple[Severity, str] | None:
     """Return how urgent an end is that no person chose, and its subject; None of any other."""
     if (decision.step, decision.answer) == ("train", "failed"):
         return "ticket", "a retrain was approved: train it elsewhere and hand it in"
@@ -161,7 +162,8 @@ def _end_told(decision: Decision) -> tuple[Severity, str] | None:
     if (decision.answer, decision.by) == ("rejected", POLICY):
         return "ticket", "a candidate learnt from broken rows and is not promoted by itself"
     if decision.answer == "no_answer":
-        return "ticket", f"nobody answered whether to {decision.step}"
+        asked = what_is_asked(proposal, decision.step) if proposal else decision.step
+        return "ticket", f"nobody answered whether to {asked}"
     if decision.answer in ("ended", "invalid"):
         return "ticket", "a proposal has ended by itself"
     if decision.answer == "superseded":

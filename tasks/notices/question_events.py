@@ -59,7 +59,7 @@ class _Stage:
 
 
 def _stage(proposal: Proposal, question: Question, gone: timedelta, of: timedelta) -> _Stage:
-    what = _asked_about(proposal, question.step)
+    what = f"you are asked to {what_is_asked(proposal, question.step)}"
     if gone >= of * _TENTH:
         return _Stage("last_tenth", _TENTH, "page", f"{what}, and time is nearly over")
     if gone >= of / 2:
@@ -67,20 +67,17 @@ def _stage(proposal: Proposal, question: Question, gone: timedelta, of: timedelt
     return _Stage("waiting", 0.0, "ticket", what)
 
 
-def _asked_about(proposal: Proposal, step: str) -> str:
+def what_is_asked(proposal: Proposal, step: str) -> str:
+    """Return what people are asked to do in a step of a proposal."""
     if proposal.kind == "rollback":
-        return f"you are asked to roll back to version {proposal.target}"
+        return f"roll back to version {proposal.target}"
     if step == "promote":
-        return "you are asked to promote a candidate"
+        return "promote a candidate"
     if proposal.kind == "recalibrate":
-        return "you are asked to recalibrate"
+        return "recalibrate"
     if proposal.kind == "adopt":
-        return "you are asked to take a model that was trained elsewhere as a candidate"
-    return (
-        "you are asked to retrain"
-        if proposal.champion
-        else "you are asked to train the first champion"
-    )
+        return "take a model that was trained elsewhere as a candidate"
+    return "retrain" if proposal.champion else "train the first champion"
 
 
 def _of_question(

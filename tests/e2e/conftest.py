@@ -29,11 +29,13 @@ from tests.support.flow import answer
 from tests.support.sink import Sink, sink
 
 from . import logged, traced
+from .browser import operators_page as operators_page
 from .browser import page as page
 from .landed import (
     ACCEPTED,
     ASKING,
     CANARIES,
+    HANDED,
     LANDING,
     LETHAL,
     ORDERS,
@@ -217,6 +219,7 @@ def running(tmp_path_factory: pytest.TempPathFactory, webhook: Sink) -> Iterator
             *CANARIES,
             SHARED,
             REVIEWED,
+            HANDED,
             *LANDING,
             *PLAYED,
         )

@@ -32,6 +32,8 @@ LETHAL = "lethal"  # a file of its rows ends the process that reads it
 
 REVIEWED = "reviewed"  # half of its rows have no label
 
+HANDED = "handed"  # its second champion is fit elsewhere
+
 SHARED = "shared"  # its champion scores half of the keys first
 
 # A change at once with the first window after ACCEPTED, so that few windows show what comes of it.
@@ -125,6 +127,7 @@ def write_specs(models: Path, home: Path) -> None:
             "labels": {"path": f"{home}/reviewed.csv", "column": "choice"},
         },
     )
+    write_spec(models, home, HANDED, approval="human")
     for name, decides in CANARIES.items():
         write_spec(
             models,

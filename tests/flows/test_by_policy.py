@@ -65,7 +65,7 @@ def test_a_policy_refuses_what_learnt_from_broken_rows_though_no_gate_failed(at:
     # The decision stands, whatever is measured later; and nobody finds fault with who made it.
     assert decisions.decide(ALONE, FIRST, "promote", answer()) == said
     verification.require(Ledger.open(), "churn", whole=True)
-    assert event_kinds._end_told(said) == (
+    assert event_kinds._end_told(said, known.proposals[-1]) == (
         "ticket",
         "a candidate learnt from broken rows and is not promoted by itself",
     )

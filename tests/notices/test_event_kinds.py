@@ -100,13 +100,37 @@ def test_a_freeze_is_told_and_while_it_holds_nobody_is_reminded() -> None:
     [
         ("retrain", None, "you are asked to retrain"),
         ("recalibrate", None, "you are asked to recalibrate"),
+        ("adopt", None, "you are asked to take a model that was trained elsewhere as a candidate"),
         ("rollback", 3, "you are asked to roll back to version 3"),
     ],
 )
 def test_what_is_asked_is_said(kind: str, target: int | None, wanted: str) -> None:
     asked = proposal("next", kind=kind, target=target)
     (event,) = told(facts(proposals=[asked], asked={"next": at(30)}), at(30)).values()
-    assert event.subject == f"churn: {wanted}"
+    assert (event.severity, event.subject) == ("ticket", f"churn: {wanted}")
+
+
+@pytest.mark.parametrize(
+    ("kind", "champion", "step", "wanted"),
+    [
+        ("retrain", 1, "retrain", "retrain"),
+        ("retrain", None, "retrain", "train the first champion"),
+        ("recalibrate", 1, "retrain", "recalibrate"),
+        ("adopt", 1, "retrain", "take a model that was trained elsewhere as a candidate"),
+        ("adopt", 1, "promote", "promote a candidate"),
+        ("rollback", 2, "rollback", "roll back to version 3"),
+    ],
+)
+def test_that_nobody_answered_is_told_with_what_was_asked(
+    kind: str, champion: int | None, step: str, wanted: str
+) -> None:
+    asked = proposal("next", kind=kind, champion=champion, target=3 if kind == "rollback" else None)
+    silence = decision("no_answer", proposal="next", step=step)
+    (event,) = told(facts(proposals=[asked], decisions=[silence])).values()
+    assert (event.severity, event.subject) == (
+        "ticket",
+        f"churn: nobody answered whether to {wanted}",
+    )
 
 
 @pytest.mark.parametrize(
@@ -115,6 +139,7 @@ def test_what_is_asked_is_said(kind: str, target: int | None, wanted: str) -> No
         ("gates", "failed", "info", "the gates refused the candidate"),
         ("shadow", "failed", "info", "the shadow windows refused the candidate"),
         ("retrain", "no_answer", "ticket", "nobody answered whether to retrain"),
+        ("train", "failed", "ticket", "a retrain was approved: train it elsewhere and hand it in"),
         ("run", "ended", "ticket", "a proposal has ended by itself"),
         ("promote", "invalid", "ticket", "a proposal has ended by itself"),
         ("promote", "superseded", "info", "a proposal has ended, since another champion"),

@@ -49,6 +49,29 @@ def test_gates_pass_what_learnt_a_broken_feature_and_both_briefs_name_the_fault(
         assert "*Rather reject, repair the feature where it is made" in brief
 
 
+@pytest.mark.parametrize(
+    ("kind", "purpose", "follows"),
+    [
+        ("retrain", "to learn from", "A model that learns them learns the fault."),
+        ("recalibrate", "to learn probabilities from", "Decisions stay as they are; probabilities"),
+        ("adopt", "to calibrate and judge on", "Nothing is fit to them, but probabilities, limits"),
+    ],
+)
+def test_what_follows_from_a_fault_is_said_for_what_the_rows_are_for(
+    at: At, kind: str, purpose: str, follows: str
+) -> None:
+    at("bootstrapped")
+    for number in (9, 10):
+        scaled(number)
+        watch(number)
+    propose()
+    known = read()
+    (told,) = broken_rows(known, replace(known.proposals[-1], kind=kind))
+    assert told.startswith(f"**The rows {purpose} hold a data fault, broken scaling:** x varies")
+    assert follows in told
+    assert "no gate can show it" in told
+
+
 def test_rows_without_a_fault_or_of_another_time_are_not_warned_of(at: At) -> None:
     at("drifted")
     propose()
