@@ -127,8 +127,8 @@ def _fit(asked: Proposal, metrics: CandidateMetrics) -> str:
 
 
 def _learnt_from(metrics: CandidateMetrics) -> list[str]:
-    """Return a line on the span that fit and on those that were tried beside it; none if none."""
-    if metrics.learning is None:
+    """Return a line on the span that fit and those tried beside it; none where nothing was fit."""
+    if metrics.learning is None or not metrics.learning.tried:
         return []
     return [f"**Learnt from:** {as_text('; '.join(metrics.learning.told))}."]
 
