@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from airflow.plugins_manager import AirflowPlugin
 
@@ -160,15 +160,13 @@ def _keep(asked: dict[str, str], told: bytes) -> None:
 
     If that fails, the answer still goes Airflow's way, to the task that waits for it.
     """
-    from tasks.formats import parsed_json
     from tasks.promotion import decisions
+    from tasks.promotion.answers import response_of
     from tasks.spec import spec_files
 
     try:
-        answer: dict[str, Any] = parsed_json(told)
-        response = {**answer, "responded_by_user": answer["responded_by"]}
         spec = spec_files.find(asked["model"])
-        decisions.decide(spec, asked["proposal"], asked["step"], response)
+        decisions.decide(spec, asked["proposal"], asked["step"], response_of(told))
     except Exception:
         _log.exception("The answer to %s of %s was not recorded", asked["step"], asked["proposal"])
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from itertools import takewhile
 from typing import TYPE_CHECKING, cast
 
@@ -13,7 +14,7 @@ from tasks.drift.advice import ADVICE_WINDOWS, SeenWindow, advise
 from tasks.drift.catalogue import SHAPES
 from tasks.drift.episode import Episode, Numbered, breach_of
 from tasks.drift.latch import Latch, LatchHistory, windows_to_wait
-from tasks.drift.patience import Fresh
+from tasks.drift.patience import Fresh, Taught
 from tasks.drift.verdict import Verdict
 from tasks.ledger import remembered, stored
 from tasks.ledger.freezes import freeze_in_force
@@ -37,8 +38,6 @@ from tasks.spec.windows import window_at
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
-
-    from tasks.ledger.figures import WindowFigures
 
 
 @dataclass(frozen=True)
@@ -158,10 +157,9 @@ class Status:
             return None
         began = self.changes(episode, until)
         fresh = [
-            Fresh(o.window, cast(Verdict, o.verdict), numbers.labels or {}, _shows(numbers))
+            Fresh(o.window, cast(Verdict, o.verdict), partial(_taught, o))
             for o in self.observations
             if o.window_start >= min(began, default=until)
-            for numbers in (o.numbers,)  # which is read from the ledger's JSON each time
         ]
         return patience.wait(self.spec, fresh, named.since)
 
@@ -284,8 +282,10 @@ def _seen(observation: Observation) -> SeenWindow:
     )
 
 
-def _shows(numbers: WindowFigures) -> bool:
-    return any(s.pressure > 1 for s in numbers.statistics if s.name in SHAPES)
+def _taught(observation: Observation) -> Taught:
+    numbers = observation.numbers
+    shows = any(s.pressure > 1 for s in numbers.statistics if s.name in SHAPES)
+    return Taught(numbers.labels or {}, shows)
 
 
 def _number(proposal: str, episode: str) -> int:

@@ -11,7 +11,8 @@ import unicodedata
 from collections.abc import Mapping
 from typing import Any
 
-from tasks import bounds
+from tasks import bounds, formats
+from tasks.errors import Final
 from tasks.ledger.records import POLICY, Proposal
 from tasks.spec.model import ModelSpec
 
@@ -20,6 +21,25 @@ NO_REASON = "no reason given"
 # Letters and symbols by their category, and blank to the eye: fillers of Hangul, Khmer and Braille.
 _BLANK = frozenset("\u115f\u1160\u17b4\u17b5\u2800")
 _LONGEST = 2000  # characters of a comment that are kept
+
+
+class NotAnAnswer(Final):
+    """What Airflow said of an answer is not as Airflow writes it; what the task returns counts."""
+
+
+def response_of(reply: bytes) -> dict[str, Any]:
+    """Return what Airflow's API replied to an answer, in the form in which a task returns it.
+
+    Raises NotAnAnswer if it is none.
+    """
+    try:
+        told = formats.parsed_json(reply)
+    except ValueError as error:
+        raise NotAnAnswer(f"Airflow's reply to an answer is no JSON: {error}") from None
+    by = told.get("responded_by") if isinstance(told, Mapping) else None
+    if not isinstance(by, Mapping):
+        raise NotAnAnswer("Airflow's reply to an answer does not say who answered")
+    return {**told, "responded_by_user": by}
 
 
 def may_answer(spec: ModelSpec, proposer: str) -> list[tuple[str, str]]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from itertools import product, takewhile
 from time import perf_counter
 
@@ -21,7 +22,7 @@ from tasks.drift import patience
 from tasks.drift.attribution import change
 from tasks.drift.episode import breach_of
 from tasks.drift.latch import Latch, Pause, Reading, fold, windows_to_wait
-from tasks.drift.patience import Fresh
+from tasks.drift.patience import Fresh, Taught
 from tasks.drift.verdict import Judgement, insufficient, judge_margins
 from tasks.gates.gate_result import GateResult
 from tasks.ledger.remembered import Reign, beside, changes, level
@@ -201,8 +202,7 @@ class Playing:
             Fresh(
                 self.history.windows[step.index],
                 step.judgement.verdict,
-                step.labels,
-                step.judgement.shows,
+                partial(Taught, step.labels, step.judgement.shows),
             )
             for step in self.steps
             if self.history.windows[step.index].start >= min(began, default=until)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.drift.patience import Fresh, wait
+from tasks.drift.patience import Fresh, Taught, wait
 from tasks.drift.verdict import Verdict
 from tasks.spec.model import ModelSpec
 from tasks.spec.windows import Window
@@ -23,13 +25,15 @@ SPEC = ModelSpec.model_validate(
 BREACH = datetime(2026, 1, 9, tzinfo=UTC)
 
 
+def fresh(day: int, verdict: Verdict, labels: dict[str, int], *, shows: bool = True) -> Fresh:
+    start = BREACH + timedelta(days=day)
+    taught = Taught(labels, shows)
+    return Fresh(Window(start, start + timedelta(days=1)), verdict, lambda: taught)
+
+
 def seen(*verdicts: Verdict, labels: dict[str, int] | None = None) -> list[Fresh]:
     rows = {"0": 200, "1": 100} if labels is None else labels
-    day = timedelta(days=1)
-    return [
-        Fresh(Window(BREACH + k * day, BREACH + (k + 1) * day), verdict, rows)
-        for k, verdict in enumerate(verdicts)
-    ]
+    return [fresh(k, verdict, rows) for k, verdict in enumerate(verdicts)]
 
 
 def test_it_is_asked_with_the_third_window_since_the_breach() -> None:
@@ -64,10 +68,8 @@ def test_few_labels_are_waited_for_no_longer_than_the_training_window() -> None:
 
 
 def test_where_labels_alone_show_it_a_window_without_any_says_nothing() -> None:
-    day = timedelta(days=1)
-    labelled = [Fresh(w.window, w.verdict, w.labels, shows=False) for w in seen(*["drifting"] * 3)]
-    bare = Fresh(Window(BREACH + 3 * day, BREACH + 4 * day), "steady", {}, shows=False)
-    assert wait(SPEC, [*labelled, bare], BREACH) is None
+    labelled = [fresh(k, "drifting", {"0": 200, "1": 100}, shows=False) for k in range(3)]
+    assert wait(SPEC, [*labelled, fresh(3, "steady", {}, shows=False)], BREACH) is None
 
 
 @given(
@@ -81,3 +83,28 @@ def test_whatever_comes_the_wait_has_an_end(verdicts: list[Verdict], rare: int, 
     judged = [v for v in verdicts if v != "insufficient"]
     if len(verdicts) >= 8 and judged and judged[-1] == "drifting":
         assert told is None
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(["drifting", "steady", "insufficient"]), st.booleans()),
+        min_size=9,
+        max_size=60,
+    ),
+    st.booleans(),
+)
+def test_however_long_it_was_open_no_more_windows_are_read_than_are_trained_on(
+    windows: list[tuple[Verdict, bool]], labelled: bool
+) -> None:
+    read: list[Window] = []
+
+    def taught(window: Window, shows: bool) -> Taught:
+        read.append(window)
+        return Taught({"0": 200, "1": 100} if labelled else {}, shows)
+
+    past = [
+        replace(one, read=partial(taught, one.window, shows))
+        for one, (_, shows) in zip(seen(*(v for v, _ in windows)), windows, strict=True)
+    ]
+    wait(SPEC, past, BREACH)
+    assert len(read) <= (1 if labelled else 8)

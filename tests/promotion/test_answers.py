@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from time import process_time
@@ -161,3 +162,18 @@ def test_an_approver_who_is_no_user_of_airflow_is_named_with_the_way_out() -> No
         "2:grace: user 2 is joan",
     ]
     assert answers.strangers(SPEC, {"7": "joan"})[0] == "ada: no such user; there are: joan"
+
+
+@given(st.binary(max_size=80) | JSON.map(lambda told: json.dumps(told).encode()))
+def test_a_reply_that_says_nobody_who_answered_is_no_answer(reply: bytes) -> None:
+    with pytest.raises(answers.NotAnAnswer, match="Airflow's reply to an answer"):
+        answers.response_of(reply)
+
+
+@given(st.dictionaries(st.text(), JSON), st.dictionaries(st.sampled_from(["id", "name"]), JSON))
+def test_whatever_airflow_replies_beside_who_answered_is_read_as_an_answer(
+    told: dict[str, Any], by: dict[str, Any]
+) -> None:
+    reply = json.dumps({**told, "responded_by": by}).encode()
+    answer, *_ = answers.answer_of(SPEC, proposal(), "retrain", answers.response_of(reply))
+    assert answer in ("no_answer", "invalid", "rejected")
