@@ -26,6 +26,10 @@ _CONNECT, _READ = 5, 10  # seconds that Apprise waits for a connection, and for 
 _BYTES = 64 * 1024
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,99}")
 _STATUS = re.compile(r"error=(\d{3})\b")
+_REASONS = {  # in what Apprise tells of a connection that failed, for debugging
+    r"Exception: \(53\d,": "it refused the login",
+    r"certificate verify failed": "its certificate is not trusted",
+}
 _log = logging.getLogger("apprise")
 
 
@@ -147,8 +151,16 @@ def _sent(address: str, title: str, body: str, severity: Severity) -> str | None
         )
     if done:
         return None
-    answered = [found[1] for text in heard if (found := _STATUS.search(text))]
-    return f"it answered {answered[-1]}" if answered else "it cannot be reached, or did not answer"
+    return _reason("\n".join(heard))
+
+
+def _reason(heard: str) -> str:
+    if answered := _STATUS.findall(heard):
+        return f"it answered {answered[-1]}"
+    for sign, reason in _REASONS.items():
+        if re.search(sign, heard):
+            return reason
+    return "it cannot be reached, or did not answer"
 
 
 @contextmanager
@@ -161,7 +173,7 @@ def _listening() -> Iterator[list[str]]:
             heard.append(record.getMessage())
 
     listener = Listener()
-    _log.setLevel(logging.WARNING)
+    _log.setLevel(logging.DEBUG)  # the reason of a failure is told there alone
     _log.propagate = False
     _log.handlers[:] = [logging.NullHandler(), listener]  # with none, warnings go to stderr
     logging.getLogger("urllib3").setLevel(logging.ERROR)  # tells each address that it asks

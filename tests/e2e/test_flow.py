@@ -86,6 +86,22 @@ def test_a_window_without_a_file_is_insufficient_and_its_run_stays_green(
     assert "land it" in newest.reason
 
 
+def test_propose_cleared_by_itself_where_nothing_is_due_is_skipped_and_asks_nobody(
+    running: Running, champions: None
+) -> None:
+    dag = "monitor.backwards"
+    conf = {"window": ACCEPTED.isoformat()}
+    run = running.operator.trigger(dag, {"conf": conf})
+    assert running.operator.finished(dag, run) == "success"
+    alone = {"dry_run": False, "dag_run_id": run, "task_ids": ["propose"], "only_failed": False}
+    running.operator.call("POST", f"dags/{dag}/clearTaskInstances", json=alone)
+    assert running.operator.finished(dag, run) == "success"
+    path = f"dags/{dag}/dagRuns/{run}/taskInstances/propose"
+    task = running.operator.call("GET", path)
+    assert (task["state"], task["try_number"]) == ("skipped", 1)
+    assert len(running.operator.runs("retrain.backwards")) == 1  # the bootstrap
+
+
 def test_reports_are_served_to_people_who_are_logged_in_and_to_nobody_else(
     running: Running, champions: None
 ) -> None:

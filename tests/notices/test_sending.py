@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -21,7 +22,8 @@ from tasks.notices.channels import send_message
 from tasks.notices.owed import MOST_ATTEMPTS, WAITS
 from tests.support import forging
 from tests.support.asked import AIRFLOW, Asked
-from tests.support.mailbox import mailbox
+from tests.support.mailbox import Mailbox, guarded_mailbox, mailbox
+from tests.support.pretended import certificate_of
 from tests.support.sink import SECRET, Sink, sink
 
 MINUTE = timedelta(minutes=1)
@@ -274,6 +276,43 @@ def test_a_mail_has_the_question_as_its_subject_and_the_lines_as_plain_text(aske
     lines = part.get_content().splitlines()
     assert any(line.startswith("Who may answer: ada, grace.") for line in lines)
     assert any(line.startswith(f"{AIRFLOW}/dags/retrain.churn/runs/by%20hand") for line in lines)
+
+
+@pytest.fixture
+def guarded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Mailbox]:
+    """Return a mail server with STARTTLS and a login, whose certificate is trusted."""
+    certificate = certificate_of(tmp_path, "localhost")
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    with guarded_mailbox(certificate, "gatelatch", SECRET) as here:
+        yield here
+
+
+def mail_address(here: Mailbox, password: str) -> str:
+    """Return the address of a channel, written as docs/messages.md shows it."""
+    to = "smtp=localhost&from=gatelatch@example.org&to=growth-team@example.org"
+    return f"mailtos://gatelatch:{password}@localhost:{here.port}?{to}"
+
+
+def test_a_mail_goes_over_starttls_with_a_login(asked: Asked, guarded: Mailbox) -> None:
+    asked.name_channels({"owners": mail_address(guarded, SECRET)})
+    asked.ask()
+    assert asked.look().failed == []
+    (mail,) = guarded.mails
+    assert mail["Subject"] == "[ticket] churn: you are asked to retrain"
+
+
+def test_a_mail_server_that_refuses_the_login_or_whom_nobody_vouches_for_gets_no_mail(
+    asked: Asked, guarded: Mailbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked.name_channels({"owners": mail_address(guarded, "another-password")})
+    asked.ask()
+    (refused,) = asked.look().failed
+    assert refused.endswith("channel owners was not told: it refused the login")
+    monkeypatch.delenv("SSL_CERT_FILE")
+    asked.name_channels({"owners": mail_address(guarded, SECRET)})
+    (unknown,) = asked.look(datetime.now(UTC) + timedelta(hours=1)).failed
+    assert unknown.endswith("channel owners was not told: its certificate is not trusted")
+    assert guarded.mails == []
 
 
 def test_every_address_that_the_docs_show_is_one_that_can_be_used() -> None:

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import email
+import socket
+import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from email import policy
 from email.message import EmailMessage
-from socketserver import StreamRequestHandler, ThreadingTCPServer
-from threading import Thread
+from pathlib import Path
+from typing import Any
+
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import AuthResult, LoginPassword
 
 
 @dataclass
@@ -19,33 +24,46 @@ class Mailbox:
     port: int
     mails: list[EmailMessage] = field(default_factory=list)
 
+    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802
+        """Keep a mail; the name is aiosmtpd's."""
+        mail = email.message_from_bytes(envelope.content, policy=policy.default)
+        assert isinstance(mail, EmailMessage)
+        self.mails.append(mail)
+        return "250 fine"
+
 
 @contextmanager
 def mailbox() -> Iterator[Mailbox]:
-    """Serve until the end of the block; of SMTP as much as a client needs."""
+    """Take mails from everybody until the end of the block."""
+    with _serving(Mailbox(_free())) as here:
+        yield here
 
-    class Handler(StreamRequestHandler):
-        def handle(self) -> None:
-            self.say("220 mailbox")
-            while words := self.rfile.readline().decode().split():
-                if words[0].upper() == "DATA":
-                    self.say("354 go on")
-                    lines = iter(self.rfile.readline, b".\r\n")
-                    mail = email.message_from_bytes(b"".join(lines), policy=policy.default)
-                    assert isinstance(mail, EmailMessage)
-                    here.mails.append(mail)
-                self.say("221 bye" if words[0].upper() == "QUIT" else "250 fine")
 
-        def say(self, line: str) -> None:
-            self.wfile.write(f"{line}\r\n".encode())
+@contextmanager
+def guarded_mailbox(certificate: Path, user: str, password: str) -> Iterator[Mailbox]:
+    """Take mails over STARTTLS, from this user alone, until the end of the block."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
 
-    with ThreadingTCPServer(("127.0.0.1", 0), Handler) as server:
-        server.daemon_threads = True
-        here = Mailbox(server.server_address[1])
-        worker = Thread(target=server.serve_forever, daemon=True)
-        worker.start()
-        try:
-            yield here
-        finally:
-            server.shutdown()
-            worker.join()
+    def known(server: Any, session: Any, envelope: Any, mechanism: str, shown: Any) -> AuthResult:
+        right = LoginPassword(user.encode(), password.encode())
+        return AuthResult(success=shown == right, handled=False)  # the server says so
+
+    guard = {"authenticator": known, "auth_required": True, "require_starttls": True}
+    with _serving(Mailbox(_free()), tls_context=context, **guard) as here:
+        yield here
+
+
+@contextmanager
+def _serving(here: Mailbox, **settings: Any) -> Iterator[Mailbox]:
+    controller = Controller(here, hostname="127.0.0.1", port=here.port, **settings)
+    controller.start()
+    try:
+        yield here
+    finally:
+        controller.stop()
+
+
+def _free() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return int(probe.getsockname()[1])

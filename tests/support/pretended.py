@@ -36,7 +36,7 @@ class Pretended:
 @contextmanager
 def pretended(folder: Path, *hosts: str) -> Iterator[Pretended]:
     """Answer for these hosts until the end of the block."""
-    certificate = _certificate(folder, hosts)
+    certificate = certificate_of(folder, *hosts)
     trusted = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     trusted.load_cert_chain(certificate)
 
@@ -77,7 +77,7 @@ def pretended(folder: Path, *hosts: str) -> Iterator[Pretended]:
             worker.join()
 
 
-def _certificate(folder: Path, hosts: tuple[str, ...]) -> Path:
+def certificate_of(folder: Path, *hosts: str) -> Path:
     """Write a key and a certificate of these hosts, signed by itself, and return the file."""
     key, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC)
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "pretended")])
