@@ -86,10 +86,11 @@ def proposal_findings(
                 remedy=f"let monitor.{spec.model} run (is it paused?), or run {withdraw}",
                 model=spec.model,
             )
-        elif proposal.spec_digest != spec.digest:
+        elif proposal.spec_digest != spec.digest or proposal.champion != known.champion:
+            other = "spec" if proposal.spec_digest != spec.digest else "champion"
             yield Finding(
                 state="warning",
-                finding=f"the proposal {name} was made on another spec, so nothing comes of it",
+                finding=f"the proposal {name} was made on another {other}, so nothing comes of it",
                 remedy=f"let the next run of monitor.{spec.model} end it, or run {withdraw}",
                 model=spec.model,
             )

@@ -124,6 +124,8 @@ def _why(
         return f"its run of {flow} is over, and decided nothing"
     if proposal.spec_digest != spec.digest:
         return f"the spec of {spec.model} has changed since it was proposed"
+    if proposal.champion != known.champion:  # a promotion would be refused, after all the work
+        return f"version {known.champion} became champion since it was proposed"
     until = time_is_up(known, ledger, proposal, touched)
     if until is None or now <= until:
         return None

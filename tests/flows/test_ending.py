@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tasks.classifier.training import TrainingError
+from tasks.doctor.model_check import proposal_findings
 from tasks.drift import latch
 from tasks.flows import asking, ending, monitor, ready, retrain
 from tasks.ledger import status
@@ -29,6 +30,7 @@ from tests.support.flow import (
     beginning,
     day,
     file,
+    promote,
     propose,
     read,
     watch,
@@ -162,6 +164,18 @@ def test_a_spec_that_changes_while_a_question_waits_ends_it_and_asks_anew(at: At
     assert (late.step, late.answer) == ("run", "ended")
     again(11)
     assert status.read(other, Ledger.open()).due == f"{EPISODE}.2"
+
+
+def test_what_was_proposed_against_an_earlier_champion_ends_and_waits_for_nobody(at: At) -> None:
+    at("registered")
+    propose("by hand")
+    assert ending.notice(MODEL, runs("active"), day(20)) == []
+    promote(FIRST)
+    (found,) = proposal_findings(read(), {}, day(20))
+    assert "the proposal by hand was made on another champion" in found.finding
+    (told,) = ending.notice(MODEL, runs("active"), day(20))
+    assert told == "by hand has ended: version 2 became champion since it was proposed"
+    assert read().live == []
 
 
 def test_an_answer_that_does_not_count_does_not_silence_a_model(at: At) -> None:
