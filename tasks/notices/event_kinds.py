@@ -160,7 +160,7 @@ def _end_told(decision: Decision, proposal: Proposal | None) -> tuple[Severity, 
     if (decision.step, decision.answer) == ("canary", "passed"):
         return "info", "the canary held, and the champion scores all of the keys"
     if (decision.answer, decision.by) == ("rejected", POLICY):
-        return "ticket", "a candidate learnt from broken rows and is not promoted by itself"
+        return "ticket", "a candidate is from broken rows and is not promoted by itself"
     if decision.answer == "no_answer":
         asked = what_is_asked(proposal, decision.step) if proposal else decision.step
         return "ticket", f"nobody answered whether to {asked}"

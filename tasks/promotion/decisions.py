@@ -117,7 +117,7 @@ def _not_by_policy(faults: list[DataFault]) -> str:
         for fault in faults
     )
     return (
-        "not promoted without a person, as the rows that it learnt from hold a data fault, "
+        "not promoted without a person, as the rows that made it hold a data fault, "
         f"{told}. If the world is so now, write approval.promote: human and propose again: who is "
         "asked may approve it"
     )

@@ -67,7 +67,7 @@ def test_a_policy_refuses_what_learnt_from_broken_rows_though_no_gate_failed(at:
     verification.require(Ledger.open(), "churn", whole=True)
     assert event_kinds._end_told(said, known.proposals[-1]) == (
         "ticket",
-        "a candidate learnt from broken rows and is not promoted by itself",
+        "a candidate is from broken rows and is not promoted by itself",
     )
 
 
