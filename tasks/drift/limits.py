@@ -8,8 +8,9 @@ reference and so shares its error, and on how few blocks this knowledge rests.
 
 from __future__ import annotations
 
-from functools import lru_cache
-from math import log, sqrt
+from collections.abc import Callable
+from functools import cache, lru_cache
+from math import exp, log, sqrt
 from statistics import NormalDist
 
 import numpy as np
@@ -18,6 +19,7 @@ from tasks.arrays import Floats
 from tasks.spec.policy_options import LatchPolicy
 
 _NORMAL = NormalDist()
+_LOWEST, _LIKELY, _HIGHEST = 0.1, 3.0, 1e4  # standard errors
 _REFERENCES, _SCALES = 48, 96  # nodes of the integral in _openings
 
 
@@ -45,14 +47,37 @@ def critical_value(
 def _solved(
     openings: float, policy: tuple[int, int, int], shared: float, degrees: int, sides: int
 ) -> float:
-    low, high = 0.1, 1e4
-    for _ in range(25):  # to six digits
+    @cache
+    def excess(exponent: float) -> float:
+        found = _openings(exp(exponent), policy, shared, degrees, sides)
+        return log(max(found, 1e-300) / openings)
+
+    root = exp(_root(excess))
+    # To six digits, on the steps of a bisection, as ledgers and replays have them.
+    low, high = _LOWEST, _HIGHEST
+    for _ in range(25):
         middle = sqrt(low * high)
-        if _openings(middle, policy, shared, degrees, sides) > openings:
-            low = middle
-        else:
-            high = middle
+        low, high = (middle, high) if middle < root else (low, middle)
     return high
+
+
+def _root(excess: Callable[[float], float]) -> float:
+    """Return where a function that falls is 0, between the logarithms of the extremes; else an end.
+
+    Each evaluation is an integral, and this takes a third of those of a bisection.
+    """
+    from scipy.optimize import brentq
+
+    bottom, top = log(_LOWEST), log(_HIGHEST)
+    low = high = log(_LIKELY)
+    step = 0.5
+    while excess(high) > 0 and high < top:
+        low, high, step = high, min(high + step, top), 2 * step
+    while excess(low) <= 0 and low > bottom:
+        low, high, step = max(low - step, bottom), low, 2 * step
+    if excess(low) <= 0 or excess(high) > 0:
+        return low if excess(low) <= 0 else high
+    return float(brentq(excess, low, high, xtol=1e-14))
 
 
 def _openings(

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from tasks.drift.latch import Reading, fold
-from tasks.drift.limits import critical_value, ks_noise, tail
+from tasks.drift.limits import _openings, critical_value, ks_noise, tail
 from tasks.spec.policy_options import LatchPolicy
 from tasks.spec.windows import Window
 
@@ -60,6 +60,23 @@ def test_a_latch_that_opens_at_the_first_breach_asks_for_a_larger_change(
 ) -> None:
     once = critical_value(openings, latch(1, 1), shared, degrees, sides)
     assert once > critical_value(openings, latch(2, 3), shared, degrees, sides)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.floats(1e-9, 1.5), policies, st.floats(0, 1), st.integers(1, 300), sides)
+def test_it_is_to_the_last_bit_what_a_bisection_finds(
+    openings: float, policy: LatchPolicy, shared: float, degrees: int, sides: int
+) -> None:
+    """So that the limits in ledgers, replays and tables stay as they are."""
+    shape = (policy.open.breaches, policy.open.of, policy.close.steady)
+    low, high = 0.1, 1e4
+    for _ in range(25):
+        middle = sqrt(low * high)
+        if _openings(middle, shape, round(shared, 2), min(degrees, 200), sides) > openings:
+            low = middle
+        else:
+            high = middle
+    assert critical_value(openings, policy, shared, degrees, sides) == high
 
 
 @settings(max_examples=30, deadline=None)
