@@ -134,7 +134,7 @@ def _mlflow() -> None:
     for model in _models():
         asked: list[Callable[..., Any]] = [
             client.get_registered_model,
-            lambda name: client.get_model_version_download_uri(name, "1"),
+            lambda name: client.get_model_version(name, "1"),
         ]
         for ask in asked:
             with suppress(MlflowException):  # nothing is registered yet
