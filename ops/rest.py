@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 import httpx
@@ -12,10 +13,14 @@ import httpx
 _Found = TypeVar("_Found")
 _POLL_SECONDS = 0.3
 _RESTART_SECONDS = 120
+_LOCKED_SECONDS = 60  # three times what Airflow waits for another transaction on SQLite
 
 
 class Airflow:
-    """Talks to Airflow as one user; waits out a restart of the server."""
+    """Talks to Airflow as one user; waits out a server that restarts and a database that is locked.
+
+    What a server's error came of is sent again, unless twice were more than once.
+    """
 
     def __init__(self, url: str, user: str, password: str) -> None:
         self._login = {"username": user, "password": password}
@@ -26,36 +31,67 @@ class Airflow:
         """Close the connections."""
         self._http.close()
 
-    def call(self, method: str, path: str, **arguments: Any) -> Any:
-        """Return the JSON answer of `/api/v2/<path>`. Raises httpx.HTTPStatusError."""
+    def call(self, method: str, path: str, *, again: bool | None = None, **arguments: Any) -> Any:
+        """Return the JSON answer of `/api/v2/<path>`. Raises httpx.HTTPStatusError.
+
+        Parameters
+        ----------
+        again
+            Whether it may be sent twice; None: every method but POST may.
+        """
+        again = method != "POST" if again is None else again
         if "authorization" not in self._http.headers:
             self._authorise()
-        answer = self._send(method, f"/api/v2/{path}", **arguments)
+        answer = self._send(method, f"/api/v2/{path}", again, **arguments)
         if answer.status_code == 401:
             self._authorise()
-            answer = self._send(method, f"/api/v2/{path}", **arguments)
+            answer = self._send(method, f"/api/v2/{path}", again, **arguments)
         answer.raise_for_status()
         return answer.json() if answer.content else None
 
     def _authorise(self) -> None:
-        answer = self._send("POST", "/auth/token", json=self._login)
+        answer = self._send("POST", "/auth/token", True, json=self._login)
         answer.raise_for_status()
         self._http.headers["authorization"] = f"Bearer {answer.json()['access_token']}"
 
-    def _send(self, method: str, path: str, **arguments: Any) -> httpx.Response:
-        deadline = time.monotonic() + _RESTART_SECONDS
+    def _send(self, method: str, path: str, again: bool, **arguments: Any) -> httpx.Response:
+        began = time.monotonic()
         while True:
             try:
-                return self._http.request(method, path, **arguments)
+                answer = self._http.request(method, path, **arguments)
             except httpx.ConnectError:  # not sent, so it can be sent again
-                if time.monotonic() > deadline:
+                if time.monotonic() > began + _RESTART_SECONDS:
                     raise
-                time.sleep(_POLL_SECONDS)
+            else:
+                late = time.monotonic() > began + _LOCKED_SECONDS
+                if not (again and answer.is_server_error) or late:
+                    return answer
+            time.sleep(_POLL_SECONDS)
 
     def trigger(self, dag: str, body: dict[str, Any]) -> str:
         """Start a run and return its id."""
-        sent = {"logical_date": None, "conf": {}, **body}
-        return str(self.call("POST", f"dags/{dag}/dagRuns", json=sent)["dag_run_id"])
+        named = f"manual__{datetime.now(UTC).isoformat()}"  # as Airflow names it, but known before
+        sent = {"dag_run_id": named, "logical_date": None, "conf": {}, **body}
+        ours = sent["dag_run_id"] == named
+        try:
+            found = self.call("POST", f"dags/{dag}/dagRuns", again=ours, json=sent)
+        except httpx.HTTPStatusError as error:
+            # Nobody else has this name: the run was made before the server's error.
+            if not ours or error.response.status_code != httpx.codes.CONFLICT:
+                raise
+            return named
+        return str(found["dag_run_id"])
+
+    def clear(self, dag: str, run: str, task: str, *, downstream: bool = False) -> None:
+        """Let a task run again, and the tasks after it if wanted."""
+        body = {
+            "dry_run": False,
+            "dag_run_id": run,
+            "task_ids": [task],
+            "only_failed": False,
+            "include_downstream": downstream,
+        }
+        self.call("POST", f"dags/{dag}/clearTaskInstances", again=True, json=body)
 
     def state(self, dag: str, run: str) -> str:
         """Return a run's state: queued, running, success or failed."""

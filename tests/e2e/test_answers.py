@@ -65,14 +65,7 @@ def test_a_cleared_approval_neither_asks_again_nor_changes_the_decision(
     running: Running, rejected: str
 ) -> None:
     before = decision(running, rejected)
-    cleared = {
-        "dry_run": False,
-        "dag_run_id": rejected,
-        "task_ids": ["approve_retrain"],
-        "only_failed": False,
-        "include_downstream": True,
-    }
-    running.operator.call("POST", f"dags/{DAG}/clearTaskInstances", json=cleared)
+    running.operator.clear(DAG, rejected, "approve_retrain", downstream=True)
     assert running.operator.finished(DAG, rejected) == "success"
     assert running.operator.waiting(DAG) == []
     assert decision(running, rejected) == before

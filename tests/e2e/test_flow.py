@@ -93,8 +93,7 @@ def test_propose_cleared_by_itself_where_nothing_is_due_is_skipped_and_asks_nobo
     conf = {"window": ACCEPTED.isoformat()}
     run = running.operator.trigger(dag, {"conf": conf})
     assert running.operator.finished(dag, run) == "success"
-    alone = {"dry_run": False, "dag_run_id": run, "task_ids": ["propose"], "only_failed": False}
-    running.operator.call("POST", f"dags/{dag}/clearTaskInstances", json=alone)
+    running.operator.clear(dag, run, "propose")
     assert running.operator.finished(dag, run) == "success"
     path = f"dags/{dag}/dagRuns/{run}/taskInstances/propose"
     task = running.operator.call("GET", path)

@@ -31,8 +31,7 @@ def test_who_is_asked_is_told_within_a_minute_and_a_cleared_task_tells_nobody_ag
     link = message["message"].splitlines()[-3]
     assert link.startswith(f"{running.settings.airflow_url}/dags/retrain.{MODEL}/runs/")
     before = _looks(running)
-    again = {"dag_run_id": run, "task_ids": ["propose"], "only_failed": False, "dry_run": False}
-    running.operator.call("POST", f"dags/retrain.{MODEL}/clearTaskInstances", json=again)
+    running.operator.clear(f"retrain.{MODEL}", run, "propose")
     running.operator.until(lambda: set(_looks(running)) - set(before), "another look")
     assert len(running.webhook.got) == 1
     running.answer(MODEL, run, "retrain", "Reject", "not yet")

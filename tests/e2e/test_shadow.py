@@ -37,8 +37,7 @@ def test_a_candidate_is_promoted_only_after_windows_beside_the_champion(running:
     assert [p.version for p in running.ledger.promotions(MODEL)] == [1]
 
     # Its next look is minutes away; whoever clears the task looks at once.
-    body = {"dag_run_id": run, "task_ids": ["shadow"], "dry_run": False, "only_failed": False}
-    running.operator.call("POST", f"dags/{DAG}/clearTaskInstances", json=body)
+    running.operator.clear(DAG, run, "shadow")
     assert running.operator.finished(DAG, run) == "success"
     assert [p.version for p in running.ledger.promotions(MODEL)] == [1, 2]
     said = [d for d in running.ledger.decisions(MODEL) if d.proposal == run and d.step == "shadow"]
