@@ -25,7 +25,8 @@ def main(
     at_once: Annotated[int, typer.Option(help="runs of each at once, twice; 0: none")] = 8,
     backfill: Annotated[int, typer.Option(help="windows to backfill; 0: none")] = 0,
     executor: Annotated[
-        Executor, typer.Option(help="celery: beside PostgreSQL and Redis on this machine")
+        Executor,
+        typer.Option(help="local: on SQLite; others: PostgreSQL and Redis on this machine"),
     ] = Executor.LOCAL,
     home: Annotated[Path, typer.Option(help="emptied first")] = Path(".run/orchestration"),
 ) -> None:

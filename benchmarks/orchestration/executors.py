@@ -1,7 +1,7 @@
 """What executes the tasks: the scheduler's own processes, or a worker of Celery.
 
-With Celery, Airflow's database and the ledger are on the PostgreSQL of this machine, in databases
-that are made for it, and the queue is in its Redis.
+With Celery, or where PostgreSQL is asked for, Airflow's database and the ledger are on the
+PostgreSQL of this machine, in databases that are made for it. Celery's queue is in its Redis.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ class Executor(StrEnum):
     """Names as on the command line."""
 
     LOCAL = "local"
+    LOCAL_POSTGRESQL = "local-postgresql"
     CELERY = "celery"
 
 
@@ -38,21 +39,25 @@ def settings(executor: Executor) -> Iterator[dict[str, str]]:
         for name in names:
             link.exec_driver_sql(f"create database {name}")
         try:
-            yield _changed(*names)
+            yield _databases(*names) | (_celery(names[0]) if executor is Executor.CELERY else {})
         finally:
             for name in names:
                 link.exec_driver_sql(f"drop database {name} with (force)")
     engine.dispose()
 
 
-def _changed(airflow: str, ledger: str) -> dict[str, str]:
-    database = f"postgresql+psycopg2://{_POSTGRES}/{airflow}"
+def _databases(airflow: str, ledger: str) -> dict[str, str]:
+    return {
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"postgresql+psycopg2://{_POSTGRES}/{airflow}",
+        "GATELATCH_LEDGER": f"postgresql+psycopg://{_POSTGRES}/{ledger}",
+    }
+
+
+def _celery(queue: str) -> dict[str, str]:
     return {
         "AIRFLOW__CORE__EXECUTOR": "CeleryExecutor",
-        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": database,
         "AIRFLOW__CELERY__BROKER_URL": _REDIS,
-        "AIRFLOW__CELERY__RESULT_BACKEND": f"db+{database}",
+        "AIRFLOW__CELERY__RESULT_BACKEND": f"db+postgresql+psycopg2://{_POSTGRES}/{queue}",
         "AIRFLOW__CELERY__WORKER_CONCURRENCY": "3",
-        "AIRFLOW__OPERATORS__DEFAULT_QUEUE": airflow,
-        "GATELATCH_LEDGER": f"postgresql+psycopg://{_POSTGRES}/{ledger}",
+        "AIRFLOW__OPERATORS__DEFAULT_QUEUE": queue,
     }
