@@ -54,7 +54,7 @@ class Airflow:
         answer.raise_for_status()
         self._http.headers["authorization"] = f"Bearer {answer.json()['access_token']}"
 
-    def _send(self, method: str, path: str, again: bool, **arguments: Any) -> httpx.Response:
+    def _send(self, method: str, path: str, again: bool = True, **arguments: Any) -> httpx.Response:
         began = time.monotonic()
         while True:
             try:
