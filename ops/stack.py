@@ -199,7 +199,9 @@ def tasks_command(arguments: list[str], home: Home = Path(".run/demo")) -> None:
     """Run `python -m tasks` on the stack's models and ledger: `tasks status MODEL`."""
     home = home.resolve()
     command = [sys.executable, "-m", "tasks", *arguments]
-    done = subprocess.run(command, env=environment(home, settings_of(home)), check=False)
+    env = environment(home, settings_of(home))
+    # What it leaves in the store has the modes that everything else there has.
+    done = subprocess.run(command, env=env, umask=UMASK, check=False)
     raise typer.Exit(done.returncode)
 
 

@@ -84,7 +84,7 @@ CHECKUPS: Sequence[Checkup] = (
     ),
     Checkup(
         name="proposals",
-        looks_at="live proposals whose time is up, or whose spec has changed",
+        looks_at="live proposals whose time is up, or whose spec or champion has changed",
         look=model_check.look_at_proposals,
         needs=("models",),
     ),
