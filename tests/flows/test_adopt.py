@@ -119,6 +119,7 @@ def test_an_adopted_pipeline_passes_the_same_steps_and_decides_as_it_did_elsewhe
     (gates,) = Path("store/reports/churn").rglob("theirs*/gates.html")
     for page in (second["body"], gates.read_text()):
         assert "earnt from" not in page  # nothing here learnt
+    assert "of which nobody here knows whether its fit did" in gates.read_text()
     assert status.read(MODEL, Ledger.open()).champion == 2
     frame = pd.DataFrame(rows(11))[["x", "z"]]
     ours = model_of(MODEL, Ledger.open(), 2)
