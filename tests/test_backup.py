@@ -42,9 +42,11 @@ def run(*words: str) -> Result:
     return CliRunner().invoke(app, list(words))
 
 
-def point_at(patch: pytest.MonkeyPatch, ledger: str, mlflow: str) -> None:
-    """Let this process, and what is typed, find the stack at these databases and in `.run`."""
-    here = Path.cwd() / ".run"
+PLACES = {"sqlite": ".run/own", "postgresql": ".run"}  # that the page names
+
+
+def point_at(patch: pytest.MonkeyPatch, here: Path, ledger: str, mlflow: str) -> None:
+    """Let this process, and what is typed, find the stack at these databases and in this place."""
     named: dict[str, Any] = {
         "GATELATCH_LEDGER": ledger,
         "GATELATCH_STORE": here / "store",
@@ -72,8 +74,8 @@ def empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     with ExitStack() as opened:
 
         def point(kind: str) -> None:
+            here = tmp_path / PLACES[kind]
             if kind == "sqlite":
-                here = tmp_path / ".run"
                 urls = [f"sqlite:///{here / 'ledger.db'}", f"sqlite:///{here / 'mlflow/mlflow.db'}"]
             else:
                 urls = [
@@ -81,7 +83,7 @@ def empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
                     for name, driver in (("ledger", "psycopg"), ("mlflow", "psycopg2"))
                 ]
                 opened.callback(lambda: Ledger.open().close())
-            point_at(monkeypatch, *urls)
+            point_at(monkeypatch, here, *urls)
 
         yield point
 
@@ -89,7 +91,7 @@ def empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
 def test_a_lost_stack_is_restored_verified_and_goes_on(kind: str, empty: Any) -> None:
     empty(kind)
-    Path(".run/mlflow").mkdir(parents=True)
+    (Path(PLACES[kind]) / "mlflow").mkdir(parents=True)
     keyring.create_keys()
     tracking.prepare_store()
     for number in range(1, 9):
