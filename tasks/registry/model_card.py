@@ -11,6 +11,7 @@ from typing import Any
 
 from tasks.gates.candidate_metrics import CandidateMetrics
 from tasks.gates.gate_result import GateResult
+from tasks.quoting import as_code, as_text
 from tasks.registry.lineage import Lineage
 
 
@@ -21,10 +22,10 @@ def card(record: Lineage, artifact_digest: str) -> str:
     return "\n\n".join(
         [
             f"# {model}",
-            f"Proposed as `{record.proposal}` ({record.reason}) by {record.proposer}; "
-            f"owner: {record.owner}; compared with {rival}.",
+            f"Proposed as {as_code(record.proposal)} ({as_text(record.reason)}) by "
+            f"{as_text(record.proposer)}; owner: {as_text(record.owner)}; compared with {rival}.",
             "## Intended use\n\n"
-            f"Predicts `{record.label}` ({_listed(record.classes)})"
+            f"Predicts {as_code(record.label)} ({as_text(_listed(record.classes))})"
             f"{_features(record.features)}. It is a margin classifier, and its decision "
             "value is watched for drift. The calibration error below says how far its "
             "probabilities can be trusted.",
@@ -63,14 +64,17 @@ def _made(record: Lineage) -> Iterable[tuple[str, str]]:
     made = record.made_with
     adopted = record.kind == "adopt"
     if record.metrics.logged_as is not None:
-        yield "model", f"not here: production logs its margins as {record.metrics.logged_as}"
+        yield (
+            "model",
+            f"not here: production logs its margins as {as_text(record.metrics.logged_as)}",
+        )
     yield "training", "elsewhere; adopted" if adopted else _options(record.training)
     yield "calibration", _options(record.calibration)
     yield "spec", f"`{record.spec_digest}`"
     yield "preprocessing", f"`{record.preprocessing[:12]}`"
     commit = f", commit `{made.commit[:12]}`" if made.commit else ""
     yield "gatelatch", f"{made.code}{commit}"
-    yield "packages", _listed(f"{name} {version}" for name, version in made.versions.items())
+    yield "packages", as_text(_listed(f"{name} {v}" for name, v in made.versions.items()))
 
 
 def _metrics(metrics: CandidateMetrics, adopted: bool) -> str:
@@ -90,28 +94,29 @@ def _metrics(metrics: CandidateMetrics, adopted: bool) -> str:
 
 
 def _limits(metrics: CandidateMetrics) -> list[str]:
-    lines = [f"- {line}" for line in metrics.warnings]
+    lines = [f"- {as_text(line)}" for line in metrics.warnings]
     return ["\n".join(["## What it cannot promise", "", *lines])] if lines else []
 
 
 def _gate(gate: GateResult) -> tuple[str, str, str]:
-    where = f" ({gate.slice})" if gate.slice else ""
+    where = f" ({as_text(gate.slice)})" if gate.slice else ""
     verdict = "**failed**" if gate.verdict == "failed" else gate.verdict.replace("_", " ")
-    return f"{gate.name.replace('_', ' ')}{where}", verdict, gate.reason
+    return f"{gate.name.replace('_', ' ')}{where}", verdict, as_text(gate.reason)
 
 
 def _features(features: Mapping[str, Iterable[str]]) -> str:
     named = {kind: names for kind, names in features.items() if names}
-    said = (f"{kind}: {_listed(f'`{n}`' for n in names)}" for kind, names in named.items())
+    said = (f"{kind}: {_listed(map(as_code, names))}" for kind, names in named.items())
     return f" from {'; '.join(said)}" if named else ""
 
 
 def _options(options: Mapping[str, Any]) -> str:
-    return _listed(
+    said = (
         f"{name} {value if isinstance(value, str) else json.dumps(value)}"
         for name, value in options.items()
         if value is not None
     )
+    return as_text(_listed(said))
 
 
 def _moment(iso: str) -> str:
@@ -128,6 +133,4 @@ def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
         tuple(f"{cell}\N{NO-BREAK SPACE}\N{EM SPACE}" for cell in row) for row in [head, *rows]
     ]
     lines = [named[0], (":---",) * len(head), *named[1:]]
-    return "\n".join(
-        "| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in lines
-    )
+    return "\n".join("| " + " | ".join(row) + " |" for row in lines)

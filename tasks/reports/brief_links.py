@@ -8,8 +8,8 @@ import re
 from tasks.ledger.freezes import freeze_told
 from tasks.ledger.records import Observation, Proposal
 from tasks.ledger.status import Status
+from tasks.quoting import as_text
 from tasks.registry import registry
-from tasks.reports.markdown import as_text
 from tasks.spec.model import ModelSpec
 from tasks.spec.part import format_duration
 

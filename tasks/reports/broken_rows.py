@@ -5,7 +5,7 @@ from __future__ import annotations
 from tasks.ledger.records import Proposal
 from tasks.ledger.status import Status
 from tasks.promotion.data_faults import DataFault, data_faults
-from tasks.reports.markdown import as_text
+from tasks.quoting import as_text
 
 # What the rows are for, and what follows from a fault in them, by the kind of the proposal.
 _OF_RETRAIN = "to learn from", "A model that learns them learns the fault."

@@ -6,7 +6,7 @@ from tasks.ledger.records import Candidate, Proposal
 from tasks.ledger.status import Status
 from tasks.promotion.needed_rows import needed
 from tasks.promotion.ramp import share_told
-from tasks.reports.markdown import as_text
+from tasks.quoting import as_text
 
 
 def canary_to_come(known: Status, asked: Proposal, candidate: Candidate) -> list[str]:

@@ -15,9 +15,10 @@ from tasks.drift.statistic import Statistic
 from tasks.ledger.figures import WindowFigures
 from tasks.ledger.records import Observation, Proposal
 from tasks.ledger.status import Status
+from tasks.quoting import as_text
 from tasks.reports import chart, recalibration_brief
 from tasks.reports.brief_links import REPORTS, seen_windows, slug
-from tasks.reports.markdown import as_text, sparkline, table
+from tasks.reports.markdown import sparkline, table
 from tasks.spec.windows import Window
 
 BRIEF_WINDOWS = 26

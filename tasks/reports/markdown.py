@@ -1,25 +1,14 @@
-"""Tables, bars and quoted text in Markdown, and two versions' windows side by side. Pure."""
+"""Tables and bars in Markdown, and two versions' windows side by side. Pure."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 
 from tasks.ledger.records import Observation
 from tasks.promotion.paired import Pair
+from tasks.quoting import as_text
 
 _BARS = "▁▂▃▄▅▆▇█"
-
-
-def as_text(written: str) -> str:
-    """Return what a person wrote as Markdown that shows it as it is: no link, image or heading.
-
-    Examples
-    --------
-    >>> print(as_text("[see](https://elsewhere)"))
-    \\[see\\](https://elsewhere)
-    """
-    return re.sub(r"([\\`*_\[\]<>|!&~])", r"\\\1", " ".join(written.split()))
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

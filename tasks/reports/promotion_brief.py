@@ -11,11 +11,12 @@ from tasks.ledger.records import Candidate, Proposal
 from tasks.ledger.status import Status
 from tasks.promotion.proposal_reason import ProposalReason
 from tasks.promotion.shadow import Outcome
+from tasks.quoting import as_text
 from tasks.registry import registry, tracking
 from tasks.reports import brief_links, canary_brief, gate_page, markdown, recalibration_brief
 from tasks.reports.broken_rows import broken_rows
 from tasks.reports.drift_evidence import of_capped
-from tasks.reports.markdown import as_text, table, versions_table
+from tasks.reports.markdown import table, versions_table
 from tasks.spec.gate_options import MORE_IS_BETTER
 from tasks.spec.model import ModelSpec
 

@@ -10,8 +10,9 @@ from tasks.drift.probabilities import HeldProbabilities
 from tasks.drift.reliability_table import ReliabilityTable
 from tasks.drift.statistic import Statistic
 from tasks.ledger.records import Observation, Proposal
+from tasks.quoting import as_text
 from tasks.reports.brief_links import if_refused
-from tasks.reports.markdown import as_text, table
+from tasks.reports.markdown import table
 from tasks.spec.model import ModelSpec
 
 RECALIBRATION_GATES = frozenset(

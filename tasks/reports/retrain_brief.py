@@ -11,11 +11,12 @@ from tasks.ledger.status import Status
 from tasks.ledger.unlabelled import awaited_told, gap_of
 from tasks.promotion.counted_rows import CountedRows
 from tasks.promotion.proposal_reason import ProposalReason
+from tasks.quoting import as_text
 from tasks.reports import recalibration_brief
 from tasks.reports.brief_links import if_frozen, if_refused, links, seen_windows
 from tasks.reports.broken_rows import broken_rows
 from tasks.reports.drift_evidence import SHOWN_CLASSES, days_of, evidence_of_drift, shown_windows
-from tasks.reports.markdown import as_text, bullets, table
+from tasks.reports.markdown import bullets, table
 from tasks.spec.model import ModelSpec
 from tasks.spec.training_options import ELSEWHERE
 from tasks.spec.windows import Window

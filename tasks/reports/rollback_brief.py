@@ -8,8 +8,9 @@ from tasks.ledger.records import Observation, Proposal
 from tasks.ledger.status import Status
 from tasks.promotion.canary import served
 from tasks.promotion.paired import pairs
+from tasks.quoting import as_text
 from tasks.reports.brief_links import if_frozen, if_refused, links
-from tasks.reports.markdown import as_text, versions_table
+from tasks.reports.markdown import versions_table
 
 _SHOWN = 12  # windows of an earlier champion that was only measured beside
 

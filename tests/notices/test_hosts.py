@@ -47,3 +47,12 @@ def test_slack_and_teams_are_sent_title_text_and_link(
 def test_what_slack_or_teams_refuse_is_said_in_our_words(hosts: Pretended, address: str) -> None:
     hosts.answer = 410
     assert send_message(address, TITLE, BODY, "page") == "it answered 410"
+
+
+def test_what_people_wrote_is_no_link_to_elsewhere_in_slack(hosts: Pretended) -> None:
+    assert (
+        send_message(SLACK, TITLE, "<https://evil.example|answer here> <!channel>", "ticket")
+        is None
+    )
+    text = json.dumps(hosts.got[0][2])
+    assert "&lt;https://evil.example|answer here&gt; &lt;!channel&gt;" in text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import logging
 import re
 import socket
@@ -276,6 +277,34 @@ def test_a_mail_has_the_question_as_its_subject_and_the_lines_as_plain_text(aske
     lines = part.get_content().splitlines()
     assert any(line.startswith("Who may answer: ada, grace.") for line in lines)
     assert any(line.startswith(f"{AIRFLOW}/dags/retrain.churn/runs/by%20hand") for line in lines)
+
+
+HARM = '<script>alert(1)</script> <img src="https://evil.example/x.png">'
+
+
+@pytest.mark.parametrize(
+    ("option", "kinds"), [("", {"plain"}), ("&format=html", {"plain", "html"})]
+)
+def test_html_that_people_wrote_is_text_in_a_mail(
+    asked: Asked, option: str, kinds: set[str]
+) -> None:
+    with mailbox() as here:
+        to = f"from=gatelatch@example.org&to=growth-team@example.org{option}"
+        asked.name_channels({"owners": f"mailto://127.0.0.1:{here.port}?{to}"})
+        asked.write_spec(notify={"owners": "info"}, owner={"name": HARM, "approvers": [HARM]})
+        asked.ledger.propose(forging.proposal("next", reason=HARM, proposer=HARM))
+        forging.ask(asked.ledger, "next", "retrain")
+        assert asked.look().failed == []
+    (mail,) = here.mails
+    parts = [one for one in mail.walk() if one.get_content_maintype() == "text"]
+    assert {part.get_content_subtype() for part in parts} == kinds
+    for part in parts:
+        text = part.get_content()
+        if part.get_content_subtype() == "html":
+            assert "<script" not in text
+            assert "<img" not in text
+            text = html.unescape(text).replace("\N{NO-BREAK SPACE}", " ")
+        assert HARM in text
 
 
 @pytest.fixture

@@ -167,6 +167,15 @@ def test_the_dag_processor_which_executes_dag_files_can_sign_nothing() -> None:
     assert "GATELATCH_LEDGER" not in environment
 
 
+def test_code_of_dag_authors_can_act_as_an_approver_as_the_page_on_security_says() -> None:
+    signing = {"jwt_secret", "secret_key"}
+    executing = {"worker": signing, "triggerer": signing, "dag-processor": set[str]()}
+    for name, more in executing.items():
+        assert {"airflow_db_password"} | more <= given(name), f"{name}: say less in the page"
+    page = (ROOT / "docs/security.md").read_text()
+    assert "*answers in an approver's name*: **not stopped**." in page
+
+
 def test_only_who_makes_the_signing_key_and_who_signs_can_read_it() -> None:
     def named(variable: str) -> set[str]:
         return {
