@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 APPROVE ?= ask
+# What running needs, what programs that score need, Delta Lake, and what the development of this needs.
+LOCKS := requirements.txt requirements-score.txt requirements-delta.txt requirements-dev.txt
 # Of each process of the tests: they are as many as there are cores.
 ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 # `make up` goes on with the demo's stack; `make up MODELS=dir` runs your own beside it.
@@ -85,14 +87,16 @@ fuzz: $(VENV)/.ready-dev ## what reads input of others, guided by coverage; OPTI
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --target .run/atheris "atheris>=3,<4"
 	@PYTHONPATH=.run/atheris $(ONE_THREAD) $(BIN)/python -m tests.fuzz $(OPTIONS)
 
-audit: $(VENV)/.ready ## hold the locked packages against PyPI's advisories; fails if one was not looked up
-	@$(BIN)/uvx --from pip-audit==2.10.1 pip-audit --strict --disable-pip --require-hashes --progress-spinner off -r requirements.txt
+audit: $(VENV)/.ready ## hold the packages of each lock against PyPI's advisories; fails if one was not looked up
+	@failed=; for lock in $(LOCKS); do echo "$$lock:"; \
+	  $(BIN)/uvx --from pip-audit==2.10.1 pip-audit --strict --disable-pip --require-hashes --progress-spinner off -r $$lock \
+	  || failed="$$failed $$lock"; done; if [ "$$failed" ]; then echo "not well:$$failed" >&2; exit 1; fi
 
-sbom: $(VENV)/.ready ## write .run/sbom.cdx.json: a CycloneDX list of all that is installed, with licences
+sbom: $(VENV)/.ready ## write .run/sbom.cdx.json: a CycloneDX list of all that is in .venv, development tools too, with licences
 	@mkdir -p .run
 	@$(BIN)/uvx --from cyclonedx-bom==7.5.0 cyclonedx-py environment --pyproject pyproject.toml --output-reproducible --of JSON -o .run/sbom.cdx.json $(BIN)/python
 
-licences: $(VENV)/.ready ## print the licence of each package that running needs
+licences: $(VENV)/.ready-dev ## print the licence of each package of each lock
 	@$(BIN)/python -m ops.licences
 
 lint: $(VENV)/.ready-dev ## ruff, mypy --strict, and that each room imports only rooms below it
@@ -109,6 +113,7 @@ lock: $(VENV)/.ready ## pin requirements*.txt anew, for every supported Python
 	@$(BIN)/uv pip compile --universal --quiet --generate-hashes --no-emit-index-url --no-header --python-version 3.11 requirements.in -o requirements.txt
 	@$(BIN)/uv pip compile --universal --quiet --generate-hashes --no-emit-index-url --no-header --python-version 3.11 -c requirements.txt requirements-dev.in -o requirements-dev.txt
 	@$(BIN)/uv pip compile --universal --quiet --generate-hashes --no-emit-index-url --no-header --python-version 3.11 -c requirements.txt requirements-score.in -o requirements-score.txt
+	@$(BIN)/uv pip compile --universal --quiet --generate-hashes --no-emit-index-url --no-header --python-version 3.11 -c requirements-dev.txt requirements-delta.in -o requirements-delta.txt
 
 clean: ## remove what runs left behind
 	@$(BIN)/python -m ops.stack down --home .run/demo

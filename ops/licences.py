@@ -1,4 +1,4 @@
-"""The licences of what running needs, by the lock: `python -m ops.licences`."""
+"""The licences of what each lock pins: `python -m ops.licences`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,13 @@ from collections.abc import Callable, Mapping
 from importlib import metadata
 from pathlib import Path
 
-LOCK = Path(__file__).resolve().parent.parent / "requirements.txt"
+_ROOT = Path(__file__).resolve().parent.parent
+LOCKS = {  # with what each is for; a package is listed under the first that has it
+    _ROOT / "requirements.txt": "what running needs",
+    _ROOT / "requirements-score.txt": "programs that score",
+    _ROOT / "requirements-delta.txt": "Delta Lake",
+    _ROOT / "requirements-dev.txt": "development alone: nobody who runs this needs it",
+}
 ELSEWHERE = "not installed here: another system or Python"
 UNSAID = "not said"
 # As old metadata call them; what is not here stands as the package says it.
@@ -37,6 +43,7 @@ def licence_of(name: str) -> str:
     except metadata.PackageNotFoundError:
         return ELSEWHERE
     classified = [c for c in said.get_all("Classifier") or [] if c.startswith("License ::")]
+    classified.sort(key=lambda c: -c.count(" :: "))  # "OSI Approved" alone names no licence
     told = (said.get_all("License-Expression") or [""])[0]
     told = told or (classified[0].rpartition(" :: ")[2] if classified else "")
     told = told or (said.get_all("License") or [""])[0]
@@ -53,9 +60,15 @@ def by_licence(lock: str, licence: Callable[[str], str] = licence_of) -> Mapping
 
 
 def main() -> None:
-    """Print each licence with its packages."""
-    for licence, names in by_licence(LOCK.read_text()).items():
-        print(f"{len(names):4}  {licence}\n      {', '.join(names)}")
+    """Print each licence with its packages, lock by lock."""
+    listed: set[str] = set()
+    for lock, purpose in LOCKS.items():
+        text = lock.read_text()
+        print(f"{lock.name}: {purpose}, {len(locked(text))} packages")
+        for licence, names in by_licence(text).items():
+            if more := [name for name in names if name not in listed]:
+                print(f"{len(more):4}  {licence}\n      {', '.join(more)}")
+        listed |= set(locked(text))
 
 
 if __name__ == "__main__":

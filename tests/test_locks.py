@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 SUPPORTED = SpecifierSet(PROJECT["project"]["requires-python"])
 PYTHONS = [f"3.{minor}" for minor in range(30) if f"3.{minor}.1" in SUPPORTED]
-LOCKS = ["requirements", "requirements-dev", "requirements-score"]
+LOCKS = ["requirements", "requirements-dev", "requirements-score", "requirements-delta"]
 
 
 def environment(python: str) -> dict[str, str]:
