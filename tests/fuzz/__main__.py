@@ -17,6 +17,7 @@ from pathlib import Path
 
 MEGABYTES = 2048  # of resident memory, all libraries included
 SECONDS_EACH = 20  # for one input
+LOOKED_EVERY = 20  # inputs: whether something half-written is left, and what became of them
 _UNITS = re.compile(rb"stat::number_of_executed_units:\s*(\d+)")
 _PEAK = re.compile(rb"stat::peak_rss_mb:\s*(\d+)")
 
@@ -72,6 +73,7 @@ def _fuzz_here(name: str, seconds: int, kept: Path) -> None:
         from tasks.data import apart
         from tasks.signing import keyring
         from tests.fuzz.every import MAKERS
+        from tests.fuzz.target import nothing_left_in
 
         keyring.create_keys()
         target = MAKERS[name](folder)
@@ -88,7 +90,8 @@ def _fuzz_here(name: str, seconds: int, kept: Path) -> None:
         nonlocal seen
         outcomes[target.read(content)] += 1
         seen += 1
-        if seen % 100 == 0:
+        if seen % LOOKED_EVERY == 0:
+            nothing_left_in(folder)
             _tell(folder, outcomes)
 
     options = [f"-max_total_time={seconds}", f"-rss_limit_mb={MEGABYTES}", "-print_final_stats=1"]

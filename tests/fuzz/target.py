@@ -43,6 +43,7 @@ def refused(error: GatelatchError) -> str:
     return type(error).__name__
 
 
-def left_behind(folder: Path) -> list[str]:
-    """Return the names of what was half-written below a folder."""
-    return [str(path) for path in folder.rglob("*partial*")]
+def nothing_left_in(folder: Path) -> None:
+    """Raise a Fault if something half-written is left below a folder."""
+    if left := [str(path) for path in folder.rglob("*partial*")]:
+        raise Fault(f"half-written and left: {', '.join(left[:10])}")

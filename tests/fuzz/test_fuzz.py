@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from tasks.data import apart
 from tests.fuzz.every import MAKERS, environment_in
-from tests.fuzz.target import Target, left_behind
+from tests.fuzz.target import Fault, Target, nothing_left_in
 
 EXAMPLES = {
     "spec": 150,
@@ -105,4 +105,12 @@ def test_whatever_stands_in_an_input_it_is_read_or_refused_by_name(
         print(f"\n{name}: {outcomes.total()} inputs: {dict(outcomes.most_common())}", end="")
     assert len(outcomes) > 1  # both sides of the line were seen
     assert grown < MEGABYTES
-    assert left_behind(target.folder) == []
+    nothing_left_in(target.folder)
+
+
+def test_what_is_left_half_written_is_a_fault(tmp_path: Path) -> None:
+    nothing_left_in(tmp_path)
+    (tmp_path / "store").mkdir()
+    (tmp_path / "store/report.partial").write_text("half")
+    with pytest.raises(Fault, match=r"store/report\.partial"):
+        nothing_left_in(tmp_path)
