@@ -146,6 +146,12 @@ CHECKUPS: Sequence[Checkup] = (
         needs=("models", "mlflow"),
     ),
     Checkup(
+        name="versions",
+        looks_at="whether each of the newest 200 versions in MLflow is a candidate of the ledger",
+        look=mlflow_check.look_at_versions,
+        needs=("models", "mlflow"),
+    ),
+    Checkup(
         name="clock",
         looks_at="this clock against the ledger's server, its newest row, and MLflow's server",
         look=clock_check.look_at_clocks,

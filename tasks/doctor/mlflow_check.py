@@ -1,8 +1,9 @@
-"""MLflow: reached with this login, its alias where the ledger's champion is, that one's files."""
+"""MLflow: reached with this login, its alias at the ledger's champion, that one's files."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -12,6 +13,10 @@ from tasks.doctor.patient import Patient
 from tasks.errors import Final, GatelatchError
 from tasks.ledger.status import Status
 from tasks.signing.keyring import KeyUnusable
+
+_LISTED = 200  # of a model's versions, the newest
+_SHOWN = 5
+_SETTLED = timedelta(hours=1)
 
 
 def look_at_mlflow(patient: Patient) -> Iterator[Finding]:
@@ -109,6 +114,36 @@ def look_at_files(patient: Patient) -> Iterator[Finding]:
                 finding=str(error),
                 remedy="put the version's files back from a backup, or go back: `python -m tasks "
                 f"rollback {model} --reason …`",
+                model=model,
+            )
+
+
+def look_at_versions(patient: Patient) -> Iterator[Finding]:
+    """Yield which of the newest versions in MLflow no candidate of the ledger names."""
+    from tasks.registry import tracking
+
+    # A candidate is registered before it is recorded, and its task may be tried again meanwhile.
+    settled = (patient.clock() - _SETTLED).timestamp() * 1000
+    for known in patient.standing():
+        model = known.spec.model
+        with tracking.asking(f"the versions of {model} cannot be listed") as client:
+            newest = client.search_model_versions(
+                f"name = '{model}'", max_results=_LISTED, order_by=["version_number DESC"]
+            )
+        named = {candidate.version for candidate in patient.reader.candidates(model)}
+        stray = [
+            str(v.version)
+            for v in newest
+            if int(v.version) not in named and v.creation_timestamp < settled
+        ]
+        if stray:
+            more = f" and {len(stray) - _SHOWN} more" if len(stray) > _SHOWN else ""
+            yield Finding(
+                state="warning",
+                finding=f"version(s) {', '.join(stray[:_SHOWN])}{more} in MLflow are no candidates "
+                "of the ledger",
+                remedy="look at their runs in MLflow: delete what somebody registered by hand or a "
+                "task that died left; if they are ours, the ledger is older than MLflow",
                 model=model,
             )
 

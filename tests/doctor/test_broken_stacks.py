@@ -76,6 +76,19 @@ def test_a_champion_whose_files_are_lost_or_changed_is_named(stack: Stack, lost:
     assert unwell(examined(code=0)) == []
 
 
+def test_a_version_that_the_ledger_does_not_know_is_named_once_it_is_an_hour_old(
+    stack: Stack,
+) -> None:
+    client = tracking.connect()
+    ours = client.get_model_version("churn", "1")
+    made = client.create_model_version("churn", ours.source, ours.run_id)
+    assert unwell(examined(code=0)) == []  # its task may be about to record it
+    (found,) = examined_at(datetime.now(UTC) + timedelta(hours=2))["versions"].findings
+    assert (found.state, found.model) == ("warning", "churn"), found
+    assert f"version(s) {made.version} in MLflow are no candidates of the ledger" in found.finding
+    assert "registered by hand" in found.remedy
+
+
 def test_a_proposal_whose_time_is_up_is_dead(stack: Stack) -> None:
     flow.propose(spec=spec_files.find("churn"))
     assert unwell(examined(code=0)) == []
@@ -103,5 +116,5 @@ def test_the_table_fits_a_terminal_and_names_what_was_not_looked_at(
     assert shown.exit_code == 1
     assert max(map(len, shown.stdout.splitlines())) <= 80
     assert all(line == line.rstrip() for line in shown.stdout.splitlines())
-    assert "not looked at, because of mlflow: alias, files" in shown.stdout
+    assert "not looked at, because of mlflow: alias, files, versions" in shown.stdout
     assert "[" not in shown.stdout.replace("[Errno", "")
