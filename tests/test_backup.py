@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from datetime import timedelta
@@ -15,6 +17,7 @@ import pytest
 import yaml
 from typer.testing import CliRunner, Result
 
+from ops.stack_settings import settings_of
 from tasks.__main__ import app
 from tasks.ledger.ledger import Ledger
 from tasks.registry import registry, tracking
@@ -33,18 +36,26 @@ def commands(name: str) -> str:
     return re.sub(r"^\$ ", "", found[1], flags=re.MULTILINE)
 
 
-def type_in(name: str) -> None:
-    done = subprocess.run(["bash", "-euc", commands(name)], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
+def type_in(name: str) -> str:
+    """Type a block of the page, beside a `.venv` and this project's packages; return its output."""
+    typed = commands(name).replace(".venv/bin/python", sys.executable)
+    elsewhere = {**os.environ, "PYTHONPATH": str(PAGE.parents[1])}
+    done = subprocess.run(
+        ["bash", "-euc", typed], capture_output=True, text=True, env=elsewhere, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
 
 
 def run(*words: str) -> Result:
     return CliRunner().invoke(app, list(words))
 
 
-def point_at(patch: pytest.MonkeyPatch, ledger: str, mlflow: str) -> None:
-    """Let this process, and what is typed, find the stack at these databases and in `.run`."""
-    here = Path.cwd() / ".run"
+PLACES = {"sqlite": ".run/own", "postgresql": ".run"}  # that the page names
+
+
+def point_at(patch: pytest.MonkeyPatch, here: Path, ledger: str, mlflow: str) -> None:
+    """Let this process, and what is typed, find the stack at these databases and in this place."""
     named: dict[str, Any] = {
         "GATELATCH_LEDGER": ledger,
         "GATELATCH_STORE": here / "store",
@@ -72,8 +83,8 @@ def empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     with ExitStack() as opened:
 
         def point(kind: str) -> None:
+            here = tmp_path / PLACES[kind]
             if kind == "sqlite":
-                here = tmp_path / ".run"
                 urls = [f"sqlite:///{here / 'ledger.db'}", f"sqlite:///{here / 'mlflow/mlflow.db'}"]
             else:
                 urls = [
@@ -81,7 +92,7 @@ def empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
                     for name, driver in (("ledger", "psycopg"), ("mlflow", "psycopg2"))
                 ]
                 opened.callback(lambda: Ledger.open().close())
-            point_at(monkeypatch, *urls)
+            point_at(monkeypatch, here, *urls)
 
         yield point
 
@@ -89,7 +100,9 @@ def empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
 def test_a_lost_stack_is_restored_verified_and_goes_on(kind: str, empty: Any) -> None:
     empty(kind)
-    Path(".run/mlflow").mkdir(parents=True)
+    home = Path(PLACES[kind])
+    (home / "mlflow").mkdir(parents=True)
+    settings_of(home.resolve(), Path("models"))
     keyring.create_keys()
     tracking.prepare_store()
     for number in range(1, 9):
@@ -105,6 +118,9 @@ def test_a_lost_stack_is_restored_verified_and_goes_on(kind: str, empty: Any) ->
     shutil.rmtree(".run")
     empty(kind)
     type_in(f"restore {kind}")
+    if kind == "sqlite":
+        assert "rows, verified against 2 kept heads" in type_in("look sqlite")
+        assert home.stat().st_mode & 0o077 == 0
 
     assert Ledger.open().trail("churn") == before
     assert flow.told() == said

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from contextlib import suppress
-from pathlib import Path
 
 import psutil
 
-_EVERY = 0.1  # seconds; the shortest task lasts about one
+_EVERY = 0.02  # seconds; the shortest task lasts a quarter of one
 _TITLE = b"airflow worker -- "
 
 
@@ -66,10 +66,9 @@ class Catcher:
 def _tasks() -> list[tuple[int, str]]:
     """Return each process of a task, with the task instance. Faster than psutil by far."""
     found = []
-    for folder in Path("/proc").iterdir():
-        if folder.name.isdigit():
-            with suppress(OSError):
-                words = (folder / "cmdline").read_bytes().rstrip(b"\0 ")
-                if words.startswith(_TITLE):
-                    found.append((int(folder.name), words.removeprefix(_TITLE).decode()))
+    for name in os.listdir("/proc"):
+        if name.isdigit():
+            with suppress(OSError), open(f"/proc/{name}/cmdline", "rb") as words:
+                if (title := words.read().rstrip(b"\0 ")).startswith(_TITLE):
+                    found.append((int(name), title.removeprefix(_TITLE).decode()))
     return found

@@ -117,8 +117,10 @@ class Life:
         """Do what people do before a stage; return it once its run is there."""
         for earlier in STAGES[: STAGES.index(stage) + 1]:
             task = self._task(earlier)
+            if task is None and self._begin(earlier.flow):
+                self.watch.look()  # its first task may be over before the next look
+                task = self._task(earlier)
             if task is None:
-                self._begin(earlier.flow)
                 return None
             if task.state in _LOST:
                 raise LifeLost(f"{earlier} is {task.state}")
@@ -130,12 +132,12 @@ class Life:
                 return self._task(stage)
         return None
 
-    def _begin(self, flow: str) -> None:
-        """Start a run that a person, or the clock, would start."""
+    def _begin(self, flow: str) -> bool:
+        """Start a run that a person, or the clock, would start; return whether it was tried."""
         before = self.run("retrain")
         may = {"monitor": True, "rollback": before is not None and before.state == "success"}
         if not may.get(flow) or not self._first_time(f"begin {flow}"):
-            return
+            return False
         window, back = {"window": self.window}, {"reason": "the new one disappoints"}
         conf = window if flow == "monitor" else back
         body = {"conf": conf, "dag_run_id": f"{self.model}-{flow}"}
@@ -144,6 +146,7 @@ class Life:
         except httpx.HTTPStatusError as error:
             if error.response.status_code != httpx.codes.CONFLICT:  # it is there already
                 raise
+        return True
 
     def _answer(self, flow: str, instance: str) -> None:
         if self._first_time(f"answer {instance}"):

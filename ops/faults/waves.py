@@ -94,8 +94,14 @@ class Waves:
             if life.lost:
                 self._add(Cell(fault, stage.task, 0, life.model, never=life.lost))
         pairs = [(life, stage) for life, stage in pairs if not life.lost]
-        meets = {life.model: partial(life.meets, stage) for life, stage in pairs}
-        late = self.until(meets)
+
+        def meets(life: Life, stage: Stage) -> bool:
+            # A stage that is missed must not take the one behind it along.
+            if after := ahead.get(life.model):
+                life.expects(after)
+            return life.meets(stage)
+
+        late = self.until({life.model: partial(meets, life, stage) for life, stage in pairs})
         caught = {life.model: life.stands_at(stage) for life, stage in pairs}
         begun = time.monotonic()  # the clock of the services may be the fault
         said = faults.FAULTS[fault](self.team.home / "run")

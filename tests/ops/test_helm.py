@@ -181,6 +181,15 @@ def test_a_pod_has_a_token_of_the_cluster_only_where_it_asks_the_cluster() -> No
     assert tokens(CELERY) == set()
     assert tokens(KUBERNETES) == {"scheduler", "api-server"}
     assert METRICS["automountServiceAccountToken"] is False
+    for values, asks in ((CELERY, False), (KUBERNETES, True)):  # the right, beside the token
+        assert values["allowPodLaunching"] is asks
+        assert values["apiServer"]["allowPodLogReading"] is asks
+
+
+def test_no_login_is_counted_under_an_address_that_its_sender_chose() -> None:
+    """Compose leaves it at Airflow's default, which is off; the chart's is on."""
+    assert CELERY["config"] == {"fab": {"enable_proxy_fix": "False"}}
+    assert not [name for name in compose("api-server") if "PROXY_FIX" in name]
 
 
 # --- the other executor
@@ -218,6 +227,7 @@ def test_the_executors_differ_only_in_what_they_must() -> None:
     assert {path for path in changed(OVERLAY) if not path.startswith("workers.kubernetes.")} == {
         "executor",
         "allowPodLaunching",
+        "apiServer.allowPodLogReading",
         "redis.enabled",
         "apiServer.serviceAccount.automountServiceAccountToken",
         "scheduler.env",
