@@ -26,6 +26,7 @@ from ops.native.compose_file import ComposeError, Project, Service
 from ops.native.images import ROOT, NotHere
 from ops.native.sandbox import Container
 from ops.native.supervisor import Supervised, Supervisor
+from ops.team.make_secrets import settings_in
 
 _TOOLS = {"bwrap": "bubblewrap", "ip": "iproute2", "unshare": "util-linux", "nsenter": "util-linux"}
 
@@ -43,13 +44,7 @@ def missing_tools() -> list[str]:
 
 def project(file: Path) -> Project:
     """Return the project, with its variables from the environment and from `.env`."""
-    return compose_file.read(file, {**_dot_env(ROOT / ".env"), **os.environ})
-
-
-def _dot_env(file: Path) -> dict[str, str]:
-    lines = file.read_text().splitlines() if file.exists() else []
-    pairs = [line.split("=", 1) for line in lines if "=" in line and not line.startswith("#")]
-    return {name.strip(): value.strip().strip("'\"") for name, value in pairs}
+    return compose_file.read(file, {**settings_in(ROOT / ".env"), **os.environ})
 
 
 def require_secrets(asked: Project) -> None:
@@ -60,7 +55,10 @@ def require_secrets(asked: Project) -> None:
         if not path.is_file() or not path.stat().st_size:
             lacking.append(f"{name} ({file})")
     if lacking:
-        raise ComposeError(f"no secret {', '.join(lacking)}: `make secrets` makes them")
+        raise ComposeError(
+            f"no secret {', '.join(lacking)}: `make secrets` makes what is missing; remove a file "
+            "that is empty first"
+        )
 
 
 @app.command()
