@@ -1,6 +1,7 @@
 """The shared folder for what a run leaves behind: reports, briefs, charts, quarantine, summaries.
 
 Any fsspec URL in GATELATCH_STORE. `reports/` is what the Airflow UI serves; it holds no row.
+GATELATCH_STORE_PROFILE is who this process is for a store on S3: rows there may be read as another.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ _PRIVATE = (QUARANTINE, REVIEW, ADOPTED)
 _PARTIAL = re.compile(r"(\d+)(-\w+)?\.partial$")
 # Other processes write here too: by a list that it kept, a driver would miss or misread a file.
 _ANEW = {"use_listings_cache": False}
+_S3 = ("s3://", "s3a://")
 _OLD = 3600  # seconds, after which nobody writes to a partial file any more
 
 
@@ -65,28 +67,42 @@ def reading(path: str) -> Iterator[IO[bytes]]:
     """Yield an open file. Raises NotKept, an OSError, if it cannot be read."""
     try:
         with ExitStack() as opened:
-            try:
-                file = opened.enter_context(fsspec.open(url(path), "rb", **_ANEW))
-            except (ImportError, ValueError) as error:
-                raise NotKept(
-                    f"{url(path)} cannot be read: {said(error)}; correct GATELATCH_STORE, or "
-                    "install what its protocol needs"
-                ) from None
+            with _driver_told(path):
+                file = opened.enter_context(fsspec.open(url(path), "rb", **_options(url(path))))
             yield file
     except NotKept:
         raise
     except OSError as error:
         kind = NotThere if isinstance(error, FileNotFoundError) else NotKept
         raise kind(
-            f"{url(path)} (GATELATCH_STORE) cannot be read: {error.strerror or said(error)}; mount "
+            f"{_place(path)} cannot be read: {error.strerror or said(error)}; mount "
             "or restore the store, or clear this run from its first task on"
         ) from None
 
 
 def read_bytes(path: str) -> bytes:
     """Return a file's content. Raises NotKept, an OSError, if it cannot be read."""
-    with reading(path) as file:
+    with reading(path) as file, _driver_told(path):
         return bytes(file.read())
+
+
+@contextmanager
+def _driver_told(path: str) -> Iterator[None]:
+    """Make of what a driver raises an error of ours, unless it is an OSError."""
+    try:
+        yield
+    except OSError:
+        raise
+    except (ImportError, ValueError) as error:
+        raise NotKept(
+            f"{url(path)} cannot be read: {said(error)}; correct GATELATCH_STORE, or "
+            "install what its protocol needs"
+        ) from None
+    except Exception as error:  # drivers of remote stores have error classes of their own
+        raise NotKept(
+            f"{_place(path)} cannot be read: {said(error)}; see that its server answers, then "
+            "run this again"
+        ) from None
 
 
 def files_below(folder: str) -> list[str]:
@@ -97,16 +113,16 @@ def files_below(folder: str) -> list[str]:
     tasks.disk.Unusable
         If the store does not answer.
     """
-    with writing(f"{url(folder)} (GATELATCH_STORE)", Exception):
+    with writing(_place(folder), Exception):
         fs, root = _filesystem(url(""))
-        there = _filesystem(url(folder))[1]
-        found = fs.find(there) if fs.exists(there) else []
+        # Not behind `exists`, by which a store that does not answer has nothing.
+        found = fs.find(_filesystem(url(folder))[1])
     return sorted(str(name)[len(root.rstrip("/")) + 1 :] for name in found)
 
 
 def remove(path: str) -> None:
     """Remove a file; one that is gone already is no fault. Raises as `write` does."""
-    with writing(f"{url(path)} (GATELATCH_STORE)", Exception):
+    with writing(_place(path), Exception):
         fs, name = _filesystem(url(path))
         with suppress(FileNotFoundError):
             fs.rm_file(name)
@@ -114,7 +130,7 @@ def remove(path: str) -> None:
 
 def probe() -> None:
     """Write a file beside what is kept, and remove it. Raises Unusable if that fails."""
-    with writing(f"{url('')} (GATELATCH_STORE)", Exception):
+    with writing(_place(""), Exception):
         fs, root = _filesystem(url(""))
         # Named as what a killed process leaves, so that nobody keeps it if this one is killed.
         partial = f"{root.rstrip('/')}/{_partial()}"
@@ -131,8 +147,28 @@ def half_written() -> Iterator[str]:
 
 def _filesystem(target: str) -> tuple[Any, str]:
     """Return the driver of a URL, and the path in it."""
-    fs, path = fsspec.core.url_to_fs(target, **_ANEW)
+    fs, path = fsspec.core.url_to_fs(target, **_options(target))
     return fs, str(path)
+
+
+def _options(target: str) -> dict[str, Any]:
+    """Return what the driver of a URL is told."""
+    profile = _profile()
+    of_store = profile and target.startswith(_S3) and target.startswith(url(""))
+    return {**_ANEW, "profile": profile} if of_store else _ANEW
+
+
+def _profile() -> str | None:
+    return os.environ.get("GATELATCH_STORE_PROFILE") or None
+
+
+def _place(path: str) -> str:
+    """Return how a file of the store is called in errors, with what says where and who."""
+    told = "GATELATCH_STORE"
+    if _profile() and url("").startswith(_S3):
+        kept = os.environ.get("AWS_SHARED_CREDENTIALS_FILE") or "~/.aws/credentials"
+        told += f" as {_profile()} of {kept}"
+    return f"{url(path)} ({told})"
 
 
 def _partial() -> str:
@@ -145,9 +181,7 @@ def _left(name: str) -> bool:
 
 
 def _write(path: str, content: IO[bytes]) -> None:
-    target = url(path)
-    private = path.startswith(_PRIVATE)
-    with whole_at(target, f"{target} (GATELATCH_STORE)", private=private) as file:
+    with whole_at(url(path), _place(path), private=path.startswith(_PRIVATE)) as file:
         shutil.copyfileobj(content, file)
 
 

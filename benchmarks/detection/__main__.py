@@ -20,6 +20,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from benchmarks.detection import budget, delays, environments, retrains, tables
 from benchmarks.detection.detectors import PEERS, PeerName
+from benchmarks.detection.retrains import Outcome
 from benchmarks.detection.scenarios import scenario
 from benchmarks.detection.study import study_of
 from benchmarks.detection.tables import Sheet
@@ -112,7 +113,7 @@ class Run:
         self.board = Board(found)
         return unseen_tables.sheets(self.board)
 
-    def _scenario(self, name: str) -> list[retrains.Outcome]:
+    def _scenario(self, name: str) -> list[Outcome]:
         names = list(self.size.names)
         windows = len(scenario(name).history.windows) - scenario(name).first
         study = study_of(name, self.jobs, self._bar(f"{name}: candidates", windows))

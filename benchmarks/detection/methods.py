@@ -74,7 +74,9 @@ def _judged(
     cut = cut_rows(len(label), calibrate=spec.calibration.share, judge=spec.training.judge)
     if cut.calibrate.stop - cut.calibrate.start < CALIBRATORS[method].rows_needed:
         return None
-    model = calibration.learn(fitted, frame[cut.calibrate], label[cut.calibrate], method)
+    model = calibration.learn_probabilities(
+        fitted, frame[cut.calibrate], label[cut.calibrate], method
+    )
     decision = scoring.decision_values(model, frame[cut.judge])
     return quality(calibration.probabilities(model, decision), label[cut.judge])
 

@@ -152,7 +152,7 @@ def evenly(spec: ModelSpec, rows: int, a_window: int) -> pd.DatetimeIndex:
     import pandas as pd
 
     start, every = pd.Timestamp(spec.window.start), pd.Timedelta(spec.window.every)
-    return start + (every / a_window) * np.arange(rows)
+    return pd.DatetimeIndex(start + (every / a_window) * np.arange(rows))
 
 
 def cut(

@@ -91,9 +91,15 @@ class Play:
 
         Returns its name, and whether it is champion.
         """
-        asked = {"reason": "drift", "proposer": "gatelatch", "training_window": None}
         proposal = proposals.propose(
-            self.spec, due, **asked, until=None, now=_now(), by_monitor=True
+            self.spec,
+            due,
+            reason="drift",
+            proposer="gatelatch",
+            training_window=None,
+            until=None,
+            now=_now(),
+            by_monitor=True,
         )
         asking.to_retrain(self.spec, proposal, "", ready.count(self.spec, proposal))
         decisions.decide(self.spec, due, "retrain", YES)

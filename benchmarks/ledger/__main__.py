@@ -12,10 +12,13 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
 from typing import Any
+
+from benchmarks.postgresql import SERVER, databases
 
 ROOT = Path(__file__).resolve().parents[2]
 TURNS = 7
@@ -51,29 +54,41 @@ GROWN = (1, 365, 730, 1095)  # windows of a model
 
 
 def main() -> None:
-    """Print all tables, or with `--growth MODELS [WINDOWS…]` the one of growth alone."""
+    """Print all tables, or `--growth [--postgresql] MODELS [WINDOWS…]` that of growth alone."""
     if sys.argv[1:2] == ["--growth"]:
-        models, *windows = map(int, sys.argv[2:])
-        _growth(models, windows or GROWN)
+        words = [word for word in sys.argv[2:] if word != "--postgresql"]
+        models, *windows = map(int, words)
+        _growth(models, windows or GROWN, postgresql=words != sys.argv[2:])
         return
     _reads()
     _scrapes()
     _growth(MODELS, GROWN)
 
 
-def _growth(models: int, grown: Sequence[int]) -> None:
+def _growth(models: int, grown: Sequence[int], *, postgresql: bool = False) -> None:
     print(f"\n{models} models, each of so many daily windows; CPU ms of one look\n")
     print("| what is looked at |" + "".join(f" {n:,} |" for n in grown))
     print("| --- |" + " ---: |" * len(grown))
     told: dict[str, list[float]] = {}
     for windows in grown:
-        with tempfile.TemporaryDirectory() as folder:
+        with _ledger_of_years(postgresql), tempfile.TemporaryDirectory() as folder:
             _run("fill_years", folder, models, windows)
             for look in LOOKS:
                 turns = [_run(look, folder, models, windows)["cpu"] for _ in range(LOOKED)]
                 told.setdefault(look, []).append(1000 * median(turns))
     for look, words in LOOKS.items():
         print(f"| {words} |" + "".join(f" {cpu:,.0f} |" for cpu in told[look]))
+
+
+@contextmanager
+def _ledger_of_years(postgresql: bool) -> Iterator[None]:
+    """Let the steps write to a new database of this machine's PostgreSQL; else to a file."""
+    if not postgresql:
+        yield
+        return
+    with databases("ledger", "years") as (name,):
+        os.environ["LEDGER_OF_YEARS"] = f"postgresql+psycopg://{SERVER}/{name}"
+        yield
 
 
 def _reads() -> None:

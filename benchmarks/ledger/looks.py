@@ -132,7 +132,7 @@ def page(models: int, windows: int) -> Told:
     def work() -> None:
         known = board.status(board.specs().usable[MODEL])
         questions = board.questions(known.spec)
-        standing = board.standing_of(known, questions)
+        standing = board.standing_of(known)
         times = board.recorded(known)
         model_page(known, standing, datetime.now(UTC), base="", times=times, questions=questions)
 

@@ -60,8 +60,8 @@ def _cell(group: Told, part: str) -> str:
 
 
 def _ms(group: Told, part: str, which: int) -> float:
-    return median(one["parts"].get(part, (0, 0, 0))[which] for one in group) * 1000
+    return 1000 * float(median(one["parts"].get(part, (0, 0, 0))[which] for one in group))
 
 
 def _of(group: Told, what: str) -> float:
-    return median(one[what] for one in group) * 1000
+    return 1000 * float(median(one[what] for one in group))

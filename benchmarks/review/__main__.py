@@ -141,14 +141,15 @@ def _chosen(
     slices: list[str],
 ) -> list[Chosen[int]]:
     chance = review_choice.drawn(range(len(decision)), secret)
-    order = {
+    orders: dict[Preference, Callable[[], Any]] = {
         "random": lambda: chance,
         "slices": lambda: chance,
         "uncertain": lambda: np.abs(confidence(decision)),
         "conflicting": lambda: (
             -review_choice.conflict(row_contributions(model, inputs, decision)[1])
         ),
-    }[policy]()
+    }
+    order = orders[policy]()
     choice: Choice[int] = Choice(policy, at_most)
     for place in choice.places(order, chance, slices):
         choice.add(float(order[place]), float(chance[place]), str(place), slices[place], place)

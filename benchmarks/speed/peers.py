@@ -15,7 +15,7 @@ import numpy as np
 from benchmarks.detection.environments import REQUIREMENTS, Environment, prepare
 from tasks.drift.distances import ks, psi, wasserstein
 from tasks.drift.grid import Grid
-from tasks.drift.summary import summarise
+from tasks.drift.summary import Distribution, summarise
 
 PEERS = {
     "alibi_detect": "ks",
@@ -56,14 +56,15 @@ def _file(path: Path, seed: int, rows: int) -> Path:
 def _ours(reference: Path, window: Path) -> float:
     begun = time.perf_counter()
     grid: Grid | None = None
-    both = []
+    both: list[Distribution] = []
     for file in (reference, window):
         with np.load(file) as arrays:
             margins, label = arrays["margins"], arrays["label"]
         grid = grid or Grid.around(margins, margins[:0])
         both.append(summarise(grid, margins, label, ("0", "1"), {}).scores)
     assert grid is not None
-    ks(*both), wasserstein(*both, grid.scores), psi(*both)
+    then, now = both
+    ks(then, now), wasserstein(then, now, grid.scores), psi(then, now)
     return time.perf_counter() - begun
 
 

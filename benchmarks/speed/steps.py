@@ -52,7 +52,7 @@ def land(rows: int) -> None:
         x = rng.normal(size=(count, len(FEATURES)))
         seconds = np.sort(rng.integers(0, 86_400, count)).astype("timedelta64[s]")
         start = np.datetime64((START + timedelta(days=day)).replace(tzinfo=None), "us")
-        table = {name: x[:, i] for i, name in enumerate(FEATURES)}
+        table: dict[str, Any] = {name: x[:, i] for i, name in enumerate(FEATURES)}
         table |= {"time": start + seconds, "id": np.arange(count) + number * ROWS_PER_FILE}
         table |= {"y": (x[:, 0] + rng.normal(size=count) > 0).astype(np.int8)}
         folder = Path(f"date={START + timedelta(days=day):%Y-%m-%d}")
@@ -170,8 +170,15 @@ def bootstrap(_: int) -> None:
     tracking.prepare_store()
     keyring.create_keys()
     until = START + DAY
-    plan = {"reason": "bootstrap", "proposer": "benchmark", "training_window": None}
-    proposals.propose(model, "first", **plan, until=until, now=until)
+    proposals.propose(
+        model,
+        "first",
+        reason="bootstrap",
+        proposer="benchmark",
+        training_window=None,
+        until=until,
+        now=until,
+    )
     decisions.decide(model, "first", "retrain", None)
     run_id = retrain.train(model, "first")["candidate_run"]
     retrain.calibrate(model, "first", run_id)

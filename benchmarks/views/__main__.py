@@ -136,4 +136,5 @@ def _print(name: str, seconds: float, read: float, html: str) -> None:
 
 if __name__ == "__main__":
     numbers = [int(n) for n in sys.argv[1:3]]
-    main(*(numbers + [300, 730][len(numbers) :]), *sys.argv[3:4])
+    models, windows = numbers + [300, 730][len(numbers) :]
+    main(models, windows, *sys.argv[3:4])

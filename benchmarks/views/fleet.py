@@ -149,7 +149,7 @@ def _figures(rng: np.random.Generator, pressure: float | None) -> dict[str, Any]
     loss = 0.3 + 0.1 * pressure
     moved = {name: float(rng.normal()) for name in FEATURES[:5]}
     change = {"total": float(rng.normal()), "features": moved, "rest": 0.001}
-    named = [(name, None) for name in ("hinge_loss", *_SHAPES)]
+    named: list[tuple[str, str | None]] = [(name, None) for name in ("hinge_loss", *_SHAPES)]
     named += [(name, of) for name in _OF_CLASS for of in ("0", "1")]
     sums = {
         n: rng.random(20).tolist() for n in ("rows", "weight", "probability", "happened", "squared")

@@ -54,11 +54,12 @@ def main(
     jumps = [name for name in asked if name in clock.JUMPS]
     others = [name for name in asked if name not in clock.JUMPS]
     record, why = Record(kept), "it was not come to"
+    left: list[str] = []
     try:
         if others:
-            on_services(home / "services", others, stages, tell, record)
+            left += on_services(home / "services", others, stages, tell, record)
         if jumps and not clock.missing():
-            on_services(home / "clock", jumps, stages, tell, record, clocks=True)
+            left += on_services(home / "clock", jumps, stages, tell, record, clocks=True)
     except KeyboardInterrupt:
         why = "the command was stopped before"
 
@@ -70,7 +71,8 @@ def main(
 
     tell("over")
     out.print(table(completed(record.cells, asked, stages, reason)))
-    raise typer.Exit(int(any(cell.wrong for cell in record.cells)))
+    out.print("\n".join(["", *(f"Left half-written: {one}" for one in left or ["nothing"])]))
+    raise typer.Exit(int(bool(left) or any(cell.wrong for cell in record.cells)))
 
 
 def on_services(
@@ -81,8 +83,11 @@ def on_services(
     record: Record,
     *,
     clocks: bool = False,
-) -> None:
-    """Record the cells of these faults, played on services that are started for them."""
+) -> list[str]:
+    """Record the cells of these faults, played on services that are started for them.
+
+    Returns what was left half-written.
+    """
     chosen = [name for name in asked if name != away.NAME]
     kind = "clock" if clocks else "life"
     models = [f"{kind}_{k}" for k in range(len(chosen) + 1)] if chosen else []
@@ -99,8 +104,7 @@ def on_services(
         if late:
             tell(f"{away.NAME}: a question runs out twice")
             record.add(away.play(waves, [lives[name] for name in late]))
-        for line in leftovers(home):
-            tell(f"left: {line}")
+        return leftovers(home)
 
 
 def play(waves: Waves, lives: list[Life], chosen: list[str], stages: list[Stage]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,12 @@ import psutil
 
 from ops.faults import containers
 from ops.faults.team import Team
+
+_WRITTEN = {
+    "worker": ("tmp", "var/lib/gatelatch/store"),
+    "mlflow": ("tmp", "var/lib/gatelatch/mlflow/artifacts"),
+    "api-server": ("tmp",),
+}
 
 
 def differences(team: Team, models: list[str]) -> dict[str, str]:
@@ -36,15 +42,21 @@ def _short(of: dict[str, Any], part: str) -> str:
     return f"{len(one)} rows" if isinstance(one, list) else str(one)
 
 
-def leftovers(home: Path) -> Iterator[str]:
-    """Yield what is half-written or temporary where nobody works any more."""
-    for path in (home / "run" / "volumes").rglob("*"):
-        if path.suffix == ".partial" or path.name.startswith("gatelatch-"):
-            yield str(path.relative_to(home))
-    for name in containers.names(home / "run", "worker"):
-        for program in containers.programs(home / "run", name):
-            try:
-                for path in Path(f"/proc/{program.pid}/root/tmp").glob("gatelatch-*"):
-                    yield f"{name}:/tmp/{path.name}"
-            except (psutil.Error, OSError):
-                continue
+def leftovers(home: Path) -> list[str]:
+    """Return what is half-written or temporary where nobody works any more.
+
+    Seen through the processes of its services, because their disks are not ours.
+    """
+    found = set()
+    for service, folders in _WRITTEN.items():
+        for name in containers.names(home / "run", service):
+            for program in containers.programs(home / "run", name):
+                root = Path(f"/proc/{program.pid}/root")
+                with suppress(psutil.Error, OSError):
+                    found |= {
+                        f"{service}:/{path.relative_to(root)}"
+                        for folder in folders
+                        for path in (root / folder).rglob("*")
+                        if path.suffix == ".partial" or path.name.startswith("gatelatch-")
+                    }
+    return sorted(found)

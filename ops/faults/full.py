@@ -15,6 +15,8 @@ SMALL = {
     "logs": (200, "scheduler", "opt/airflow/logs"),
     "postgres": (1200, "postgres", "var/lib/postgresql/data"),
     "redis": (100, "redis", "data"),
+    "store": (200, "worker", "var/lib/gatelatch/store"),
+    "artifacts": (200, "mlflow", "var/lib/gatelatch/mlflow/artifacts"),
 }
 _LASTS = 45.0  # seconds until somebody makes room
 _BALLAST = "ballast"

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from datetime import datetime, timedelta
 from typing import Any
@@ -48,7 +49,8 @@ def accept(until: datetime, days: int, models: list[str]) -> None:
 
 
 def seen(model: str) -> dict[str, Any]:
-    """Return all that a model left in the ledger and MLflow, but clock, chance and its name."""
+    """Return what a model left in ledger, MLflow and store, but clock, chance and its name."""
+    from tasks import store
     from tasks.audit import findings
     from tasks.ledger.ledger import Ledger
     from tasks.registry import tracking
@@ -66,6 +68,12 @@ def seen(model: str) -> dict[str, Any]:
         "fault": findings.verify_trail(model, trail).fault,
         "aliases": {k: int(v) for k, v in registered.aliases.items()},
         "versions": sorted(int(v.version) for v in versions),
+        # What a killed process left half-written is looked for elsewhere.
+        "files": [
+            name
+            for name in store.files_below("")
+            if model in re.split(r"[/.]", name) and not name.endswith(".partial")
+        ],
     }
     text = json.dumps(found, default=str, sort_keys=True)
     return dict(json.loads(text.replace(model, "MODEL")))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from statistics import median
 
 from ops.faults.life import STAGES, Stage
 
@@ -68,6 +69,10 @@ def _part(cells: list[Cell], faults: list[str]) -> str:
     for stage in played:
         row = [of[f, stage.task].text if (f, stage.task) in of else "" for f in faults]
         lines.append(f"| {stage} | {' | '.join(row)} |")
+    for name, pick in (("median", median), ("longest", max)):
+        met = ([c.seconds for c in cells if c.fault == f and c.text.isdigit()] for f in faults)
+        row = [f"{pick(seconds):.0f}" if seconds else "–" for seconds in met]
+        lines.append(f"| *{name}* | {' | '.join(row)} |")
     return "\n".join(lines)
 
 

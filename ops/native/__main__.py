@@ -14,6 +14,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Collection
 from pathlib import Path
 from typing import Annotated
 
@@ -34,6 +35,10 @@ out = Console(highlight=False, soft_wrap=True)
 app = typer.Typer(help=__doc__, no_args_is_help=True, pretty_exceptions_enable=False)
 Home = Annotated[Path, typer.Option(help="folder that holds volumes, logs and states")]
 File = Annotated[Path, typer.Option(help="compose file")]
+Profiles = Annotated[
+    list[str] | None,
+    typer.Option("--profile", help="profile to start, beside those of COMPOSE_PROFILES"),
+]
 FILE = ROOT / "docker-compose.yaml"
 
 
@@ -42,9 +47,11 @@ def missing_tools() -> list[str]:
     return [f"{tool} ({package})" for tool, package in _TOOLS.items() if not shutil.which(tool)]
 
 
-def project(file: Path) -> Project:
+def project(file: Path, profiles: Collection[str] = ()) -> Project:
     """Return the project, with its variables from the environment and from `.env`."""
-    return compose_file.read(file, {**settings_in(ROOT / ".env"), **os.environ})
+    variables = {**settings_in(ROOT / ".env"), **os.environ}
+    asked = ",".join([*profiles, variables.get("COMPOSE_PROFILES", "")])
+    return compose_file.read(file, {**variables, "COMPOSE_PROFILES": asked})
 
 
 def require_secrets(asked: Project) -> None:
@@ -62,11 +69,11 @@ def require_secrets(asked: Project) -> None:
 
 
 @app.command()
-def up(home: Home = Path(".run/team"), file: File = FILE) -> None:
+def up(home: Home = Path(".run/team"), file: File = FILE, profile: Profiles = None) -> None:
     """Start all services and keep them running until this process is told to stop."""
     home = home.resolve()
     try:
-        asked = project(file)
+        asked = project(file, profile or ())
         require_secrets(asked)
         if lacking := missing_tools():
             raise ComposeError(f"not on this machine: {', '.join(lacking)}")
@@ -80,13 +87,18 @@ def up(home: Home = Path(".run/team"), file: File = FILE) -> None:
     for service in asked.services.values():
         for address, outside, _ in service.ports:
             out.print(f"{service.name:<16} will answer at [bold]http://{address}:{outside}[/]")
+    for service in asked.resting.values():
+        out.print(
+            f"{service.name:<16} rests: COMPOSE_PROFILES={','.join(service.profiles)} starts it"
+        )
     out.print(f"{'logs':<16} {home / 'logs'}")
     if password := asked.secrets.get("admin_password"):
         out.print(f"{'password':<16} of Airflow's first user: {password}")
     os.chdir(ROOT)
     own = ("--user", "--map-root-user", "--net", "--mount", "--pid", "--fork", "--mount-proc")
     words = ["unshare", *own, "--kill-child", sys.executable, "-m", "ops.native", "inside"]
-    kept = ("--home", str(home), "--file", str(file.resolve()), "--ports", json.dumps(listening))
+    kept = ["--home", str(home), "--file", str(file.resolve()), "--ports", json.dumps(listening)]
+    kept += [f"--profile={name}" for name in profile or ()]
     os.execvp(words[0], [*words, *kept])
 
 
@@ -105,9 +117,11 @@ def _listen(asked: Project) -> dict[str, int]:
 
 
 @app.command(hidden=True)
-def inside(home: Home, file: File, ports: Annotated[str, typer.Option()]) -> None:
+def inside(
+    home: Home, file: File, ports: Annotated[str, typer.Option()], profile: Profiles = None
+) -> None:
     """Run all services; called by `up` in namespaces of its own."""
-    asked, listening = project(file), json.loads(ports)
+    asked, listening = project(file, profile or ()), json.loads(ports)
     network.create()
     services, skipped = _to_be_had(asked)
     containers = _containers(services)

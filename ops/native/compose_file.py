@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -39,10 +39,12 @@ class Service:
     name: str
     image: str
     ours: bool
+    entrypoint: list[str]
     command: list[str]
     environment: dict[str, str]
     health: Health | None
     waits_for: dict[str, str]
+    may_lack: set[str]
     mounts: list[tuple[str, str, bool]]
     secrets: list[str]
     tmpfs: list[str]
@@ -56,9 +58,10 @@ class Service:
 
 @dataclass(frozen=True)
 class Project:
-    """The whole file."""
+    """The whole file; `resting` are the services of profiles that are not asked for."""
 
     services: dict[str, Service]
+    resting: dict[str, Service]
     secrets: dict[str, str]
     volumes: list[str]
 
@@ -76,16 +79,26 @@ class Project:
 
 
 def read(file: Path, variables: Mapping[str, str]) -> Project:
-    """Return what a compose file says.
+    """Return what a compose file says. COMPOSE_PROFILES names the profiles that are asked for.
 
     Raises
     ------
     ComposeError
-        If a variable that must be set is not.
+        If a variable that must be set is not, or a service waits for one that is not asked for.
     """
     raw = filled(yaml.safe_load(file.read_text()), variables)
+    asked = {name.strip() for name in variables.get("COMPOSE_PROFILES", "").split(",")}
+    every = {name: _service(name, one) for name, one in raw["services"].items()}
+    resting = {
+        name: one
+        for name, one in every.items()
+        if one.profiles and not asked & {"*", *one.profiles}
+    }
     return Project(
-        services={name: _service(name, one) for name, one in raw["services"].items()},
+        services={
+            name: _waiting(one, resting) for name, one in every.items() if name not in resting
+        },
+        resting=resting,
         secrets={name: one["file"] for name, one in raw.get("secrets", {}).items()},
         volumes=list(raw.get("volumes", {})),
     )
@@ -111,16 +124,29 @@ def filled(node: Any, variables: Mapping[str, str]) -> Any:
     return node.replace("$$", "$")
 
 
+def _waiting(service: Service, resting: Mapping[str, Service]) -> Service:
+    """Return a service that waits for none of those that are not asked for."""
+    for other in service.waits_for.keys() & resting.keys() - service.may_lack:
+        profiles = ",".join(resting[other].profiles)
+        raise ComposeError(
+            f"{service.name} waits for {other}: COMPOSE_PROFILES={profiles} starts it"
+        )
+    left = {other: how for other, how in service.waits_for.items() if other not in resting}
+    return replace(service, waits_for=left)
+
+
 def _service(name: str, raw: dict[str, Any]) -> Service:
-    command = raw.get("command", [])
+    waits = raw.get("depends_on", {})
     return Service(
         name=name,
         image=raw.get("image", ""),
         ours="build" in raw,
-        command=shlex.split(command) if isinstance(command, str) else command,
+        entrypoint=_words(raw.get("entrypoint", [])),
+        command=_words(raw.get("command", [])),
         environment={key: str(value) for key, value in raw.get("environment", {}).items()},
         health=_health(raw["healthcheck"]) if "healthcheck" in raw else None,
-        waits_for={other: wait["condition"] for other, wait in raw.get("depends_on", {}).items()},
+        waits_for={other: wait["condition"] for other, wait in waits.items()},
+        may_lack={other for other, wait in waits.items() if not wait.get("required", True)},
         mounts=[_mount(volume) for volume in raw.get("volumes", [])],
         secrets=raw.get("secrets", []),
         tmpfs=raw.get("tmpfs", []),
@@ -131,6 +157,10 @@ def _service(name: str, raw: dict[str, Any]) -> Service:
         grace=_seconds(raw.get("stop_grace_period", "10s")),
         profiles=raw.get("profiles", []),
     )
+
+
+def _words(raw: str | list[str]) -> list[str]:
+    return shlex.split(raw) if isinstance(raw, str) else raw
 
 
 def _health(raw: dict[str, Any]) -> Health:

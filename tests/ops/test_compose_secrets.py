@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from configparser import ConfigParser
 from itertools import pairwise
 from pathlib import Path
 
@@ -51,7 +52,8 @@ def test_the_example_lists_every_variable_with_its_meaning_and_no_other() -> Non
             listed.append(name)
             assert value == "", f"{name} has a value"
             assert before.startswith("# "), f"{name} has no meaning"
-    assert sorted(listed) == sorted(variables())
+    # Compose reads that one itself.
+    assert sorted(listed) == sorted([*variables(), "COMPOSE_PROFILES"])
 
 
 def test_every_variable_may_be_empty_or_missing_and_has_one_default() -> None:
@@ -208,6 +210,45 @@ def test_each_database_role_has_one_password_and_only_who_works_as_it_sees_that(
     assert who("ledger_reader_password") == {"metrics"}
 
 
+def test_init_and_workers_write_the_store_on_a_disk_as_on_s3_and_others_only_read_it() -> None:
+    def who(secret: str) -> set[str]:
+        return {name for name in SERVICES if secret in given(name)} - {"s3"}
+
+    assert who("store_writer") == {"init", "worker"}
+    assert who("store_reader") == {"api-server", "metrics"}
+    disk = {(n, only) for n in SERVICES for s, _, only in mounts(n) if s == "store"}
+    assert {name for name, only in disk if not only} == who("store_writer")
+    assert {name for name, only in disk if only} == who("store_reader")
+    for role in ("store_writer", "store_reader"):
+        for name in who(role):
+            environment = SERVICES[name]["environment"]
+            assert environment["AWS_SHARED_CREDENTIALS_FILE"] == f"/run/secrets/{role}"
+            assert environment["GATELATCH_STORE_PROFILE"] == "gatelatch"
+
+
+def test_the_server_of_s3_runs_where_its_profile_is_asked_for_and_init_waits_for_it() -> None:
+    assert "s3" not in read(FILE, {}).services
+    asked = read(FILE, {"COMPOSE_PROFILES": "s3", "GATELATCH_STORE": "s3://gatelatch"})
+    assert asked.services["init"].waits_for["s3"] == "service_healthy"
+    told = {s.environment.get("GATELATCH_STORE") for s in asked.services.values()} - {None}
+    assert told == {"s3://gatelatch"}
+    assert {name for name, raw in RAW["services"].items() if "profiles" in raw} == {"s3"}
+
+
+def test_a_key_of_another_s3_takes_the_place_of_ours_with_its_address(tmp_path: Path) -> None:
+    mine = str(tmp_path / "credentials")
+    project = read(FILE, {"GATELATCH_STORE_WRITER_FILE": mine, "GATELATCH_SECRETS_DIR": "there"})
+    assert project.secrets["store_writer"] == mine
+    assert project.secrets["store_reader"] == "there/store_reader"
+    make_secrets.make(tmp_path / "secrets")
+    for role in ("store_writer", "store_reader"):
+        made = ConfigParser()
+        made.read(tmp_path / "secrets" / role)
+        assert made["gatelatch"]["endpoint_url"] == "http://s3:8333"
+        assert made["gatelatch"]["aws_access_key_id"] == role
+    assert not any("s3:8333" in value for _, _, value in ENVIRONMENT)
+
+
 def test_mlflow_gets_its_own_secrets_and_its_password_who_writes_to_it() -> None:
     assert given("mlflow") == {"mlflow_password", "mlflow_reader_password", "mlflow_db_password"}
     assert {name for name in SERVICES if "mlflow_password" in given(name)} == {
@@ -324,8 +365,8 @@ def test_every_published_port_binds_the_loopback_unless_told_otherwise() -> None
     assert not any("network_mode" in service for service in SERVICES.values())
 
 
-def test_the_databases_and_the_queue_are_published_nowhere() -> None:
-    assert not any("ports" in SERVICES[name] for name in ("postgres", "redis", "metrics"))
+def test_the_databases_the_queue_and_the_store_are_published_nowhere() -> None:
+    assert not any("ports" in SERVICES[name] for name in ("postgres", "redis", "metrics", "s3"))
 
 
 def test_mlflow_answers_to_the_names_under_which_people_and_services_call_it() -> None:

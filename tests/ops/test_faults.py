@@ -66,7 +66,11 @@ def test_the_matrix_has_a_row_for_each_stage_and_a_reason_for_each_cell_that_is_
     assert "| monitor: measure | 2 | 41 |  |" in lines
     assert "| monitor: judge | 2 | (3) | **no** |" in lines
     assert "| monitor: propose | 2 |  | – |" in lines
-    over, wrong, never = lines[2 + len(STAGES) + 1 :]
+    assert lines[2 + len(STAGES) :][:2] == [
+        "| *median* | 2 | 41 | – |",
+        "| *longest* | 2 | 41 | – |",
+    ]
+    over, wrong, never = lines[2 + len(STAGES) + 3 :]
     assert over.startswith("- worker (judge): the task was over before the fault came")
     assert wrong == "- redis (judge): not over after 420 s."
     assert never == "- redis (propose): judge is failed."
@@ -89,7 +93,7 @@ def test_no_cell_is_empty_without_a_reason() -> None:
         "| monitor: measure | – | – |",
         "| monitor: judge | 3 | – |",
     ]
-    assert lines[6:] == [
+    assert lines[8:] == [
         "- worker (validate, measure): WORKER.",
         "- redis (validate, measure, judge): REDIS.",
     ]
@@ -111,7 +115,13 @@ def test_what_was_gathered_is_kept_as_it_comes_and_blamed_for_what_a_life_left(
 
 
 def test_of_some_stages_only_their_rows_are_printed() -> None:
-    assert len(table([Cell("worker", "judge", 3.0)]).splitlines()) == 3
+    _, _, *rows = table([Cell("worker", "judge", 3.0), Cell("worker", "gate", 8.0)]).splitlines()
+    assert rows == [
+        "| monitor: judge | 3 |",
+        "| retrain: gate | 8 |",
+        "| *median* | 6 |",
+        "| *longest* | 8 |",
+    ]
 
 
 @given(

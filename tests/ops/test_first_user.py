@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import secrets
 import subprocess
 import sys
@@ -13,9 +14,10 @@ from pathlib import Path
 import pytest
 
 from ops import stack_settings
+from ops.team import make_secrets
 from tests.conftest import database_in_postgres
 from tests.support.api_server import FAB
-from tests.support.seen_secrets import SeenSecrets
+from tests.support.seen_secrets import SeenSecrets, secrets_of_team
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -136,3 +138,14 @@ def test_a_secret_on_a_command_line_or_in_an_environment_is_seen_though_its_prog
     assert seen.on_command_lines == {("one", "sh")}
     assert seen.in_environments == {("other", "sleep")}
     assert {"sh", "sleep"} <= seen.programs
+
+
+def test_a_key_in_a_file_of_credentials_is_seen_without_the_rest_of_the_file(
+    tmp_path: Path,
+) -> None:
+    make_secrets.make(tmp_path)
+    (key,) = re.findall("secret_access_key = (.*)", (tmp_path / "store_writer").read_text())
+    with secrets_of_team(tmp_path) as seen:
+        subprocess.run(["sh", "-c", 'sleep 0.3; : "$0"', f"--key={key}"], check=True)
+    assert seen.on_command_lines == {("store_writer", "sh")}
+    assert not seen.in_environments

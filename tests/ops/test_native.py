@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from urllib.request import urlopen
 
@@ -79,6 +80,17 @@ services:
     restart: unless-stopped
     command: [sleep, "1000"]
     depends_on: {nowhere: {condition: service_started}}
+  wanted:
+    build: .
+    profiles: [few, most]
+    restart: unless-stopped
+    entrypoint: [sleep]
+    command: ["1000"]
+  resting:
+    build: .
+    profiles: [others]
+    restart: unless-stopped
+    command: [sleep, "1000"]
 volumes: {shared: }
 secrets: {word: {file: "${SECRETS}/word"}}
 """
@@ -101,7 +113,8 @@ def home(tmp_path_factory: pytest.TempPathFactory, port: int) -> Iterator[Path]:
     home = tmp_path_factory.mktemp("native")
     (home / "compose.yaml").write_text(FILE)
     (home / "word").write_text("s3cret")
-    with up(home / "run", {"PORT": str(port), "SECRETS": str(home)}, home / "compose.yaml"):
+    settings = {"PORT": str(port), "SECRETS": str(home), "COMPOSE_PROFILES": "most"}
+    with up(home / "run", settings, home / "compose.yaml"):
         native.wait_until_up(home / "run", 120)
         yield home / "run"
 
@@ -126,6 +139,17 @@ def test_a_service_without_a_program_here_is_skipped_by_name_and_so_is_who_waits
     states = {name: one["state"] for name, one in native.states(home).items()}
     assert states["nowhere"] == "skipped: grafana/grafana is in no package of Debian"
     assert states["behind"] == "skipped: it waits for nowhere"
+
+
+def test_a_service_of_a_profile_runs_where_that_is_asked_for_and_else_rests_by_name(
+    home: Path,
+) -> None:
+    states = native.states(home)
+    assert states["wanted"]["state"] == "running"
+    assert "resting" not in states
+    assert (
+        "resting          rests: COMPOSE_PROFILES=others starts it" in (home / "up.log").read_text()
+    )
 
 
 def test_services_reach_each_other_by_name_and_a_volume_is_shared(home: Path) -> None:
@@ -288,7 +312,27 @@ def test_what_a_worker_spills_lands_in_its_volume(tmp_path: Path) -> None:
     assert int((tmp_path / "volumes" / "scratch" / "spilled").read_text()) > 10_000_000
 
 
-@pytest.mark.parametrize("name", ["grafana/grafana:12@sha256:0", "chrislusf/seaweedfs:3"])
+def test_an_entrypoint_of_the_file_leaves_nothing_of_the_images_own(tmp_path: Path) -> None:
+    one, _ = server(tmp_path)
+    image = replace(image_of("", ours=True), entrypoint=["own"], command=["words"])
+    for given, ran in (
+        ({"entrypoint": ["sh", "-c"], "command": ["true"]}, ["sh", "-c", "true"]),
+        ({"entrypoint": ["sh"], "command": []}, ["sh"]),
+        ({"command": ["true"]}, ["own", "true"]),
+        ({"command": []}, ["own", "words"]),
+    ):
+        container = Container("one", replace(one, **given), image, address_of(0))
+        assert sandbox.program(container) == ran
+
+
+def test_what_stands_in_for_the_store_on_s3_is_its_real_program() -> None:
+    image = image_of("chrislusf/seaweedfs:4.48@sha256:0", ours=False)
+    said = subprocess.run([*image.entrypoint, "version"], capture_output=True, text=True)
+    pinned = read(ROOT / "docker-compose.yaml", {"COMPOSE_PROFILES": "s3"}).services["s3"].image
+    assert f" {pinned.split(':')[1].split('@')[0]} " in said.stdout
+
+
+@pytest.mark.parametrize("name", ["grafana/grafana:12@sha256:0", "minio/minio:3"])
 def test_an_image_that_nothing_stands_in_for_is_named(name: str) -> None:
     with pytest.raises(NotHere, match=name.split(":")[0]):
         image_of(name, ours=False)

@@ -22,7 +22,7 @@ from ops.team import make_secrets
 from tests.e2e.browser import CHROMIUM
 from tests.e2e.landed import WINDOW, land
 from tests.support.native import need_images, says, up
-from tests.support.seen_secrets import SeenSecrets
+from tests.support.seen_secrets import SeenSecrets, secrets_of_team
 
 START_SECONDS = 600  # of a machine on which other tests run, too
 PUBLISHED = ("AIRFLOW", "MLFLOW", "PROMETHEUS", "ALERTMANAGER", "GRAFANA")
@@ -164,9 +164,7 @@ def team(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Team]:
     land(home / "data" / "landing")
     _write_models(home / "models")
     make_secrets.make(home / "secrets")
-    made = [file for file in (home / "secrets").iterdir() if file.is_file()]
-    seen = SeenSecrets({file.name: file.read_text() for file in made})
-    team = Team(home / "run", _ports(), home / "secrets", seen)
+    team = Team(home / "run", _ports(), home / "secrets", secrets_of_team(home / "secrets"))
     settings = {
         "GATELATCH_SECRETS_DIR": str(team.secrets),
         "GATELATCH_MODELS_DIR": str(home / "models"),
@@ -175,7 +173,7 @@ def team(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Team]:
         **{f"{name}_PORT": str(port) for name, port in team.ports.items()},
     }
     with up(team.home, settings):
-        with seen:
+        with team.seen:
             time.sleep(1)
             native.wait_until_up(team.home, START_SECONDS)
             _people(team)
