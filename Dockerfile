@@ -24,7 +24,7 @@ RUN python -m compileall -q dags plugins tasks ops \
     && useradd --system --uid 1000 --home-dir /opt/airflow gatelatch \
     && mkdir -p /opt/airflow/logs /var/lib/gatelatch/store /var/lib/gatelatch/keys \
         /var/lib/gatelatch/answers /var/lib/gatelatch/trusted /var/lib/gatelatch/mlflow/artifacts \
-        /var/lib/gatelatch/mlflow/tmp \
+        /var/lib/gatelatch/mlflow/tmp /var/lib/gatelatch/scratch \
     && chown -R gatelatch:gatelatch /opt/airflow /var/lib/gatelatch
 
 USER gatelatch

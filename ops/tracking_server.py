@@ -9,6 +9,7 @@ which reading needs no login. `_FILE` behind the name of a password names a file
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -47,7 +48,7 @@ def serve(
     writer = _password("GATELATCH_MLFLOW_PASSWORD") or _setting("GATELATCH_MLFLOW_PASSWORD")
     reader = _password("GATELATCH_MLFLOW_READER_PASSWORD")
     # Only what runs from here on is confined, threads too: so before anything heavy is imported.
-    tempfile.tempdir = os.environ["TMPDIR"] = _folder(folder / "tmp")
+    tempfile.tempdir = os.environ["TMPDIR"] = _emptied(folder / "tmp")
     os.environ["HOME"] = str(folder)
     if said := confined.unconfined():
         print(said, file=sys.stderr, flush=True)
@@ -80,8 +81,11 @@ def _password(name: str) -> str | None:
         raise typer.BadParameter(str(missing)) from None
 
 
-def _folder(path: Path) -> str:
+def _emptied(path: Path) -> str:
+    """Make a folder for temporary files, without those of a server that was killed."""
     path.mkdir(parents=True, exist_ok=True)
+    for old in path.glob(f"{tempfile.template}*/"):
+        shutil.rmtree(old, ignore_errors=True)
     return str(path)
 
 

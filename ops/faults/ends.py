@@ -13,8 +13,8 @@ from ops.faults import containers
 from ops.faults.team import Team
 
 _WRITTEN = {
-    "worker": ("tmp", "var/lib/gatelatch/store"),
-    "mlflow": ("tmp", "var/lib/gatelatch/mlflow/artifacts"),
+    "worker": ("var/lib/gatelatch/scratch", "var/lib/gatelatch/store"),
+    "mlflow": ("var/lib/gatelatch/mlflow/tmp", "var/lib/gatelatch/mlflow/artifacts"),
     "api-server": ("tmp",),
 }
 

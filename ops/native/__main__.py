@@ -27,6 +27,7 @@ from ops.native.compose_file import ComposeError, Project, Service
 from ops.native.images import ROOT, NotHere
 from ops.native.sandbox import Container
 from ops.native.supervisor import Supervised, Supervisor
+from ops.team.make_secrets import settings_in
 
 _TOOLS = {"bwrap": "bubblewrap", "ip": "iproute2", "unshare": "util-linux", "nsenter": "util-linux"}
 
@@ -48,15 +49,9 @@ def missing_tools() -> list[str]:
 
 def project(file: Path, profiles: Collection[str] = ()) -> Project:
     """Return the project, with its variables from the environment and from `.env`."""
-    variables = {**_dot_env(ROOT / ".env"), **os.environ}
+    variables = {**settings_in(ROOT / ".env"), **os.environ}
     asked = ",".join([*profiles, variables.get("COMPOSE_PROFILES", "")])
     return compose_file.read(file, {**variables, "COMPOSE_PROFILES": asked})
-
-
-def _dot_env(file: Path) -> dict[str, str]:
-    lines = file.read_text().splitlines() if file.exists() else []
-    pairs = [line.split("=", 1) for line in lines if "=" in line and not line.startswith("#")]
-    return {name.strip(): value.strip().strip("'\"") for name, value in pairs}
 
 
 def require_secrets(asked: Project) -> None:
@@ -67,7 +62,10 @@ def require_secrets(asked: Project) -> None:
         if not path.is_file() or not path.stat().st_size:
             lacking.append(f"{name} ({file})")
     if lacking:
-        raise ComposeError(f"no secret {', '.join(lacking)}: `make secrets` makes them")
+        raise ComposeError(
+            f"no secret {', '.join(lacking)}: `make secrets` makes what is missing; remove a file "
+            "that is empty first"
+        )
 
 
 @app.command()

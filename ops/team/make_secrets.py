@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import base64
+import os
 import secrets
 from pathlib import Path
 
@@ -69,6 +70,8 @@ def make(folder: Path, before: Path | None = None) -> list[str]:
         if file.exists():
             continue
         partial = folder / f".{name}"
+        # Left by a run that was killed, it is read-only for its owner, too.
+        partial.unlink(missing_ok=True)
         partial.write_text(value)
         # A container's user has another number than the owner here, and the file is all it sees of
         # the folder: so everybody may read it, whom the folder lets through.
@@ -92,21 +95,38 @@ def _aws(name: str) -> str:
 
 
 def _kept(before: Path | None) -> dict[str, str]:
-    if before is None or not before.exists():
-        return {}
-    lines = [line.split("=", 1) for line in before.read_text().splitlines() if "=" in line]
-    given = {name.strip(): value.strip().strip("'\"") for name, value in lines}
+    given = settings_in(before) if before is not None else {}
     return {new: given[old] for old, new in _BEFORE.items() if given.get(old)}
+
+
+def settings_in(file: Path) -> dict[str, str]:
+    """Return what a file `.env` sets; nothing if there is none."""
+    lines = file.read_text().splitlines() if file.exists() else []
+    pairs = [line.split("=", 1) for line in lines if "=" in line and not line.startswith("#")]
+    return {name.strip(): value.strip().strip("'\"") for name, value in pairs}
+
+
+def folder_in(file: Path) -> Path:
+    """Return the folder that compose takes secrets from, with this file `.env`.
+
+    As compose reads it: the environment before the file, an empty value as none, and a relative
+    path below the folder of `docker-compose.yaml`.
+    """
+    given = {**settings_in(file), **os.environ}.get("GATELATCH_SECRETS_DIR") or "secrets"
+    return ROOT / Path(given).expanduser()
 
 
 def main() -> None:
     """Make the secrets that are missing, each in a file of its own."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--folder", type=Path, default=ROOT / "secrets", help="where they are")
-    parser.add_argument("--before", type=Path, default=ROOT / ".env", help="an earlier `.env`")
+    said = "where they are [GATELATCH_SECRETS_DIR of the environment or of `.env`, else secrets/]"
+    parser.add_argument("--folder", type=Path, help=said)
+    said = "the `.env`; secrets that it holds from release 0.1 are taken over"
+    parser.add_argument("--before", type=Path, default=ROOT / ".env", help=said)
     asked = parser.parse_args()
-    made = make(asked.folder, asked.before)
-    print(f"made in {asked.folder}: {', '.join(made)}" if made else f"all are in {asked.folder}")
+    folder = asked.folder or folder_in(asked.before)
+    made = make(folder, asked.before)
+    print(f"made in {folder}: {', '.join(made)}" if made else f"all are in {folder}")
 
 
 if __name__ == "__main__":

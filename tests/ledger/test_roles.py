@@ -62,12 +62,29 @@ TRIGGERS = {
     name: next(table for table in META.tables if name.startswith(f"{table}_"))
     for name in triggers._ddl(META, "postgresql")
 }
+SEQUENCES = [
+    f"{name}_{column.name}_seq"
+    for name, table in META.tables.items()
+    if (column := table.autoincrement_column) is not None
+]
 UNDONE = (
     *(f"update {table} set model = 'x'" for table in META.tables),
     *(f"delete from {table}" for table in META.tables),
     *(f"truncate {table}" for table in META.tables),
     *(f"drop trigger {name} on {table}" for name, table in TRIGGERS.items()),
     *(f"alter table {table} disable trigger all" for table in META.tables),
+    *(
+        f"create trigger mine before insert on {table} for each row "
+        "execute function gatelatch_append_only()"
+        for table in META.tables
+    ),
+    *(f"create rule mine as on insert to {table} do instead nothing" for table in META.tables),
+    *(f"alter table {table} add column mine integer" for table in META.tables),
+    *(f"alter table {name} drop column {table.c[0].name}" for name, table in META.tables.items()),
+    *(f"select setval('{sequence}', 1)" for sequence in SEQUENCES),
+    "create table mine (id integer)",
+    # It would be looked up before the ledger's own table.
+    "create temporary table observations (id integer)",
     *(f"drop table {table}" for table in META.tables),
     "drop function gatelatch_append_only() cascade",
     "create or replace function gatelatch_append_only() returns trigger language plpgsql as "
@@ -82,12 +99,24 @@ def test_every_table_has_a_trigger_to_be_dropped() -> None:
     assert set(TRIGGERS.values()) == set(META.tables)
 
 
+def test_every_sequence_of_the_ledger_is_known_here(owned: str) -> None:
+    engine = sa.create_engine(owned)
+    assert sorted(sa.inspect(engine).get_sequence_names()) == sorted(SEQUENCES)
+    assert SEQUENCES
+    engine.dispose()
+
+
 def test_a_writer_appends_and_can_undo_nothing_by_any_statement(owned: str, role: str) -> None:
     roles.grant(owned, writers=[role], readers=[])
     with opened(owned, role) as ledger:
         ledger.create()  # nothing is left to be made, so it needs no right
         ledger.observe(observation(2))
         assert len(ledger.history("churn")) == 2
+    name = sa.make_url(owned).database
+    owner = sa.create_engine(owned)
+    with owner.begin() as link:  # as ops/team/databases/databases.sql does
+        link.exec_driver_sql(f"revoke temporary on database {name} from public")
+    owner.dispose()
     engine = sa.create_engine(as_role(owned, role))
     for statement in UNDONE:
         with pytest.raises(sa.exc.DBAPIError) as refused, engine.begin() as link:

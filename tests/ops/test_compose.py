@@ -183,6 +183,23 @@ def test_every_volume_of_our_own_lands_on_a_folder_that_the_image_gives_to_its_u
                 assert target in made, (name, target)
 
 
+def test_what_tasks_spill_goes_to_a_volume_and_not_to_memory() -> None:
+    worker = SERVICES["worker"]
+    folder = worker["environment"]["TMPDIR"]
+    writable = {target for source, target, ro in mounts("worker") if not ro}
+    assert folder in writable
+    assert not any(Path(folder).is_relative_to(place) for place in worker["tmpfs"])
+
+
+def test_what_passes_through_mlflow_goes_to_a_volume_and_not_to_memory() -> None:
+    command = SERVICES["mlflow"]["command"][-1]
+    match = re.search(r"ops\.tracking_server .*--folder (\S+)", command)
+    assert match
+    folder = Path(match[1]) / "tmp"  # as ops/tracking_server.py makes it
+    assert str(folder) in {target for _, target, ro in mounts("mlflow") if not ro}
+    assert not any(folder.is_relative_to(place) for place in SERVICES["mlflow"]["tmpfs"])
+
+
 def test_every_path_of_ours_in_a_setting_is_in_the_image_or_mounted() -> None:
     inside = {HOME + source.rstrip("/") for source in COPIED}
     for name, key, value in ENVIRONMENT:

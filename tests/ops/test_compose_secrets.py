@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from configparser import ConfigParser
 from itertools import pairwise
@@ -104,6 +107,62 @@ def test_the_secrets_of_an_env_file_of_release_0_1_are_taken_over(tmp_path: Path
     assert (tmp_path / "secrets" / "postgres_password").read_text() == "abc"
     assert (tmp_path / "secrets" / "fernet_key").read_text() == "x="
     assert len((tmp_path / "secrets" / "jwt_secret").read_text()) == 128
+
+
+def run_make_secrets(
+    before: Path, given: dict[str, str], *unable: str
+) -> subprocess.CompletedProcess[str]:
+    """Run what `make secrets` runs, with this `.env` and these settings of the environment."""
+    others = {k: v for k, v in os.environ.items() if k != "GATELATCH_SECRETS_DIR"}
+    command = [sys.executable, "-m", "ops.team.make_secrets", "--before", str(before)]
+    return subprocess.run(
+        [*unable, *command], env={**others, **given}, cwd=ROOT, capture_output=True, text=True
+    )
+
+
+def test_secrets_are_made_where_compose_looks_for_them(tmp_path: Path) -> None:
+    here = {name: tmp_path / name for name in ("of_environment", "of_file")}
+    before = tmp_path / ".env"
+    before.write_text(f"# a comment\nGATELATCH_SECRETS_DIR={here['of_file']}\n")
+
+    def of_compose(given: dict[str, str]) -> set[Path]:
+        project = read(FILE, {**make_secrets.settings_in(before), **given})
+        return {Path(file).parent for name, file in project.secrets.items() if name != "channels"}
+
+    for given, folder in (
+        ({}, here["of_file"]),
+        ({"GATELATCH_SECRETS_DIR": str(here["of_environment"])}, here["of_environment"]),
+    ):
+        done = run_make_secrets(before, given)
+        assert done.returncode == 0, done.stderr
+        assert f"made in {folder}: " in done.stdout
+        assert {folder} == of_compose(given)
+        assert {file.name for file in folder.iterdir()} == NAMES - {"channels"} | {"alertmanager"}
+
+
+def test_a_folder_of_secrets_is_relative_to_the_compose_file_and_an_empty_one_is_the_default(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / ".env").write_text("GATELATCH_SECRETS_DIR=../kept\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("GATELATCH_SECRETS_DIR", raising=False)
+    assert make_secrets.folder_in(tmp_path / ".env") == ROOT / "../kept"
+    assert make_secrets.folder_in(tmp_path / "none") == ROOT / "secrets"
+    monkeypatch.setenv("GATELATCH_SECRETS_DIR", "")
+    assert make_secrets.folder_in(tmp_path / ".env") == ROOT / "secrets"
+
+
+def test_after_a_run_that_was_killed_the_next_one_makes_what_is_missing(tmp_path: Path) -> None:
+    folder = tmp_path / "secrets"
+    make_secrets.make(folder)
+    (folder / "jwt_secret").rename(folder / ".jwt_secret")  # complete, read-only, and not yet named
+    # Root may write to what is read-only: this takes that right away.
+    root = ("setpriv", "--bounding-set=-dac_override", "--inh-caps=-all")
+    given = {"GATELATCH_SECRETS_DIR": str(folder)}
+    done = run_make_secrets(tmp_path / ".env", given, *(root if os.getuid() == 0 else ()))
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == f"made in {folder}: jwt_secret\n"
+    assert not (folder / ".jwt_secret").exists()
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ from tests.support.helm import (
     POD,
     SECRETS,
     SERVICE,
+    disks,
     environment,
     environment_of_metrics,
     files_of_metrics,
@@ -154,6 +155,13 @@ def test_every_folder_that_compose_makes_writable_is_writable_here() -> None:
             mount["mountPath"] for mount in CELERY["volumeMounts"] if not mount.get("readOnly")
         }
         assert set(SERVICES[service]["tmpfs"]) == written
+
+
+@pytest.mark.parametrize(("values", "part"), [(CELERY, PARTS["worker"][0]), (KUBERNETES, POD)])
+def test_what_tasks_spill_goes_to_the_disk_of_the_node(
+    values: dict[str, Any], part: dict[str, Any]
+) -> None:
+    assert environment(values, part)["TMPDIR"] in disks(part)
 
 
 def test_no_probe_and_no_sidecar_needs_a_file_of_the_image_of_airflow() -> None:

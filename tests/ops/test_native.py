@@ -19,12 +19,13 @@ import pytest
 
 from ops.faults import containers
 from ops.native import __main__ as native
-from ops.native import sandbox
+from ops.native import network, sandbox
 from ops.native.compose_file import Service, read
 from ops.native.images import ROOT, NotHere, image_of
 from ops.native.network import address_of
 from ops.native.sandbox import Container
-from tests.support.native import says, up
+from ops.team import make_secrets
+from tests.support.native import need_native, says, up
 
 FILE = """
 services:
@@ -283,6 +284,32 @@ def test_a_volume_of_the_file_covers_what_the_image_has_at_its_place(tmp_path: P
         str(ROOT / "models"),
         str(tmp_path),
     ]
+
+
+SPILL = """
+from pathlib import Path
+from tasks.data import duck
+with duck.connection("x") as link:
+    link.execute("set memory_limit='20MB'; set threads=1")
+    link.execute("create table t as select random()::varchar as x from range(1_500_000)")
+    (folder,) = link.execute("select current_setting('temp_directory')").fetchone()
+    spilled = sum(file.stat().st_size for file in Path(folder).iterdir())
+# Beside it, where nobody cleans up.
+(Path(folder).parents[1] / "spilled").write_text(str(spilled))
+"""
+
+
+def test_what_a_worker_spills_lands_in_its_volume(tmp_path: Path) -> None:
+    need_native()
+    make_secrets.make(tmp_path / "secrets")
+    project = read(ROOT / "docker-compose.yaml", {"GATELATCH_SECRETS_DIR": f"{tmp_path}/secrets"})
+    service = project.services["worker"]
+    container = Container("worker-1", service, image_of("", ours=True), address_of(0))
+    network.hosts(tmp_path / "hosts", {})
+    inside = sandbox.command(container, project, tmp_path, tmp_path / "hosts")
+    done = subprocess.run([*inside, "python", "-c", SPILL], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert int((tmp_path / "volumes" / "scratch" / "spilled").read_text()) > 10_000_000
 
 
 def test_an_entrypoint_of_the_file_leaves_nothing_of_the_images_own(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from ops import tracking_server
 from ops.doors import Door, door
 from tasks.registry import model_aliases, tagged_heads, tracking
 from tests.support.attack import CREATE, EVIL, SECRET, Server, knock, routes, run_in, stands_still
@@ -29,6 +30,16 @@ def served(
 @pytest.fixture
 def server(served: tuple[Server, int]) -> Server:
     return served[0]
+
+
+def test_what_a_killed_server_left_in_its_temporary_folder_is_gone_at_the_next_start(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "tmp" / "tmpabc").mkdir(parents=True)
+    (tmp_path / "tmp" / "tmpabc" / "half").write_text("of an artifact")
+    (tmp_path / "tmp" / "lost+found").mkdir()  # where the volume is a disk of its own
+    assert tracking_server._emptied(tmp_path / "tmp") == str(tmp_path / "tmp")
+    assert [one.name for one in (tmp_path / "tmp").iterdir()] == ["lost+found"]
 
 
 # --- without a password

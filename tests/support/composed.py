@@ -78,12 +78,10 @@ def _make_databases(folder: Path, mark: str) -> None:
 def _mlflow(folder: Path, port: int, mark: str) -> tuple[list[str], dict[str, str], Server]:
     service = SERVICES["mlflow"]
     inside = "/var/lib/gatelatch"
-    (volume,) = service["volumes"]
-    root = Path(volume.split(":")[1].replace(inside, str(folder)))
-    root.mkdir(parents=True)
-    for place in service["tmpfs"]:
-        if place.startswith(inside):
-            Path(place.replace(inside, str(folder))).mkdir()
+    places = [Path(v.split(":")[1].replace(inside, str(folder))) for v in service["volumes"]]
+    for place in places:
+        place.mkdir(parents=True)
+    root = places[0]
     secrets = folder / "secrets"
     shell, options, script = service["command"]
     script = script.replace(inside, str(folder)).replace("5000", str(port))

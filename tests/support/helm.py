@@ -56,13 +56,22 @@ def environment_of_metrics() -> dict[str, str]:
 def files(part: dict[str, Any]) -> dict[str, set[str]]:
     """Return the files of each Secret that a pod sees, by the folder that they are in."""
     seen: dict[str, set[str]] = {}
+    volumes = [volume for volume in part["extraVolumes"] if "secret" in volume]
     for mount in [*CELERY["volumeMounts"], *part.get("extraVolumeMounts", [])]:
-        for volume in part["extraVolumes"]:
+        for volume in volumes:
             if volume["name"] == mount["name"]:
                 assert mount["readOnly"]
                 seen[mount["mountPath"]] = {item["path"] for item in volume["secret"]["items"]}
-    assert len(seen) == len(part["extraVolumes"])  # each is mounted
+    assert len(seen) == len(volumes)  # each is mounted
     return seen
+
+
+def disks(part: dict[str, Any]) -> set[str]:
+    """Return where a pod may write to the disk of its node."""
+    mounts = [*CELERY["volumeMounts"], *part.get("extraVolumeMounts", [])]
+    given = [*CELERY["volumes"], *part["extraVolumes"]]
+    empty = {v["name"] for v in given if v.get("emptyDir") == {}}  # no `medium`: on disk
+    return {m["mountPath"] for m in mounts if m["name"] in empty and not m.get("readOnly")}
 
 
 def folder(part: dict[str, Any], name: str) -> set[str]:

@@ -22,6 +22,7 @@ from ops.team import make_secrets
 from tests.e2e.browser import CHROMIUM
 from tests.e2e.landed import WINDOW, land
 from tests.support.native import need_images, says, up
+from tests.support.seen_secrets import SeenSecrets, secrets_of_team
 
 START_SECONDS = 600  # of a machine on which other tests run, too
 PUBLISHED = ("AIRFLOW", "MLFLOW", "PROMETHEUS", "ALERTMANAGER", "GRAFANA")
@@ -40,6 +41,8 @@ class Team:
     home: Path
     ports: dict[str, int]
     secrets: Path
+    # What processes showed while the services came up and people were made.
+    seen: SeenSecrets
     people: dict[str, Airflow] = field(default_factory=dict)
 
     @property
@@ -161,7 +164,7 @@ def team(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Team]:
     land(home / "data" / "landing")
     _write_models(home / "models")
     make_secrets.make(home / "secrets")
-    team = Team(home / "run", _ports(), home / "secrets")
+    team = Team(home / "run", _ports(), home / "secrets", secrets_of_team(home / "secrets"))
     settings = {
         "GATELATCH_SECRETS_DIR": str(team.secrets),
         "GATELATCH_MODELS_DIR": str(home / "models"),
@@ -170,9 +173,10 @@ def team(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Team]:
         **{f"{name}_PORT": str(port) for name, port in team.ports.items()},
     }
     with up(team.home, settings):
-        time.sleep(1)
-        native.wait_until_up(team.home, START_SECONDS)
-        _people(team)
+        with team.seen:
+            time.sleep(1)
+            native.wait_until_up(team.home, START_SECONDS)
+            _people(team)
         yield team
         for client in team.people.values():
             client.close()

@@ -21,6 +21,7 @@ from ops.team import make_secrets
 from tests.e2e.landed import ACCEPTED, land, write_spec
 from tests.support.compose import RAW
 from tests.support.native import need_images, says, up
+from tests.support.seen_secrets import secrets_of_team
 
 from .conftest import START_SECONDS, Team, _ports
 
@@ -41,7 +42,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Team]:
     (home / "compose.yaml").write_text(yaml.safe_dump({**RAW, "services": services}))
     _land(home)
     make_secrets.make(home / "secrets")
-    team = Team(home / "run", _ports(), home / "secrets")
+    team = Team(home / "run", _ports(), home / "secrets", secrets_of_team(home / "secrets"))
     settings = {
         "COMPOSE_PROFILES": "s3",
         "GATELATCH_STORE": "s3://gatelatch",
@@ -55,8 +56,9 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Team]:
         patch.setenv("COMPOSE_PROFILES", "s3")
         need_images(native.project(home / "compose.yaml"), but=[])
     with up(team.home, settings, home / "compose.yaml"):
-        time.sleep(1)
-        native.wait_until_up(team.home, START_SECONDS)
+        with team.seen:
+            time.sleep(1)
+            native.wait_until_up(team.home, START_SECONDS)
         admin = team.log_in("admin")
         admin.wait_for_dags([RETRAIN, MONITOR], 120)
         for dag in (RETRAIN, MONITOR):
@@ -107,6 +109,14 @@ files = store.files_below("")
 broken = [name for name in files if name.startswith("quarantine/orders/")]
 print(json.dumps([files, quarantined_rows(broken).tolist()]))
 """
+
+
+def test_no_key_of_the_bucket_is_on_a_command_line_or_in_an_environment(small: Team) -> None:
+    small.seen.look()
+    assert {"initdb", "weed"} <= small.seen.programs
+    assert not small.seen.on_command_lines
+    held = {secret for secret, _ in small.seen.in_environments}
+    assert not held & {"store_writer", "store_reader"}
 
 
 def test_what_a_window_leaves_behind_is_in_the_bucket_and_nothing_of_it_on_a_disk(
