@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -73,7 +72,7 @@ def _land(home: Path) -> None:
     land(home / "data" / "landing", days=9)
     (file,) = (home / "data" / "landing" / f"date={ACCEPTED:%Y-%m-%d}").iterdir()
     rows = pq.read_table(file)
-    labels = np.array(rows["y"])
+    labels = rows["y"].to_numpy().copy()  # what Arrow gives is read-only
     labels[5] = 7
     place = rows.column_names.index("y")
     pq.write_table(rows.set_column(place, "y", pa.array(labels)), file)
