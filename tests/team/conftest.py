@@ -7,6 +7,7 @@ import shutil
 import socket
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -137,19 +138,20 @@ def _people(team: Team) -> None:
     for role, rights in roles.items():
         actions = [{"action": {"name": a}, "resource": {"name": r}} for a, r in rights]
         _fab(admin, "roles", {"name": role, "actions": actions})
-    for name, has in (
-        ("ada", ["Person", "Approver of churn"]),
-        ("bob", ["Person", "Approver of returns"]),
-        ("otto", ["Op"]),
-    ):
-        (team.secrets / f"{name}_password").write_text(f"password-of-{name}")
-        person = {"username": name, "first_name": name, "last_name": "-", "email": f"{name}@x"}
-        roles_of = [{"name": role} for role in has]
-        secret = team.secret(f"{name}_password")
-        _fab(admin, "users", {**person, "password": secret, "roles": roles_of})
-        team.log_in(name)
+    add_person(team, "ada", "Person", "Approver of churn")
+    add_person(team, "bob", "Person", "Approver of returns")
+    add_person(team, "otto", "Op")
     for dag in admin.call("GET", "dags")["dags"]:
         admin.call("PATCH", f"dags/{dag['dag_id']}", json={"is_paused": False})
+
+
+def add_person(team: Team, name: str, *roles: str) -> Airflow:
+    """Make a person with these roles; return their client."""
+    (team.secrets / f"{name}_password").write_text(f"password-of-{name}")
+    person = {"username": name, "first_name": name, "last_name": "-", "email": f"{name}@x"}
+    has = {"password": team.secret(f"{name}_password"), "roles": [{"name": r} for r in roles]}
+    _fab(team.people["admin"], "users", {**person, **has})
+    return team.log_in(name)
 
 
 def _fab(admin: Airflow, what: str, body: dict[str, Any]) -> None:
@@ -187,6 +189,13 @@ def team(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Team]:
 @pytest.fixture
 def ada(team: Team) -> Iterator[Page]:
     """A browser in which ada has logged in through the login page."""
+    with browser_of(team, "ada") as page:
+        yield page
+
+
+@contextmanager
+def browser_of(team: Team, name: str) -> Iterator[Page]:
+    """Give a browser in which a person has logged in through the login page."""
     if CHROMIUM is None:
         pytest.skip("chromium is missing: apt-get install chromium (or your system's package)")
     with sync_playwright() as playwright:
@@ -196,8 +205,8 @@ def ada(team: Team) -> Iterator[Page]:
         page.set_default_timeout(60_000)
         expect.set_options(timeout=60_000)
         page.goto(team.airflow_url)
-        page.locator("input[name=username]").fill("ada")
-        page.locator("input[name=password]").fill(team.secret("ada_password"))
+        page.locator("input[name=username]").fill(name)
+        page.locator("input[name=password]").fill(team.secret(f"{name}_password"))
         page.locator("input[type=submit]").click()
         page.wait_for_url(re.compile(r"/(home)?$"))
         yield page
