@@ -25,6 +25,8 @@ from tests.e2e.landed import WINDOW, land
 from tests.support.native import need_images, says, up
 from tests.support.seen_secrets import SeenSecrets, secrets_of_team
 
+from . import more_models
+
 START_SECONDS = 600  # of a machine on which other tests run, too
 PUBLISHED = ("AIRFLOW", "MLFLOW", "PROMETHEUS", "ALERTMANAGER", "GRAFANA")
 # What everybody needs who answers approvals, whichever models are theirs.
@@ -142,7 +144,8 @@ def _people(team: Team) -> None:
     add_person(team, "bob", "Person", "Approver of returns")
     add_person(team, "otto", "Op")
     for dag in admin.call("GET", "dags")["dags"]:
-        admin.call("PATCH", f"dags/{dag['dag_id']}", json={"is_paused": False})
+        if dag["dag_id"] != more_models.BY_SCHEDULE:
+            admin.call("PATCH", f"dags/{dag['dag_id']}", json={"is_paused": False})
 
 
 def add_person(team: Team, name: str, *roles: str) -> Airflow:
@@ -165,6 +168,7 @@ def team(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Team]:
     home = tmp_path_factory.mktemp("team")
     land(home / "data" / "landing")
     _write_models(home / "models")
+    more_models.write(home)
     make_secrets.make(home / "secrets")
     team = Team(home / "run", _ports(), home / "secrets", secrets_of_team(home / "secrets"))
     settings = {
