@@ -12,12 +12,21 @@ from tests.e2e.landed import ACCEPTED, DAY, START, WINDOW
 BY_SCHEDULE = "monitor.daily"  # stays paused until its test has a champion for it
 ENDS = START + 17 * DAY  # of daily and its twin: the labels turn round three days before
 _GRID = {**WINDOW, "start": (ACCEPTED - DAY).date(), "end": ENDS.date()}
+_KEPT = {
+    "window": {**WINDOW, "every": "3h", "min_rows": 20},
+    # Of its rows a few are put aside in every second window.
+    "expectations": [
+        {"type": "expect_column_values_to_be_between", "column": "x", "max_value": 2.0}
+    ],
+    "retention": dict.fromkeys(("figures", "quarantine", "summaries"), "1d"),
+}
 
 
 def write(home: Path) -> None:
     """Write their specs."""
     _write(home, "daily", retrain="human", window={**_GRID, "catchup": True})
     _write(home, "serial", window=_GRID)
+    _write(home, "kept", **_KEPT)
 
 
 def _write(home: Path, name: str, retrain: str = "automatic", **parts: Any) -> None:
