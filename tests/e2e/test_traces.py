@@ -6,17 +6,14 @@ store, what the commands print, and the command lines of all processes.
 
 from __future__ import annotations
 
-import gzip
-import io
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from zipfile import ZipFile, is_zipfile
 
-import pyarrow.parquet as pq
 import pytest
 
 from ops import stack_processes
+from tests.support import pieces
 from tests.support.sink import SECRET
 from tests.support.terminal import run
 
@@ -42,19 +39,6 @@ LANDED = {
 KEPT = {"settings.json", "passwords.json", "signing.pem"}
 
 
-def _parts(name: str, content: bytes) -> Iterator[tuple[str, bytes]]:
-    """Yield a file's content, and unpacked what is packed in it."""
-    yield name, content
-    if content[:2] == b"\x1f\x8b":
-        yield from _parts(f"{name}/gunzipped", gzip.decompress(content))
-    elif content[:4] == b"PAR1":
-        yield f"{name}/rows", str(pq.read_table(io.BytesIO(content)).to_pylist()).encode()
-    elif is_zipfile(io.BytesIO(content)):
-        archive = ZipFile(io.BytesIO(content))
-        for member in archive.namelist():
-            yield from _parts(f"{name}/{member}", archive.read(member))
-
-
 def _written(home: Path) -> Iterator[Path]:
     """Yield what the stack wrote into its home, folders included."""
     for path in home.rglob("*"):
@@ -66,18 +50,12 @@ def _pieces(home: Path) -> Iterator[tuple[str, bytes]]:
     for path in _written(home):
         name = path.relative_to(home)
         if path.is_file() and not path.is_symlink() and str(name) not in KEPT:
-            yield from _parts(str(name), path.read_bytes())
+            yield from pieces.parts(str(name), path.read_bytes())
 
 
 def _where(home: Path, words: dict[str, bytes]) -> dict[str, set[str]]:
     """Return in which files each word stands, in any case."""
-    found: dict[str, set[str]] = {word: set() for word in words}
-    for name, content in _pieces(home):
-        lower = content.lower()
-        for word, wanted in words.items():
-            if wanted.lower() in lower:
-                found[word].add(name)
-    return found
+    return pieces.where(_pieces(home), words)
 
 
 def _log_of(running: Running, dag: str, task: str) -> str:

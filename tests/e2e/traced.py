@@ -59,20 +59,21 @@ def land(home: Path) -> None:
             file.write_bytes(file.read_bytes()[:-600])
 
 
-def write_specs(models: Path, home: Path) -> None:
-    """Write a model over these rows, and one whose database lets nobody in."""
-    write_spec(
-        models,
-        home,
-        "traced",
-        approval="automatic",
-        source={"path": f"{home}/traced/{{date}}.parquet", "time": "time", "key": "id"},
-        features={"numeric": ["x"], "categorical": ["shop"], "text": ["note"]},
-        expectations=[
+def over_rows_of(folder: str) -> dict[str, object]:
+    """Return the parts of the spec of a model over these rows."""
+    return {
+        "source": {"path": f"{folder}/{{date}}.parquet", "time": "time", "key": "id"},
+        "features": {"numeric": ["x"], "categorical": ["shop"], "text": ["note"]},
+        "expectations": [
             {"type": "expect_column_values_to_be_between", "column": "x", "max_value": 100}
         ],
-        window={**WINDOW, "min_rows": 50},
-        training={"window": "8d"},
-    )
+        "window": {**WINDOW, "min_rows": 50},
+        "training": {"window": "8d"},
+    }
+
+
+def write_specs(models: Path, home: Path) -> None:
+    """Write a model over these rows, and one whose database lets nobody in."""
+    write_spec(models, home, "traced", approval="automatic", **over_rows_of(f"{home}/traced"))
     table = {"table": "rows", "database": DATABASE, "time": "time", "key": "id"}
     write_spec(models, home, "shut_out", approval="automatic", source=table)

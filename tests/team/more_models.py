@@ -7,6 +7,7 @@ from typing import Any
 
 import yaml
 
+from tests.e2e import traced
 from tests.e2e.landed import ACCEPTED, DAY, START, WINDOW
 
 BY_SCHEDULE = "monitor.daily"  # stays paused until its test has a champion for it
@@ -23,10 +24,12 @@ _KEPT = {
 
 
 def write(home: Path) -> None:
-    """Write their specs."""
+    """Write their specs, and the rows of the one whose rows may leave no trace."""
+    traced.land(home / "data")
     _write(home, "daily", retrain="human", window={**_GRID, "catchup": True})
     _write(home, "serial", window=_GRID)
     _write(home, "kept", **_KEPT)
+    _write(home, "traced", **traced.over_rows_of("data/traced"))
 
 
 def _write(home: Path, name: str, retrain: str = "automatic", **parts: Any) -> None:
