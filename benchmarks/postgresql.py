@@ -26,4 +26,4 @@ def databases(benchmark: str, *uses: str) -> Iterator[list[str]]:
         finally:
             for name in names:
                 link.exec_driver_sql(f"drop database {name} with (force)")
-    engine.dispose()
+            engine.dispose()

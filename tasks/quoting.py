@@ -6,14 +6,17 @@ import re
 
 
 def as_text(written: str) -> str:
-    """Return what a person wrote as Markdown that shows it as it is: no link, image or heading.
+    """Return what a person wrote as Markdown that shows it as it is: no image, no heading, no name.
+
+    Some pages make a link to itself of an address that stands there.
 
     Examples
     --------
     >>> print(as_text("[see](https://elsewhere)"))
     \\[see\\](https://elsewhere)
     """
-    return re.sub(r"([\\`*_\[\]<>|!&~])", r"\\\1", " ".join(written.split()))
+    text = re.sub(r"([\\`*_\[\]<>|!&~])", r"\\\1", " ".join(written.split()))
+    return re.sub(r"(?<!\S)@", r"\\@", text)  # MLflow's page leads from a name to one at GitHub
 
 
 def as_code(named: str) -> str:

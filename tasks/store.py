@@ -65,11 +65,17 @@ def put(path: str, local: str) -> None:
 @contextmanager
 def reading(path: str) -> Iterator[IO[bytes]]:
     """Yield an open file. Raises NotKept, an OSError, if it cannot be read."""
+    with _system_told(path), ExitStack() as opened:
+        with _driver_told(path):
+            file = opened.enter_context(fsspec.open(url(path), "rb", **_options(url(path))))
+        yield file
+
+
+@contextmanager
+def _system_told(path: str) -> Iterator[None]:
+    """Make of an OSError an error of ours."""
     try:
-        with ExitStack() as opened:
-            with _driver_told(path):
-                file = opened.enter_context(fsspec.open(url(path), "rb", **_options(url(path))))
-            yield file
+        yield
     except NotKept:
         raise
     except OSError as error:
@@ -95,8 +101,8 @@ def _driver_told(path: str) -> Iterator[None]:
         raise
     except (ImportError, ValueError) as error:
         raise NotKept(
-            f"{url(path)} cannot be read: {said(error)}; correct GATELATCH_STORE, or "
-            "install what its protocol needs"
+            f"{_place(path)} cannot be read: {said(error)}; correct GATELATCH_STORE or what is "
+            "named here, or install what its protocol needs"
         ) from None
     except Exception as error:  # drivers of remote stores have error classes of their own
         raise NotKept(
@@ -110,10 +116,10 @@ def files_below(folder: str) -> list[str]:
 
     Raises
     ------
-    tasks.disk.Unusable
+    NotKept
         If the store does not answer.
     """
-    with writing(_place(folder), Exception):
+    with _system_told(folder), _driver_told(folder):
         fs, root = _filesystem(url(""))
         # Not behind `exists`, by which a store that does not answer has nothing.
         found = fs.find(_filesystem(url(folder))[1])
@@ -139,10 +145,23 @@ def probe() -> None:
 
 
 def half_written() -> Iterator[str]:
-    """Yield the files that a killed process left half-written, anywhere in the store."""
-    fs, root = _filesystem(url(""))
-    for folder, _, names in fs.walk(root):
-        yield from (f"{folder}/{name}" for name in names if _left(name))
+    """Yield the files that a killed process left half-written, anywhere in the store.
+
+    Raises
+    ------
+    NotKept
+        If the store does not answer.
+    """
+    with _system_told(""), _driver_told(""):
+        fs, root = _filesystem(url(""))
+        for folder, _, names in fs.walk(root, on_error=_unless_gone):
+            yield from (f"{folder}/{name}" for name in names if _left(name))
+
+
+def _unless_gone(error: OSError) -> None:
+    """Raise what a walk would pass over, but for a folder that is not there any more."""
+    if not isinstance(error, FileNotFoundError):
+        raise error
 
 
 def _filesystem(target: str) -> tuple[Any, str]:

@@ -88,7 +88,10 @@ def _ledger_of_years(postgresql: bool) -> Iterator[None]:
         return
     with databases("ledger", "years") as (name,):
         os.environ["LEDGER_OF_YEARS"] = f"postgresql+psycopg://{SERVER}/{name}"
-        yield
+        try:
+            yield
+        finally:
+            del os.environ["LEDGER_OF_YEARS"]
 
 
 def _reads() -> None:

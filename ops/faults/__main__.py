@@ -71,8 +71,8 @@ def main(
 
     tell("over")
     out.print(table(completed(record.cells, asked, stages, reason)))
-    out.print("\n".join(["", *(f"Left half-written: {one}" for one in left or ["nothing"])]))
-    raise typer.Exit(int(bool(left) or any(cell.wrong for cell in record.cells)))
+    out.print(f"\nHalf-written or temporary: {', '.join(left) or 'nothing'}")
+    raise typer.Exit(int(any(cell.wrong for cell in record.cells)))
 
 
 def on_services(

@@ -68,9 +68,10 @@ def seen(model: str) -> dict[str, Any]:
         "fault": findings.verify_trail(model, trail).fault,
         "aliases": {k: int(v) for k, v in registered.aliases.items()},
         "versions": sorted(int(v.version) for v in versions),
-        # What a killed process left half-written is looked for elsewhere.
+        # Without digests, of which one is made of the spec, and so of the name. What killed
+        # processes left half-written is looked for elsewhere.
         "files": [
-            name
+            re.sub(r"[0-9a-f]{12,}", "…", name)
             for name in store.files_below("")
             if model in re.split(r"[/.]", name) and not name.endswith(".partial")
         ],

@@ -142,8 +142,9 @@ def look_at_versions(patient: Patient) -> Iterator[Finding]:
                 state="warning",
                 finding=f"version(s) {', '.join(stray[:_SHOWN])}{more} in MLflow are no candidates "
                 "of the ledger",
-                remedy="look at their runs in MLflow: delete what somebody registered by hand or a "
-                "task that died left; if they are ours, the ledger is older than MLflow",
+                remedy="look at the runs of these versions in MLflow: delete the versions that "
+                "somebody registered by hand or a task that died left; if they are ours, the "
+                "ledger is older than MLflow",
                 model=model,
             )
 

@@ -267,7 +267,7 @@ def test_the_dag_processor_which_executes_dag_files_can_sign_nothing() -> None:
     assert "GATELATCH_LEDGER" not in environment
 
 
-def test_code_of_dag_authors_can_act_as_an_approver_as_the_page_on_security_says() -> None:
+def test_who_executes_dag_files_holds_what_makes_an_approvers_token_as_the_page_says() -> None:
     signing = {"jwt_secret", "secret_key"}
     executing = {"worker": signing, "triggerer": signing, "dag-processor": set[str]()}
     for name, more in executing.items():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from ops.native import compose_file
 from ops.team import make_secrets
 from tests.support.compose import RAW
 from tests.support.native import need_images, says, up
+from tests.support.served import free_port
 
 STORE = "s3://gatelatch"
 CLIENTS = ("worker", "api-server", "metrics")
@@ -46,8 +46,7 @@ class Running:
 @contextmanager
 def running(folder: Path) -> Iterator[Running]:
     """Have it run for a while, as the file says, but that this machine reaches it, too."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = int(probe.getsockname()[1])
+    port = free_port()
     s3 = {**RAW["services"]["s3"], "ports": [f"127.0.0.1:{port}:8333"]}
     mine = {name: one for name, one in RAW["secrets"].items() if name.startswith("store_")}
     file = folder / "compose.yaml"

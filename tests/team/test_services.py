@@ -83,7 +83,7 @@ def test_no_role_opens_a_database_with_another_password(team: Team) -> None:
     assert said.splitlines() == ["postgres True", "airflow True"]
 
 
-def test_from_the_first_start_on_no_command_line_holds_a_secret_and_no_environment_another_one(
+def test_from_the_first_start_on_no_command_line_holds_a_secret_and_only_listed_environments_do(
     team: Team,
 ) -> None:
     team.seen.look()
