@@ -96,7 +96,7 @@ CHECKUPS: Sequence[Checkup] = (
     ),
     Checkup(
         name="windows",
-        looks_at="windows that should have been judged by now",
+        looks_at="windows that should have been judged by now, or were passed over",
         look=model_check.look_at_windows,
         needs=("models",),
     ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
@@ -13,6 +14,7 @@ from tasks.drift.reference import reference_from_json
 from tasks.errors import Final, GatelatchError
 from tasks.ledger.status import Status
 from tasks.promotion.time_left import time_is_up
+from tasks.spec.windows import Window, windows_between
 from tasks.views.model_metrics import windows_due
 from tasks.views.trust_metrics import next_run
 
@@ -122,9 +124,10 @@ def reference_findings(known: Status) -> Iterator[Finding]:
 
 
 def look_at_windows(patient: Patient) -> Iterator[Finding]:
-    """Yield which models' windows are overdue."""
+    """Yield which models' windows are overdue or were passed over."""
     for known in patient.standing():
         yield from window_findings(known, patient.clock())
+        yield from passed_over(known)
 
 
 def window_findings(known: Status, now: datetime) -> Iterator[Finding]:
@@ -139,6 +142,32 @@ def window_findings(known: Status, now: datetime) -> Iterator[Finding]:
             finding=f"{what} overdue: the first was due on {late[0]:%Y-%m-%d %H:%M} UTC",
             remedy=f"look at the newest run of monitor.{model} in Airflow: it is paused, failed, "
             "or no scheduler runs",
+            model=model,
+        )
+
+
+def passed_over(known: Status) -> Iterator[Finding]:
+    """Yield whether windows of this champion have no verdict though later ones have. Pure."""
+    if known.observed_until is None or not known.promotions:
+        return
+    seen = sorted((o.window_start, o.window_end) for o in known.observations)
+    starts = [start for start, _ in seen]
+
+    def judged(window: Window) -> bool:
+        before = bisect_right(starts, window.start)  # on another grid it lies within one of them
+        return before > 0 and window.start < seen[before - 1][1]
+
+    since = known.promotions[-1].effective_from
+    every = windows_between(known.spec.window, since, known.observed_until)
+    if missing := [window for window in every if not judged(window)]:
+        model, last = known.spec.model, missing[-1]
+        yield Finding(
+            state="warning",
+            finding=f"{len(missing)} window(s) before the newest one were never judged: the first "
+            f"begins on {missing[0].start:%Y-%m-%d %H:%M}, the last on {last.start:%Y-%m-%d %H:%M} "
+            "UTC",
+            remedy=f"look for runs of monitor.{model} that failed, and clear them; or backfill "
+            "these windows, if the schedule went past them",
             model=model,
         )
 

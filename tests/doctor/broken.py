@@ -232,6 +232,11 @@ BROKEN: dict[str, tuple[Break, str, str, str, str]] = {
         lambda stack: stack.write_spec(window=flow.SPEC["window"]),
         "windows", "ill", "due on 2026-01-12", "newest run of monitor.churn",
     ),
+    "a window that was passed over": (
+        lambda stack: flow.watch(12),
+        "windows", "warning", "1 window(s) before the newest one were never judged: the first "
+        "begins on 2026-01-11 00:00", "backfill",
+    ),
     "an Airflow that is away": (
         put("AIRFLOW__API__BASE_URL", "http://127.0.0.1:9"),
         "airflow", "ill", "does not answer", "airflow api-server",
