@@ -119,7 +119,7 @@ def test_mlflow_shares_no_volume_and_writes_to_its_own_alone() -> None:
         for volume in service.get("volumes", [])
         if name != "mlflow"
     }
-    assert own == {"artifacts"}
+    assert own == {"artifacts", "spool"}
     assert not own & others
     assert mlflow["read_only"] is True
     assert mlflow["cap_drop"] == ["ALL"]
