@@ -1,4 +1,8 @@
-"""A model's first windows with the store on the composition's own S3 server, and none on a disk."""
+"""A model's first windows with the store on the composition's own S3 server, and none on a disk.
+
+Not in tests/team, whose services live until all of its tests are through: two such stacks at once
+are too much for a small machine.
+"""
 
 from __future__ import annotations
 
@@ -21,8 +25,7 @@ from tests.e2e.landed import ACCEPTED, land, write_spec
 from tests.support.compose import RAW
 from tests.support.native import need_images, says, up
 from tests.support.seen_secrets import secrets_of_team
-
-from .conftest import START_SECONDS, Team, _ports
+from tests.team.conftest import START_SECONDS, Team, _ports
 
 pytestmark = pytest.mark.timeout(1200)  # the first one starts the services
 
