@@ -37,9 +37,16 @@ def commands(name: str) -> str:
 
 
 def type_in(name: str) -> str:
-    """Type a block of the page, beside a `.venv` and this project's packages; return its output."""
+    """Type a block of the page, beside a `.venv` and this project's packages; return its output.
+
+    A bare `python` is the container's, which has what this one has.
+    """
     typed = commands(name).replace(".venv/bin/python", sys.executable)
-    elsewhere = {**os.environ, "PYTHONPATH": str(PAGE.parents[1])}
+    elsewhere = {
+        **os.environ,
+        "PYTHONPATH": str(PAGE.parents[1]),
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+    }
     done = subprocess.run(
         ["bash", "-euc", typed], capture_output=True, text=True, env=elsewhere, check=False
     )
