@@ -95,7 +95,6 @@ def make(spec: ModelSpec) -> DAG:
         known = monitor.status_now(spec)
         if known.advice is not None:
             print(f"{spec.model}: {known.advice}")
-        context["ti"].xcom_push("verdict", {"verdict": seen.verdict, "reason": seen.reason})
         return None if spec.label.late else _action(spec, context, known)
 
     @task(outlets=to_tell(spec))

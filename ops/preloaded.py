@@ -107,20 +107,27 @@ def _let_go() -> Iterator[None]:
 def _libraries() -> None:
     from sklearn.utils import check_array
 
+    from tasks import threads
     from tasks.reports import page
+    from tasks.validation import expectations
 
     check_array([[0.0]])  # asks who else knows data frames
+    with threads.one_blas_thread():  # finds the libraries
+        pass
+    expectations.usable()
     environment = page.environment()
     for name in environment.list_templates(extensions=["html"]):
         environment.get_template(name)
 
 
 def _airflow() -> None:
-    """Let Airflow find the kinds of assets that its providers have, and the schema of forms."""
+    """Let Airflow find its providers' kinds of assets, the schema of forms, and our plugins."""
     from airflow.sdk import Asset, Param
 
     Asset("gatelatch", "gatelatch://gatelatch")
     Param(None, type=["string", "null"]).resolve()
+    for plugin in ("links", "window_timetable"):  # which files of DAGs import
+        import_module(plugin)
 
 
 def _mlflow() -> None:
@@ -149,8 +156,12 @@ def _ledger() -> None:
 
     for spec in _models():
         ledger = Ledger.before_forks()
-        kept_fold.read_newest(spec, ledger, keep=False)
+        known = kept_fold.read_newest(spec, ledger, keep=False)
         verification.require(ledger, spec.model)
+        ledger.candidate(spec.model, 1)
+        for seen in known.observations[-1:]:
+            ledger.observation(spec.model, seen.version, seen.window)
+            dict(seen.figures)  # which are read apart from the rest
 
 
 def _models() -> list[Any]:

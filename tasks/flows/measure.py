@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from tasks import store
+from tasks import store, threads
 from tasks.audit.verified_model import classes_of, model_of
 from tasks.classifier import capped, older_classes, scoring
 from tasks.classifier.adopted import CannotScore
@@ -91,8 +91,6 @@ def _summaries(
     spec: ModelSpec, window: Window, versions: list[Validated]
 ) -> dict[int, Summary | str]:
     """Return the summary of each version's rows, or why there is none; nothing without a row."""
-    from threadpoolctl import threadpool_limits
-
     if not versions:
         return {}
     summarise, found = _summarisers(spec, versions)
@@ -101,8 +99,7 @@ def _summaries(
     groups: dict[int | None, list[int]] = {}
     for one in versions:
         groups.setdefault(one.rows_of, []).append(one.version)
-    # The other core reads ahead; threads of BLAS that wait for it by spinning only take it away.
-    with threadpool_limits(1, "blas"):
+    with threads.one_blas_thread():
         for batch in accepted(spec, window, versions[0].checked):
             for rows_of, group in groups.items():
                 rows = of_version(spec, batch, rows_of, names)

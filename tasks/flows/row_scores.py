@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tasks import threads
 from tasks.audit.verified_model import classes_of, model_of
 from tasks.classifier import older_classes, scoring
 from tasks.classifier.adopted import is_logged
@@ -121,11 +122,9 @@ class AcceptedRows:
         tasks.classifier.finite.NotFinite
             If one has a score that is no number.
         """
-        from threadpoolctl import threadpool_limits
-
         at = older_classes.places(self.classes, self.spec.label.names)
         stream = accepted_but(self.spec, self.window, self.bad, self.checked.data_digest)
-        with threadpool_limits(1, "blas"):
+        with threads.one_blas_thread():
             for batch in stream:
                 # Of a model that is never here, no other rows have margins of this version.
                 mine = None if self.names is None else self.version

@@ -160,4 +160,4 @@ def _found(link: sa.Connection) -> set[str]:
             "select t.tgname from pg_trigger t join pg_class c on c.oid = t.tgrelid "
             "where c.relnamespace = current_schema()::regnamespace"
         )
-    return set(link.execute(sa.text(query)).scalars())
+    return set(link.exec_driver_sql(query).scalars())

@@ -7,6 +7,7 @@ from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
+from tasks import threads
 from tasks.data import keys
 from tasks.data.ahead import ahead
 from tasks.data.digest import Digest
@@ -169,7 +170,6 @@ def _scored(
 ) -> Iterator[pa.RecordBatch]:
     """Yield the rows to write, batch by batch."""
     import pyarrow as pa
-    from threadpoolctl import threadpool_limits
 
     margin, probability, decided, version = spec.score_columns
     source = spec.source
@@ -178,7 +178,7 @@ def _scored(
     # As a column, classes are of one type.
     whole = all(isinstance(name, int) for name in spec.label.classes)
     classes = pa.array(spec.label.classes if whole else spec.label.names)
-    with threadpool_limits(1, "blas"):
+    with threads.one_blas_thread():
         for batch in batches(spec.unscored, window, _columns(spec), digest=digest):
             rows, columns = fit.of(batch)
             said = answered(spec, scorer, rows.column(source.key), columns)

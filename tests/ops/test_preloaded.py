@@ -15,6 +15,7 @@ from tests.support.flow import MODEL, beginning
 
 WARMED = """
 import json, os, sys, threading
+WAITED_FOR = ("tasks", "mlflow", "skl", "links", "window_timetable")
 sys.argv = ["airflow", "scheduler"]
 import airflow  # reads ops/airflow/airflow_local_settings.py
 held = [os.readlink(f"/proc/self/fd/{n}") for n in os.listdir("/proc/self/fd")
@@ -26,12 +27,25 @@ if not pid:
     from tasks.ledger.ledger import Ledger
     from tasks.registry import registry, tracking
     from tasks.spec.spec_files import find
+    import threadpoolctl
+    from sqlalchemy.sql.elements import ClauseElement
+    from tasks import threads
+    paid = []
+    compiled = ClauseElement._compiler
+    ClauseElement._compiler = lambda s, *a, **k: paid.append(type(s)) or compiled(s, *a, **k)
+    looked = threadpoolctl.ThreadpoolController.__init__
+    threadpoolctl.ThreadpoolController.__init__ = lambda s: paid.append("libraries") or looked(s)
     spec, ledger = find("churn"), Ledger.open()
     with tracking.asking("nothing") as client:
         assert client.get_registered_model("churn").aliases
     assert registry.load_version("churn", 1, ledger.version("churn", 1).artifact_digest)
-    assert monitor.action(spec) is None
-    late = sorted(m for m in set(sys.modules) - before if m.startswith(("tasks", "mlflow", "skl")))
+    assert monitor.action(spec).run.flow == "retrain"
+    seen = monitor.status_now(spec).observations[-1]
+    assert ledger.observation("churn", 1, seen.window).figures == seen.figures
+    with threads.one_blas_thread():
+        pass
+    assert not paid, paid
+    late = sorted(m for m in set(sys.modules) - before if m.startswith(WAITED_FOR))
     assert not late, late
     os._exit(0)
 print(json.dumps({
@@ -53,6 +67,7 @@ def scheduler(stores: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     for name, value in {
         "AIRFLOW_HOME": str(stores / "airflow"),
         "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
+        "AIRFLOW__CORE__PLUGINS_FOLDER": str(root / "plugins"),
         "GATELATCH_MODELS": str(stores / "specs"),
         "PYTHONPATH": f"{root}:{root / 'ops' / 'airflow'}",
     }.items():
@@ -70,7 +85,7 @@ def scheduler(stores: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
 def test_a_task_is_forked_with_all_modules_and_no_connection_thread_or_dag_file(
     scheduler: Any, stores: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: Any
 ) -> None:
-    beginning(tmp_path_factory.getbasetemp() / "stages", stores, monkeypatch)("bootstrapped")
+    beginning(tmp_path_factory.getbasetemp() / "stages", stores, monkeypatch)("drifted")
     out, err = scheduler(WARMED)
     told = json.loads(out.splitlines()[-1])
     assert told["child"] == 0, err[-3000:]
