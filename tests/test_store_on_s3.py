@@ -182,6 +182,7 @@ def test_quarantined_rows_and_a_report_are_kept_there_and_read_by_who_may_only_r
 _DIES = """
 import os, signal
 from tasks import store
+signal.signal(signal.SIGINT, signal.default_int_handler)  # else ignored where tests run behind a &
 with store.whole_at(store.url("reports/large"), "large") as file:
     file.write(os.urandom(60_000_000))  # more than a part
     print("half", flush=True)
