@@ -82,6 +82,7 @@ LISTED = {
     "spec/test_spec_nasty": PROCESS,
     "test_store": PROCESS,
     "test_store_on_s3": PROCESS,
+    "test_threads": PROCESS,
     "test_redaction": MLFLOW,
     "fuzz": AIRFLOW,
     "ledger/test_damaged": LONG,
